@@ -1,0 +1,11 @@
+/** The {@code gammanet} command. */
+module org.gammanet.cli {
+  requires org.gammanet.experiments;
+  requires com.fasterxml.jackson.databind;
+  requires info.picocli;
+  requires java.desktop;
+  requires static transitive org.jspecify;
+
+  opens org.gammanet.cli to
+      info.picocli;
+}

@@ -1,0 +1,11 @@
+/** Virtual physiology and optogenetics: stimuli, responses, tuning, figures. */
+module org.gammanet.experiments {
+  requires transitive org.gammanet;
+  requires com.fasterxml.jackson.databind;
+  requires hipparchus.core;
+  requires hipparchus.optim;
+  requires hipparchus.stat;
+  requires java.desktop;
+  requires static jdk.incubator.vector;
+  requires static transitive org.jspecify;
+}

@@ -1,0 +1,10 @@
+/** The GammaNet library: networks, checkpoints, data, training, evaluation. */
+module org.gammanet {
+  requires transitive org.gammanet.torch;
+  requires com.fasterxml.jackson.databind;
+  requires com.fasterxml.jackson.dataformat.yaml;
+  requires java.desktop;
+  requires java.logging;
+  requires static jdk.incubator.vector;
+  requires static transitive org.jspecify;
+}
