@@ -1,5 +1,7 @@
 /** The GammaNet library: networks, checkpoints, data, training, evaluation. */
 module org.gammanet {
+  exports org.gammanet.data;
+
   requires transitive org.gammanet.torch;
   requires com.fasterxml.jackson.databind;
   requires com.fasterxml.jackson.dataformat.yaml;
