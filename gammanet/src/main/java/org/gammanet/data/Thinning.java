@@ -7,7 +7,7 @@ import java.util.Arrays;
  * methodologies", IEEE PAMI 14(9), 1992), repeated until nothing changes.
  *
  * <p>Two sub-iterations, each deleting all its candidates at once, keep 8-connected components and
- * do not shorten lines. Pixels outside the image count as unset.
+ * leave one-pixel lines alone. Pixels outside the image count as unset.
  */
 public final class Thinning {
   /**
@@ -39,8 +39,8 @@ public final class Thinning {
       int neighbours = Math.min(n1, n2);
       boolean side =
           first
-              ? (x[2] | x[3] | (1 - x[8])) == 1 && x[1] == 0
-              : (x[6] | x[7] | (1 - x[4])) == 1 && x[5] == 0;
+              ? ((x[2] | x[3] | (1 - x[8])) & x[1]) == 0
+              : ((x[6] | x[7] | (1 - x[4])) & x[5]) == 0;
       table[code] = crossings == 1 && neighbours >= 2 && neighbours <= 3 && side;
     }
     return table;

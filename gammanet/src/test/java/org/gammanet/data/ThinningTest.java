@@ -52,7 +52,7 @@ class ThinningTest {
   @Test
   void twoPixelLineBecomesOnePixelWide() {
     byte[] line = thinned("########", "########", "........");
-    for (int x = 2; x < 6; x++) {
+    for (int x = 1; x < 7; x++) {
       assertEquals(1, line[x] + line[8 + x], "column " + x);
     }
     assertTrue(count(line) <= 8);
