@@ -9,4 +9,6 @@ module org.gammanet {
   requires java.logging;
   requires static jdk.incubator.vector;
   requires static transitive org.jspecify;
+
+  exports org.gammanet.config;
 }

@@ -1,0 +1,7 @@
+package org.gammanet.config;
+
+/** Whether a gate's normalisation stands before or after its 1×1 convolution. */
+public enum GatePosition implements Word {
+  PRE,
+  POST
+}
