@@ -1,0 +1,27 @@
+#!/bin/sh
+# Makes the Java bindings below src/generated/java from the two C headers in native/include.
+#
+#   JEXTRACT=/path/to/jextract bindings/src/generated/regenerate.sh
+#
+# jextract must be the revision before its change 7903735 (the last one whose output runs on JDK 22;
+# later ones call SymbolLookup.findOrThrow, which JDK 23 added). It needs libclang 13 or newer.
+# Every function of a header is listed by name, so that nothing of the C library slips in; the file
+# headers.sha256 records which headers the output was made from, and a test compares it.
+set -eu
+cd "$(dirname "$0")/../../.."
+out=bindings/src/generated/java
+rm -rf "$out"
+functions() { # the names of the functions that a header declares
+  sed -e 's@/\*.*\*/@@' -e '/^\/\*/,/\*\//d' -e '/^ *\*/d' "$1" |
+    grep -oE '\b(aoti_torch|torch|gammanet)_[a-z0-9A-Z_]+ *\(' | tr -d ' (' | sort -u
+}
+generate() { # header, class
+  header=native/include/$1
+  # shellcheck disable=SC2046
+  ${JEXTRACT:-jextract} --target-package org.gammanet.torch.gen --header-class-name "$2" \
+    --output "$out" $(functions "$header" | sed 's/^/--include-function /') "$header"
+}
+generate libtorch_stable.h LibTorchStable
+[ ! -f native/include/gammanet_native.h ] || generate gammanet_native.h GammanetNative
+sha256sum native/include/libtorch_stable.h native/include/gammanet_native.h |
+  sed 's@native/include/@@' > bindings/src/generated/headers.sha256

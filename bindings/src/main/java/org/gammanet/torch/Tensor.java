@@ -1,0 +1,653 @@
+package org.gammanet.torch;
+
+import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_BOOLEAN;
+import static java.lang.foreign.ValueLayout.JAVA_DOUBLE;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.lang.ref.Cleaner;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Function;
+import org.gammanet.torch.gen.LibTorchStable;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A LibTorch tensor with an explicit lifetime.
+ *
+ * <p>Java owns one handle per {@code Tensor}; {@link #close} releases it. A tensor made while a
+ * {@link TensorScope} is open on the same thread is closed with that scope. What nobody closes, a
+ * cleaner releases after a garbage collection, with a warning: it is a safety net and not a plan.
+ *
+ * <p>Reading is safe from any thread. Every method throws {@link IllegalStateException} once the
+ * tensor is closed; closing twice, or while another thread is using it, throws the same and leaves
+ * the other thread's work intact.
+ */
+public final class Tensor implements AutoCloseable {
+  private static final System.Logger LOG = System.getLogger(Tensor.class.getName());
+  private static final Cleaner CLEANER = Cleaner.create();
+  private static final AtomicLong LIVE = new AtomicLong();
+  private static final boolean TRACE_CLOSE = Boolean.getBoolean("gammanet.trace.close");
+
+  /** Owner: read and written by the thread of that scope only. */
+  @Nullable TensorScope scope;
+
+  private final Handle handle;
+  private final Cleaner.Cleanable cleanable;
+  private long @Nullable [] shape;
+  private @Nullable DType dtype;
+  private @Nullable Device device;
+
+  /** Takes over a handle that LibTorch has handed out. */
+  Tensor(MemorySegment native_) {
+    handle = new Handle(native_);
+    LIVE.incrementAndGet();
+    cleanable = CLEANER.register(this, handle);
+    TensorScope.register(this);
+  }
+
+  // ---- Making tensors ----
+
+  /** A float32 CPU tensor with these elements in row-major order. */
+  public static Tensor of(float[] data, long... shape) {
+    checkCount(data.length, shape);
+    Tensor tensor = empty(DType.FLOAT32, Device.CPU, shape);
+    MemorySegment.copy(data, 0, tensor.data(), JAVA_FLOAT, 0, data.length);
+    return tensor;
+  }
+
+  /** A float64 CPU tensor with these elements in row-major order. */
+  public static Tensor of(double[] data, long... shape) {
+    checkCount(data.length, shape);
+    Tensor tensor = empty(DType.FLOAT64, Device.CPU, shape);
+    MemorySegment.copy(data, 0, tensor.data(), JAVA_DOUBLE, 0, data.length);
+    return tensor;
+  }
+
+  /** An int64 CPU tensor with these elements in row-major order. */
+  public static Tensor of(long[] data, long... shape) {
+    checkCount(data.length, shape);
+    Tensor tensor = empty(DType.INT64, Device.CPU, shape);
+    MemorySegment.copy(data, 0, tensor.data(), JAVA_LONG, 0, data.length);
+    return tensor;
+  }
+
+  /**
+   * A CPU tensor with a copy of the buffer's remaining bytes, which are the elements in row-major
+   * order and little-endian; the buffer's position does not move.
+   *
+   * @throws IllegalArgumentException when the number of bytes does not fit the shape
+   */
+  public static Tensor fromBuffer(ByteBuffer data, DType dtype, long... shape) {
+    long bytes = count(shape) * dtype.byteSize();
+    if (data.remaining() != bytes) {
+      throw new IllegalArgumentException(
+          dtype
+              + Arrays.toString(shape)
+              + " needs "
+              + bytes
+              + " bytes, but the buffer holds "
+              + data.remaining());
+    }
+    Tensor tensor = empty(dtype, Device.CPU, shape);
+    tensor.data().copyFrom(MemorySegment.ofBuffer(data));
+    return tensor;
+  }
+
+  /** Uninitialised float32 memory on the CPU. */
+  public static Tensor empty(long... shape) {
+    return empty(DType.FLOAT32, Device.CPU, shape);
+  }
+
+  /** Uninitialised memory. */
+  public static Tensor empty(DType dtype, Device device, long... shape) {
+    LibTorch.load();
+    count(shape);
+    int n = shape.length;
+    if (2 * n >= Native.SLOTS - 1) {
+      throw new IllegalArgumentException("a tensor of " + n + " dimensions is not supported");
+    }
+    MemorySegment scratch = Native.scratch();
+    long stride = 1;
+    for (int i = n - 1; i >= 0; i--) {
+      scratch.setAtIndex(JAVA_LONG, i, shape[i]);
+      scratch.setAtIndex(JAVA_LONG, n + i, stride);
+      stride *= Math.max(shape[i], 1);
+    }
+    MemorySegment out = scratch.asSlice((Native.SLOTS - 1) * 8L);
+    int status =
+        LibTorchStable.aoti_torch_empty_strided(
+            n,
+            scratch,
+            scratch.asSlice(n * 8L),
+            dtype.code,
+            device.type().code,
+            device.index(),
+            out);
+    if (status != 0) {
+      throw new TorchException(
+          "cannot allocate "
+              + describe(dtype, shape, device)
+              + " ("
+              + (count(shape) * dtype.byteSize() >> 20)
+              + " MiB): "
+              + Native.lastError());
+    }
+    return new Tensor(out.get(ADDRESS, 0));
+  }
+
+  /** Zeros, float32, on the CPU. */
+  public static Tensor zeros(long... shape) {
+    return zeros(DType.FLOAT32, Device.CPU, shape);
+  }
+
+  /** Zeros. */
+  public static Tensor zeros(DType dtype, Device device, long... shape) {
+    return empty(dtype, device, shape).zero_();
+  }
+
+  /** Ones, float32, on the CPU. */
+  public static Tensor ones(long... shape) {
+    return full(1, shape);
+  }
+
+  /** Ones. */
+  public static Tensor ones(DType dtype, Device device, long... shape) {
+    return full(1, dtype, device, shape);
+  }
+
+  /** One value everywhere, float32, on the CPU. */
+  public static Tensor full(double value, long... shape) {
+    return full(value, DType.FLOAT32, Device.CPU, shape);
+  }
+
+  /** One value everywhere. */
+  public static Tensor full(double value, DType dtype, Device device, long... shape) {
+    Tensor tensor = empty(dtype, device, shape);
+    try (Tensor scalar = TensorScope.detach(scalar(value))) {
+      tensor.copy_(scalar);
+    }
+    return tensor;
+  }
+
+  /**
+   * A 0-dimensional CPU tensor of the value in float64. In arithmetic with another tensor it takes
+   * on that tensor's floating-point type and device, as a Python number does.
+   */
+  public static Tensor scalar(double value) {
+    LibTorch.load();
+    MemorySegment out = Native.scratch();
+    Native.check(
+        LibTorchStable.aoti_torch_scalar_to_tensor_float64(value, out),
+        "making the number " + value);
+    return new Tensor(out.get(ADDRESS, 0));
+  }
+
+  private static void checkCount(long length, long[] shape) {
+    if (count(shape) != length) {
+      throw new IllegalArgumentException(
+          "the shape "
+              + Arrays.toString(shape)
+              + " has "
+              + count(shape)
+              + " elements, but the data has "
+              + length);
+    }
+  }
+
+  private static long count(long[] shape) {
+    long count = 1;
+    try {
+      for (long size : shape) {
+        if (size < 0) {
+          throw new IllegalArgumentException("negative size in " + Arrays.toString(shape));
+        }
+        count = Math.multiplyExact(count, size);
+      }
+      Math.multiplyExact(count, 8L);
+    } catch (ArithmeticException e) {
+      throw new IllegalArgumentException(
+          "the shape " + Arrays.toString(shape) + " has more elements than memory has bytes", e);
+    }
+    return count;
+  }
+
+  // ---- What it is ----
+
+  /** Sizes of the dimensions; a copy. */
+  public long[] shape() {
+    return sizes().clone();
+  }
+
+  private long[] sizes() {
+    long[] sizes = shape;
+    if (sizes == null) {
+      MemorySegment native_ = handle.acquire();
+      try {
+        MemorySegment out = Native.scratch();
+        Native.check(LibTorchStable.aoti_torch_get_dim(native_, out), "reading the dimension");
+        long n = out.get(JAVA_LONG, 0);
+        Native.check(LibTorchStable.aoti_torch_get_sizes(native_, out), "reading the shape");
+        sizes = out.get(ADDRESS, 0).reinterpret(n * 8).toArray(JAVA_LONG);
+        shape = sizes;
+      } finally {
+        handle.release();
+      }
+    } else {
+      handle.ensureOpen();
+    }
+    return sizes;
+  }
+
+  /** Size of one dimension; negative numbers count from the last. */
+  public long size(int dimension) {
+    long[] sizes = sizes();
+    int d = dimension < 0 ? dimension + sizes.length : dimension;
+    if (d < 0 || d >= sizes.length) {
+      throw new IllegalArgumentException("no dimension " + dimension + " in " + this);
+    }
+    return sizes[d];
+  }
+
+  /** Number of dimensions. */
+  public int dim() {
+    return sizes().length;
+  }
+
+  /** Number of elements. */
+  public long numel() {
+    return count(sizes());
+  }
+
+  /** Element type. */
+  public DType dtype() {
+    DType type = dtype;
+    if (type == null) {
+      type = DType.ofCode(readInt(LibTorchStable::aoti_torch_get_dtype));
+      dtype = type;
+    }
+    return type;
+  }
+
+  /** Where the memory lies. */
+  public Device device() {
+    Device where = device;
+    if (where == null) {
+      where =
+          Device.ofCode(
+              readInt(LibTorchStable::aoti_torch_get_device_type),
+              readInt(LibTorchStable::aoti_torch_get_device_index));
+      device = where;
+    }
+    return where;
+  }
+
+  private interface Getter {
+    int get(MemorySegment tensor, MemorySegment out);
+  }
+
+  private int readInt(Getter getter) {
+    MemorySegment native_ = handle.acquire();
+    try {
+      MemorySegment out = Native.scratch();
+      Native.check(getter.get(native_, out), "reading a property of a tensor");
+      return out.get(JAVA_INT, 0);
+    } finally {
+      handle.release();
+    }
+  }
+
+  /** Whether the elements lie in row-major order without gaps. */
+  public boolean isContiguous() {
+    MemorySegment native_ = handle.acquire();
+    try {
+      MemorySegment out = Native.scratch();
+      Native.check(LibTorchStable.aoti_torch_is_contiguous(native_, out), "reading the layout");
+      return out.get(JAVA_BOOLEAN, 0);
+    } finally {
+      handle.release();
+    }
+  }
+
+  /** Whether autograd stores this leaf's gradient, or a graph leads to this result. */
+  public boolean requiresGrad() {
+    MemorySegment native_ = handle.acquire();
+    try {
+      return CxxSymbols.requiresGrad(native_);
+    } finally {
+      handle.release();
+    }
+  }
+
+  /** Marks a leaf whose gradient is wanted, or no longer wanted. */
+  public Tensor requiresGrad(boolean wanted) {
+    MemorySegment native_ = handle.acquire();
+    try {
+      int status = LibTorchStable.torch_set_requires_grad(native_, wanted);
+      if (status != 0) {
+        throw new TorchException("requiresGrad on " + this + ": " + Native.lastError());
+      }
+    } finally {
+      handle.release();
+    }
+    return this;
+  }
+
+  /** A new tensor over the accumulated gradient of this leaf, or null when there is none. */
+  public @Nullable Tensor grad() {
+    MemorySegment native_ = handle.acquire();
+    try {
+      MemorySegment gradient = CxxSymbols.grad(native_);
+      MemorySegment out = Native.scratch();
+      Native.check(LibTorchStable.aoti_torch_is_defined(gradient, out), "reading a gradient");
+      if (!out.get(JAVA_BOOLEAN, 0)) {
+        return null;
+      }
+      return new Tensor(newHandle(gradient));
+    } finally {
+      handle.release();
+    }
+  }
+
+  /** Sets the accumulated gradient to zero; does nothing when there is none. */
+  public void zeroGrad() {
+    Tensor gradient = grad();
+    if (gradient != null) {
+      try (Tensor closing = TensorScope.detach(gradient)) {
+        closing.zero_();
+      }
+    }
+  }
+
+  // ---- Other views and copies ----
+
+  /** A tensor that shares this one's memory and has no history; in-place changes show in both. */
+  public Tensor detach() {
+    return Ops.detach(this);
+  }
+
+  /** A second owner of the same tensor: each is closed on its own. */
+  public Tensor alias() {
+    MemorySegment native_ = handle.acquire();
+    try {
+      return new Tensor(newHandle(native_));
+    } finally {
+      handle.release();
+    }
+  }
+
+  /** A contiguous copy with the same elements. */
+  @Override
+  @SuppressWarnings({"MethodDoesntCallSuperMethod", "EffectivelyPrivate"})
+  public Tensor clone() {
+    return Ops.cloneOf(this);
+  }
+
+  /** This tensor in row-major order without gaps: another owner of it, or a copy. */
+  public Tensor contiguous() {
+    return Ops.contiguous(this);
+  }
+
+  /** This tensor on a device: another owner of it when it is there already, else a copy. */
+  public Tensor to(Device target) {
+    return device().equals(target) ? alias() : Ops.to(this, target, dtype());
+  }
+
+  /** This tensor in another element type: another owner of it when it has it, else a copy. */
+  public Tensor to(DType target) {
+    return dtype() == target ? alias() : Ops.to(this, target);
+  }
+
+  // ---- Elements ----
+
+  /**
+   * The value of a tensor with one element.
+   *
+   * @throws IllegalArgumentException when there is not exactly one
+   */
+  public double item() {
+    if (numel() != 1) {
+      throw new IllegalArgumentException("item() needs one element, but this is " + this);
+    }
+    return toDoubleArray()[0];
+  }
+
+  /** All elements in row-major order, converted to float32, from any device. */
+  public float[] toFloatArray() {
+    return read(DType.FLOAT32, data -> data.toArray(JAVA_FLOAT));
+  }
+
+  /** All elements in row-major order, converted to float64, from any device. */
+  public double[] toDoubleArray() {
+    return read(DType.FLOAT64, data -> data.toArray(JAVA_DOUBLE));
+  }
+
+  /** All elements in row-major order, converted to int64, from any device. */
+  public long[] toLongArray() {
+    return read(DType.INT64, data -> data.toArray(JAVA_LONG));
+  }
+
+  /** All elements as they are stored, in row-major order and little-endian, from any device. */
+  public ByteBuffer toBuffer() {
+    return read(
+        dtype(),
+        data ->
+            ByteBuffer.wrap(data.toArray(ValueLayout.JAVA_BYTE)).order(ByteOrder.LITTLE_ENDIAN));
+  }
+
+  private <T> T read(DType type, Function<MemorySegment, T> reader) {
+    try (TensorScope temporary = TensorScope.open();
+        var noGrad = Autograd.noGrad()) {
+      Tensor source = detach().to(Device.CPU).to(type).contiguous();
+      source.handle.acquire();
+      try {
+        return reader.apply(source.data());
+      } finally {
+        source.handle.release();
+      }
+    }
+  }
+
+  /**
+   * Overwrites the elements, in row-major order. The tensor must be float32, contiguous, on the CPU
+   * and of this many elements.
+   */
+  public Tensor copyFrom(float[] data) {
+    checkCount(data.length, sizes());
+    if (dtype() != DType.FLOAT32 || device().type() != Device.Type.CPU || !isContiguous()) {
+      throw new IllegalArgumentException(
+          "copyFrom(float[]) needs a contiguous float32 tensor on the CPU, but this is " + this);
+    }
+    handle.acquire();
+    try {
+      MemorySegment.copy(data, 0, data(), JAVA_FLOAT, 0, data.length);
+    } finally {
+      handle.release();
+    }
+    return this;
+  }
+
+  /** Overwrites the elements with another tensor's, converted and broadcast. */
+  public Tensor copy_(Tensor source) {
+    MemorySegment target = handle.acquire();
+    try {
+      MemorySegment from = source.handle.acquire();
+      try {
+        int status = LibTorchStable.aoti_torch_copy_(target, from, 0);
+        if (status != 0) {
+          throw new TorchException("copy_(" + this + ", " + source + "): " + Native.lastError());
+        }
+      } finally {
+        source.handle.release();
+      }
+    } finally {
+      handle.release();
+    }
+    return this;
+  }
+
+  /** Overwrites the elements with zeros. */
+  public Tensor zero_() {
+    MemorySegment native_ = handle.acquire();
+    try {
+      Native.check(LibTorchStable.aoti_torch_zero_(native_), "zero_");
+    } finally {
+      handle.release();
+    }
+    return this;
+  }
+
+  /** The elements' memory; valid while the tensor is open, so callers hold the handle. */
+  MemorySegment data() {
+    MemorySegment native_ = handle.acquire();
+    try {
+      MemorySegment out = Native.scratch();
+      Native.check(LibTorchStable.aoti_torch_get_data_ptr(native_, out), "reading the address");
+      return out.get(ADDRESS, 0).reinterpret(numel() * dtype().byteSize());
+    } finally {
+      handle.release();
+    }
+  }
+
+  // ---- Lifetime ----
+
+  /** How many tensors are open in this process; equal numbers before and after mean no leak. */
+  public static long liveHandles() {
+    return LIVE.get();
+  }
+
+  /** Whether {@link #close} was called. */
+  public boolean isClosed() {
+    return handle.users == Handle.CLOSED;
+  }
+
+  /**
+   * Releases the handle; the memory goes when LibTorch has no other use for it.
+   *
+   * @throws IllegalStateException when already closed, or in use by another thread at this moment
+   */
+  @Override
+  public void close() {
+    handle.close();
+    cleanable.clean();
+  }
+
+  void closeIfOpen() {
+    if (!isClosed()) {
+      close();
+    }
+  }
+
+  /** A handle of its own for a callee that consumes it. */
+  MemorySegment newHandle() {
+    MemorySegment native_ = handle.acquire();
+    try {
+      return newHandle(native_);
+    } finally {
+      handle.release();
+    }
+  }
+
+  private static MemorySegment newHandle(MemorySegment native_) {
+    MemorySegment out = Native.out();
+    Native.check(LibTorchStable.aoti_torch_new_tensor_handle(native_, out), "sharing a tensor");
+    return out.get(ADDRESS, 0);
+  }
+
+  private static String describe(DType dtype, long[] shape, Device device) {
+    String name = dtype.name().toLowerCase(Locale.ROOT);
+    return name
+        + Arrays.toString(shape)
+        + (device.type() == Device.Type.CPU ? "" : " on " + device);
+  }
+
+  /** Type, shape and, off the CPU, the device: {@code float32[1, 64, 80, 80] on cuda:0}. */
+  @Override
+  public String toString() {
+    return isClosed() ? "a closed tensor" : describe(dtype(), sizes(), device());
+  }
+
+  /** The native handle with the number of threads that are using it. */
+  private static final class Handle implements Runnable {
+    static final int CLOSED = -1;
+    private static final VarHandle USERS;
+
+    static {
+      try {
+        USERS = MethodHandles.lookup().findVarHandle(Handle.class, "users", int.class);
+      } catch (ReflectiveOperationException e) {
+        throw new ExceptionInInitializerError(e);
+      }
+    }
+
+    private final MemorySegment native_;
+    private @Nullable Throwable closedHere;
+    volatile int users;
+
+    Handle(MemorySegment native_) {
+      this.native_ = native_;
+    }
+
+    MemorySegment acquire() {
+      while (true) {
+        int n = users;
+        if (n == CLOSED) {
+          throw closedError("the tensor is closed");
+        }
+        if (USERS.compareAndSet(this, n, n + 1)) {
+          return native_;
+        }
+      }
+    }
+
+    void release() {
+      USERS.getAndAdd(this, -1);
+    }
+
+    void ensureOpen() {
+      if (users == CLOSED) {
+        throw closedError("the tensor is closed");
+      }
+    }
+
+    void close() {
+      int n = (int) USERS.compareAndExchange(this, 0, CLOSED);
+      if (n == CLOSED) {
+        throw closedError("the tensor is already closed");
+      }
+      if (n != 0) {
+        throw new IllegalStateException("the tensor is in use by another thread: cannot close it");
+      }
+      if (TRACE_CLOSE) {
+        closedHere = new Throwable("closed here");
+      }
+    }
+
+    private IllegalStateException closedError(String message) {
+      return closedHere != null
+          ? new IllegalStateException(message, closedHere)
+          : new IllegalStateException(message + " (-Dgammanet.trace.close=true shows where)");
+    }
+
+    /** Runs once: on close, or in the cleaner's thread when the tensor was forgotten. */
+    @Override
+    public void run() {
+      if (users != CLOSED) {
+        users = CLOSED;
+        LOG.log(System.Logger.Level.WARNING, "a tensor was never closed; the cleaner released it");
+      }
+      LIVE.decrementAndGet();
+      int status = LibTorchStable.aoti_torch_delete_tensor_object(native_);
+      assert status == 0 : Native.lastError();
+    }
+  }
+}

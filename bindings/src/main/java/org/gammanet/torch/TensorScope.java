@@ -1,0 +1,102 @@
+package org.gammanet.torch;
+
+import java.util.ArrayList;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Closes the tensors that were made inside it, unless they are kept.
+ *
+ * <pre>{@code
+ * try (var scope = TensorScope.open()) {
+ *   Tensor hidden = Ops.relu(Ops.conv2d(x, w, null, 1, 1));
+ *   return scope.keep(Ops.sigmoid(hidden));
+ * }
+ * }</pre>
+ *
+ * <p>A tensor belongs to the innermost scope of the thread that made it. Scopes nest and belong to
+ * one thread; they must be closed there, innermost first.
+ */
+public final class TensorScope implements AutoCloseable {
+  private static final ThreadLocal<@Nullable TensorScope> CURRENT = new ThreadLocal<>();
+
+  private final @Nullable TensorScope parent;
+  private final Thread owner = Thread.currentThread();
+  private final ArrayList<Tensor> tensors = new ArrayList<>();
+  private boolean closed;
+
+  private TensorScope(@Nullable TensorScope parent) {
+    this.parent = parent;
+  }
+
+  /** Opens a scope on the calling thread. */
+  public static TensorScope open() {
+    TensorScope scope = new TensorScope(CURRENT.get());
+    CURRENT.set(scope);
+    return scope;
+  }
+
+  static void register(Tensor tensor) {
+    TensorScope scope = CURRENT.get();
+    if (scope != null) {
+      tensor.scope = scope;
+      scope.tensors.add(tensor);
+    }
+  }
+
+  /**
+   * Moves a tensor to the enclosing scope, or out of all scopes when there is none: then the caller
+   * closes it. A tensor that does not belong to this scope is returned unchanged.
+   */
+  public Tensor keep(Tensor tensor) {
+    check();
+    if (tensor.scope == this) {
+      tensor.scope = parent;
+      if (parent != null) {
+        parent.tensors.add(tensor);
+      }
+    }
+    return tensor;
+  }
+
+  /** Moves a tensor out of all scopes: whoever holds it closes it. */
+  public static Tensor detach(Tensor tensor) {
+    tensor.scope = null;
+    return tensor;
+  }
+
+  /**
+   * Closes what is left, and makes the enclosing scope the current one again.
+   *
+   * @throws IllegalStateException on another thread, before an inner scope, or twice
+   */
+  @Override
+  public void close() {
+    check();
+    closed = true;
+    if (parent == null) {
+      CURRENT.remove();
+    } else {
+      CURRENT.set(parent);
+    }
+    for (Tensor tensor : tensors) {
+      if (tensor.scope == this) {
+        tensor.scope = null;
+        tensor.closeIfOpen();
+      }
+    }
+    tensors.clear();
+  }
+
+  private void check() {
+    if (closed) {
+      throw new IllegalStateException("the tensor scope is already closed");
+    }
+    if (Thread.currentThread() != owner) {
+      throw new IllegalStateException(
+          "the tensor scope belongs to thread '" + owner.getName() + "'");
+    }
+    if (CURRENT.get() != this) {
+      throw new IllegalStateException("an inner tensor scope is still open");
+    }
+  }
+}

@@ -1,0 +1,147 @@
+package org.gammanet.torch;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Each case needs a process of its own: a library is loaded once. */
+class LibTorchLoaderTest {
+  /** Loads LibTorch and prints the reason when that fails. */
+  public static final class Probe {
+    private Probe() {}
+
+    public static void main(String[] args) {
+      for (int attempt = 0; attempt < 2; attempt++) {
+        try (Tensor t = Tensor.ones(3)) {
+          System.out.println("sum " + Ops.sum(t).item() + " from " + LibTorch.source());
+        } catch (TorchException e) {
+          System.out.println("refused: " + e.getMessage());
+        }
+      }
+    }
+  }
+
+  private static String probe(String classPath, Map<String, String> environment)
+      throws IOException, InterruptedException {
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "--enable-native-access=ALL-UNNAMED",
+                "-cp",
+                classPath,
+                Probe.class.getName()));
+    ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+    builder.environment().keySet().removeIf(name -> name.startsWith("GAMMANET_"));
+    builder.environment().putAll(environment);
+    Process process = builder.start();
+    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertTrue(process.waitFor(1, TimeUnit.MINUTES));
+    assertEquals(0, process.exitValue(), output);
+    return output;
+  }
+
+  private static String classPath() {
+    return System.getProperty("java.class.path");
+  }
+
+  /** One sentence, said again on a second attempt. */
+  private static void assertRefused(String output, String... parts) {
+    List<String> lines = output.lines().toList();
+    assertEquals(2, lines.size(), output);
+    assertEquals(lines.get(0), lines.get(1));
+    for (String part : parts) {
+      assertTrue(lines.get(0).startsWith("refused: "), output);
+      assertTrue(lines.get(0).contains(part), output);
+    }
+  }
+
+  @Test
+  void aMissingFolderIsNamed() throws Exception {
+    assertRefused(
+        probe(classPath(), Map.of("GAMMANET_LIBTORCH", "/no/such/folder")),
+        "/no/such/folder does not exist",
+        "GAMMANET_LIBTORCH");
+  }
+
+  @Test
+  void aFolderWithoutTheLibraryIsNamed(@TempDir Path folder) throws Exception {
+    assertRefused(
+        probe(classPath(), Map.of("GAMMANET_LIBTORCH", folder.toString())), folder.toString());
+  }
+
+  @Test
+  void aFileThatIsNoLibraryIsNamed(@TempDir Path folder) throws Exception {
+    Files.writeString(folder.resolve(System.mapLibraryName("c10")), "not a library");
+    Files.writeString(folder.resolve(System.mapLibraryName("torch_cpu")), "not a library");
+    assertRefused(
+        probe(classPath(), Map.of("GAMMANET_LIBTORCH", folder.toString())),
+        "cannot load " + folder.resolve(System.mapLibraryName("c10")));
+  }
+
+  @Test
+  void withoutTheArtifactTheMessageNamesIt() throws Exception {
+    String without =
+        String.join(
+            System.getProperty("path.separator"),
+            Arrays.stream(classPath().split(System.getProperty("path.separator"), -1))
+                .filter(entry -> !entry.contains("bytedeco"))
+                .toList());
+    assertRefused(
+        probe(without, Map.of()), "org.bytedeco:", "classifier " + LibTorchLoader.platform());
+  }
+
+  @Test
+  void anUnwritableCacheIsNamed(@TempDir Path folder) throws Exception {
+    Path file = Files.writeString(folder.resolve("file"), "");
+    assertRefused(
+        probe(classPath(), Map.of("GAMMANET_CACHE", file.toString())),
+        "cannot unpack LibTorch into " + file,
+        "GAMMANET_CACHE");
+  }
+
+  @Test
+  void twoProcessesUnpackAtOnce(@TempDir Path cache) throws Exception {
+    List<String> outputs = new ArrayList<>();
+    List<Thread> threads = new ArrayList<>();
+    for (int i = 0; i < 2; i++) {
+      threads.add(
+          Thread.ofPlatform()
+              .start(
+                  () -> {
+                    try {
+                      String output =
+                          probe(classPath(), Map.of("GAMMANET_CACHE", cache.toString()));
+                      synchronized (outputs) {
+                        outputs.add(output);
+                      }
+                    } catch (IOException | InterruptedException e) {
+                      throw new IllegalStateException(e);
+                    }
+                  }));
+    }
+    for (Thread thread : threads) {
+      thread.join();
+    }
+    assertEquals(2, outputs.size());
+    for (String output : outputs) {
+      assertTrue(output.startsWith("sum 3.0 from Maven artifact"), output);
+    }
+    try (Stream<Path> files = Files.walk(cache)) {
+      assertFalse(files.anyMatch(f -> f.toString().endsWith(".tmp")), "no temporary file is left");
+    }
+  }
+}
