@@ -22,11 +22,10 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 class OpsTest {
   private long before;
-  private TensorScope scope = TensorScope.open();
+  private TensorScope scope;
 
   @BeforeEach
   void open() {
-    scope.close();
     before = Tensor.liveHandles();
     scope = TensorScope.open();
   }
@@ -35,7 +34,6 @@ class OpsTest {
   void nothingLeaks() {
     scope.close();
     assertEquals(before, Tensor.liveHandles(), "live handles");
-    scope = TensorScope.open();
   }
 
   static Tensor random(long seed, long... shape) {
