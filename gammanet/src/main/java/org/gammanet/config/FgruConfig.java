@@ -133,7 +133,9 @@ public record FgruConfig(
    * @throws ConfigException for anything unknown or impossible
    */
   public static FgruConfig parseJson(String json, String source) {
-    Section root = Section.root(Documents.parseJson(json, source), source, Map.of(), note -> {});
+    Section root =
+        Section.root(
+            Documents.parseJson(json, source), new Source(source, null), Map.of(), note -> {});
     FgruConfig config = read(root);
     root.refuseUnknownKeys();
     return config;

@@ -1,6 +1,7 @@
 package org.gammanet.config;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -47,7 +48,7 @@ public record ModelConfig(
     boolean skipConnections,
     boolean residualConnections,
     FgruConfig fgru,
-    @Nullable String pretrained) {
+    @Nullable Path pretrained) {
 
   /** The layer names of VGG16 in order, as {@code layers} may list them. */
   private static final List<String> VGG_NAMES =
@@ -288,7 +289,8 @@ public record ModelConfig(
 
   /** As above; {@code notes} receives a sentence for each key that has no effect. */
   public static ModelConfig parseJson(String json, String source, Consumer<String> notes) {
-    Section root = Section.root(Documents.parseJson(json, source), source, Map.of(), notes);
+    Section root =
+        Section.root(Documents.parseJson(json, source), new Source(source, null), Map.of(), notes);
     ModelConfig config = read(root);
     root.refuseUnknownKeys();
     return config;
@@ -467,7 +469,7 @@ public record ModelConfig(
     return value != null ? value : other;
   }
 
-  private static @Nullable String pretrained(Section section) {
+  private static @Nullable Path pretrained(Section section) {
     JsonNode value = section.get("pretrained");
     if (value != null && value.isBoolean()) {
       if (!value.booleanValue()) {
@@ -478,7 +480,7 @@ public record ModelConfig(
           " is true, but nothing is downloaded: give the path of a VGG16 checkpoint"
               + " (torchvision's vgg16-397923af.pth) or null");
     }
-    return section.text("pretrained");
+    return section.path("pretrained");
   }
 
   /** The section as a file spells it, complete; {@link #read} gives the same record back. */
@@ -504,7 +506,7 @@ public record ModelConfig(
     map.put("skip_connections", skipConnections);
     map.put("residual_connections", residualConnections);
     map.put("fgru", fgru.toMap());
-    map.put("pretrained", pretrained);
+    map.put("pretrained", pretrained == null ? null : pretrained.toString());
     if (ablation != null) {
       map.put("ablation", ablation.toMap());
     }

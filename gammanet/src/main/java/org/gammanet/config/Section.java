@@ -2,8 +2,11 @@ package org.gammanet.config;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Iterator;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
@@ -22,13 +25,13 @@ final class Section {
   /** What all sections of one document share. */
   private static final class Document {
     final JsonNode root;
-    final Map<String, String> sources;
-    final String source;
+    final Map<String, Source> sources;
+    final Source source;
     final Consumer<String> notes;
     final Set<String> known = new LinkedHashSet<>();
     final Set<String> containers = new LinkedHashSet<>();
 
-    Document(JsonNode root, String source, Map<String, String> sources, Consumer<String> notes) {
+    Document(JsonNode root, Source source, Map<String, Source> sources, Consumer<String> notes) {
       this.root = root;
       this.source = source;
       this.sources = sources;
@@ -36,9 +39,9 @@ final class Section {
     }
 
     /** The file (or option) that set the key, or the one that set the map around it. */
-    String sourceOf(String path) {
+    Source sourceOf(String path) {
       for (String p = path; !p.isEmpty(); p = parent(p)) {
-        String found = sources.get(p);
+        Source found = sources.get(p);
         if (found != null) {
           return found;
         }
@@ -61,15 +64,15 @@ final class Section {
   /**
    * The root of a document.
    *
-   * @param source file that errors name
+   * @param source the file that errors name
    * @param sources dotted paths whose values came from somewhere else than {@code source}
    * @param notes receives one sentence for each key that is accepted but does nothing
    */
   static Section root(
-      JsonNode tree, String source, Map<String, String> sources, Consumer<String> notes) {
+      JsonNode tree, Source source, Map<String, Source> sources, Consumer<String> notes) {
     if (!tree.isObject()) {
       throw new ConfigException(
-          source
+          source.label()
               + ": "
               + (tree.isMissingNode() || tree.isNull()
                   ? "the file is empty"
@@ -91,6 +94,11 @@ final class Section {
       throw wrong(key, "a map of keys");
     }
     return new Section(document, child, at(key));
+  }
+
+  /** The section as it would be if it were absent. */
+  Section emptySection(String key) {
+    return new Section(document, JsonNodeFactory.instance.objectNode(), at(key));
   }
 
   /** The maps of a list, or null when the key is absent, null or a list of something else. */
@@ -151,7 +159,7 @@ final class Section {
   /** Word and number pairs of the map below {@code key}. */
   Map<String, Double> weights(String key, String expected) {
     JsonNode child = get(key);
-    Map<String, Double> map = new java.util.LinkedHashMap<>();
+    Map<String, Double> map = new LinkedHashMap<>();
     if (child == null || !child.isObject()) {
       return map;
     }
@@ -281,27 +289,34 @@ final class Section {
     return child != null && !child.isNull();
   }
 
-  /** Whether the key is present, with a value or with null. */
-  boolean mentions(String key) {
-    return get(key) != null;
-  }
-
   /** The value itself, for keys of several types; absent is null. */
   @Nullable JsonNode get(String key) {
     document.known.add(at(key));
     return node.get(key);
   }
 
-  /** The file or option that the key's value came from. */
-  String sourceOf(String key) {
-    return document.sourceOf(at(key));
+  /** A path, relative to the file that it is written in; absent is null. */
+  @Nullable Path path(String key) {
+    String text = text(key);
+    if (text == null) {
+      return null;
+    }
+    try {
+      return document.sourceOf(at(key)).resolve(text);
+    } catch (InvalidPathException e) {
+      throw wrong(key, "a path of this system");
+    }
   }
 
   /** Accepts a key that does nothing here and says so. */
   void unused(String key, String why) {
     if (has(key)) {
       document.notes.accept(
-          sourceOf(key) + ": " + at(key) + " is accepted but has no effect: " + why);
+          document.sourceOf(at(key)).label()
+              + ": "
+              + at(key)
+              + " is accepted but has no effect: "
+              + why);
     }
   }
 
@@ -319,7 +334,7 @@ final class Section {
 
   /** An error about a key: the file, the dotted key, then the given rest of the sentence. */
   ConfigException error(String key, String rest) {
-    return new ConfigException(document.sourceOf(at(key)) + ": " + at(key) + rest);
+    return new ConfigException(document.sourceOf(at(key)).label() + ": " + at(key) + rest);
   }
 
   /**
@@ -339,10 +354,25 @@ final class Section {
 
   /** Refuses the keys that nobody asked for, all in one sentence, each with the nearest known. */
   void refuseUnknownKeys() {
+    String sentence = unknownKeys();
+    if (sentence != null) {
+      throw new ConfigException(sentence);
+    }
+  }
+
+  /** Reports the keys that nobody asked for without refusing them. */
+  void noteUnknownKeys() {
+    String sentence = unknownKeys();
+    if (sentence != null) {
+      document.notes.accept(sentence);
+    }
+  }
+
+  private @Nullable String unknownKeys() {
     List<String> unknown = new ArrayList<>();
     collectUnknown(document.root, "", unknown);
     if (unknown.isEmpty()) {
-      return;
+      return null;
     }
     List<String> hints = unknown.stream().map(this::suggestion).toList();
     StringBuilder details = new StringBuilder();
@@ -352,11 +382,10 @@ final class Section {
     if (hints.get(0).isEmpty()) {
       details.append(" (known here: ").append(knownBeside(unknown.get(0))).append(')');
     }
-    throw new ConfigException(
-        document.sourceOf(unknown.get(0))
-            + ": unknown key"
-            + (unknown.size() > 1 ? "s " : " ")
-            + details);
+    return document.sourceOf(unknown.get(0)).label()
+        + ": unknown key"
+        + (unknown.size() > 1 ? "s " : " ")
+        + details;
   }
 
   private void collectUnknown(JsonNode at, String prefix, List<String> unknown) {
@@ -424,7 +453,9 @@ final class Section {
     return best;
   }
 
+  /** Insertions, deletions, changes and swaps of neighbours that turn a into b. */
   private static int editDistance(String a, String b) {
+    int[] before = new int[b.length() + 1];
     int[] previous = new int[b.length() + 1];
     for (int j = 0; j <= b.length(); j++) {
       previous[j] = j;
@@ -435,7 +466,16 @@ final class Section {
       for (int j = 1; j <= b.length(); j++) {
         int change = previous[j - 1] + (a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1);
         current[j] = Math.min(change, 1 + Math.min(previous[j], current[j - 1]));
+        boolean swapped =
+            i > 1
+                && j > 1
+                && a.charAt(i - 1) == b.charAt(j - 2)
+                && a.charAt(i - 2) == b.charAt(j - 1);
+        if (swapped) {
+          current[j] = Math.min(current[j], before[j - 2] + 1);
+        }
       }
+      before = previous;
       previous = current;
     }
     return previous[b.length()];

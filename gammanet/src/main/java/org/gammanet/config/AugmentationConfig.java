@@ -1,0 +1,79 @@
+package org.gammanet.config;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Random changes of training samples ({@code data.augmentation}). A {@code preset} in the file sets
+ * the defaults of the other keys.
+ *
+ * @param randomCrop side of the square crop, in pixels
+ * @param randomFlip whether half of the samples are mirrored left to right
+ * @param verticalFlip probability of mirroring top to bottom
+ * @param colorJitter whether brightness, contrast, saturation and hue vary
+ * @param scales factors by which images are resized, one drawn per sample
+ * @param rotations number of equally spaced angles in a full turn, one drawn per sample; 1 for none
+ */
+public record AugmentationConfig(
+    int randomCrop,
+    boolean randomFlip,
+    double verticalFlip,
+    boolean colorJitter,
+    List<Double> scales,
+    int rotations) {
+
+  /** What the {@code preset} key accepts. */
+  private enum Preset implements Word {
+    /** 16 angles, 3 scales, mirroring: as Xie and Tu 2015 enlarged the training set. */
+    HED(new AugmentationConfig(320, true, 0, false, List.of(0.5, 1.0, 1.5), 16)),
+    /** Mirroring both ways, quarter turns, colour jitter. */
+    LIGHT(new AugmentationConfig(320, true, 0.5, true, List.of(1.0), 4)),
+    /** Crops only. */
+    NONE(new AugmentationConfig(320, false, 0, false, List.of(1.0), 1));
+
+    final AugmentationConfig values;
+
+    Preset(AugmentationConfig values) {
+      this.values = values;
+    }
+  }
+
+  /** Checks every value. */
+  public AugmentationConfig {
+    scales = List.copyOf(scales);
+    Check.atLeast("random_crop", randomCrop, 16);
+    Check.that(
+        verticalFlip >= 0 && verticalFlip <= 1, "vertical_flip", verticalFlip, "from 0 to 1");
+    Check.that(
+        !scales.isEmpty() && scales.stream().allMatch(s -> s >= 0.1 && s <= 10),
+        "scales",
+        scales,
+        "a list of factors from 0.1 to 10");
+    Check.that(rotations >= 1 && rotations <= 360, "rotations", rotations, "from 1 to 360");
+  }
+
+  static AugmentationConfig read(Section section) {
+    AugmentationConfig d = section.word("preset", Preset.HED, Preset.values()).values;
+    return section.build(
+        () ->
+            new AugmentationConfig(
+                section.integer("random_crop", d.randomCrop),
+                section.flag("random_flip", d.randomFlip),
+                section.number("vertical_flip", d.verticalFlip),
+                section.flag("color_jitter", d.colorJitter),
+                section.numbers("scales", d.scales, "a list of factors"),
+                section.integer("rotations", d.rotations)));
+  }
+
+  Map<String, Object> toMap() {
+    Map<String, Object> map = new LinkedHashMap<>();
+    map.put("random_crop", randomCrop);
+    map.put("random_flip", randomFlip);
+    map.put("vertical_flip", verticalFlip);
+    map.put("color_jitter", colorJitter);
+    map.put("scales", scales);
+    map.put("rotations", rotations);
+    return map;
+  }
+}

@@ -1,0 +1,110 @@
+package org.gammanet.config;
+
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Where samples come from and how they become network inputs and targets ({@code data}).
+ *
+ * @param dataset layout of the data
+ * @param trainPath folder that holds {@code images} and {@code groundTruth}; null if not configured
+ * @param valPath the same for validation; null if not configured
+ * @param testPath the same for the benchmark; null if not configured
+ * @param trainSplits splits that are trained on, such as {@code train} or {@code train, val}
+ * @param target how annotators are combined
+ * @param positiveThreshold fraction of annotators from which on a pixel is an edge, in (0, 1]
+ * @param ignoreMinority whether pixels that fewer annotators marked are left out of the loss
+ * @param thinTargets whether targets are thinned to one pixel
+ * @param fraction part of the training images that is used, in (0, 1]
+ * @param fractionSeed which part
+ * @param normalizeMean mean per channel (red, green, blue) of images scaled to [0, 1]
+ * @param normalizeStd standard deviation per channel
+ * @param augmentation random changes of training samples
+ */
+public record DataConfig(
+    Dataset dataset,
+    @Nullable Path trainPath,
+    @Nullable Path valPath,
+    @Nullable Path testPath,
+    List<String> trainSplits,
+    TargetKind target,
+    double positiveThreshold,
+    boolean ignoreMinority,
+    boolean thinTargets,
+    double fraction,
+    long fractionSeed,
+    List<Double> normalizeMean,
+    List<Double> normalizeStd,
+    AugmentationConfig augmentation) {
+
+  /** Mean of ImageNet's photos, on which VGG16 was trained. */
+  public static final List<Double> IMAGENET_MEAN = List.of(0.485, 0.456, 0.406);
+
+  /** Standard deviation of ImageNet's photos. */
+  public static final List<Double> IMAGENET_STD = List.of(0.229, 0.224, 0.225);
+
+  private static final String CHANNELS = "three numbers, for red, green and blue";
+
+  /** Checks every value. */
+  public DataConfig {
+    trainSplits = List.copyOf(trainSplits);
+    normalizeMean = List.copyOf(normalizeMean);
+    normalizeStd = List.copyOf(normalizeStd);
+    Check.that(!trainSplits.isEmpty(), "train_splits", trainSplits, "a list such as [train]");
+    Check.that(
+        positiveThreshold > 0 && positiveThreshold <= 1,
+        "positive_threshold",
+        positiveThreshold,
+        "greater than 0 and at most 1");
+    Check.that(fraction > 0 && fraction <= 1, "fraction", fraction, "greater than 0 and at most 1");
+    Check.that(normalizeMean.size() == 3, "normalize_mean", normalizeMean, CHANNELS);
+    Check.that(
+        normalizeStd.size() == 3 && normalizeStd.stream().allMatch(s -> s > 0),
+        "normalize_std",
+        normalizeStd,
+        CHANNELS + ", all greater than 0");
+  }
+
+  static DataConfig read(Section section) {
+    List<String> splits = section.texts("train_splits", "a list such as [train]");
+    return section.build(
+        () ->
+            new DataConfig(
+                section.word("dataset", Dataset.BSDS500, Dataset.values()),
+                section.path("train_path"),
+                section.path("val_path"),
+                section.path("test_path"),
+                splits == null ? List.of("train") : splits,
+                section.word("target", TargetKind.CONSENSUS, TargetKind.values()),
+                section.number("positive_threshold", 0.3),
+                section.flag("ignore_minority", true),
+                section.flag("thin_targets", section.flag("thin_edges", false)),
+                section.number("fraction", 1),
+                section.longInteger("fraction_seed", 0),
+                section.numbers("normalize_mean", IMAGENET_MEAN, CHANNELS),
+                section.numbers("normalize_std", IMAGENET_STD, CHANNELS),
+                AugmentationConfig.read(section.section("augmentation"))));
+  }
+
+  Map<String, Object> toMap() {
+    Map<String, Object> map = new LinkedHashMap<>();
+    map.put("dataset", dataset.word());
+    map.put("train_path", trainPath == null ? null : trainPath.toString());
+    map.put("val_path", valPath == null ? null : valPath.toString());
+    map.put("test_path", testPath == null ? null : testPath.toString());
+    map.put("train_splits", trainSplits);
+    map.put("target", target.word());
+    map.put("positive_threshold", positiveThreshold);
+    map.put("ignore_minority", ignoreMinority);
+    map.put("thin_targets", thinTargets);
+    map.put("fraction", fraction);
+    map.put("fraction_seed", fractionSeed);
+    map.put("normalize_mean", normalizeMean);
+    map.put("normalize_std", normalizeStd);
+    map.put("augmentation", augmentation.toMap());
+    return map;
+  }
+}
