@@ -144,6 +144,10 @@ public final class EdgeDataset {
     return h;
   }
 
+  private static Example read(Entry entry) {
+    throw new DataException("Cannot read " + entry.image + " with " + entry.annotation);
+  }
+
   /** Number of images. */
   public int size() {
     return entries.size();

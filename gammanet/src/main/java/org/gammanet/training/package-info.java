@@ -1,0 +1,5 @@
+/** Losses, optimisers, back-propagation through time with little memory, and the trainer. */
+@NullMarked
+package org.gammanet.training;
+
+import org.jspecify.annotations.NullMarked;
