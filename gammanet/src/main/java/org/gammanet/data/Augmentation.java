@@ -1,6 +1,9 @@
 package org.gammanet.data;
 
 import java.util.Arrays;
+import org.gammanet.config.AugmentationConfig;
+import org.gammanet.config.DataConfig;
+import org.gammanet.config.TargetKind;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,7 +20,6 @@ import org.jspecify.annotations.Nullable;
  * @param crop side of the square that is cut out, in pixels; 0 takes the whole image
  * @param scales one is drawn per sample
  * @param rotations number of equally spaced angles around the full turn; 1 = upright only
- * @param rotationProbability how often an angle is drawn at all
  * @param horizontalFlip probability of mirroring left and right
  * @param verticalFlip probability of mirroring top and bottom
  * @param jitter change of colours, null for none
@@ -30,7 +32,6 @@ public record Augmentation(
     int crop,
     double[] scales,
     int rotations,
-    double rotationProbability,
     double horizontalFlip,
     double verticalFlip,
     @Nullable ColorJitter jitter,
@@ -47,6 +48,17 @@ public record Augmentation(
     public static final Normalization IMAGENET =
         new Normalization(
             new float[] {0.485f, 0.456f, 0.406f}, new float[] {0.229f, 0.224f, 0.225f});
+
+    /** As configured. */
+    public static Normalization of(DataConfig data) {
+      float[] mean = new float[3];
+      float[] std = new float[3];
+      for (int c = 0; c < 3; c++) {
+        mean[c] = data.normalizeMean().get(c).floatValue();
+        std[c] = data.normalizeStd().get(c).floatValue();
+      }
+      return new Normalization(mean, std);
+    }
   }
 
   /**
@@ -77,18 +89,32 @@ public record Augmentation(
     }
   }
 
+  /** As configured. */
+  public static Augmentation of(DataConfig data) {
+    AugmentationConfig c = data.augmentation();
+    return new Augmentation(
+        c.randomCrop(),
+        c.scales().stream().mapToDouble(s -> s).toArray(),
+        c.rotations(),
+        c.randomFlip() ? 0.5 : 0,
+        c.verticalFlip(),
+        c.colorJitter() ? ColorJitter.REFERENCE : null,
+        data.target() == TargetKind.RANDOM_ANNOTATOR,
+        data.thinTargets(),
+        Normalization.of(data));
+  }
+
   /** Nothing random: the whole image, normalised. */
   public static Augmentation none(Normalization normalization) {
-    return new Augmentation(0, new double[] {1}, 1, 0, 0, 0, null, false, false, normalization);
+    return new Augmentation(0, new double[] {1}, 1, 0, 0, null, false, false, normalization);
   }
 
   /** One random view of an image. */
   public Sample apply(Example example, SplitMix random) {
     double scale = scales[random.nextInt(scales.length)];
-    boolean rotate = random.nextDouble() < rotationProbability;
     int step = random.nextInt(rotations);
-    double angle = rotate ? 2 * Math.PI * step / rotations : 0;
-    boolean quarter = !rotate || 4 * step % rotations == 0;
+    double angle = 2 * Math.PI * step / rotations;
+    boolean quarter = 4 * step % rotations == 0;
     View view = View.of(example, scale, angle, quarter, crop, random);
     view.flipX = random.nextDouble() < horizontalFlip;
     view.flipY = random.nextDouble() < verticalFlip;

@@ -1,8 +1,19 @@
 package org.gammanet.training;
 
+import org.gammanet.config.TrainingConfig.Schedule;
+
 /**
  * How a learning rate develops, as a function of the epoch's number, the number of steps and, for
  * the plateau, of the metrics seen.
+ *
+ * <ul>
+ *   <li>{@link Schedule#EXPONENTIAL}: {@code rate * decay^epoch}, not below the floor;
+ *   <li>{@link Schedule#PLATEAU}: halves when the metric did not rise for {@code patience}
+ *       validations;
+ *   <li>{@link Schedule#COSINE}: half a cosine from the rate down to the floor (Loshchilov and
+ *       Hutter 2017, equation 5);
+ *   <li>{@link Schedule#NONE}: always the same.
+ * </ul>
  *
  * <p>The state ({@link #state}, {@link #restore}) is part of a checkpoint.
  */
@@ -11,18 +22,6 @@ public final class LearningRate {
   private static final double THRESHOLD = 1e-4;
 
   private static final double PLATEAU_FACTOR = 0.5;
-
-  /** The schedules by their names in configurations. */
-  public enum Kind {
-    /** {@code rate * decay^epoch}, not below the floor. */
-    EXPONENTIAL,
-    /** Halves when the metric did not rise for {@code patience} validations. */
-    PLATEAU,
-    /** Half a cosine from the rate down to the floor (Loshchilov and Hutter 2017, equation 5). */
-    COSINE,
-    /** Always the same. */
-    NONE
-  }
 
   /**
    * What the schedule needs to know.
@@ -34,7 +33,7 @@ public final class LearningRate {
    * @param warmupSteps steps over which the rate rises linearly from 0; 0 for none
    */
   public record Settings(
-      Kind kind, double decay, int patience, double floor, int epochs, long warmupSteps) {}
+      Schedule kind, double decay, int patience, double floor, int epochs, long warmupSteps) {}
 
   /** What the plateau has seen. */
   public record State(double best, int bad, int reductions) {}

@@ -29,23 +29,23 @@ public final class Optimizer implements AutoCloseable {
   private static final Operator ADAMW = Operator.of("aten::_fused_adamw_");
   private static final Operator DOT = Operator.of("aten::dot");
 
-  /** Which of the two. */
-  public enum Kind {
-    ADAM,
-    ADAMW
-  }
-
   /**
    * Numbers of the update.
    *
+   * @param decoupled AdamW instead of Adam
    * @param weightDecay of kernels; with {@code decayAll} of everything
    * @param decayAll whether biases, gains of norms and the circuits' scalars decay too
    */
   public record Settings(
-      Kind kind, double beta1, double beta2, double epsilon, double weightDecay, boolean decayAll) {
+      boolean decoupled,
+      double beta1,
+      double beta2,
+      double epsilon,
+      double weightDecay,
+      boolean decayAll) {
     /** Betas 0.9 and 0.999, epsilon 1e-8, no decay. */
-    public static Settings of(Kind kind) {
-      return new Settings(kind, 0.9, 0.999, 1e-8, 0, false);
+    public static Settings of(boolean decoupled) {
+      return new Settings(decoupled, 0.9, 0.999, 1e-8, 0, false);
     }
   }
 
@@ -212,7 +212,7 @@ public final class Optimizer implements AutoCloseable {
       if (parameters.isEmpty()) {
         return;
       }
-      (settings.kind == Kind.ADAM ? ADAM : ADAMW)
+      (settings.decoupled ? ADAMW : ADAM)
           .call()
           .tensors(parameters)
           .tensors(gradients)

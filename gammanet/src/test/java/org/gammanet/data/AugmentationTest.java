@@ -20,7 +20,7 @@ class AugmentationTest {
   private static Augmentation of(
       int crop, double scale, int rotations, double flipX, double flipY) {
     return new Augmentation(
-        crop, new double[] {scale}, rotations, 1, flipX, flipY, null, false, false, PLAIN);
+        crop, new double[] {scale}, rotations, flipX, flipY, null, false, false, PLAIN);
   }
 
   /** Random colours and three random masks. */
@@ -172,9 +172,9 @@ class AugmentationTest {
   @Test
   void imageAndTargetStayAlignedInEveryPreset() {
     Augmentation[] presets = {
-      new Augmentation(64, new double[] {0.5, 1, 1.5}, 16, 1, 0.5, 0, null, false, false, PLAIN),
+      new Augmentation(64, new double[] {0.5, 1, 1.5}, 16, 0.5, 0, null, false, false, PLAIN),
       new Augmentation(
-          64, new double[] {1}, 4, 0.5, 0.5, 0.5, ColorJitter.REFERENCE, false, false, PLAIN),
+          64, new double[] {1}, 4, 0.5, 0.5, ColorJitter.REFERENCE, false, false, PLAIN),
       Augmentation.none(PLAIN)
     };
     for (Augmentation preset : presets) {
@@ -223,7 +223,7 @@ class AugmentationTest {
   @Test
   void oneAnnotatorAtATime() {
     Example example = noise(20, 20, 5);
-    Augmentation one = new Augmentation(0, new double[] {1}, 1, 0, 0, 0, null, true, false, PLAIN);
+    Augmentation one = new Augmentation(0, new double[] {1}, 1, 0, 0, null, true, false, PLAIN);
     boolean[] seen = new boolean[3];
     short[] bits = ((Example.Layers) example.annotation()).bits();
     for (int seed = 0; seed < 40; seed++) {
@@ -261,7 +261,6 @@ class AugmentationTest {
             0,
             new double[] {1},
             1,
-            0,
             0,
             0,
             new ColorJitter(1, 0.2, 0.2, 0.2, 0.1),

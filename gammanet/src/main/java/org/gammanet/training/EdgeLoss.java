@@ -1,10 +1,9 @@
 package org.gammanet.training;
 
-import java.util.Arrays;
 import java.util.LinkedHashMap;
-import java.util.Locale;
 import java.util.Map;
-import java.util.stream.Collectors;
+import org.gammanet.config.TrainingConfig;
+import org.gammanet.config.TrainingConfig.Loss;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,60 +15,26 @@ import org.jspecify.annotations.Nullable;
  * ce(z, y) = max(z, 0) - z y + log(1 + exp(-|z|))}. Pixels that are not valid, and targets that are
  * negative or NaN, take no part.
  *
+ * <ul>
+ *   <li>{@link Loss#BI_BCE_HED}: class-balanced cross-entropy with an ignored minority band (Xie
+ *       and Tu 2015, equation 2, with the band and the factor on negatives of Liu et al. 2017,
+ *       equation 1). y = 1 where t reaches the threshold, the band below it is ignored, P and N
+ *       count positives and negatives, and the weights are {@code N / (P + N)} and {@code 1.1 P /
+ *       (P + N)}. Sum over pixels, mean over images.
+ *   <li>{@link Loss#BCE}: cross-entropy with soft targets; positives weigh {@code sum(1 - t) /
+ *       sum(t)}, at least 0.1 and at most {@link Settings#maxPositiveWeight}. Mean over pixels.
+ *   <li>{@link Loss#FOCAL}: focal loss (Lin et al. 2017, equation 5) with soft targets. Mean over
+ *       pixels.
+ *   <li>{@link Loss#PEARSON}: minus the correlation of logits and targets, {@link
+ *       Loss#SIGMOID_PEARSON} of probabilities and targets, mean over images: from -1 to 1.
+ *   <li>{@link Loss#DICE}: one minus the overlap of probabilities and hard targets with squares in
+ *       the denominator (Milletari et al. 2016), smoothed by 1, mean over images: from 0 to 1.
+ * </ul>
+ *
  * @param weights of each part, in order of naming
  * @param settings numbers of the parts
  */
-public record Loss(Map<Kind, Double> weights, Settings settings) {
-
-  /** The losses by the names they have in configurations. */
-  public enum Kind {
-    /**
-     * Class-balanced cross-entropy with an ignored minority band (Xie and Tu 2015, equation 2, with
-     * the band and the factor on negatives of Liu et al. 2017, equation 1): y = 1 where t reaches
-     * the threshold, the band below it is ignored, P and N count positives and negatives, and the
-     * weights are {@code N / (P + N)} and {@code 1.1 P / (P + N)}. Sum over pixels, mean over
-     * images.
-     */
-    BI_BCE_HED,
-    /**
-     * Cross-entropy with soft targets; positives weigh {@code sum(1 - t) / sum(t)}, at least 0.1
-     * and at most {@link Settings#maxPositiveWeight}. Mean over pixels.
-     */
-    BCE,
-    /** Focal loss (Lin et al. 2017, equation 5) with soft targets. Mean over pixels. */
-    FOCAL,
-    /** Minus the correlation of logits and targets, mean over images: from -1 to 1. */
-    PEARSON,
-    /** Minus the correlation of probabilities and targets, mean over images: from -1 to 1. */
-    SIGMOID_PEARSON,
-    /**
-     * One minus the overlap of probabilities and hard targets with squares in the denominator
-     * (Milletari et al. 2016), smoothed by 1; mean over images: from 0 to 1.
-     */
-    DICE;
-
-    /**
-     * The loss of that name.
-     *
-     * @throws IllegalArgumentException naming the accepted words
-     */
-    public static Kind parse(String name) {
-      for (Kind kind : values()) {
-        if (kind.word().equals(name)) {
-          return kind;
-        }
-      }
-      throw new IllegalArgumentException(
-          "There is no loss '%s'; known are %s"
-              .formatted(
-                  name, Arrays.stream(values()).map(Kind::word).collect(Collectors.joining(", "))));
-    }
-
-    /** The name in configurations. */
-    public String word() {
-      return name().toLowerCase(Locale.ROOT);
-    }
-  }
+public record EdgeLoss(Map<Loss, Double> weights, Settings settings) {
 
   /**
    * Numbers of the losses.
@@ -111,18 +76,35 @@ public record Loss(Map<Kind, Double> weights, Settings settings) {
    * @param emptyTargets images without any positive or without any negative pixel, which teach
    *     bi_bce_hed nothing
    */
-  public record Result(double value, float[] gradient, Map<Kind, Double> parts, int emptyTargets) {}
+  public record Result(double value, float[] gradient, Map<Loss, Double> parts, int emptyTargets) {}
 
-  public Loss {
+  public EdgeLoss {
     if (weights.isEmpty()) {
       throw new IllegalArgumentException("A loss needs at least one part");
     }
     weights = new LinkedHashMap<>(weights);
   }
 
+  /** The configured loss. */
+  public static EdgeLoss of(TrainingConfig training, double threshold, boolean ignoreMinority) {
+    TrainingConfig.LossReduction reduction = training.lossReduction();
+    return new EdgeLoss(
+        training.losses(),
+        new Settings(
+            threshold,
+            ignoreMinority,
+            1.1,
+            training.lossBalance() == TrainingConfig.LossBalance.IMAGE,
+            reduction == null ? null : reduction == TrainingConfig.LossReduction.SUM,
+            training.bceMaxPosWeight(),
+            training.posWeight(),
+            training.focalAlpha(),
+            training.focalGamma()));
+  }
+
   /** A single loss. */
-  public static Loss of(Kind kind, Settings settings) {
-    return new Loss(Map.of(kind, 1.0), settings);
+  public static EdgeLoss of(Loss kind, Settings settings) {
+    return new EdgeLoss(Map.of(kind, 1.0), settings);
   }
 
   /**
@@ -145,7 +127,7 @@ public record Loss(Map<Kind, Double> weights, Settings settings) {
     }
     Evaluation e = new Evaluation(logits, targets, valid, images, settings);
     double value = 0;
-    Map<Kind, Double> parts = new LinkedHashMap<>();
+    Map<Loss, Double> parts = new LinkedHashMap<>();
     for (var part : weights.entrySet()) {
       double v = e.add(part.getKey(), part.getValue());
       parts.put(part.getKey(), v);
@@ -213,7 +195,7 @@ public record Loss(Map<Kind, Double> weights, Settings settings) {
       return n;
     }
 
-    double add(Kind kind, double weight) {
+    double add(Loss kind, double weight) {
       return switch (kind) {
         case BI_BCE_HED -> balanced(weight);
         case BCE -> bce(weight);
