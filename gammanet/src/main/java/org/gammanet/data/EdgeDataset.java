@@ -1,5 +1,7 @@
 package org.gammanet.data;
 
+import java.awt.image.BufferedImage;
+import java.awt.image.IndexColorModel;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -15,6 +17,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import javax.imageio.ImageIO;
 
 /**
  * Images with edge annotations in folders, decoded once and kept in memory for all threads.
@@ -145,7 +148,70 @@ public final class EdgeDataset {
   }
 
   private static Example read(Entry entry) {
-    throw new DataException("Cannot read " + entry.image + " with " + entry.annotation);
+    BufferedImage image = picture(entry.image);
+    int height = image.getHeight();
+    int width = image.getWidth();
+    byte[] rgb = new byte[3 * height * width];
+    int[] row = new int[width];
+    for (int y = 0; y < height; y++) {
+      image.getRGB(0, y, width, 1, row, 0, width);
+      for (int x = 0; x < width; x++) {
+        int p = 3 * (y * width + x);
+        rgb[p] = (byte) (row[x] >> 16);
+        rgb[p + 1] = (byte) (row[x] >> 8);
+        rgb[p + 2] = (byte) row[x];
+      }
+    }
+    String name = entry.annotation.toString();
+    Example.Annotation annotation;
+    int annotatedHeight;
+    int annotatedWidth;
+    if (name.endsWith(".mat")) {
+      Bsds500.GroundTruth truth = Bsds500.read(entry.annotation);
+      annotatedHeight = truth.height();
+      annotatedWidth = truth.width();
+      annotation = truth.layers();
+    } else {
+      BufferedImage map = picture(entry.annotation);
+      annotatedHeight = map.getHeight();
+      annotatedWidth = map.getWidth();
+      annotation = grey(map).layered(annotatedHeight, annotatedWidth);
+    }
+    if (annotatedHeight != height || annotatedWidth != width) {
+      throw new DataException(
+          "%s is %dx%d and its annotation %s is %dx%d: they must have the same size"
+              .formatted(
+                  entry.image, width, height, entry.annotation, annotatedWidth, annotatedHeight));
+    }
+    return new Example(entry.id, height, width, rgb, annotation);
+  }
+
+  private static BufferedImage picture(Path file) {
+    try {
+      BufferedImage image = ImageIO.read(file.toFile());
+      if (image == null) {
+        throw new DataException(file + " is not a picture that can be read");
+      }
+      return image;
+    } catch (IOException e) {
+      throw new DataException("Cannot read " + file + ": " + e.getMessage(), e);
+    }
+  }
+
+  private static Example.Soft grey(BufferedImage map) {
+    float[] values = new float[map.getHeight() * map.getWidth()];
+    double full = (1 << map.getColorModel().getComponentSize(0)) - 1;
+    for (int i = 0; i < values.length; i++) {
+      int x = i % map.getWidth();
+      int y = i / map.getWidth();
+      boolean indexed = map.getColorModel() instanceof IndexColorModel;
+      // The samples themselves: getRGB would apply the grey colour space's curve.
+      values[i] =
+          indexed
+              ? (map.getRGB(x, y) >> 8 & 0xFF) / 255f
+              : (float) (map.getRaster().getSample(x, y, 0) / full);
+    }
+    return new Example.Soft(values);
   }
 
   /** Number of images. */
