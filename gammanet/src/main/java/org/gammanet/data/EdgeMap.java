@@ -1,0 +1,84 @@
+package org.gammanet.data;
+
+import java.util.Arrays;
+
+/**
+ * Probability of an edge at each pixel, {@code [height, width]} in row-major order, 0 to 1.
+ * Immutable.
+ */
+public final class EdgeMap {
+  private final int width;
+  private final int height;
+  private final float[] values;
+
+  /**
+   * Takes over an array, which must not be changed afterwards.
+   *
+   * @param values width × height probabilities, row by row
+   * @throws IllegalArgumentException if the number of values is wrong or one is not in [0, 1]
+   */
+  public EdgeMap(int width, int height, float[] values) {
+    if (width < 1 || height < 1 || values.length != (long) width * height) {
+      throw new IllegalArgumentException(
+          values.length + " values are not a map of " + width + "×" + height);
+    }
+    for (float value : values) {
+      if (!(value >= 0 && value <= 1)) {
+        throw new IllegalArgumentException(value + " is not a probability");
+      }
+    }
+    this.width = width;
+    this.height = height;
+    this.values = values;
+  }
+
+  /** Pixels in a row. */
+  public int width() {
+    return width;
+  }
+
+  /** Number of rows. */
+  public int height() {
+    return height;
+  }
+
+  /** The probabilities themselves, {@code [height, width]}; not to be changed. */
+  public float[] values() {
+    return values;
+  }
+
+  /** Probability at one pixel. */
+  public float value(int x, int y) {
+    return values[y * width + x];
+  }
+
+  /** The map as a grey picture: 0 black, 1 white. */
+  public RgbImage toImage() {
+    byte[] samples = new byte[3 * values.length];
+    for (int i = 0; i < values.length; i++) {
+      byte grey = (byte) Math.round(values[i] * 255);
+      samples[3 * i] = grey;
+      samples[3 * i + 1] = grey;
+      samples[3 * i + 2] = grey;
+    }
+    return new RgbImage(width, height, samples);
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof EdgeMap map
+        && map.width == width
+        && map.height == height
+        && Arrays.equals(map.values, values);
+  }
+
+  @Override
+  public int hashCode() {
+    return 31 * (31 * width + height) + Arrays.hashCode(values);
+  }
+
+  @Override
+  public String toString() {
+    return "EdgeMap " + width + "×" + height;
+  }
+}
