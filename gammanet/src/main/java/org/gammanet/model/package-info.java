@@ -1,0 +1,5 @@
+/** The networks. */
+@NullMarked
+package org.gammanet.model;
+
+import org.jspecify.annotations.NullMarked;
