@@ -1,5 +1,0 @@
-/** The networks. */
-@NullMarked
-package org.gammanet.model;
-
-import org.jspecify.annotations.NullMarked;
