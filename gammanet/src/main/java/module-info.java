@@ -11,4 +11,5 @@ module org.gammanet {
   requires static transitive org.jspecify;
 
   exports org.gammanet.config;
+  exports org.gammanet.model;
 }

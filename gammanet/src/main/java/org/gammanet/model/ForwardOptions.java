@@ -1,0 +1,81 @@
+package org.gammanet.model;
+
+import java.util.Map;
+import org.gammanet.torch.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How to run a forward pass; immutable, each {@code with} method gives a changed copy.
+ *
+ * @param timesteps T; 0 stands for the configuration's
+ * @param initialStates states before the first step by name, which stay the caller's; states that
+ *     are missing are zero
+ * @param hooks watches or changes signals; null for none
+ * @param everyTimestep whether the logits after each timestep are wanted, not only after the last
+ * @param finalStates whether the states after the last timestep are wanted
+ * @param executor runs the segments
+ * @param composedOnly whether fused kernels must not be used
+ */
+public record ForwardOptions(
+    int timesteps,
+    Map<String, Tensor> initialStates,
+    @Nullable ForwardHooks hooks,
+    boolean everyTimestep,
+    boolean finalStates,
+    Executor executor,
+    boolean composedOnly) {
+
+  /** The configuration's timesteps from zero states; only the last logits. */
+  public static final ForwardOptions DEFAULTS =
+      new ForwardOptions(0, Map.of(), null, false, false, Executor.DIRECT, false);
+
+  /** Checks the number of timesteps. */
+  public ForwardOptions {
+    if (timesteps < 0) {
+      throw new IllegalArgumentException("timesteps must be at least 1, not " + timesteps);
+    }
+    initialStates = Map.copyOf(initialStates);
+  }
+
+  /** With T timesteps. */
+  public ForwardOptions withTimesteps(int t) {
+    return new ForwardOptions(
+        t, initialStates, hooks, everyTimestep, finalStates, executor, composedOnly);
+  }
+
+  /** From given states. */
+  public ForwardOptions withInitialStates(Map<String, Tensor> states) {
+    return new ForwardOptions(
+        timesteps, states, hooks, everyTimestep, finalStates, executor, composedOnly);
+  }
+
+  /** With hooks. */
+  public ForwardOptions withHooks(ForwardHooks newHooks) {
+    return new ForwardOptions(
+        timesteps, initialStates, newHooks, everyTimestep, finalStates, executor, composedOnly);
+  }
+
+  /** With the logits after each timestep. */
+  public ForwardOptions withEveryTimestep() {
+    return new ForwardOptions(
+        timesteps, initialStates, hooks, true, finalStates, executor, composedOnly);
+  }
+
+  /** With the states after the last timestep. */
+  public ForwardOptions withFinalStates() {
+    return new ForwardOptions(
+        timesteps, initialStates, hooks, everyTimestep, true, executor, composedOnly);
+  }
+
+  /** With another executor. */
+  public ForwardOptions withExecutor(Executor newExecutor) {
+    return new ForwardOptions(
+        timesteps, initialStates, hooks, everyTimestep, finalStates, newExecutor, composedOnly);
+  }
+
+  /** Without fused kernels. */
+  public ForwardOptions withComposedOnly() {
+    return new ForwardOptions(
+        timesteps, initialStates, hooks, everyTimestep, finalStates, executor, true);
+  }
+}

@@ -1,0 +1,93 @@
+package org.gammanet.model;
+
+import java.util.Arrays;
+import org.gammanet.torch.Device;
+import org.gammanet.torch.Tensor;
+import org.gammanet.torch.TensorScope;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A named weight of a network, or a named buffer (running statistics, which no gradient changes).
+ */
+public final class Parameter {
+  private final String name;
+  private final long[] shape;
+  private final boolean buffer;
+  private final Initialization initialization;
+  private @Nullable Tensor value;
+
+  Parameter(String name, long[] shape, boolean buffer, Initialization initialization) {
+    this.name = name;
+    this.shape = shape;
+    this.buffer = buffer;
+    this.initialization = initialization;
+  }
+
+  /** Name in a checkpoint, such as {@code fgru_0.W_exc}. */
+  public String name() {
+    return name;
+  }
+
+  /** Sizes; a copy. */
+  public long[] shape() {
+    return shape.clone();
+  }
+
+  /** Number of elements. */
+  public long numel() {
+    return Arrays.stream(shape).reduce(1, Math::multiplyExact);
+  }
+
+  /** Whether this is a buffer: saved and loaded, but not trained. */
+  public boolean isBuffer() {
+    return buffer;
+  }
+
+  /** The value, float32 (or int64 for a counter), which stays the network's. */
+  public Tensor tensor() {
+    Tensor tensor = value;
+    if (tensor == null) {
+      throw new IllegalStateException(
+          "the parameter " + name + " has no value: its network is closed");
+    }
+    return tensor;
+  }
+
+  /**
+   * Replaces the value by a copy.
+   *
+   * @throws IllegalArgumentException for another shape
+   */
+  public void set(Tensor replacement) {
+    if (!Arrays.equals(replacement.shape(), shape)) {
+      throw new IllegalArgumentException(
+          name + " is " + Arrays.toString(shape) + ", not " + replacement);
+    }
+    tensor().detach().copy_(replacement);
+  }
+
+  void initialize(long seed) {
+    own(initialization.make(seed, name, shape));
+  }
+
+  void move(Device device) {
+    own(tensor().detach().to(device));
+  }
+
+  private void own(Tensor tensor) {
+    close();
+    value = TensorScope.detach(tensor);
+  }
+
+  void close() {
+    if (value != null) {
+      value.close();
+      value = null;
+    }
+  }
+
+  @Override
+  public String toString() {
+    return name + Arrays.toString(shape);
+  }
+}

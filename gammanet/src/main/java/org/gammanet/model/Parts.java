@@ -1,0 +1,283 @@
+package org.gammanet.model;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.gammanet.config.Activation;
+import org.gammanet.config.Attention;
+import org.gammanet.config.Normalization;
+import org.gammanet.config.Symmetry;
+import org.gammanet.torch.Ops;
+import org.gammanet.torch.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Collects the parameters of a network in registration order, and holds the building blocks that
+ * register them. Signals are (N, C, H, W).
+ */
+final class Parts {
+  /** In every normalisation: added to the biased variance, inside the square root. */
+  static final double EPSILON = 1e-5;
+
+  private final List<Parameter> parameters = new ArrayList<>();
+
+  List<Parameter> parameters() {
+    return List.copyOf(parameters);
+  }
+
+  Parameter parameter(String name, Initialization initialization, long... shape) {
+    Parameter parameter = new Parameter(name, shape, false, initialization);
+    parameters.add(parameter);
+    return parameter;
+  }
+
+  private Parameter buffer(String name, Initialization initialization, long... shape) {
+    Parameter parameter = new Parameter(name, shape, true, initialization);
+    parameters.add(parameter);
+    return parameter;
+  }
+
+  /** A part with parameters. */
+  interface Layer {
+    Tensor forward(Tensor x);
+  }
+
+  /** Does nothing. */
+  static final Layer IDENTITY = x -> x;
+
+  /** Convolution with "same" padding for odd kernels. */
+  static final class Conv implements Layer {
+    final Parameter weight;
+    final @Nullable Parameter bias;
+    private final int padding;
+
+    private Conv(Parameter weight, @Nullable Parameter bias, int padding) {
+      this.weight = weight;
+      this.bias = bias;
+      this.padding = padding;
+    }
+
+    List<Parameter> parameters() {
+      return bias == null ? List.of(weight) : List.of(weight, bias);
+    }
+
+    @Override
+    public Tensor forward(Tensor x) {
+      return Ops.conv2d(x, weight.tensor(), bias == null ? null : bias.tensor(), 1, padding);
+    }
+  }
+
+  /** A convolution with PyTorch's default initialisation. */
+  Conv conv(String name, int in, int out, int kernel) {
+    Initialization standard = Initialization.standard((long) in * kernel * kernel);
+    return conv(name, in, out, kernel, standard, standard);
+  }
+
+  /** A convolution with the given initialisation; {@code bias} null for none. */
+  Conv conv(
+      String name,
+      int in,
+      int out,
+      int kernel,
+      Initialization weight,
+      @Nullable Initialization bias) {
+    Parameter w = parameter(name + ".weight", weight, out, in, kernel, kernel);
+    Parameter b = bias == null ? null : parameter(name + ".bias", bias, out);
+    return new Conv(w, b, kernel / 2);
+  }
+
+  /** Normalises each pixel over its channels. */
+  static Tensor channelNorm(Tensor x) {
+    Tensor mean = Ops.mean(x, true, 1);
+    Tensor centred = Ops.sub(x, mean);
+    Tensor variance = Ops.mean(Ops.square(centred), true, 1);
+    return Ops.mul(centred, Ops.rsqrt(Ops.addScalar(variance, EPSILON)));
+  }
+
+  /** Normalises each sample and channel over its pixels; of one pixel, gives 0. */
+  static Tensor instanceNorm(Tensor x) {
+    // LibTorch's own operator refuses planes of one pixel, where the formula gives 0.
+    return x.size(2) * x.size(3) == 1 ? Ops.sub(x, x) : Ops.instanceNorm(x, null, null, EPSILON);
+  }
+
+  /** Number of groups of a group normalisation over {@code channels} of a cell. */
+  static int groups(int channels) {
+    return Math.min(8, channels);
+  }
+
+  /**
+   * The normalisation in front of a gate, without parameters.
+   *
+   * @param groups for {@code GROUP}: number of groups
+   */
+  static Layer plainNorm(Normalization kind, int groups) {
+    return switch (kind) {
+      case LAYER -> Parts::channelNorm;
+      case INSTANCE -> Parts::instanceNorm;
+      case GROUP -> x -> Ops.groupNorm(x, groups, null, null, EPSILON);
+      case NONE -> IDENTITY;
+      case BATCH -> throw new IllegalArgumentException("gates have no batch normalisation");
+    };
+  }
+
+  /** A normalisation with weight and bias per channel. */
+  Layer affineNorm(String name, Normalization kind, int channels, int groups) {
+    if (kind == Normalization.NONE) {
+      return IDENTITY;
+    }
+    Parameter weight = parameter(name + ".weight", new Initialization.Constant(1), channels);
+    Parameter bias = parameter(name + ".bias", new Initialization.Constant(0), channels);
+    if (kind == Normalization.GROUP) {
+      return x -> Ops.groupNorm(x, groups, weight.tensor(), bias.tensor(), EPSILON);
+    }
+    if (kind == Normalization.BATCH) {
+      return batchNorm(name, channels, weight, bias);
+    }
+    Layer plain = plainNorm(kind, 1);
+    return x -> affine(plain.forward(x), weight.tensor(), bias.tensor());
+  }
+
+  private Layer batchNorm(String name, int channels, Parameter weight, Parameter bias) {
+    Parameter mean = buffer(name + ".running_mean", new Initialization.Constant(0), channels);
+    Parameter variance = buffer(name + ".running_var", new Initialization.Constant(1), channels);
+    Parameter batches = buffer(name + ".num_batches_tracked", new Initialization.Counter());
+    return new BatchNorm(weight, bias, mean, variance, batches);
+  }
+
+  /** Batch statistics while training, running ones otherwise. */
+  static final class BatchNorm implements Layer {
+    private final Parameter weight;
+    private final Parameter bias;
+    private final Parameter mean;
+    private final Parameter variance;
+    private final Parameter batches;
+    private boolean training;
+
+    private BatchNorm(
+        Parameter weight, Parameter bias, Parameter mean, Parameter variance, Parameter batches) {
+      this.weight = weight;
+      this.bias = bias;
+      this.mean = mean;
+      this.variance = variance;
+      this.batches = batches;
+    }
+
+    void training(boolean training) {
+      this.training = training;
+    }
+
+    @Override
+    public Tensor forward(Tensor x) {
+      if (training) {
+        batches.tensor().copy_(Ops.addScalar(batches.tensor(), 1));
+      }
+      return Ops.batchNorm(
+          x,
+          weight.tensor(),
+          bias.tensor(),
+          mean.tensor(),
+          variance.tensor(),
+          training,
+          0.1,
+          EPSILON);
+    }
+  }
+
+  private static Tensor affine(Tensor x, Tensor weight, Tensor bias) {
+    return Ops.add(Ops.mul(x, Ops.reshape(weight, 1, -1, 1, 1)), Ops.reshape(bias, 1, -1, 1, 1));
+  }
+
+  /** The non-linearity of the networks that are not plain VGG16. */
+  static Layer activation(Activation kind) {
+    return switch (kind) {
+      case RELU -> Ops::relu;
+      case ELU -> Ops::elu;
+      case GELU -> Ops::gelu;
+    };
+  }
+
+  /** Attention on the input gate: scales its argument; identity for {@code NONE}. */
+  Layer attention(String name, Attention kind, int channels, int layers) {
+    return switch (kind) {
+      case NONE -> IDENTITY;
+      case SE -> squeezeExcite(name, channels);
+      case GALA -> gala(name, channels, layers);
+    };
+  }
+
+  /** Squeeze-and-excitation (Hu, Shen and Sun 2018), reduction 16, at least one hidden unit. */
+  private Layer squeezeExcite(String name, int channels) {
+    int hidden = Math.max(1, channels / 16);
+    Parameter squeeze =
+        parameter(name + ".fc.0.weight", Initialization.standard(channels), hidden, channels);
+    Parameter excite =
+        parameter(name + ".fc.2.weight", Initialization.standard(hidden), channels, hidden);
+    return x -> {
+      Tensor mean = Ops.mean(x, false, 2, 3);
+      Tensor scale =
+          Ops.sigmoid(
+              Ops.linear(
+                  Ops.relu(Ops.linear(mean, squeeze.tensor(), null)), excite.tensor(), null));
+      return Ops.mul(x, Ops.reshape(scale, x.size(0), x.size(1), 1, 1));
+    };
+  }
+
+  /** Global-and-local attention (Linsley et al. 2019): a global path times a spatial path. */
+  private Layer gala(String name, int channels, int layers) {
+    List<Layer> global = galaPath(name + ".global_layers", channels, layers, 1);
+    List<Layer> spatial = galaPath(name + ".spatial_layers", channels, layers, 5);
+    return x -> {
+      Tensor g = Ops.amax(x, true, 2, 3);
+      Tensor s = x;
+      for (int k = 0; k < layers; k++) {
+        g = global.get(k).forward(g);
+        s = spatial.get(k).forward(s);
+        if (k < layers - 1) {
+          g = Ops.relu(g);
+          s = Ops.relu(s);
+        }
+      }
+      return Ops.mul(x, Ops.sigmoid(Ops.mul(g, s)));
+    };
+  }
+
+  private List<Layer> galaPath(String name, int channels, int layers, int kernel) {
+    List<Layer> path = new ArrayList<>();
+    for (int k = 0; k < layers; k++) {
+      Conv conv = conv(name + "." + k + ".0", channels, channels, kernel);
+      if (layers == 1) {
+        path.add(conv);
+      } else {
+        String norm = name + "." + k + ".1";
+        Parameter weight =
+            parameter(norm + ".weight", new Initialization.Constant(1), channels, 1, 1);
+        Parameter bias = parameter(norm + ".bias", new Initialization.Constant(0), channels, 1, 1);
+        path.add(x -> affine(channelNorm(conv.forward(x)), weight.tensor(), bias.tensor()));
+      }
+    }
+    return path;
+  }
+
+  /**
+   * The kernel that a symmetric convolution uses: its stored weight (O, I, k, k) averaged over the
+   * exchange of channels, of rows and columns, or of both.
+   */
+  static Tensor symmetric(Tensor weight, Symmetry symmetry) {
+    return switch (symmetry) {
+      case NONE -> weight;
+      case CHANNEL -> average(weight, Ops.transpose(weight, 0, 1));
+      case SPATIAL -> average(weight, Ops.transpose(weight, 2, 3));
+      case SPATIAL_CHANNEL ->
+          Ops.mulScalar(
+              Ops.add(
+                  Ops.add(weight, Ops.transpose(weight, 0, 1)),
+                  Ops.add(
+                      Ops.transpose(weight, 2, 3),
+                      Ops.transpose(Ops.transpose(weight, 0, 1), 2, 3))),
+              0.25);
+    };
+  }
+
+  private static Tensor average(Tensor a, Tensor b) {
+    return Ops.mulScalar(Ops.add(a, b), 0.5);
+  }
+}
