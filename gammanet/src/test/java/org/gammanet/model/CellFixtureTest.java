@@ -1,0 +1,122 @@
+package org.gammanet.model;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Stream;
+import org.gammanet.config.FgruConfig;
+import org.gammanet.testing.DeterministicWeights;
+import org.gammanet.testing.Fixtures;
+import org.gammanet.testing.GoldenCase;
+import org.gammanet.torch.Autograd;
+import org.gammanet.torch.Tensor;
+import org.gammanet.torch.TensorScope;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** One step of each kind of cell against PyTorch: outputs and all gradients. */
+class CellFixtureTest {
+  static Stream<GoldenCase> cases() {
+    return Fixtures.files("model/cells", ".json").stream().map(GoldenCase::read);
+  }
+
+  @ParameterizedTest
+  @MethodSource("cases")
+  void equalsPyTorch(GoldenCase golden) {
+    long before = Tensor.liveHandles();
+    JsonNode json = golden.json();
+    boolean v2 = golden.kind().equals("cell_v2");
+    FgruConfig config = FgruConfig.parseJson(json.get("fgru").toString(), golden.name());
+    Parts parts = new Parts();
+    int channels = json.get("hidden_channels").asInt();
+    JsonNode kernel = json.get("kernel_size");
+    int side = kernel.isArray() ? kernel.get(0).asInt() : kernel.asInt();
+    FgruCell cell =
+        v2
+            ? new FgruV2Cell(parts, "", channels, side, config)
+            : new FgruV1Cell(parts, "", channels, side, config, null);
+    assertNames(golden, parts);
+    try (var scope = TensorScope.open()) {
+      for (Parameter p : parts.parameters()) {
+        p.initialize(0);
+        p.set(
+            Tensor.of(
+                DeterministicWeights.parameter(p.name(), golden.seed(), p.shape()), p.shape()));
+        p.tensor().requiresGrad(true);
+      }
+      List<Tensor> inputs = new ArrayList<>();
+      Map<String, Tensor> leaves = new HashMap<>();
+      for (String name : v2 ? List.of("ff_input", "h_exc", "h_inh") : List.of("ff_input", "h")) {
+        if (json.path("inputs").has(name)) {
+          Tensor leaf = golden.input(name).requiresGrad(true);
+          leaves.put(name, leaf);
+          inputs.add(leaf);
+        }
+      }
+      Map<String, Tensor> signals = new HashMap<>();
+      ForwardHooks hooks =
+          new ForwardHooks() {
+            @Override
+            public boolean wantsInside(String name, int t) {
+              return true;
+            }
+
+            @Override
+            public void cellFinished(String name, int t, Map<String, Tensor> inside) {
+              signals.putAll(inside);
+            }
+          };
+      ForwardContext context = new ForwardContext(hooks, true);
+      cell.forward(context, inputs.toArray(Tensor[]::new));
+      Tensor first = signals.get(v2 ? "exc" : "h");
+      Tensor second = signals.get(v2 ? "inh" : "h1");
+      golden.check(v2 ? "out_exc" : "out_h", first);
+      golden.check(v2 ? "out_inh" : "out_h1", second);
+      if (golden.tensors().containsKey("inhibited")) {
+        golden.check("inhibited", signals.get("s"));
+      }
+      Autograd.backward(List.of(first, second), List.of(golden.input("R1"), golden.input("R2")));
+      parts.parameters().forEach(p -> leaves.put(p.name(), p.tensor()));
+      List<String> none = new ArrayList<>();
+      json.path("no_gradient").forEach(n -> none.add(n.asText()));
+      for (Map.Entry<String, Tensor> leaf : leaves.entrySet()) {
+        Tensor gradient = leaf.getValue().grad();
+        if (none.contains(leaf.getKey())) {
+          assertNull(gradient, leaf.getKey());
+        } else {
+          golden.check("grad." + leaf.getKey(), gradient);
+        }
+      }
+      // Without gradients (and with fused kernels, where they are there) the outputs are the same.
+      try (var noGrad = Autograd.noGrad();
+          ForwardContext plain = ForwardContext.plain()) {
+        Tensor[] again = cell.forward(plain, inputs.toArray(Tensor[]::new));
+        golden.check(v2 ? "out_exc" : "out_h", again[0]);
+        if (again.length > 1) {
+          golden.check("out_inh", again[1]);
+        }
+        assertEquals(cell.states(), again.length);
+      }
+    }
+    parts.parameters().forEach(Parameter::close);
+    assertEquals(before, Tensor.liveHandles(), "live handles");
+  }
+
+  private static void assertNames(GoldenCase golden, Parts parts) {
+    Set<String> expected = new TreeSet<>();
+    for (Iterator<String> names = golden.json().get("parameters").fieldNames(); names.hasNext(); ) {
+      expected.add(names.next());
+    }
+    Set<String> names = new TreeSet<>();
+    parts.parameters().forEach(p -> names.add(p.name()));
+    assertEquals(expected, names);
+  }
+}
