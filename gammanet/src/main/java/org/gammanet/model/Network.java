@@ -36,16 +36,31 @@ public abstract sealed class Network implements AutoCloseable
    * @param seed the same seed gives the same weights, whatever the machine
    */
   public static Network create(ModelConfig config, long seed) {
-    Network network =
-        switch (config.architecture()) {
-          case VGG16_GAMMANET_V2, VGG16_GAMMANET -> VggNetwork.build(config);
-          case GAMMANET -> ScratchNetwork.build(config);
-          case GAMMANET_BACKBONE -> BackboneNetwork.build(config);
-        };
+    Network network = build(config);
     for (Parameter parameter : network.parameters) {
       parameter.initialize(seed);
     }
     return network;
+  }
+
+  /**
+   * Builds the network that a configuration describes, with weights that are all zero until they
+   * are set, as from a checkpoint.
+   */
+  public static Network create(ModelConfig config) {
+    Network network = build(config);
+    for (Parameter parameter : network.parameters) {
+      parameter.allocate();
+    }
+    return network;
+  }
+
+  private static Network build(ModelConfig config) {
+    return switch (config.architecture()) {
+      case VGG16_GAMMANET_V2, VGG16_GAMMANET -> VggNetwork.build(config);
+      case GAMMANET -> ScratchNetwork.build(config);
+      case GAMMANET_BACKBONE -> BackboneNetwork.build(config);
+    };
   }
 
   /** What it was built from. */

@@ -1,6 +1,7 @@
 package org.gammanet.model;
 
 import java.util.Arrays;
+import org.gammanet.torch.DType;
 import org.gammanet.torch.Device;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
@@ -68,6 +69,11 @@ public final class Parameter {
 
   void initialize(long seed) {
     own(initialization.make(seed, name, shape));
+  }
+
+  void allocate() {
+    boolean counter = initialization instanceof Initialization.Counter;
+    own(Tensor.zeros(counter ? DType.INT64 : DType.FLOAT32, Device.CPU, shape));
   }
 
   void move(Device device) {

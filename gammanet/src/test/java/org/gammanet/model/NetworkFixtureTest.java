@@ -60,7 +60,7 @@ class NetworkFixtureTest {
   void equalsPyTorch(GoldenCase golden) {
     long before = Tensor.liveHandles();
     JsonNode json = golden.json();
-    try (Network network = Network.create(config(golden), 0);
+    try (Network network = Network.create(config(golden));
         var noGrad = Autograd.noGrad();
         var scope = TensorScope.open()) {
       assertEquals(json.get("parameter_count").asLong(), network.parameterCount());
@@ -164,17 +164,16 @@ class NetworkFixtureTest {
               }
               assertNotNull(architecture, model.getKey());
               List<String> expected = new ArrayList<>();
-              JsonNode keys =
-                  model.getValue().has("parameters")
-                      ? model.getValue().get("parameters")
-                      : model.getValue().get("keys");
-              keys.properties()
+              model
+                  .getValue()
+                  .get("state_dict")
+                  .properties()
                   .forEach(
                       key ->
                           expected.add(
                               key.getKey() + key.getValue().toString().replace(",", ", ")));
               ModelConfig parsed = ModelConfig.parseJson(config, "default");
-              try (Network network = Network.create(parsed.withArchitecture(architecture), 0)) {
+              try (Network network = Network.create(parsed.withArchitecture(architecture))) {
                 assertEquals(
                     String.join("\n", expected),
                     String.join(
@@ -195,7 +194,7 @@ class NetworkFixtureTest {
   void gradientsEqualPyTorch(GoldenCase golden) {
     long before = Tensor.liveHandles();
     JsonNode json = golden.json();
-    try (Network network = Network.create(config(golden), 0);
+    try (Network network = Network.create(config(golden));
         var scope = TensorScope.open()) {
       DeterministicWeights.fill(network, golden.seed());
       network.requiresGrad(true);
@@ -252,8 +251,7 @@ class NetworkFixtureTest {
       }
     }
     double expected = json.get("loss").asDouble();
-    assertEquals(
-        expected, loss, expected * json.get("loss_relative_tolerance").asDouble(), "loss");
+    assertEquals(expected, loss, expected * json.get("loss_relative_tolerance").asDouble(), "loss");
     return gradient;
   }
 
