@@ -55,4 +55,7 @@ final class Segments {
           return new Tensor[] {Ops.add(x[0], x[1])};
         }
       };
+
+  /** The same signal under another name. */
+  static final Segment SAME = unary("same", List.of(), Tensor::alias);
 }

@@ -269,7 +269,9 @@ public final class VggNetwork extends Network {
       update(pass, level.topDown, drive, states, level.topDownStateNames);
       if (l > 0 || !logitsOnly) { // nothing reads the lowest state after the last step
         Tensor feedback = get(states, level.topDownStateNames.get(0));
-        states.put(below, skip ? pass.one(Segments.ADD, target, feedback) : feedback.alias());
+        states.put(
+            below,
+            skip ? pass.one(Segments.ADD, target, feedback) : pass.one(Segments.SAME, feedback));
       }
     }
   }
