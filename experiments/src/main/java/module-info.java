@@ -8,4 +8,6 @@ module org.gammanet.experiments {
   requires java.desktop;
   requires static jdk.incubator.vector;
   requires static transitive org.jspecify;
+
+  exports org.gammanet.experiments.figures;
 }
