@@ -1,6 +1,8 @@
 /** The GammaNet library: networks, checkpoints, data, training, evaluation. */
 module org.gammanet {
   exports org.gammanet.data;
+  exports org.gammanet.evaluation;
+  exports org.gammanet.training;
 
   requires transitive org.gammanet.torch;
   requires com.fasterxml.jackson.databind;
