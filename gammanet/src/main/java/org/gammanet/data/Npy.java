@@ -1,0 +1,224 @@
+package org.gammanet.data;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+
+/**
+ * An array in NumPy's file format (versions 1 to 3): numbers and truth values of any size, both
+ * byte orders, C and Fortran order. Nothing in a file is executed; objects and records are refused.
+ */
+public final class Npy {
+  private static final byte[] MAGIC = {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y'};
+  private static final int MAX_HEADER = 1 << 16;
+
+  private static final Pattern TYPE = Pattern.compile("'descr'\\s*:\\s*'([^']*)'");
+  private static final Pattern ORDER = Pattern.compile("'fortran_order'\\s*:\\s*(True|False)");
+  private static final Pattern SHAPE = Pattern.compile("'shape'\\s*:\\s*\\(([0-9,\\sL]*)\\)");
+
+  private final int[] shape;
+  private final String type;
+  private final ByteBuffer data;
+  private final boolean fortran;
+
+  private Npy(int[] shape, String type, ByteBuffer data, boolean fortran) {
+    this.shape = shape;
+    this.type = type;
+    this.data = data;
+    this.fortran = fortran;
+  }
+
+  /** Sizes of the dimensions; empty for a single number. */
+  public int[] shape() {
+    return shape.clone();
+  }
+
+  /** NumPy's name of the element type, such as {@code <f4}. */
+  public String type() {
+    return type;
+  }
+
+  /**
+   * Reads a file.
+   *
+   * @throws DataException if it cannot be read, is truncated or holds something else; the message
+   *     names the file
+   */
+  public static Npy read(Path file) {
+    try (FileChannel in = FileChannel.open(file, StandardOpenOption.READ)) {
+      long size = in.size();
+      ByteBuffer start = fill(in, (int) Math.min(size, MAX_HEADER + 12L));
+      if (size < 10 || !Arrays.equals(Arrays.copyOf(start.array(), 6), MAGIC)) {
+        throw new DataException(file + " is not a file of NumPy's format (.npy)");
+      }
+      int version = start.get(6);
+      if (version < 1 || version > 3) {
+        throw new DataException(
+            "%s is of version %d of NumPy's format; 1 to 3 are read".formatted(file, version));
+      }
+      int at = version == 1 ? 10 : 12;
+      int length = version == 1 ? start.getShort(8) & 0xFFFF : size < 12 ? -1 : start.getInt(8);
+      if (length < 0 || length > start.limit() - at) {
+        throw new DataException(file + " has a header that is truncated or damaged");
+      }
+      String header = new String(start.array(), at, length, StandardCharsets.UTF_8);
+      return read(file, in, header, at + length, size);
+    } catch (NoSuchFileException e) {
+      throw new DataException("There is no file " + file, e);
+    } catch (IOException e) {
+      throw new DataException("Cannot read " + file + ": " + e.getMessage(), e);
+    }
+  }
+
+  private static Npy read(Path file, FileChannel in, String header, long at, long size)
+      throws IOException {
+    Matcher descr = TYPE.matcher(header);
+    Matcher order = ORDER.matcher(header);
+    Matcher sizes = SHAPE.matcher(header);
+    if (!descr.find() || !order.find() || !sizes.find()) {
+      throw new DataException(file + " has a header without type, order or shape of one array");
+    }
+    String type = descr.group(1);
+    if (!type.matches("\\|[bui]1|[<>=][ui][1248]|[<>=]f[248]")) {
+      throw new DataException(
+          "%s holds elements of type '%s'; real numbers and truth values are read"
+              .formatted(file, type));
+    }
+    String[] parts =
+        Arrays.stream(sizes.group(1).split(","))
+            .map(s -> s.strip().replace("L", ""))
+            .filter(s -> !s.isEmpty())
+            .toArray(String[]::new);
+    int[] shape = new int[parts.length];
+    long bytes = type.charAt(2) - '0';
+    for (int i = 0; i < parts.length; i++) {
+      // Each factor is checked alone, so that the product cannot overflow.
+      long n = parts[i].length() > 10 ? Long.MAX_VALUE : Long.parseLong(parts[i]);
+      bytes = n > Integer.MAX_VALUE || bytes > Integer.MAX_VALUE ? Long.MAX_VALUE : bytes * n;
+      shape[i] = (int) n;
+    }
+    if (bytes != size - at || bytes > Integer.MAX_VALUE - 16) {
+      throw new DataException(
+          "%s says its shape is (%s) of '%s', but has %d bytes of data"
+              .formatted(file, String.join(", ", parts), type, size - at));
+    }
+    in.position(at);
+    ByteBuffer data = fill(in, (int) bytes);
+    data.order(type.charAt(0) == '>' ? ByteOrder.BIG_ENDIAN : ByteOrder.LITTLE_ENDIAN);
+    return new Npy(shape, type, data, order.group(1).equals("True"));
+  }
+
+  private static ByteBuffer fill(FileChannel in, int bytes) throws IOException {
+    ByteBuffer buffer = ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN);
+    while (buffer.hasRemaining() && in.read(buffer) >= 0) {
+      // A read may give less than is asked for.
+    }
+    return buffer.flip();
+  }
+
+  private double element(int i) {
+    return switch (type.substring(1)) {
+      case "b1", "u1" -> data.get(i) & 0xFF;
+      case "i1" -> data.get(i);
+      case "u2" -> data.getShort(2 * i) & 0xFFFF;
+      case "i2" -> data.getShort(2 * i);
+      case "u4" -> Integer.toUnsignedLong(data.getInt(4 * i));
+      case "i4" -> data.getInt(4 * i);
+      case "u8", "i8" -> data.getLong(8 * i);
+      case "f2" -> Float.float16ToFloat(data.getShort(2 * i));
+      case "f4" -> data.getFloat(4 * i);
+      default -> data.getDouble(8 * i);
+    };
+  }
+
+  /** All elements in C order: the last index runs fastest. Integers beyond 2^53 are rounded. */
+  public double[] doubles() {
+    int n = 1;
+    for (int size : shape) {
+      n *= size;
+    }
+    double[] values = new double[n];
+    int[] index = new int[shape.length];
+    for (int i = 0; i < n; i++) {
+      int from = i;
+      if (fortran) {
+        from = 0;
+        for (int d = shape.length - 1; d >= 0; d--) {
+          from = from * shape[d] + index[d];
+        }
+        for (int d = shape.length - 1; d >= 0 && ++index[d] == shape[d]; d--) {
+          index[d] = 0;
+        }
+      }
+      values[i] = element(from);
+    }
+    return values;
+  }
+
+  /** All elements in C order, rounded to single precision. */
+  public float[] floats() {
+    double[] doubles = doubles();
+    float[] values = new float[doubles.length];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) doubles[i];
+    }
+    return values;
+  }
+
+  /**
+   * Writes single-precision numbers in C order; the file is there completely or not at all.
+   *
+   * @throws IllegalArgumentException if the shape has another number of elements
+   */
+  public static void write(Path file, float[] values, int... shape) throws IOException {
+    ByteBuffer data = ByteBuffer.allocate(4 * values.length).order(ByteOrder.LITTLE_ENDIAN);
+    data.asFloatBuffer().put(values);
+    write(file, "<f4", data, values.length, shape);
+  }
+
+  /** As {@link #write(Path, float[], int...)}, in double precision. */
+  public static void write(Path file, double[] values, int... shape) throws IOException {
+    ByteBuffer data = ByteBuffer.allocate(8 * values.length).order(ByteOrder.LITTLE_ENDIAN);
+    data.asDoubleBuffer().put(values);
+    write(file, "<f8", data, values.length, shape);
+  }
+
+  private static void write(Path file, String type, ByteBuffer data, int count, int[] shape)
+      throws IOException {
+    long product = 1;
+    for (int size : shape) {
+      product *= size;
+    }
+    if (product != count) {
+      throw new IllegalArgumentException(
+          "%d values do not have the shape %s".formatted(count, Arrays.toString(shape)));
+    }
+    String sizes = Arrays.stream(shape).mapToObj(s -> s + ",").collect(Collectors.joining(" "));
+    String header =
+        "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }"
+            .formatted(type, shape.length == 1 ? sizes : sizes.replaceAll(",$", ""));
+    // NumPy wants the data to begin at a multiple of 64.
+    String padded = header + " ".repeat(63 - (10 + header.length()) % 64) + "\n";
+    ByteBuffer start = ByteBuffer.allocate(10).order(ByteOrder.LITTLE_ENDIAN);
+    start.put(MAGIC).put((byte) 1).put((byte) 0).putShort((short) padded.length()).flip();
+    ByteBuffer text = ByteBuffer.wrap(padded.getBytes(StandardCharsets.US_ASCII));
+    AtomicFile.write(
+        file,
+        channel -> {
+          for (ByteBuffer part : new ByteBuffer[] {start, text, data}) {
+            while (part.hasRemaining()) {
+              channel.write(part);
+            }
+          }
+        });
+  }
+}
