@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.gammanet.data.AtomicFile;
 
 /**
@@ -27,6 +28,10 @@ import org.gammanet.data.AtomicFile;
 public final class Figure {
   /** Resolution of PNG files. */
   public static final int DOTS_PER_INCH = 300;
+
+  private static final System.Logger LOG = System.getLogger(Figure.class.getName());
+
+  private static final AtomicBoolean TOLD = new AtomicBoolean();
 
   private record Cell(int row, int column, int rows, int columns, Plot plot) {}
 
@@ -119,18 +124,35 @@ public final class Figure {
 
   /**
    * Writes {@code <base>.svg} and {@code <base>.png} at {@value #DOTS_PER_INCH} dots per inch,
-   * making the folder if it is missing.
+   * making the folder if it is missing. Where this Java comes without its desktop libraries there
+   * is only the SVG, and the log says why.
    *
    * @param base path without the ending
+   * @return the files written
    * @throws IOException when a file cannot be written
    */
-  public void write(Path base) throws IOException {
+  public List<Path> write(Path base) throws IOException {
     Path folder = base.toAbsolutePath().getParent();
     if (folder != null) {
       Files.createDirectories(folder);
     }
-    save(base.resolveSibling(base.getFileName() + ".svg"), svg().getBytes(StandardCharsets.UTF_8));
-    save(base.resolveSibling(base.getFileName() + ".png"), png(DOTS_PER_INCH));
+    Path svg = base.resolveSibling(base.getFileName() + ".svg");
+    save(svg, svg().getBytes(StandardCharsets.UTF_8));
+    Path png = base.resolveSibling(base.getFileName() + ".png");
+    try {
+      save(png, png(DOTS_PER_INCH));
+      return List.of(svg, png);
+    } catch (LinkageError e) {
+      if (!TOLD.getAndSet(true)) {
+        LOG.log(
+            System.Logger.Level.WARNING,
+            "{0} is not drawn, and no other PNG, only the SVG: this Java lacks its desktop"
+                + " libraries ({1}); install a full JDK or JRE, headless or not",
+            png.getFileName(),
+            e.getMessage());
+      }
+      return List.of(svg);
+    }
   }
 
   private static void save(Path file, byte[] bytes) throws IOException {

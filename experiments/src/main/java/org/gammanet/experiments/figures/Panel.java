@@ -437,21 +437,23 @@ final class Panel {
       var ink = new Occupancy();
       plot.marks.forEach(m -> m.draw(ink, to));
       notes(ink);
+      String place = plot.legend.name();
       double[] xs = {right - w - 6, to.left() + 8, to.left() + (to.width() - w) / 2};
       double[] ys = {
         to.top() + 3, to.top() + to.height() - h - 5, to.top() + (to.height() - h) / 2
       };
-      x = xs[0];
-      y = ys[0];
-      int least = Integer.MAX_VALUE;
-      for (double candidateX : xs) {
-        for (double candidateY : ys) {
-          int hidden = ink.count(candidateX - 3, candidateY - 2, w + 6, h + 4);
-          if (hidden < least) {
-            least = hidden;
-            x = candidateX;
-            y = candidateY;
-          }
+      boolean auto = plot.legend == Plot.Legend.AUTO;
+      x = xs[place.endsWith("LEFT") ? 1 : 0];
+      y = ys[place.startsWith("BOTTOM") ? 1 : 0];
+      int least = ink.count(x - 3, y - 2, w + 6, h + 4);
+      for (int i = 0; auto && i < xs.length * ys.length; i++) {
+        double candidateX = xs[i / ys.length];
+        double candidateY = ys[i % ys.length];
+        int hidden = ink.count(candidateX - 3, candidateY - 2, w + 6, h + 4);
+        if (hidden < least) {
+          least = hidden;
+          x = candidateX;
+          y = candidateY;
         }
       }
       if (least > 0) { // something shines through: make it readable

@@ -14,6 +14,10 @@ public final class Plot {
   public enum Legend {
     /** In the corner or at the edge that hides least. */
     AUTO,
+    TOP_LEFT,
+    TOP_RIGHT,
+    BOTTOM_LEFT,
+    BOTTOM_RIGHT,
     /** Right of the plot. */
     OUTSIDE,
     NONE

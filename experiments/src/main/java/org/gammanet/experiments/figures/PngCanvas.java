@@ -88,7 +88,7 @@ final class PngCanvas implements Canvas {
     graphics.setColor(new Color(font.rgb()));
     for (Type.Run run : Type.runs(text)) {
       double size = run.size(font.size());
-      Shape outline = Glyphs.outline(run.text(), size, font.bold());
+      Shape outline = Glyphs.chosen().outline(run.text(), size, font.bold());
       graphics.translate(0, -run.rise(font.size()));
       graphics.fill(outline);
       graphics.translate(Type.plainWidth(run.text(), size, font.bold()), run.rise(font.size()));

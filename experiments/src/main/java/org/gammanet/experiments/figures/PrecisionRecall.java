@@ -54,6 +54,7 @@ public final class PrecisionRecall {
             .panel(0, 0)
             .title(title)
             .equalAspect()
+            .legend(Plot.Legend.BOTTOM_LEFT)
             .x(Axis.linear("Recall").range(0, 1).ticks(0, 0.2, 0.4, 0.6, 0.8, 1))
             .y(Axis.linear("Precision").range(0, 1).ticks(0, 0.2, 0.4, 0.6, 0.8, 1));
     for (int tenths = 1; tenths < 10; tenths++) {

@@ -92,6 +92,36 @@ class FigureTest {
   }
 
   @Test
+  void builtInLettersCoverWhatFiguresSayAndKeepToTheirWidths() {
+    String used =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+            + "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~−±×≤≥≈°·′…–—→∞¹²³½ΔΣαβγθκλμπρστφχω";
+    var box = StrokeFont.outline("\u4e00", 100, false).getBounds2D();
+    for (String letter : used.split("")) {
+      for (boolean bold : new boolean[] {false, true}) {
+        var outline = StrokeFont.outline(letter, 100, bold);
+        var bounds = outline.getBounds2D();
+        double room = Type.plainWidth(letter, 100, bold);
+        assertFalse(bounds.equals(box), letter + " has no glyph");
+        assertTrue(bounds.getWidth() > 4 && bounds.getHeight() > 4, letter);
+        assertTrue(bounds.getMinX() > -6 && bounds.getMaxX() < room + 6, letter + " " + bounds);
+        assertTrue(bounds.getMinY() > -82 && bounds.getMaxY() < 26, letter + " " + bounds);
+      }
+    }
+    // The hole of the o is a hole, the dot of the i is none.
+    assertFalse(StrokeFont.outline("o", 100, false).contains(27.8, -26.5));
+    assertTrue(StrokeFont.outline("i", 100, false).contains(11, -66));
+  }
+
+  @Test
+  void missingFontsAreReplaced() {
+    var drawn = Glyphs.choose(Glyphs.BUILT_IN).outline("a", 10, false).getBounds2D();
+    assertEquals(StrokeFont.outline("a", 10, false).getBounds2D(), drawn);
+    var other = Glyphs.choose("no such family").outline("\u0378", 10, false).getBounds2D();
+    assertTrue(other.getWidth() > 0, "an unassigned character is drawn as something");
+  }
+
+  @Test
   void textIsEscapedAndMayBeRaised() throws Exception {
     var figure = new Figure(3, 3);
     figure
