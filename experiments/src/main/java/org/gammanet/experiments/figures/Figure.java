@@ -155,7 +155,7 @@ public final class Figure {
     }
   }
 
-  private static void save(Path file, byte[] bytes) throws IOException {
+  static void save(Path file, byte[] bytes) throws IOException {
     AtomicFile.write(
         file,
         channel -> {

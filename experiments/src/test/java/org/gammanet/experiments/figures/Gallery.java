@@ -20,6 +20,28 @@ final class Gallery {
     for (Map.Entry<String, Figure> entry : figures().entrySet()) {
       entry.getValue().write(Path.of(arguments[0]).resolve(entry.getKey()));
     }
+    report().write(Path.of(arguments[0]).resolve("report.html"));
+  }
+
+  static HtmlReport report() {
+    var report = new HtmlReport("Tuning & context: made-up numbers");
+    report.lead("What a report looks like; R^{2} and c_{50} are set as in figures.");
+    report.section("Settings").warning("The network is untrained: its weights come from seed 0.");
+    var settings = new LinkedHashMap<String, Object>();
+    settings.put("Layer", "fgru_0");
+    settings.put("Timesteps", 8);
+    settings.put("Checkpoint (SHA-256)", "ab".repeat(32));
+    report.values(settings);
+    for (Map.Entry<String, Figure> entry : figures().entrySet()) {
+      report.section("Figure <" + entry.getKey() + ">").figure(entry.getValue(), "Numbers, n = 3.");
+    }
+    report.table(
+        "Fits, R^{2} and intervals.",
+        List.of("Population", "R^{2}", "Half width (deg)", "Remark"),
+        List.of(
+            List.of("excitatory", "0.98", "28.1 ± 0.4", "kept"),
+            List.of("inhibitory", "n/a", "−3.0 [−4, 5]", "left out, 3 of 5")));
+    return report.footer("GammaNet for Java, Java 25");
   }
 
   static Map<String, Figure> figures() {
