@@ -12,6 +12,9 @@ module org.gammanet {
   requires static jdk.incubator.vector;
   requires static transitive org.jspecify;
 
+  exports org.gammanet;
+  exports org.gammanet.checkpoint;
   exports org.gammanet.config;
   exports org.gammanet.model;
+  exports org.gammanet.training;
 }

@@ -1,0 +1,120 @@
+package org.gammanet.cli;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import org.gammanet.config.ModelConfig;
+import org.gammanet.model.LayerSummary;
+import org.gammanet.model.Network;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** The layer table of a network. */
+@Command(
+    name = "architecture",
+    header = "Show a network's layers with shapes, parameters and cost.",
+    description =
+        "Cost counts the multiply-accumulates of convolutions for one image; a FLOP is half of"
+            + " one.",
+    footer = {"Example:", "  gammanet architecture --size 320 --set model.timesteps=8"})
+final class ArchitectureCommand implements Callable<Integer> {
+  @Option(
+      names = "--size",
+      paramLabel = "N",
+      defaultValue = "320",
+      description = "Height and width of the image; default: 320.")
+  int size;
+
+  @Option(names = "--json", description = "Print JSON instead of a table.")
+  boolean json;
+
+  @Mixin ModelOptions model;
+  @Spec CommandSpec spec;
+
+  @SuppressWarnings("NullAway.Init")
+  ArchitectureCommand() {}
+
+  @Override
+  public Integer call() throws IOException {
+    ModelConfig config = model.readConfig().model();
+    try (Network network = Network.create(config)) {
+      if (size < network.minimumSize()) {
+        throw new ParameterException(
+            spec.commandLine(), "--size must be at least " + network.minimumSize());
+      }
+      List<LayerSummary> rows = network.summary(size, size);
+      int steps = config.timesteps();
+      long macs = 0;
+      for (LayerSummary row : rows) {
+        macs += row.macs() * (row.everyTimestep() ? steps : 1);
+      }
+      PrintWriter out = spec.commandLine().getOut();
+      if (json) {
+        out.println(json(config, rows, network.parameterCount(), macs));
+        return 0;
+      }
+      out.printf(
+          Locale.ROOT,
+          "%-28s %-42s %-14s %12s %10s  %s%n",
+          "layer",
+          "kind",
+          "output",
+          "parameters",
+          "GMAC",
+          "runs");
+      for (LayerSummary row : rows) {
+        out.printf(
+            Locale.ROOT,
+            "%-28s %-42s %-14s %,12d %10.3f  %s%n",
+            row.name(),
+            row.kind(),
+            row.channels() + "x" + row.height() + "x" + row.width(),
+            row.parameters(),
+            row.macs() / 1e9,
+            row.everyTimestep() ? "each timestep" : "once");
+      }
+      out.printf(
+          Locale.ROOT,
+          "%n%s: %,d parameters, %d timesteps, %.1f GMAC (%.3f TFLOP) for %dx%d pixels%n",
+          config.name(),
+          network.parameterCount(),
+          steps,
+          macs / 1e9,
+          2 * macs / 1e12,
+          size,
+          size);
+      return 0;
+    }
+  }
+
+  private String json(ModelConfig config, List<LayerSummary> rows, long parameters, long macs)
+      throws IOException {
+    ObjectMapper mapper = new ObjectMapper();
+    ObjectNode root = mapper.createObjectNode();
+    root.put("model", config.name());
+    root.put("size", size);
+    root.put("timesteps", config.timesteps());
+    root.put("parameters", parameters);
+    root.put("macs", macs);
+    ArrayNode layers = root.putArray("layers");
+    for (LayerSummary row : rows) {
+      ObjectNode layer = layers.addObject();
+      layer.put("name", row.name());
+      layer.put("kind", row.kind());
+      layer.putArray("output").add(row.channels()).add(row.height()).add(row.width());
+      layer.put("parameters", row.parameters());
+      layer.put("macs", row.macs());
+      layer.put("every_timestep", row.everyTimestep());
+    }
+    return mapper.writerWithDefaultPrettyPrinter().writeValueAsString(root);
+  }
+}

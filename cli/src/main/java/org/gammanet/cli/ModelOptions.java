@@ -1,0 +1,95 @@
+package org.gammanet.cli;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.gammanet.GammaNet;
+import org.gammanet.config.GammaNetConfig;
+import org.gammanet.torch.Device;
+import org.gammanet.torch.LibTorch;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+import picocli.CommandLine.Spec.Target;
+
+/** Options that name a network and where it runs. */
+final class ModelOptions {
+  @Option(
+      names = "--checkpoint",
+      paramLabel = "FILE",
+      description = "Weights (.safetensors). Without it the weights are random.")
+  @Nullable Path checkpoint;
+
+  @Option(
+      names = "--config",
+      paramLabel = "FILE",
+      description = "Configuration (YAML); default: the shipped config/default.yaml.")
+  @Nullable Path config;
+
+  @Option(
+      names = "--set",
+      paramLabel = "KEY=VALUE",
+      description = "Overrides one key, such as model.timesteps=8. May be repeated.")
+  List<String> overrides = new ArrayList<>();
+
+  @Option(
+      names = "--seed",
+      paramLabel = "N",
+      description = "Seed of random weights; default: the configuration's.")
+  @Nullable Long seed;
+
+  @Option(
+      names = "--device",
+      paramLabel = "DEVICE",
+      defaultValue = "auto",
+      description = "auto, cpu, cuda or cuda:N; default: auto.")
+  String device = "auto";
+
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      description = "Threads of an operator; default: the number of physical cores.")
+  @Nullable Integer threads;
+
+  @Spec(Target.MIXEE)
+  CommandSpec spec;
+
+  @SuppressWarnings("NullAway.Init")
+  ModelOptions() {}
+
+  GammaNetConfig readConfig() {
+    return config == null
+        ? GammaNetConfig.shipped("default", overrides)
+        : GammaNetConfig.load(config, overrides, this::note);
+  }
+
+  /** Prints a remark to the error stream. */
+  void note(String sentence) {
+    spec.commandLine().getErr().println("gammanet: note: " + sentence);
+  }
+
+  Device openDevice() {
+    try {
+      if (threads != null) {
+        LibTorch.setThreads(threads);
+      }
+      return Device.parse(device);
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  /** The network with the checkpoint's weights, or with random ones, which is said. */
+  GammaNet open() {
+    Device where = openDevice();
+    GammaNetConfig read = readConfig();
+    Path file = checkpoint;
+    if (file != null) {
+      return GammaNet.load(file, read, where, this::note);
+    }
+    note("no --checkpoint: the weights are random, so what it finds means nothing yet");
+    return GammaNet.random(read, seed == null ? read.seed() : seed, where);
+  }
+}

@@ -1,0 +1,180 @@
+package org.gammanet;
+
+import java.awt.image.BufferedImage;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+import org.gammanet.checkpoint.CheckpointException;
+import org.gammanet.checkpoint.SafeTensors;
+import org.gammanet.checkpoint.StateDict;
+import org.gammanet.config.GammaNetConfig;
+import org.gammanet.data.EdgeMap;
+import org.gammanet.data.RgbImage;
+import org.gammanet.model.ForwardOptions;
+import org.gammanet.model.ForwardResult;
+import org.gammanet.model.Network;
+import org.gammanet.torch.Autograd;
+import org.gammanet.torch.Device;
+import org.gammanet.torch.Ops;
+import org.gammanet.torch.Tensor;
+import org.gammanet.torch.TensorScope;
+
+/**
+ * An edge detector: a network with its weights and the colours it was trained on.
+ *
+ * <pre>{@code
+ * try (var model = GammaNet.load(Path.of("model.safetensors"), Device.best())) {
+ *   EdgeMap edges = model.detect(ImageIO.read(file));
+ * }
+ * }</pre>
+ */
+public final class GammaNet implements AutoCloseable {
+  /** Key of the configuration, as JSON, in a checkpoint's metadata. */
+  public static final String CONFIG_KEY = "config";
+
+  private final GammaNetConfig config;
+  private final Network network;
+
+  private GammaNet(GammaNetConfig config, Network network) {
+    this.config = config;
+    this.network = network;
+  }
+
+  /**
+   * Loads a safetensors file, with the configuration that it carries, or the shipped default where
+   * it carries none.
+   *
+   * @throws CheckpointException when the file cannot be read or does not fit its configuration
+   */
+  public static GammaNet load(Path checkpoint, Device device) {
+    return load(checkpoint, GammaNetConfig.defaults(), device, note -> {});
+  }
+
+  /**
+   * As above, with the configuration to use when the file carries none.
+   *
+   * @param notes receives a sentence for each key of the file's configuration that has no effect
+   */
+  public static GammaNet load(
+      Path checkpoint, GammaNetConfig fallback, Device device, Consumer<String> notes) {
+    SafeTensors.Contents contents = SafeTensors.read(checkpoint);
+    String stored = contents.metadata().get(CONFIG_KEY);
+    GammaNetConfig config =
+        stored == null
+            ? fallback
+            : GammaNetConfig.parseStored(stored, checkpoint.toString(), notes);
+    Network network = Network.create(config.model());
+    try {
+      StateDict.load(network, contents.tensors(), checkpoint.toString());
+      network.to(device);
+    } catch (RuntimeException e) {
+      network.close();
+      throw e;
+    }
+    return new GammaNet(config, network);
+  }
+
+  /** An untrained network; equal seeds give equal weights. */
+  public static GammaNet random(GammaNetConfig config, long seed, Device device) {
+    Network network = Network.create(config.model(), seed);
+    network.to(device);
+    return new GammaNet(config, network);
+  }
+
+  /** The network; it stays this detector's. */
+  public Network network() {
+    return network;
+  }
+
+  /** The whole configuration. */
+  public GammaNetConfig config() {
+    return config;
+  }
+
+  /**
+   * Writes the weights with the configuration to a safetensors file.
+   *
+   * @throws CheckpointException when it cannot be written
+   */
+  public void save(Path file) {
+    SafeTensors.write(file, StateDict.of(network), Map.of(CONFIG_KEY, config.toJson()));
+  }
+
+  /** Edge probabilities of an image, of its size. */
+  public EdgeMap detect(BufferedImage image) {
+    return detect(RgbImage.of(image));
+  }
+
+  /** Edge probabilities of an image, of its size. */
+  public EdgeMap detect(RgbImage image) {
+    return detect(image, ForwardOptions.DEFAULTS).get(0);
+  }
+
+  /**
+   * Edge probabilities of an image, of its size: after the last timestep, or after each if the
+   * options ask for that.
+   *
+   * @throws IllegalStateException when the network runs away: logits that are not finite
+   */
+  public List<EdgeMap> detect(RgbImage image, ForwardOptions options) {
+    try (var scope = TensorScope.open();
+        var noGrad = Autograd.noGrad()) {
+      ForwardResult result = network.forward(input(image), options);
+      List<Tensor> logits =
+          options.everyTimestep() ? result.logitsPerTimestep() : List.of(result.logits());
+      int wrong = Network.firstNonFinite(logits);
+      if (wrong >= 0) {
+        throw new IllegalStateException(
+            "the network's output is not finite"
+                + (options.everyTimestep() ? " from timestep " + (wrong + 1) + " on" : "")
+                + ": its weights make the recurrence run away");
+      }
+      List<EdgeMap> maps = new ArrayList<>();
+      for (Tensor z : logits) {
+        Tensor cropped = Ops.narrow(Ops.narrow(z, 2, 0, image.height()), 3, 0, image.width());
+        maps.add(new EdgeMap(image.width(), image.height(), Ops.sigmoid(cropped).toFloatArray()));
+      }
+      return maps;
+    }
+  }
+
+  /**
+   * An image as the network wants it: (1, 3, H, W), standardised colours, its last row and column
+   * repeated where it is smaller than the network's minimum.
+   */
+  public Tensor input(RgbImage image) {
+    int width = image.width();
+    int height = image.height();
+    byte[] samples = image.samples();
+    List<Double> mean = config.data().normalizeMean();
+    List<Double> std = config.data().normalizeStd();
+    float[] values = new float[3 * width * height];
+    for (int c = 0; c < 3; c++) {
+      float[] table = new float[256];
+      for (int v = 0; v < 256; v++) {
+        table[v] = (float) ((v / 255.0 - mean.get(c)) / std.get(c));
+      }
+      int plane = c * width * height;
+      for (int i = 0; i < width * height; i++) {
+        values[plane + i] = table[samples[3 * i + c] & 0xFF];
+      }
+    }
+    try (var scope = TensorScope.open()) {
+      Tensor x = Tensor.of(values, 1, 3, height, width);
+      int right = Math.max(0, network.minimumSize() - width);
+      int bottom = Math.max(0, network.minimumSize() - height);
+      if (right > 0 || bottom > 0) {
+        x = Ops.replicationPad2d(x, 0, right, 0, bottom);
+      }
+      return scope.keep(x.to(network.device()));
+    }
+  }
+
+  /** Releases the network. */
+  @Override
+  public void close() {
+    network.close();
+  }
+}
