@@ -1,9 +1,5 @@
 /** The GammaNet library: networks, checkpoints, data, training, evaluation. */
 module org.gammanet {
-  exports org.gammanet.data;
-  exports org.gammanet.evaluation;
-  exports org.gammanet.training;
-
   requires transitive org.gammanet.torch;
   requires com.fasterxml.jackson.databind;
   requires com.fasterxml.jackson.dataformat.yaml;
@@ -15,6 +11,8 @@ module org.gammanet {
   exports org.gammanet;
   exports org.gammanet.checkpoint;
   exports org.gammanet.config;
+  exports org.gammanet.data;
+  exports org.gammanet.evaluation;
   exports org.gammanet.model;
   exports org.gammanet.training;
 }
