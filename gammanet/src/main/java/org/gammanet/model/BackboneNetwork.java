@@ -185,6 +185,15 @@ public final class BackboneNetwork extends Network {
   }
 
   @Override
+  public Map<String, Wiring> wiring() {
+    Map<String, Wiring> wiring = new LinkedHashMap<>();
+    for (int k = 0; k < FEATURES; k++) {
+      wiring.put(cells.get(k).name(), new Wiring("feature" + k, List.of("h" + k)));
+    }
+    return wiring;
+  }
+
+  @Override
   public List<LayerSummary> summary(long height, long width) {
     List<LayerSummary> rows = new ArrayList<>();
     for (int b = 0; b < blocks.size(); b++) {

@@ -66,6 +66,13 @@ final class CellParts {
     return Ops.conv2d(x, kernel, null, 1, padding);
   }
 
+  /** S(W), a new tensor. */
+  Tensor kernel(Parameter weight) {
+    return symmetry == Symmetry.NONE
+        ? weight.tensor().alias()
+        : Parts.symmetric(weight.tensor(), symmetry);
+  }
+
   /** Gate pre-activation plus bias. */
   static Tensor plusBias(Tensor x, Parameter bias) {
     return Ops.add(x, perChannel(bias));

@@ -1,5 +1,7 @@
 package org.gammanet.model;
 
+import org.gammanet.torch.Tensor;
+
 /**
  * A recurrent cell: a segment whose inputs are the drive and its states, and whose outputs are the
  * new states, all (N, C, H, W).
@@ -35,4 +37,12 @@ public abstract sealed class FgruCell implements Segment permits FgruV1Cell, Fgr
 
   /** Multiply-accumulates per pixel of the convolutions in one step. */
   public abstract long macsPerPixel();
+
+  /**
+   * The horizontal kernel as it is applied, after any symmetry: {@code [output channel, input
+   * channel, row, column]}. A new tensor, the caller's.
+   *
+   * @param excitatory W_exc, else W_inh
+   */
+  public abstract Tensor horizontalKernel(boolean excitatory);
 }

@@ -121,6 +121,11 @@ public final class FgruV1Cell extends FgruCell {
   }
 
   @Override
+  public Tensor horizontalKernel(boolean excitatory) {
+    return cell.kernel(excitatory ? cell.wExc : cell.wInh);
+  }
+
+  @Override
   public long macsPerPixel() {
     long c2 = (long) channels() * channels();
     long dynamic = config.useDynamicParameters() ? 3 + 2 + 2 + 2 : 0;
@@ -158,10 +163,12 @@ public final class FgruV1Cell extends FgruCell {
     Map<String, Tensor> signals = context.signals(name());
     if (signals != null) {
       signals.put("x", x);
+      signals.put("n1", h);
       signals.put("c1", c1);
       signals.put("s", s);
       signals.put("g1", g1);
       signals.put("h1", h1);
+      signals.put("n2", h1);
       signals.put("c2", c2);
       signals.put("q", q);
       signals.put("g2", g2);

@@ -97,6 +97,11 @@ public final class FgruV2Cell extends FgruCell {
   }
 
   @Override
+  public Tensor horizontalKernel(boolean excitatory) {
+    return cell.kernel(excitatory ? cell.wExc : cell.wInh);
+  }
+
+  @Override
   public long macsPerPixel() {
     long c2 = (long) channels() * channels();
     long dynamic = config.useDynamicParameters() ? 10 : 0;
@@ -123,7 +128,8 @@ public final class FgruV2Cell extends FgruCell {
     Tensor e = inputs[1];
     Tensor i = config.useSeparateEiStates() ? inputs[2] : e;
 
-    Tensor c1 = Ops.relu(cell.horizontal(context, cell.wInh, norm1.forward(e)));
+    Tensor n1 = norm1.forward(e);
+    Tensor c1 = Ops.relu(cell.horizontal(context, cell.wInh, n1));
     Tensor[] inhibition =
         inhibitionNet == null
             ? cell.staticInhibition()
@@ -133,7 +139,8 @@ public final class FgruV2Cell extends FgruCell {
     Tensor g1 = gate(cell.wGain, cell.bGain, Ops.cat(List.of(e, i, x), 1), attention);
     Tensor newI = CellParts.mix(i, s, g1);
 
-    Tensor c2 = Ops.relu(cell.horizontal(context, cell.wExc, norm2.forward(newI)));
+    Tensor n2 = norm2.forward(newI);
+    Tensor c2 = Ops.relu(cell.horizontal(context, cell.wExc, n2));
     Tensor q;
     if (!config.multiplicativeExcitation()) {
       q = Ops.relu(Ops.add(newI, c2));
@@ -150,10 +157,12 @@ public final class FgruV2Cell extends FgruCell {
     Map<String, Tensor> signals = context.signals(name());
     if (signals != null) {
       signals.put("x", x);
+      signals.put("n1", n1);
       signals.put("c1", c1);
       signals.put("s", s);
       signals.put("g1", g1);
       signals.put("inh", newI);
+      signals.put("n2", n2);
       signals.put("c2", c2);
       signals.put("q", q);
       signals.put("g2", g2);

@@ -36,11 +36,12 @@ public interface ForwardHooks {
   /**
    * The signals of one step of a cell.
    *
-   * @param signals by name: {@code x} drive, {@code c1} rectified inhibitory horizontal term,
-   *     {@code s} inhibited drive, {@code g1} input gate, {@code inh} new inhibitory state, {@code
-   *     c2} rectified excitatory horizontal term, {@code q} candidate, {@code g2} mixing gate,
-   *     {@code exc} new excitatory state; cells with a single state have {@code h1} and {@code h}
-   *     for {@code inh} and {@code exc}
+   * @param signals by name: {@code x} drive, {@code n1} and {@code n2} what the inhibitory and the
+   *     excitatory horizontal kernel see, {@code c1} rectified inhibitory horizontal term, {@code
+   *     s} inhibited drive, {@code g1} input gate, {@code inh} new inhibitory state, {@code c2}
+   *     rectified excitatory horizontal term, {@code q} candidate, {@code g2} mixing gate, {@code
+   *     exc} new excitatory state; cells with a single state have {@code h1} and {@code h} for
+   *     {@code inh} and {@code exc}
    */
   default void cellFinished(String cell, int timestep, Map<String, Tensor> signals) {}
 

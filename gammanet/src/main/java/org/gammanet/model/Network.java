@@ -12,6 +12,7 @@ import org.gammanet.torch.Device;
 import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A network of the family with its parameters.
@@ -257,6 +258,23 @@ public abstract sealed class Network implements AutoCloseable
 
   /** The recurrent cells by name, in the order in which they run. */
   public abstract Map<String, FgruCell> cells();
+
+  /**
+   * Where a cell stands in the network.
+   *
+   * @param block the block whose output drives it, as {@link ForwardHooks#blockOutput} names it;
+   *     null for cells that feedback drives
+   * @param states names of its states in {@link #stateShapes}: excitatory (or only) one first
+   */
+  public record Wiring(@Nullable String block, List<String> states) {
+    /** Keeps a copy of the names. */
+    public Wiring {
+      states = List.copyOf(states);
+    }
+  }
+
+  /** The place of each of the {@link #cells}, in their order. */
+  public abstract Map<String, Wiring> wiring();
 
   /** Each layer with its output shape, parameters and cost, for an image of this size. */
   public abstract List<LayerSummary> summary(long height, long width);

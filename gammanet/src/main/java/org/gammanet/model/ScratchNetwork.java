@@ -287,6 +287,18 @@ public final class ScratchNetwork extends Network {
   }
 
   @Override
+  public Map<String, Wiring> wiring() {
+    Map<String, Wiring> wiring = new LinkedHashMap<>();
+    for (int k = 0; k < encoders.size(); k++) {
+      Encoder e = encoders.get(k);
+      wiring.put(e.cell().name(), new Wiring(e.drive().name(), List.of("h" + k)));
+    }
+    decoders.forEach(
+        d -> wiring.put(d.cell().name(), new Wiring(null, List.of("h" + d.encoder()))));
+    return wiring;
+  }
+
+  @Override
   public List<LayerSummary> summary(long height, long width) {
     List<LayerSummary> rows = new ArrayList<>();
     Map<String, long[]> shapes = stateShapes(1, height, width);

@@ -329,6 +329,22 @@ public final class VggNetwork extends Network {
   }
 
   @Override
+  public Map<String, Wiring> wiring() {
+    Map<String, Wiring> wiring = new LinkedHashMap<>();
+    for (int l = 0; l < levels.size(); l++) {
+      Level level = levels.get(l);
+      wiring.put(level.cell.name(), new Wiring(blockName(l), level.stateNames));
+    }
+    for (int l = levels.size() - 2; l >= 0; l--) {
+      FgruCell cell = levels.get(l).topDown;
+      if (cell != null) {
+        wiring.put(cell.name(), new Wiring(null, levels.get(l).topDownStateNames));
+      }
+    }
+    return wiring;
+  }
+
+  @Override
   public List<LayerSummary> summary(long height, long width) {
     List<LayerSummary> rows = new ArrayList<>();
     for (int l = 0; l < levels.size(); l++) {
