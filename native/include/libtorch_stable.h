@@ -113,6 +113,7 @@ int32_t aoti_torch_dtype_bool(void);
 int32_t aoti_torch_device_type_cpu(void);
 int32_t aoti_torch_device_type_cuda(void);
 int32_t aoti_torch_memory_format_contiguous_format(void);
+int32_t aoti_torch_memory_format_channels_last(void);
 
 /* ---- Autograd: the mode belongs to the calling thread ---- */
 

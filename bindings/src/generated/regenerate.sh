@@ -15,11 +15,15 @@ functions() { # the names of the functions that a header declares
   sed -e 's@/\*.*\*/@@' -e '/^\/\*/,/\*\//d' -e '/^ *\*/d' "$1" |
     grep -oE '\b(aoti_torch|torch|gammanet)_[a-z0-9A-Z_]+ *\(' | tr -d ' (' | sort -u
 }
+constants() { # the names of the numbers that a header defines
+  sed -nE 's/^#define (GAMMANET_[A-Z0-9_]+) +[0-9]+$/\1/p' "$1"
+}
 generate() { # header, class
   header=native/include/$1
   # shellcheck disable=SC2046
   ${JEXTRACT:-jextract} --target-package org.gammanet.torch.gen --header-class-name "$2" \
-    --output "$out" $(functions "$header" | sed 's/^/--include-function /') "$header"
+    --output "$out" $(functions "$header" | sed 's/^/--include-function /') \
+    $(constants "$header" | sed 's/^/--include-constant /') "$header"
 }
 generate libtorch_stable.h LibTorchStable
 [ ! -f native/include/gammanet_native.h ] || generate gammanet_native.h GammanetNative

@@ -2454,6 +2454,62 @@ public class LibTorchStable {
         }
     }
 
+    private static class aoti_torch_memory_format_channels_last {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LibTorchStable.C_INT    );
+
+        public static final MemorySegment ADDR = LibTorchStable.findOrThrow("aoti_torch_memory_format_channels_last");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t aoti_torch_memory_format_channels_last()
+     * }
+     */
+    public static FunctionDescriptor aoti_torch_memory_format_channels_last$descriptor() {
+        return aoti_torch_memory_format_channels_last.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t aoti_torch_memory_format_channels_last()
+     * }
+     */
+    public static MethodHandle aoti_torch_memory_format_channels_last$handle() {
+        return aoti_torch_memory_format_channels_last.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t aoti_torch_memory_format_channels_last()
+     * }
+     */
+    public static MemorySegment aoti_torch_memory_format_channels_last$address() {
+        return aoti_torch_memory_format_channels_last.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t aoti_torch_memory_format_channels_last()
+     * }
+     */
+    public static int aoti_torch_memory_format_channels_last() {
+        var mh$ = aoti_torch_memory_format_channels_last.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aoti_torch_memory_format_channels_last");
+            }
+            return (int)mh$.invokeExact();
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class aoti_torch_grad_mode_is_enabled {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             LibTorchStable.C_BOOL    );

@@ -1,0 +1,314 @@
+/*
+ * GammaNet's own native kernels: the fGRU cell and what surrounds it, each as one call.
+ *
+ * The kernels are an addition: everything here can also be computed, more slowly, operator by
+ * operator through LibTorch.
+ *
+ * Status. Every function that can fail returns GAMMANET_OK (0) or one of the codes below, and
+ * then gammanet_last_error() tells the calling thread why. A failed call leaves its output tensors
+ * with unspecified contents but valid. No C++ exception leaves the library.
+ *
+ * Tensors. An AtenTensorHandle is borrowed for the duration of the call; nothing is consumed, kept
+ * or recorded by autograd. A "map" is a float32 tensor of shape [N, C, H, W], none of them 0, in
+ * channels-last memory without gaps: strides (H*W*C, 1, W*C, C), where the stride of a dimension of
+ * size 1 does not matter. (aten::contiguous with the memory format
+ * aoti_torch_memory_format_channels_last() makes one.) A "vector" is a contiguous float32 tensor of
+ * C elements, whatever its number of dimensions. Weights are contiguous, float32, shaped as their
+ * comment says. All tensors of a call live on the same device as the packed weights: the CPU, or
+ * one CUDA device after gammanet_native_init_cuda.
+ *
+ * Outputs are maps or vectors of the right shape made by the caller, and are overwritten unless the
+ * comment says "added to". An output may be the same tensor as an input only where that is stated;
+ * partly overlapping memory is never allowed.
+ *
+ * Packed weights (GammanetConv, GammanetCell) are copies in the order in which the kernels read
+ * them: later changes to the tensors do not reach them. They may be used by any number of threads
+ * at once; they are freed once, by the caller, when no call is using them.
+ *
+ * Threads. Work is spread over LibTorch's own threads (torch_parallel_for).
+ */
+#ifndef GAMMANET_NATIVE_H
+#define GAMMANET_NATIVE_H
+
+#include <stdint.h>
+
+#include "libtorch_stable.h"
+
+#if defined(GAMMANET_BUILDING) && defined(_WIN32)
+#define GAMMANET_API __declspec(dllexport)
+#elif defined(GAMMANET_BUILDING)
+#define GAMMANET_API __attribute__((visibility("default")))
+#else
+#define GAMMANET_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Incremented with every change of this header that an older caller would not survive. */
+#define GAMMANET_NATIVE_ABI_VERSION 1
+
+/* Status codes. */
+#define GAMMANET_OK 0
+/* An argument is null, has a wrong shape, dtype, memory layout or device, or is out of range. */
+#define GAMMANET_INVALID_ARGUMENT 1
+/* A function of LibTorch failed. */
+#define GAMMANET_TORCH_ERROR 2
+#define GAMMANET_OUT_OF_MEMORY 3
+/* Not initialised, or this machine or build lacks what was asked for. */
+#define GAMMANET_UNAVAILABLE 4
+/* Anything else: a defect of this library. */
+#define GAMMANET_INTERNAL_ERROR 5
+
+/* Weights of a convolution, packed. */
+typedef struct GammanetConvOpaque *GammanetConv;
+/* Weights and options of a cell, packed. */
+typedef struct GammanetCellOpaque *GammanetCell;
+
+/* ---- The library ---- */
+
+/* GAMMANET_NATIVE_ABI_VERSION of the binary; compare before anything else is called. */
+GAMMANET_API uint32_t gammanet_native_abi_version(void);
+
+/*
+ * Finds LibTorch's functions; to be called before any function that takes a tensor. Calling it
+ * again does nothing.
+ *
+ * libtorch_cpu_path: the file name under which this process has loaded libtorch_cpu (it need not
+ *   have been loaded with global symbols); null when its symbols are global.
+ */
+GAMMANET_API int32_t gammanet_native_init(const char *libtorch_cpu_path);
+
+/*
+ * Adds CUDA: loads libgammanet_cuda and connects it. Fails with GAMMANET_UNAVAILABLE when
+ * it cannot be loaded. Needs gammanet_native_init.
+ *
+ * gammanet_cuda_path: file name of the library.
+ */
+GAMMANET_API int32_t gammanet_native_init_cuda(const char *gammanet_cuda_path);
+
+/*
+ * Text of this thread's last failure, UTF-8, one sentence; "" when there was none. Belongs to the
+ * library and is valid until this thread's next failure.
+ */
+GAMMANET_API const char *gammanet_last_error(void);
+
+/* Name of the instruction set in use: "portable", "avx2" (with FMA) or "avx512". Never fails. */
+GAMMANET_API const char *gammanet_instruction_set(void);
+
+/*
+ * Chooses the instruction set by name, for tests and measurements; null or "auto" for the best of
+ * this processor. Weights that are packed already keep theirs. GAMMANET_UNAVAILABLE when the
+ * processor or the build lacks it. The environment variable GAMMANET_INSTRUCTION_SET does the same
+ * at start.
+ */
+GAMMANET_API int32_t gammanet_force_instruction_set(const char *name);
+
+/*
+ * Gives back the scratch memory that is kept between calls (a few MB a thread). Not while another
+ * call is running.
+ */
+GAMMANET_API int32_t gammanet_release_scratch(void);
+
+/* ---- Convolutions: k x k, k odd, stride 1, zero padding (k-1)/2 ---- */
+
+/* How a 3x3 convolution is computed. Other sizes are always direct. */
+/* The fastest measured for the size at hand. */
+#define GAMMANET_ALGORITHM_AUTO 0
+#define GAMMANET_ALGORITHM_DIRECT 1
+/* Winograd's F(4x4, 3x3): a quarter of the multiplications, error within about 1e-5. */
+#define GAMMANET_ALGORITHM_WINOGRAD 2
+
+/* Products in float32, or of operands rounded to bfloat16 and summed in float32. */
+#define GAMMANET_PRECISION_FLOAT32 0
+#define GAMMANET_PRECISION_BFLOAT16 1
+
+/*
+ * Packs a convolution.
+ *
+ * weight: [O, I, k, k].
+ * bias: vector of O, or null.
+ * algorithm: one of GAMMANET_ALGORITHM_*.
+ * precision: one of GAMMANET_PRECISION_*; bfloat16 is GAMMANET_UNAVAILABLE on processors without
+ *   instructions for it.
+ * ret: the new packed convolution, to be freed by the caller; untouched on failure.
+ */
+GAMMANET_API int32_t gammanet_conv_pack(AtenTensorHandle weight, AtenTensorHandle bias,
+                                        int32_t algorithm, int32_t precision, GammanetConv *ret);
+
+/* Null is allowed and does nothing. */
+GAMMANET_API int32_t gammanet_conv_free(GammanetConv conv);
+
+/*
+ * out = weight * x + bias, then max(out, 0) if relu is 1 (0: not).
+ *
+ * x: map [N, I, H, W]. out: map [N, O, H, W], not x.
+ */
+GAMMANET_API int32_t gammanet_conv_forward(GammanetConv conv, AtenTensorHandle x, int32_t relu,
+                                           AtenTensorHandle out);
+
+/*
+ * Gradients of gammanet_conv_forward.
+ *
+ * x: the input, [N, I, H, W].
+ * out: the output when relu was 1 (gradients pass where it is positive), else null; [N, O, H, W].
+ * grad_out: gradient of the output, [N, O, H, W].
+ * grad_x: gets the gradient of x, [N, I, H, W]; null if not wanted.
+ * grad_weight: contiguous [O, I, k, k], added to; null if not wanted.
+ * grad_bias: vector of O, added to; null if not wanted.
+ */
+GAMMANET_API int32_t gammanet_conv_backward(GammanetConv conv, AtenTensorHandle x,
+                                            AtenTensorHandle out, AtenTensorHandle grad_out,
+                                            AtenTensorHandle grad_x, AtenTensorHandle grad_weight,
+                                            AtenTensorHandle grad_bias);
+
+/*
+ * out = maxpool2x2(max(weight * x + bias, 0)): distribution alignment, rectification and pooling
+ * (stride 2, an odd last row or column dropped).
+ *
+ * conv: 1x1, or null for the pooling of x alone, without rectification.
+ * x: map [N, I, H, W] with H, W >= 2. out: map [N, O, H/2, W/2] (rounded down).
+ */
+GAMMANET_API int32_t gammanet_align_pool_forward(GammanetConv conv, AtenTensorHandle x,
+                                                 AtenTensorHandle out);
+
+/*
+ * out = bilinear(elu(instance_norm(weight * x + bias))): feedback from the level above. Resizing is
+ * that of align_corners = false; the normalisation has epsilon 1e-5 and no affine part.
+ *
+ * conv: 1x1. x: map [N, I, h, w]. out: map [N, O, H, W] of any size; equal sizes copy.
+ */
+GAMMANET_API int32_t gammanet_project_up_forward(GammanetConv conv, AtenTensorHandle x,
+                                                 AtenTensorHandle out);
+
+/* ---- Layer normalisation over channels, each pixel on its own, epsilon 1e-5 ---- */
+
+/*
+ * x, out: maps [N, C, H, W]; out may be x. weight, bias: vectors of C, or both null.
+ */
+GAMMANET_API int32_t gammanet_channel_layer_norm_forward(AtenTensorHandle x,
+                                                         AtenTensorHandle weight,
+                                                         AtenTensorHandle bias,
+                                                         AtenTensorHandle out);
+
+/* ---- The fGRU cell with excitatory and inhibitory states ---- */
+
+/*
+ * With drive x, excitatory state e, inhibitory state i; * is a convolution, N a normalisation:
+ *
+ *   c1 = relu(W_inh * N1(e))
+ *   [alpha; mu] = a(D_inh * [i; c1; x] + d_inh)           or vectors of C
+ *   s  = relu(x - (alpha i + mu) c1)
+ *   g1 = sigmoid(W_gain * N[e; i; x] + b_gain)            or sigmoid(N(W_gain * [e; i; x]) + b_gain)
+ *   i' = (1 - g1) i + g1 s
+ *   c2 = relu(W_exc * N2(i'))
+ *   [kappa; omega] = a(D_exc * [i'; e] + d_exc)           or vectors of C
+ *   q  = omega c2 + kappa                                 or relu(i' + c2)
+ *   g2 = sigmoid(W_mix * N[e; q; i'] + b_mix)             or sigmoid(N(W_mix * [e; q; i']) + b_mix)
+ *   e' = (1 - g2) e + g2 q
+ */
+
+/* Places in the array of a cell's parameters, and in that of their gradients. */
+/* [C, C, k, k], k odd, before symmetrisation. */
+#define GAMMANET_CELL_W_INH 0
+#define GAMMANET_CELL_W_EXC 1
+/* [C, 3C, 1, 1]. */
+#define GAMMANET_CELL_W_GAIN 2
+#define GAMMANET_CELL_W_MIX 3
+/* Vectors of C. */
+#define GAMMANET_CELL_B_GAIN 4
+#define GAMMANET_CELL_B_MIX 5
+/* Dynamic parameters: [2C, 3C, 1, 1] and 2C, [2C, 2C, 1, 1] and 2C; else null. */
+#define GAMMANET_CELL_D_INH 6
+#define GAMMANET_CELL_D_INH_BIAS 7
+#define GAMMANET_CELL_D_EXC 8
+#define GAMMANET_CELL_D_EXC_BIAS 9
+/* Static parameters: vectors of C, as stored (forcing is an option); else null. */
+#define GAMMANET_CELL_ALPHA 10
+#define GAMMANET_CELL_MU 11
+/* Null also when the excitation is not multiplicative. */
+#define GAMMANET_CELL_KAPPA 12
+#define GAMMANET_CELL_OMEGA 13
+/* Affine part of N1 and N2: vectors of C; null without GAMMANET_CELL_NORMALIZE_INPUTS. */
+#define GAMMANET_CELL_N1_WEIGHT 14
+#define GAMMANET_CELL_N1_BIAS 15
+#define GAMMANET_CELL_N2_WEIGHT 16
+#define GAMMANET_CELL_N2_BIAS 17
+#define GAMMANET_CELL_PARAMETERS 18
+
+/* Places in the array of a cell's options. */
+/* 0 none, 1 layer (over channels), 2 instance, 3 group (min(8, C) groups for C channels). */
+#define GAMMANET_CELL_NORMALIZATION 0
+/* 0: N before the gates' product (over 3C channels), 1: after it (over C channels). */
+#define GAMMANET_CELL_GATE_NORM_POST 1
+/* 0 static, 1 dynamic with a = softplus, 2 dynamic with a = sigmoid. */
+#define GAMMANET_CELL_DYNAMIC 2
+/* 1: the static alpha is sigmoid(stored). */
+#define GAMMANET_CELL_FORCE_ALPHA 3
+/* 1: the static omega is relu(stored). */
+#define GAMMANET_CELL_FORCE_OMEGA 4
+/* 1: q = omega c2 + kappa; 0: q = relu(i' + c2). */
+#define GAMMANET_CELL_MULTIPLICATIVE 5
+/* 1: N1 and N2 are there. */
+#define GAMMANET_CELL_NORMALIZE_INPUTS 6
+/* Of W_inh and W_exc: 0 none, 1 channel, 2 spatial, 3 spatial and channel. */
+#define GAMMANET_CELL_SYMMETRY 7
+/* GAMMANET_PRECISION_*; the states, the norms and everything elementwise stay float32. */
+#define GAMMANET_CELL_PRECISION 8
+/* GAMMANET_ALGORITHM_* of the two horizontal convolutions. */
+#define GAMMANET_CELL_ALGORITHM 9
+#define GAMMANET_CELL_OPTIONS 10
+
+/*
+ * Packs a cell.
+ *
+ * parameters: GAMMANET_CELL_PARAMETERS handles, null where the options leave a parameter out
+ *   (one that is present then is ignored).
+ * options: GAMMANET_CELL_OPTIONS numbers.
+ * ret: the new packed cell, to be freed by the caller; untouched on failure.
+ */
+GAMMANET_API int32_t gammanet_cell_pack(const AtenTensorHandle *parameters, const int32_t *options,
+                                        GammanetCell *ret);
+
+/* Null is allowed and does nothing. */
+GAMMANET_API int32_t gammanet_cell_free(GammanetCell cell);
+
+/*
+ * One step of the cell. All tensors are maps [N, C, H, W].
+ *
+ * x: drive.
+ * e, i: states; null for a state of zeros, which saves work. i may be e.
+ * new_e: gets e'; may be e, unless i is e, too.
+ * new_i: gets i'; may be i, unless that is e.
+ * sum: e' is added to it (the skip connection of a feedback cell); null if there is none. Not any
+ *   of the other tensors.
+ */
+GAMMANET_API int32_t gammanet_cell_forward(GammanetCell cell, AtenTensorHandle x,
+                                           AtenTensorHandle e, AtenTensorHandle i,
+                                           AtenTensorHandle new_e, AtenTensorHandle new_i,
+                                           AtenTensorHandle sum);
+
+/*
+ * Gradients of one step; what happens between inputs and outputs is computed again. All tensors
+ * but the parameters' are maps [N, C, H, W].
+ *
+ * x, e, i: the inputs; e, i null for zeros.
+ * grad_new_e, grad_new_i: gradients of the outputs; null for zeros.
+ * grad_x, grad_e, grad_i: get the gradients of the inputs; null if not wanted. grad_e may be
+ *   grad_new_e and grad_i may be grad_new_i. When i was e, the gradient of that state is the sum.
+ * grad_parameters: GAMMANET_CELL_PARAMETERS handles shaped as the parameters and contiguous, added
+ *   to; null where a gradient is not wanted; null altogether if none is.
+ */
+GAMMANET_API int32_t gammanet_cell_backward(GammanetCell cell, AtenTensorHandle x,
+                                            AtenTensorHandle e, AtenTensorHandle i,
+                                            AtenTensorHandle grad_new_e,
+                                            AtenTensorHandle grad_new_i, AtenTensorHandle grad_x,
+                                            AtenTensorHandle grad_e, AtenTensorHandle grad_i,
+                                            const AtenTensorHandle *grad_parameters);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
