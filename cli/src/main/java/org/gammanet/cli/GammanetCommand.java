@@ -23,6 +23,7 @@ import picocli.CommandLine.Spec;
       DetectCommand.class,
       ArchitectureCommand.class,
       InfoCommand.class,
+      BenchCommand.class,
       CompletionCommand.class
     },
     header = "Find edges with a recurrent model of visual cortex, train it, and experiment on it.",

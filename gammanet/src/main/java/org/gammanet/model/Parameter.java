@@ -77,7 +77,12 @@ public final class Parameter {
   }
 
   void move(Device device) {
-    own(tensor().detach().to(device));
+    if (tensor().device().equals(device)) {
+      return;
+    }
+    try (var scope = TensorScope.open()) {
+      own(scope.keep(tensor().detach().to(device)));
+    }
   }
 
   private void own(Tensor tensor) {
