@@ -70,12 +70,16 @@ public final class Prefetcher<T> implements AutoCloseable {
    * The next thing in order; waits for it.
    *
    * @throws NoSuchElementException after the last
+   * @throws IllegalStateException if this is closed
    * @throws InterruptedException if this thread was interrupted while it waited
    * @throws RuntimeException whatever making it threw
    */
   public T next() throws InterruptedException {
     if (pending.isEmpty()) {
       throw new NoSuchElementException("the sequence has ended");
+    }
+    if (threads.isShutdown()) { // what was finished before that is dropped too
+      throw new IllegalStateException("the loader is closed");
     }
     try {
       T result = pending.getFirst().get();
