@@ -71,6 +71,19 @@ public final class MatFile {
         default -> throw new IllegalStateException("storage type " + storage);
       };
     }
+
+    /** All elements of a matrix row by row; MATLAB stores columns one after the other. */
+    public double[] rows() {
+      int height = dimensions[0];
+      int width = dimensions[1];
+      double[] values = new double[height * width];
+      for (int x = 0, i = 0; x < width; x++) {
+        for (int y = 0; y < height; y++) {
+          values[y * width + x] = get(i++);
+        }
+      }
+      return values;
+    }
   }
 
   private static int size(int storage) {
@@ -105,6 +118,9 @@ public final class MatFile {
   private Map<String, Value> read() {
     byte[] bytes;
     try {
+      if (Files.size(file) > MAX_UNPACKED) {
+        throw wrong("a file of more than %d MiB is not read".formatted(MAX_UNPACKED >> 20));
+      }
       bytes = Files.readAllBytes(file);
     } catch (NoSuchFileException e) {
       throw new DataException("There is no file " + file, e);
@@ -169,7 +185,7 @@ public final class MatFile {
     Inflater inflater = new Inflater();
     try {
       inflater.setInput(packed);
-      ByteArrayOutputStream out = new ByteArrayOutputStream(packed.capacity() * 8);
+      ByteArrayOutputStream out = new ByteArrayOutputStream(1 << 16);
       byte[] chunk = new byte[1 << 16];
       while (!inflater.finished()) {
         int n = inflater.inflate(chunk);

@@ -1,0 +1,582 @@
+package org.gammanet.evaluation;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
+import java.util.stream.IntStream;
+import org.gammanet.data.Bsds500.GroundTruth;
+import org.gammanet.data.DataException;
+import org.gammanet.data.Thinning;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The boundary benchmark of the BSDS500 (Arbelaez, Maire, Fowlkes and Malik, PAMI 2011): each map
+ * is cut at a number of thresholds, thinned, and matched with each annotator's drawing by {@link
+ * BoundaryMatcher}.
+ *
+ * <p>A run works on images and thresholds in parallel and gives the same counts whatever the number
+ * of threads. It holds two images more than there are threads at most. An image that cannot be read
+ * is reported and left out; the others are scored.
+ */
+public final class BoundaryBenchmark {
+  /**
+   * Everything that moves a score.
+   *
+   * @param thresholds number n of thresholds k / (n + 1), k = 1 … n; maps made of segmentations
+   *     ignore it
+   * @param maxDistance largest distance of matching pixels as a share of the image's diagonal
+   * @param thin whether masks are thinned to one-pixel lines before matching
+   * @param nms suppression before cutting; its result is rounded to 8 bits as papers do
+   * @param resize whether a map of another size than its ground truth is resized (bilinearly, pixel
+   *     centres) instead of refused
+   */
+  public record Settings(
+      int thresholds, double maxDistance, boolean thin, EdgeNms nms, boolean resize) {
+    /** 99 thresholds, 0.0075 of the diagonal, thinning, no suppression, no resizing. */
+    public static final Settings DEFAULT = new Settings(99, 0.0075, true, EdgeNms.NONE, false);
+
+    public Settings {
+      if (thresholds < 1 || thresholds > 10_000) {
+        throw new IllegalArgumentException(
+            "The number of thresholds must be 1 to 10000, found " + thresholds);
+      }
+      if (!(maxDistance >= 0 && maxDistance <= 0.1)) {
+        throw new IllegalArgumentException(
+            "The largest distance must be 0 to 0.1 of the diagonal, found " + maxDistance);
+      }
+    }
+
+    /** Another number of thresholds. */
+    public Settings withThresholds(int n) {
+      return new Settings(n, maxDistance, thin, nms, resize);
+    }
+
+    /** With or without thinning. */
+    public Settings withThinning(boolean on) {
+      return new Settings(thresholds, maxDistance, on, nms, resize);
+    }
+
+    /** Another suppression. */
+    public Settings withNms(EdgeNms kind) {
+      return new Settings(thresholds, maxDistance, thin, kind, resize);
+    }
+
+    /**
+     * The thresholds of maps of strengths, k / (n + 1). They are rounded as MATLAB's linspace does,
+     * since grey levels such as 85 of 255 lie on thresholds: level 85 does not pass the second of
+     * five, which is one bit above a third.
+     */
+    double[] values() {
+      double first = 1.0 / (thresholds + 1);
+      double last = 1 - first;
+      double[] values = new double[thresholds];
+      for (int k = 0; k < thresholds; k++) {
+        values[k] = k == 0 ? first : first + k * (last - first) / (thresholds - 1);
+      }
+      values[thresholds - 1] = last;
+      return values;
+    }
+  }
+
+  /** What a detector says about an image. */
+  public sealed interface Prediction permits Strengths, Segmentations {
+    /** Rows. */
+    int height();
+
+    /** Columns. */
+    int width();
+  }
+
+  /**
+   * Strength of an edge at each pixel.
+   *
+   * @param values in [0, 1], row-major; doubles, since a grey level such as 51/255 may lie exactly
+   *     on a threshold
+   */
+  public record Strengths(int height, int width, double[] values) implements Prediction {
+    /**
+     * Checks the values.
+     *
+     * @throws DataException if one is not in [0, 1] or their number is wrong
+     */
+    public Strengths {
+      if (height < 1 || width < 1 || values.length != (long) height * width) {
+        throw new DataException(
+            "%d values are not a map of %dx%d".formatted(values.length, width, height));
+      }
+      for (int i = 0; i < values.length; i++) {
+        if (!(values[i] >= 0 && values[i] <= 1)) {
+          throw new DataException(
+              "the value at column %d, row %d is %s, but strengths must lie in [0, 1]"
+                  .formatted(i % width, i / width, values[i]));
+        }
+      }
+    }
+
+    /** From single precision, each value as it is. */
+    public static Strengths of(float[] values, int height, int width) {
+      double[] doubles = new double[values.length];
+      for (int i = 0; i < doubles.length; i++) {
+        doubles[i] = values[i];
+      }
+      return new Strengths(height, width, doubles);
+    }
+  }
+
+  /**
+   * Several segmentations of an image, fine or coarse, each as the boundaries of its regions. They
+   * take the place of thresholds, which are then called 1, 2, ….
+   *
+   * @param masks row-major, 1 on a boundary
+   */
+  public record Segmentations(int height, int width, List<byte[]> masks) implements Prediction {
+    public Segmentations {
+      masks = List.copyOf(masks);
+      if (masks.isEmpty()) {
+        throw new DataException("there is no segmentation");
+      }
+    }
+  }
+
+  /** Reads something when its turn comes. */
+  @FunctionalInterface
+  public interface Source<T> {
+    /**
+     * Reads it.
+     *
+     * @throws IOException or {@link DataException} if that is not possible; the message names the
+     *     file
+     */
+    T read() throws IOException;
+  }
+
+  /**
+   * An image to score.
+   *
+   * @param id its name
+   * @param map the detector's answer
+   * @param truth the annotators' drawings
+   */
+  public record Image(String id, Source<? extends Prediction> map, Source<GroundTruth> truth) {}
+
+  /** What a run tells while it goes on; calls come from any of its threads, one at a time. */
+  public interface Listener {
+    /** An image is done; {@code finished} of {@code total} are done or have failed. */
+    default void scored(BoundaryCounts counts, int finished, int total) {}
+
+    /** An image is left out for this reason. */
+    default void failed(String id, String reason, int finished, int total) {}
+  }
+
+  /**
+   * What a run gives.
+   *
+   * @param counts of the images that could be read, in the order given
+   * @param failures reasons by image, in the order given
+   */
+  public record Result(List<BoundaryCounts> counts, Map<String, String> failures) {}
+
+  private final Settings settings;
+  private final int threads;
+  private volatile boolean cancelled;
+
+  /**
+   * Prepares a benchmark.
+   *
+   * @param threads how many threads work, at least 1
+   */
+  public BoundaryBenchmark(Settings settings, int threads) {
+    if (threads < 1) {
+      throw new IllegalArgumentException("At least one thread is needed, found " + threads);
+    }
+    this.settings = settings;
+    this.threads = threads;
+  }
+
+  /** Makes {@link #run} end with a {@link CancellationException} soon; for any thread. */
+  public void cancel() {
+    cancelled = true;
+  }
+
+  /** The counts of one image, on this thread. */
+  public static BoundaryCounts count(
+      String id, Prediction map, GroundTruth truth, Settings settings) {
+    Prepared prepared = new Prepared(map, truth, id, settings);
+    Worker worker = new Worker(settings, () -> false);
+    for (int k : prepared.distinct) {
+      worker.measure(prepared, k);
+    }
+    return prepared.counts(id);
+  }
+
+  /**
+   * Scores images. What the listener hears may come in another order than the images.
+   *
+   * @throws CancellationException after {@link #cancel}
+   * @throws InterruptedException if this thread was interrupted; the work has stopped then
+   */
+  public Result run(List<Image> images, Listener listener) throws InterruptedException {
+    List<Job> jobs = images.stream().map(Job::new).toList();
+    Run run = new Run(jobs, listener);
+    List<Thread> workers = new ArrayList<>();
+    for (int i = 0; i < threads; i++) {
+      workers.add(Thread.ofPlatform().daemon().name("gammanet-benchmark-" + i).start(run));
+    }
+    try {
+      for (Thread worker : workers) {
+        worker.join();
+      }
+    } catch (InterruptedException e) {
+      run.stop(null);
+      throw e;
+    }
+    switch (run.fault()) {
+      case null -> {}
+      case RuntimeException e -> throw e;
+      case Error e -> throw e;
+      case Throwable e -> throw new IllegalStateException(e);
+    }
+    if (cancelled) {
+      throw new CancellationException("the benchmark was cancelled");
+    }
+    return result(jobs);
+  }
+
+  /** Images whose maps are other numbers of segmentations than the first one's cannot be pooled. */
+  private static Result result(List<Job> jobs) {
+    List<BoundaryCounts> counts = new ArrayList<>();
+    Map<String, String> failures = new LinkedHashMap<>();
+    for (Job job : jobs) {
+      if (job.counts == null) {
+        failures.put(job.image.id(), String.valueOf(job.failure));
+      } else if (!counts.isEmpty()
+          && counts.getFirst().thresholds().length != job.counts.thresholds().length) {
+        failures.put(
+            job.image.id(),
+            "%s has %d segmentations or thresholds where %s has %d"
+                .formatted(
+                    job.image.id(),
+                    job.counts.thresholds().length,
+                    counts.getFirst().id(),
+                    counts.getFirst().thresholds().length));
+      } else {
+        counts.add(job.counts);
+      }
+    }
+    return new Result(List.copyOf(counts), failures);
+  }
+
+  /** One image on its way; fields change under the lock of the run. */
+  private static final class Job {
+    final Image image;
+    @Nullable Prepared prepared;
+    @Nullable BoundaryCounts counts;
+    @Nullable String failure;
+
+    Job(Image image) {
+      this.image = image;
+    }
+  }
+
+  /** An image with its masks at hand, and room for its counts. */
+  private static final class Prepared {
+    final int height;
+    final int width;
+    final double[] thresholds;
+    final double @Nullable [] values;
+    final List<byte[]> masks;
+    final List<PixelMask> annotators = new ArrayList<>();
+
+    /** For each threshold, the first one that leaves the same mask. */
+    private final int[] same;
+
+    /** The thresholds that leave a mask of their own. */
+    final int[] distinct;
+
+    final long[] cntR;
+    final long[] cntP;
+    final long[] sumP;
+    final AtomicInteger left;
+    private final long drawn;
+
+    Prepared(Prediction map, GroundTruth truth, String id, Settings settings) {
+      height = truth.height();
+      width = truth.width();
+      if (map.height() != height || map.width() != width) {
+        if (!settings.resize || !(map instanceof Strengths)) {
+          throw new DataException(
+              "%s: the map is %dx%d and its ground truth %dx%d; they must have the same size"
+                  .formatted(id, map.width(), map.height(), width, height));
+        }
+      }
+      long pixels = 0;
+      for (byte[] mask : truth.boundaries()) {
+        PixelMask annotator = new PixelMask(mask, height, width);
+        annotators.add(annotator);
+        pixels += annotator.count();
+      }
+      drawn = pixels;
+      switch (map) {
+        case Strengths s -> {
+          thresholds = settings.values();
+          values = strengths(s, height, width, settings.nms);
+          masks = List.of();
+          same = sameMasks(values, thresholds);
+        }
+        case Segmentations s -> {
+          thresholds = new double[s.masks.size()];
+          same = new int[thresholds.length];
+          for (int k = 0; k < thresholds.length; k++) {
+            thresholds[k] = k + 1;
+            same[k] = k;
+          }
+          values = null;
+          masks = s.masks;
+        }
+      }
+      cntR = new long[thresholds.length];
+      cntP = new long[thresholds.length];
+      sumP = new long[thresholds.length];
+      distinct = IntStream.range(0, same.length).filter(k -> same[k] == k).toArray();
+      left = new AtomicInteger(distinct.length);
+    }
+
+    /** Masks are nested, so those with as many pixels are equal. */
+    private static int[] sameMasks(double[] values, double[] thresholds) {
+      int n = thresholds.length;
+      int[] passed = new int[n + 1];
+      for (double v : values) {
+        int k = Math.min(n, (int) (v * (n + 1)));
+        while (k > 0 && v < thresholds[k - 1]) {
+          k--;
+        }
+        while (k < n && v >= thresholds[k]) {
+          k++;
+        }
+        passed[k]++;
+      }
+      // passed[k] values pass k thresholds exactly: without any, threshold k cuts as k - 1 does.
+      int[] same = new int[n];
+      for (int k = 0; k < n; k++) {
+        same[k] = k > 0 && passed[k] == 0 ? same[k - 1] : k;
+      }
+      return same;
+    }
+
+    byte[] mask(int k) {
+      if (values == null) {
+        return masks.get(k).clone();
+      }
+      byte[] mask = new byte[values.length];
+      for (int i = 0; i < mask.length; i++) {
+        mask[i] = (byte) (values[i] >= thresholds[k] ? 1 : 0);
+      }
+      return mask;
+    }
+
+    BoundaryCounts counts(String id) {
+      long[] sumR = new long[thresholds.length];
+      for (int k = 0; k < sumR.length; k++) {
+        sumR[k] = drawn;
+        cntR[k] = cntR[same[k]];
+        cntP[k] = cntP[same[k]];
+        sumP[k] = sumP[same[k]];
+      }
+      return new BoundaryCounts(id, thresholds, cntR, sumR, cntP, sumP);
+    }
+  }
+
+  /** A map as it is cut: resized and suppressed as the settings say. */
+  static double[] strengths(Strengths map, int height, int width, EdgeNms nms) {
+    double[] values =
+        map.height == height && map.width == width ? map.values : resized(map, height, width);
+    if (nms == EdgeNms.NONE) {
+      return values;
+    }
+    float[] floats = new float[values.length];
+    for (int i = 0; i < floats.length; i++) {
+      floats[i] = (float) values[i];
+    }
+    floats = nms.apply(floats, height, width);
+    double[] levels = new double[values.length];
+    for (int i = 0; i < levels.length; i++) {
+      levels[i] = Math.round(255 * floats[i]) / 255.0;
+    }
+    return levels;
+  }
+
+  private static double[] resized(Strengths map, int height, int width) {
+    double[] out = new double[height * width];
+    for (int y = 0; y < height; y++) {
+      double sy = Math.clamp((y + 0.5) * map.height / height - 0.5, 0, map.height - 1);
+      int y0 = (int) sy;
+      int y1 = Math.min(y0 + 1, map.height - 1);
+      for (int x = 0; x < width; x++) {
+        double sx = Math.clamp((x + 0.5) * map.width / width - 0.5, 0, map.width - 1);
+        int x0 = (int) sx;
+        int x1 = Math.min(x0 + 1, map.width - 1);
+        double fx = sx - x0;
+        double top =
+            map.values[y0 * map.width + x0] * (1 - fx) + map.values[y0 * map.width + x1] * fx;
+        double bottom =
+            map.values[y1 * map.width + x0] * (1 - fx) + map.values[y1 * map.width + x1] * fx;
+        out[y * width + x] = top + (bottom - top) * (sy - y0);
+      }
+    }
+    return out;
+  }
+
+  /** What a thread needs for matching, kept from one threshold to the next. */
+  private static final class Worker {
+    private final Settings settings;
+    private final BooleanSupplier stopped;
+    private @Nullable BoundaryMatcher matcher;
+
+    Worker(Settings settings, BooleanSupplier stopped) {
+      this.settings = settings;
+      this.stopped = stopped;
+    }
+
+    void measure(Prepared image, int k) {
+      double radius = BoundaryMatcher.radius(settings.maxDistance, image.height, image.width);
+      BoundaryMatcher m = matcher;
+      if (m == null || m.radius() != radius) {
+        m = new BoundaryMatcher(radius);
+        m.cancelWhen(stopped);
+        matcher = m;
+      }
+      byte[] mask = image.mask(k);
+      if (settings.thin) {
+        Thinning.thin(mask, image.height, image.width);
+      }
+      PixelMask detected = new PixelMask(mask, image.height, image.width);
+      BitSet confirmed = new BitSet();
+      long found = 0;
+      for (PixelMask annotator : image.annotators) {
+        BoundaryMatcher.Match match = m.match(detected, annotator);
+        found += match.pairs();
+        confirmed.or(match.left());
+      }
+      image.cntR[k] = found;
+      image.cntP[k] = confirmed.cardinality();
+      image.sumP[k] = detected.count();
+    }
+  }
+
+  /** One thing to do: read an image ({@code prepared} is null), or measure it at a threshold. */
+  private record Turn(Job job, @Nullable Prepared prepared, int threshold) {}
+
+  /** Hands out the work in a fixed order: each image is read while the one before is measured. */
+  private final class Run implements Runnable {
+    private final List<Job> jobs;
+    private final Listener listener;
+    private int reading;
+    private int current;
+    private int threshold;
+    private int finished;
+    private @Nullable Throwable fault;
+    private volatile boolean stop;
+
+    Run(List<Job> jobs, Listener listener) {
+      this.jobs = jobs;
+      this.listener = listener;
+    }
+
+    private synchronized @Nullable Turn next() throws InterruptedException {
+      while (!stop && !cancelled) {
+        if (reading < jobs.size() && reading <= current + 1) {
+          return new Turn(jobs.get(reading++), null, 0);
+        }
+        if (current == jobs.size()) {
+          return null;
+        }
+        Job job = jobs.get(current);
+        Prepared prepared = job.prepared;
+        if (prepared != null) {
+          Turn turn = new Turn(job, prepared, prepared.distinct[threshold++]);
+          if (threshold == prepared.distinct.length) {
+            current++;
+            threshold = 0;
+          }
+          return turn;
+        }
+        if (job.failure != null) {
+          current++;
+        } else {
+          wait();
+        }
+      }
+      return null;
+    }
+
+    synchronized void stop(@Nullable Throwable reason) {
+      if (fault == null) {
+        fault = reason;
+      }
+      stop = true;
+      notifyAll();
+    }
+
+    synchronized @Nullable Throwable fault() {
+      return fault;
+    }
+
+    private boolean stopped() {
+      return cancelled || stop;
+    }
+
+    @Override
+    public void run() {
+      Worker worker = new Worker(settings, this::stopped);
+      try {
+        for (Turn turn = next(); turn != null; turn = next()) {
+          if (turn.prepared == null) {
+            read(turn.job);
+          } else {
+            worker.measure(turn.prepared, turn.threshold);
+            if (turn.prepared.left.decrementAndGet() == 0) {
+              finish(turn.job, turn.prepared.counts(turn.job.image.id()), null);
+            }
+          }
+        }
+      } catch (CancellationException e) {
+        // Whoever cancelled knows.
+      } catch (Throwable e) {
+        stop(e);
+      }
+    }
+
+    private void read(Job job) {
+      try {
+        Prepared prepared =
+            new Prepared(job.image.map.read(), job.image.truth.read(), job.image.id, settings);
+        synchronized (this) {
+          job.prepared = prepared;
+          notifyAll();
+        }
+      } catch (IOException | DataException e) {
+        finish(job, null, String.valueOf(e.getMessage()));
+      }
+    }
+
+    private synchronized void finish(
+        Job job, @Nullable BoundaryCounts counts, @Nullable String failure) {
+      job.counts = counts;
+      job.failure = failure;
+      job.prepared = null;
+      finished++;
+      if (counts != null) {
+        listener.scored(counts, finished, jobs.size());
+      } else {
+        listener.failed(job.image.id, String.valueOf(failure), finished, jobs.size());
+      }
+      notifyAll();
+    }
+  }
+}
