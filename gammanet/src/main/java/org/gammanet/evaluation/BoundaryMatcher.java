@@ -16,10 +16,10 @@ import java.util.function.BooleanSupplier;
  * BSDS500's own program gives each pixel six random outliers and so loses a few pairs; here the
  * optimum is exact, and there is nothing random.
  *
- * <p>Method: shortest augmenting paths with dual prices (Jonker and Volgenant, Computing 38, 1987)
- * on a graph that is never stored. A pixel's neighbours are read from the other mask's bits, so
- * memory is proportional to the number of pixels whatever the radius, and a search ends as soon as
- * it meets a free pixel, mostly within the same connected part of the contours.
+ * <p>Method: shortest augmenting paths with dual prices (Jonker and Volgenant, Computing 38, 1987).
+ * A search ends as soon as it meets a free pixel, mostly within the same connected part of the
+ * contours. A pixel's neighbours are read from the other mask's bits and kept only while there is
+ * room, so memory is proportional to the number of pixels whatever the radius.
  *
  * <p>An instance keeps its work space for the next pair of masks; it is for one thread.
  */
@@ -29,6 +29,9 @@ public final class BoundaryMatcher {
 
   /** How many steps a bidding pass may take for each pixel before it leaves the rest to paths. */
   private static final int BIDS = 8;
+
+  /** How many neighbours are kept for later at most: 16 MB, enough for maps of usual size. */
+  private static final int KEPT = 1 << 21;
 
   private static final BooleanSupplier NEVER = () -> false;
 
@@ -41,10 +44,25 @@ public final class BoundaryMatcher {
   /** Rounded distance at [dy][dx]. */
   private final int[][] cost;
 
-  /** Neighbours of one pixel: their numbers and costs. */
-  private final int[] near;
+  /** The most neighbours that a pixel can have. */
+  private final int mostNeighbours;
 
-  private final int[] nearCost;
+  /**
+   * Neighbours of rows, number and cost, one row after the other. A row that is looked at a second
+   * time finds its neighbours here if there was room for them; one more list fits in any case.
+   */
+  private int[] near = new int[1 << 12];
+
+  private int[] nearCost = new int[1 << 12];
+  private int nearUsed;
+
+  /** Where a row's neighbours begin and end in {@link #near}; end is 0 if they are not there. */
+  private int[] nearStart = new int[0];
+
+  private int[] nearEnd = new int[0];
+
+  /** End of the list that {@link #neighbours} found last. */
+  private int listEnd;
 
   private BooleanSupplier cancelled = NEVER;
 
@@ -107,8 +125,7 @@ public final class BoundaryMatcher {
       }
       neighbours += (2 * half[dy] + 1) * (dy == 0 ? 1 : 2);
     }
-    near = new int[neighbours];
-    nearCost = new int[neighbours];
+    mostNeighbours = neighbours;
     columns = EMPTY;
   }
 
@@ -161,7 +178,11 @@ public final class BoundaryMatcher {
     if (rowMate.length < rowCount) {
       rowMate = new int[rowCount];
       free = new int[rowCount];
+      nearStart = new int[rowCount];
+      nearEnd = new int[rowCount];
     }
+    nearUsed = 0;
+    Arrays.fill(nearEnd, 0, rowCount, 0);
     if (columnMate.length < columnCount) {
       columnMate = new int[columnCount];
       price = new int[columnCount];
@@ -200,12 +221,21 @@ public final class BoundaryMatcher {
     return cost[Math.abs(a / width - b / width)][Math.abs(a % width - b % width)];
   }
 
-  /** Columns within the radius of a row: fills {@link #near} and {@link #nearCost}. */
+  /** Makes {@link #near} hold the columns within the radius of a row; says where they begin. */
   private int neighbours(int row) {
+    if (nearEnd[row] > 0) {
+      listEnd = nearEnd[row];
+      return nearStart[row];
+    }
+    if (near.length < nearUsed + mostNeighbours) {
+      int size = Math.max(2 * near.length, nearUsed + mostNeighbours);
+      near = Arrays.copyOf(near, size);
+      nearCost = Arrays.copyOf(nearCost, size);
+    }
     int y = rowAt[row] / width;
     int x = rowAt[row] % width;
     int reach = half.length - 1;
-    int n = 0;
+    int n = nearUsed;
     int last = Math.min(columns.height - 1, y + reach);
     for (int yy = Math.max(0, y - reach); yy <= last; yy++) {
       int dy = Math.abs(yy - y);
@@ -230,7 +260,14 @@ public final class BoundaryMatcher {
         }
       }
     }
-    return n;
+    int start = nearUsed;
+    listEnd = n;
+    if (n <= KEPT) {
+      nearStart[row] = start;
+      nearEnd[row] = n;
+      nearUsed = n;
+    }
+    return start;
   }
 
   /** Pairs what costs nothing; returns how many rows are left, which go to {@link #free}. */
@@ -264,12 +301,11 @@ public final class BoundaryMatcher {
       long bids = (long) BIDS * freeCount;
       while (next < freeCount) {
         int row = free[next++];
-        int n = neighbours(row);
         int best = SPARE;
         int second = SPARE;
         int min = outlierCost;
         int min2 = outlierCost;
-        for (int k = 0; k < n; k++) {
+        for (int k = neighbours(row); k < listEnd; k++) {
           int reduced = nearCost[k] - price[near[k]];
           if (reduced < min) {
             min2 = min;
@@ -323,8 +359,7 @@ public final class BoundaryMatcher {
         end = NONE;
         endRow = row;
       }
-      int n = neighbours(row);
-      for (int k = 0; k < n; k++) {
+      for (int k = neighbours(row); k < listEnd; k++) {
         int column = near[k];
         int d = base + nearCost[k] - price[column];
         if (d < best && d < distance[column]) {

@@ -111,6 +111,7 @@ public enum EdgeNms {
     float[] angle = new float[e.length];
     for (int i = 0; i < e.length; i++) {
       if (e[i] != 0) {
+        // signum(0) is 0, so a map that is constant along x is looked at along x: as published.
         float o = (float) Math.atan(gyy[i] * Math.signum(-gxy[i]) / (gxx[i] + 1e-5f));
         angle[i] = o < 0 ? o + (float) Math.PI : o;
       }
