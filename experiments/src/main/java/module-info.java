@@ -9,5 +9,7 @@ module org.gammanet.experiments {
   requires static jdk.incubator.vector;
   requires static transitive org.jspecify;
 
+  exports org.gammanet.experiments;
   exports org.gammanet.experiments.figures;
+  exports org.gammanet.experiments.stimuli;
 }

@@ -1,0 +1,66 @@
+package org.gammanet.experiments.stimuli;
+
+/**
+ * The image that a stimulus is drawn in, and where its centre is.
+ *
+ * @param height of the image, pixels
+ * @param width of the image, pixels
+ * @param centre pixel on which the stimulus is centred
+ */
+public record Frame(int height, int width, PixelPoint centre) {
+  /** Checks that the image is not empty and that the centre lies in it. */
+  public Frame {
+    if (height < 1 || width < 1) {
+      throw new IllegalArgumentException(
+          "an image cannot be %d x %d pixels large".formatted(height, width));
+    }
+    if (centre.y() < 0 || centre.y() >= height || centre.x() < 0 || centre.x() >= width) {
+      throw new IllegalArgumentException(
+          "the centre (y %d, x %d) lies outside of the image of %d x %d pixels (height x width)"
+              .formatted(centre.y(), centre.x(), height, width));
+    }
+  }
+
+  /** An image with stimuli at its centre pixel, (floor(H/2), floor(W/2)). */
+  public static Frame of(int height, int width) {
+    return new Frame(height, width, new PixelPoint(height / 2, width / 2));
+  }
+
+  /** Wavelength in pixels of so many cycles per image height. */
+  public double wavelength(double cycles) {
+    return height / cycles;
+  }
+
+  int pixels() {
+    return height * width;
+  }
+
+  /** Largest radius about the centre that {@link #requireFits} accepts. */
+  public double largestRadius() {
+    int vertical = Math.min(centre.y() + 1, height - centre.y());
+    return Math.min(vertical, Math.min(centre.x() + 1, width - centre.x()));
+  }
+
+  /**
+   * Requires that a disc about the centre lies in the image; half a pixel may be missing at the
+   * edge, since an even-sized image is not symmetric about its centre pixel.
+   */
+  void requireFits(double radius, String what) {
+    if (radius > largestRadius()) {
+      throw new IllegalArgumentException(
+          "%s of %s px about (y %d, x %d) does not fit into an image of %d x %d pixels; the largest radius is %s px"
+              .formatted(
+                  what,
+                  number(radius),
+                  centre.y(),
+                  centre.x(),
+                  height,
+                  width,
+                  number(largestRadius())));
+    }
+  }
+
+  static String number(double value) {
+    return value == Math.rint(value) ? Long.toString((long) value) : Double.toString(value);
+  }
+}

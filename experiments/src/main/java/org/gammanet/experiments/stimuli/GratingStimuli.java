@@ -1,0 +1,126 @@
+package org.gammanet.experiments.stimuli;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Oriented gratings, also as series of sizes and of contrasts. Order: orientations, spatial
+ * frequencies, diameters, contrasts, phases, the last running fastest; a blank comes last.
+ */
+public final class GratingStimuli {
+  private GratingStimuli() {}
+
+  /** A builder with the original's defaults, to which orientations must be given. */
+  public static Builder builder() {
+    return new Builder();
+  }
+
+  /** Describes a set. */
+  public static final class Builder extends StimulusBuilder<Builder> {
+    private double[] orientations = {};
+    private double[] frequencies = {10, 20, 30, 40};
+    private double[] contrasts = {1};
+    private double[] phases = {0};
+    private double @Nullable [] diameters;
+    private ApertureRule rule = ApertureRule.FLOOR_RADIUS;
+    private double softEdge;
+    private boolean blank;
+
+    private Builder() {}
+
+    @Override
+    Builder self() {
+      return this;
+    }
+
+    /** Directions of modulation, degrees: 0 has vertical stripes. */
+    public Builder orientations(double... modulation) {
+      orientations = modulation.clone();
+      return this;
+    }
+
+    /** Cycles per image height; 10, 20, 30, 40 unless told. */
+    public Builder spatialFrequencies(double... cycles) {
+      frequencies = cycles.clone();
+      return this;
+    }
+
+    /** Michelson contrasts in 0 … 1; 1 unless told. */
+    public Builder contrasts(double... michelson) {
+      contrasts = michelson.clone();
+      return this;
+    }
+
+    /** Phases in radians; 0 unless told. */
+    public Builder phases(double... radians) {
+      phases = radians.clone();
+      return this;
+    }
+
+    /** So many equally spaced phases from 0 on; four are 0, 90, 180 and 270 degrees. */
+    public Builder equallySpacedPhases(int count) {
+      phases = new double[count];
+      for (int i = 0; i < count; i++) {
+        phases[i] = 2 * Math.PI * i / count;
+      }
+      return this;
+    }
+
+    /** Diameter of a disc in pixels; the whole image unless told. */
+    public Builder diameter(double pixels) {
+      diameters = new double[] {pixels};
+      return this;
+    }
+
+    /** A series of sizes: diameters in pixels. */
+    public Builder diameters(double... pixels) {
+      diameters = pixels.clone();
+      return this;
+    }
+
+    /** How a radius follows from a diameter; {@link ApertureRule#FLOOR_RADIUS} unless told. */
+    public Builder aperture(ApertureRule value) {
+      rule = value;
+      return this;
+    }
+
+    /** Width of a raised-cosine edge around the disc, pixels; 0 (hard) unless told. */
+    public Builder softEdge(double pixels) {
+      softEdge = pixels;
+      return this;
+    }
+
+    /** Adds an empty image of mid grey at the end. */
+    public Builder withBlank() {
+      blank = true;
+      return this;
+    }
+
+    @Override
+    List<Stimulus> stimuli() {
+      List<@Nullable Double> sizes = new ArrayList<>();
+      if (diameters == null) {
+        sizes.add(null);
+      } else {
+        sizes.addAll(Checks.given(diameters, "diameter", "diameters(…)"));
+      }
+      List<Stimulus> list = new ArrayList<>();
+      for (double theta : Checks.given(orientations, "orientation", "orientations(…)")) {
+        for (double f : Checks.given(frequencies, "frequency", "spatialFrequencies(…)")) {
+          for (Double d : sizes) {
+            for (double c : Checks.given(contrasts, "contrast", "contrasts(…)")) {
+              for (double p : Checks.given(phases, "phase", "phases(…)")) {
+                list.add(new Grating(frame, theta, f, p, c, d, rule, softEdge, mode));
+              }
+            }
+          }
+        }
+      }
+      if (blank) {
+        list.add(new Blank(frame, 0.5));
+      }
+      return list;
+    }
+  }
+}

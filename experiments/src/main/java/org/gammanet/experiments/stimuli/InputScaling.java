@@ -1,0 +1,63 @@
+package org.gammanet.experiments.stimuli;
+
+/** How a grey image becomes the three channels that the network sees. */
+public enum InputScaling {
+  /**
+   * {@code (v - mean) / std} per channel with the values of ImageNet, as in training. Mid grey is
+   * (0.066, 0.196, 0.418), not 0.
+   */
+  IMAGENET,
+  /** The numbers as they are, in each channel. The original does so in most experiments. */
+  RAW,
+  /**
+   * Per image {@code (v - mean) / (sd + 1e-8)}, population sd, clipped to ±3, divided by 3. This
+   * removes contrast: the original's contrast response is flat by construction.
+   */
+  ZSCORE;
+
+  private static final double[] MEAN = {0.485, 0.456, 0.406};
+  private static final double[] STD = {0.229, 0.224, 0.225};
+
+  /**
+   * Writes the three planes of an image.
+   *
+   * @param image n values
+   * @param out receives 3n values
+   * @param at index of the first in {@code out}
+   */
+  void apply(float[] image, float[] out, int at) {
+    int n = image.length;
+    switch (this) {
+      case IMAGENET -> {
+        for (int c = 0; c < 3; c++) {
+          for (int i = 0; i < n; i++) {
+            out[at + c * n + i] = (float) ((image[i] - MEAN[c]) / STD[c]);
+          }
+        }
+      }
+      case RAW -> {
+        for (int c = 0; c < 3; c++) {
+          System.arraycopy(image, 0, out, at + c * n, n);
+        }
+      }
+      case ZSCORE -> {
+        double mean = 0;
+        for (float v : image) {
+          mean += v;
+        }
+        mean /= n;
+        double variance = 0;
+        for (float v : image) {
+          variance += (v - mean) * (v - mean);
+        }
+        double sd = Math.sqrt(variance / n) + 1e-8;
+        for (int i = 0; i < n; i++) {
+          float z = (float) (Math.clamp((image[i] - mean) / sd, -3, 3) / 3);
+          for (int c = 0; c < 3; c++) {
+            out[at + c * n + i] = z;
+          }
+        }
+      }
+    }
+  }
+}
