@@ -687,14 +687,14 @@ public final class Ops {
 
   /**
    * Over samples and pixels of each channel when training, which also updates the running mean and
-   * variance (C) in place; with those when not.
+   * variance (C) in place if they are given; with those, which are needed, when not.
    */
   public static Tensor batchNorm(
       Tensor x,
       @Nullable Tensor weight,
       @Nullable Tensor bias,
-      Tensor runningMean,
-      Tensor runningVariance,
+      @Nullable Tensor runningMean,
+      @Nullable Tensor runningVariance,
       boolean training,
       double momentum,
       double epsilon) {

@@ -53,10 +53,7 @@ final class ArchitectureCommand implements Callable<Integer> {
       }
       List<LayerSummary> rows = network.summary(size, size);
       int steps = config.timesteps();
-      long macs = 0;
-      for (LayerSummary row : rows) {
-        macs += row.macs() * (row.everyTimestep() ? steps : 1);
-      }
+      long macs = LayerSummary.macs(rows, steps);
       PrintWriter out = spec.commandLine().getOut();
       if (json) {
         out.println(json(config, rows, network.parameterCount(), macs));

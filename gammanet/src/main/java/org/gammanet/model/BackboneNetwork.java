@@ -11,42 +11,75 @@ import org.gammanet.torch.Tensor;
 /**
  * γ-net on VGG16 features that are computed once: four cells on the outputs of blocks 2 to 5, and
  * feedback through the same cells. Nothing feeds back into VGG16.
+ *
+ * <p>Where feedback drives it, a cell is called {@code td_fgru_k} instead of {@code fgru_k}; its
+ * parameters are the same.
  */
 public final class BackboneNetwork extends Network {
-  private static final int FEATURES = 4;
+  /** Number of levels; level k has {@code floor(H / 2^(k+1))} rows. */
+  private static final int LEVELS = 4;
 
-  private record Feedback(String name, Parts.Conv conv, Parts.Layer norm, Parts.Layer f) {
-    List<Parameter> parameters(List<Parameter> all) {
-      return all.stream().filter(p -> p.name().startsWith(name + ".") && !p.isBuffer()).toList();
+  private static final String CELLS = "fgru_layers.";
+
+  /** A convolution and what follows it: normalisation, activation. */
+  private record Projection(Parts.Conv conv, Parts.Layer norm, Parts.Layer activation) {
+    static Projection of(
+        Parts parts, String name, int in, int out, int kernel, ModelConfig config) {
+      return new Projection(
+          parts.conv(name + ".0", in, out, kernel),
+          parts.affineNorm(name + ".1", config.normalization(), out, 1),
+          Parts.activation(config.activation()));
+    }
+
+    Tensor forward(ForwardContext context, Tensor x) {
+      return activation.forward(norm.forward(context, conv.forward(x)));
+    }
+
+    void training(boolean training) {
+      if (norm instanceof Parts.BatchNorm batch) {
+        batch.training(training);
+      }
+    }
+  }
+
+  /** The way from level k + 1 to level k. */
+  private record Feedback(
+      String name, Projection projection, List<Parameter> parameters, FgruCell cell) {
+    Segment drive(long height, long width) {
+      return Segments.unary(
+          name,
+          parameters,
+          (context, x) -> Ops.upsampleBilinear2d(projection.forward(context, x), height, width));
     }
   }
 
   private final List<List<Parts.Conv>> blocks;
-  private final List<FgruCell> cells;
-  private final List<Feedback> feedback;
   private final Segment backbone;
-  private final Parts.Conv outputFirst;
-  private final Parts.Layer outputNorm;
-  private final Parts.Layer activation;
-  private final Parts.Conv outputSecond;
+  private final List<FgruV1Cell> cells;
+
+  /** Feedback to level k at index k. */
+  private final List<Feedback> feedback;
+
+  private final Projection readOut;
+  private final Parts.Conv output;
+  private final List<Parameter> readOutParameters;
 
   private BackboneNetwork(
       ModelConfig config,
       Parts parts,
       List<List<Parts.Conv>> blocks,
-      List<FgruCell> cells,
+      List<FgruV1Cell> cells,
       List<Feedback> feedback,
-      Parts.Conv outputFirst,
-      Parts.Layer outputNorm,
-      Parts.Conv outputSecond) {
+      Projection readOut,
+      Parts.Conv output,
+      List<Parameter> readOutParameters) {
     super(config, parts.parameters());
     this.blocks = blocks;
     this.cells = cells;
     this.feedback = feedback;
-    this.outputFirst = outputFirst;
-    this.outputNorm = outputNorm;
-    this.outputSecond = outputSecond;
-    activation = Parts.activation(config.activation());
+    this.readOut = readOut;
+    this.output = output;
+    this.readOutParameters = readOutParameters;
     backbone =
         Segments.of(
             "backbone",
@@ -54,36 +87,40 @@ public final class BackboneNetwork extends Network {
             (context, x) -> features(x[0]));
   }
 
+  /** Registers the parameters in the order of a checkpoint. */
   static BackboneNetwork build(ModelConfig config) {
     Parts parts = new Parts();
     List<List<Parts.Conv>> blocks = new ArrayList<>();
     for (int b = 0; b < VggBlocks.WIDTHS.length; b++) {
       blocks.add(VggBlocks.block(parts, "backbone.features.", b));
     }
-    List<FgruCell> cells = new ArrayList<>();
-    for (int k = 0; k < FEATURES; k++) {
-      cells.add(
-          new FgruV1Cell(
-              parts, "fgru_layers.fgru_" + k, VggBlocks.WIDTHS[k + 1], 3, config.fgru(), null));
+    List<FgruV1Cell> cells = new ArrayList<>();
+    for (int k = 0; k < LEVELS; k++) {
+      int width = VggBlocks.WIDTHS[k + 1];
+      cells.add(new FgruV1Cell(parts, CELLS + "fgru_" + k, width, 3, config.fgru(), null));
     }
-    Parts.Layer f = Parts.activation(config.activation());
     List<Feedback> feedback = new ArrayList<>();
-    for (int k = FEATURES - 1; k >= 1; k--) {
-      String name = "td_projection.td_" + k + "_to_" + (k - 1);
-      int width = cells.get(k - 1).channels();
-      Parts.Conv conv = parts.conv(name + ".0", cells.get(k).channels(), width, 1);
-      Parts.Layer norm = parts.affineNorm(name + ".1", config.normalization(), width, 1);
-      feedback.add(new Feedback(name, conv, norm, f));
+    for (int k = LEVELS - 2; k >= 0; k--) {
+      String name = "td_projection.td_" + (k + 1) + "_to_" + k;
+      FgruV1Cell cell = cells.get(k);
+      int mark = parts.mark();
+      Projection projection =
+          Projection.of(parts, name, cells.get(k + 1).channels(), cell.channels(), 1, config);
+      feedback.addFirst(
+          new Feedback(
+              name, projection, parts.trainableSince(mark), cell.as(CELLS + "td_fgru_" + k)));
     }
-    Parts.Conv first = parts.conv("output_projection.0", cells.get(0).channels(), 64, 3);
-    Parts.Layer norm = parts.affineNorm("output_projection.1", config.normalization(), 64, 1);
-    Parts.Conv second = parts.conv("output_projection.3", 64, config.outputChannels(), 1);
-    return new BackboneNetwork(config, parts, blocks, cells, feedback, first, norm, second);
+    int mark = parts.mark();
+    Projection readOut =
+        Projection.of(parts, "output_projection", cells.getFirst().channels(), 64, 3, config);
+    Parts.Conv output = parts.conv("output_projection.3", 64, config.outputChannels(), 1);
+    return new BackboneNetwork(
+        config, parts, blocks, cells, feedback, readOut, output, parts.trainableSince(mark));
   }
 
   /** After the last ReLU of blocks 2 to 5. */
   private Tensor[] features(Tensor image) {
-    Tensor[] features = new Tensor[FEATURES];
+    Tensor[] features = new Tensor[LEVELS];
     Tensor x = image;
     for (int b = 0; b < blocks.size(); b++) {
       x = VggBlocks.run(blocks.get(b), b == 0 ? x : Ops.maxPool2d(x, 2, 2));
@@ -94,173 +131,133 @@ public final class BackboneNetwork extends Network {
     return features;
   }
 
+  private static String featureName(int level) {
+    return "feature" + level;
+  }
+
+  private static String stateName(int level) {
+    return "h" + level;
+  }
+
   @Override
   public void training(boolean training) {
-    for (Feedback projection : feedback) {
-      if (projection.norm() instanceof Parts.BatchNorm norm) {
-        norm.training(training);
-      }
-    }
-    if (outputNorm instanceof Parts.BatchNorm norm) {
-      norm.training(training);
-    }
+    feedback.forEach(f -> f.projection().training(training));
+    readOut.training(training);
   }
 
   @Override
   void begin(Pass pass) {
     Tensor[] features = pass.run(backbone, pass.image);
-    for (int k = 0; k < FEATURES; k++) {
-      pass.constants.put("feature" + k, features[k]);
+    for (int k = 0; k < LEVELS; k++) {
+      pass.constants.put(featureName(k), features[k]);
     }
   }
 
   @Override
-  void step(Pass pass, Map<String, Tensor> states, int timestep, boolean logitsOnly) {
-    for (int k = 0; k < FEATURES; k++) {
-      Tensor drive = pass.hookBlock("feature" + k, get(pass.constants, "feature" + k));
-      states.put("h" + k, pass.cell(cells.get(k), drive, get(states, "h" + k))[0]);
+  void step(Pass pass) {
+    for (int k = 0; k < LEVELS && !pass.done(); k++) {
+      Tensor drive = pass.hookBlock(featureName(k), get(pass.constants, featureName(k)));
+      pass.update(cells.get(k), drive, List.of(stateName(k)));
     }
-    for (int k = FEATURES - 1; k >= 1; k--) {
-      Feedback projection = feedback.get(FEATURES - 1 - k);
-      String below = "h" + (k - 1);
-      Tensor h = get(states, below);
-      long height = h.size(2);
-      long width = h.size(3);
-      Segment segment =
-          Segments.unary(
-              projection.name(),
-              projection.parameters(parameters()),
-              x ->
-                  Ops.upsampleBilinear2d(
-                      projection
-                          .f()
-                          .forward(projection.norm().forward(projection.conv().forward(x))),
-                      height,
-                      width));
-      Tensor u = pass.cell(cells.get(k - 1), pass.one(segment, get(states, "h" + k)), h)[0];
-      states.put(below, config().skipConnections() ? pass.one(Segments.ADD, h, u) : u);
+    for (int k = LEVELS - 2; k >= 0 && !pass.done(); k--) {
+      Feedback down = feedback.get(k);
+      Tensor h = pass.state(stateName(k));
+      Tensor above = pass.state(stateName(k + 1));
+      Tensor drive = pass.one(down.drive(h.size(2), h.size(3)), above);
+      pass.update(down.cell(), drive, List.of(stateName(k)));
+      if (config().skipConnections()) {
+        pass.states.put(stateName(k), pass.one(Segments.ADD, h, pass.state(stateName(k))));
+      }
     }
   }
 
   @Override
-  Tensor readOut(Pass pass, Map<String, Tensor> states) {
+  Tensor readOut(Pass pass) {
     long height = pass.image.size(2);
     long width = pass.image.size(3);
-    List<Parameter> own =
-        parameters().stream()
-            .filter(p -> p.name().startsWith("output_projection.") && !p.isBuffer())
-            .toList();
     return pass.one(
         Segments.unary(
             "output_projection",
-            own,
-            x -> {
-              Tensor y = outputFirst.forward(Ops.upsampleBilinear2d(x, height, width));
-              return outputSecond.forward(activation.forward(outputNorm.forward(y)));
-            }),
-        get(states, "h0"));
+            readOutParameters,
+            (context, x) ->
+                output.forward(readOut.forward(context, Ops.upsampleBilinear2d(x, height, width)))),
+        pass.state(stateName(0)));
   }
 
   @Override
   public Map<String, long[]> stateShapes(long batch, long height, long width) {
     Map<String, long[]> shapes = new LinkedHashMap<>();
-    for (int k = 0; k < FEATURES; k++) {
-      shapes.put(
-          "h" + k,
-          new long[] {batch, cells.get(k).channels(), height >> (k + 1), width >> (k + 1)});
+    for (int k = 0; k < LEVELS; k++) {
+      long[] shape = {batch, cells.get(k).channels(), height >> (k + 1), width >> (k + 1)};
+      shapes.put(stateName(k), shape);
     }
     return shapes;
   }
 
   @Override
   public int minimumSize() {
-    return 1 << FEATURES;
+    return 1 << LEVELS;
   }
 
   @Override
-  public Map<String, FgruCell> cells() {
-    Map<String, FgruCell> byName = new LinkedHashMap<>();
-    cells.forEach(cell -> byName.put(cell.name(), cell));
-    return byName;
-  }
-
-  @Override
-  public Map<String, Wiring> wiring() {
-    Map<String, Wiring> wiring = new LinkedHashMap<>();
-    for (int k = 0; k < FEATURES; k++) {
-      wiring.put(cells.get(k).name(), new Wiring("feature" + k, List.of("h" + k)));
+  public List<CellPlace> places() {
+    List<CellPlace> places = new ArrayList<>();
+    for (int k = 0; k < LEVELS; k++) {
+      places.add(new CellPlace(cells.get(k), k + 1, featureName(k), List.of(stateName(k))));
     }
-    return wiring;
+    for (int k = LEVELS - 2; k >= 0; k--) {
+      places.add(new CellPlace(feedback.get(k).cell(), k + 1, null, List.of(stateName(k))));
+    }
+    return places;
   }
 
   @Override
   public List<LayerSummary> summary(long height, long width) {
     List<LayerSummary> rows = new ArrayList<>();
     for (int b = 0; b < blocks.size(); b++) {
-      long h = height >> b;
-      long w = width >> b;
+      long[] shape = {1, VggBlocks.WIDTHS[b], height >> b, width >> b};
       rows.add(
-          new LayerSummary(
+          LayerSummary.of(
               "backbone block " + (b + 1),
               blocks.get(b).size() + " convolutions 3x3, ReLU",
-              VggBlocks.WIDTHS[b],
-              h,
-              w,
-              count(VggBlocks.parameters(blocks.get(b))),
-              VggBlocks.macsPerPixel(blocks.get(b)) * h * w,
+              shape,
+              VggBlocks.parameters(blocks.get(b)),
+              VggBlocks.macsPerPixel(blocks.get(b)) * shape[2] * shape[3],
               false));
     }
     Map<String, long[]> shapes = stateShapes(1, height, width);
-    for (int k = 0; k < FEATURES; k++) {
-      FgruCell cell = cells.get(k);
-      long[] shape = get(shapes, "h" + k);
-      int steps = k < FEATURES - 1 ? 2 : 1; // bottom-up, and with the feedback as drive
-      rows.add(
-          new LayerSummary(
-              cell.name(),
-              "fGRU, kernel 3x3" + (steps == 2 ? ", twice" : ""),
-              cell.channels(),
-              shape[2],
-              shape[3],
-              count(cell.parameters()),
-              steps * cell.macsPerPixel() * shape[2] * shape[3],
-              true));
+    for (int k = 0; k < LEVELS; k++) {
+      rows.add(LayerSummary.of(cells.get(k), get(shapes, stateName(k))));
     }
-    for (Feedback projection : feedback) {
-      int k = projection.name().charAt("td_projection.td_".length()) - '0';
-      long[] from = get(shapes, "h" + k);
-      long[] to = get(shapes, "h" + (k - 1));
+    for (int k = LEVELS - 2; k >= 0; k--) {
+      Feedback down = feedback.get(k);
+      long[] shape = get(shapes, stateName(k));
+      long[] above = get(shapes, stateName(k + 1));
       rows.add(
-          new LayerSummary(
-              projection.name(),
+          LayerSummary.of(
+              down.name(),
               "projection 1x1, bilinear",
-              cells.get(k - 1).channels(),
-              to[2],
-              to[3],
-              count(projection.parameters(parameters())),
-              projection.conv().weight.numel() * from[2] * from[3],
+              shape,
+              down.parameters(),
+              down.projection().conv().weight.numel() * above[2] * above[3],
+              true));
+      rows.add(
+          LayerSummary.of(
+              down.cell().name(),
+              "the same cell as " + cells.get(k).name(),
+              shape,
+              List.of(),
+              down.cell().macsPerPixel() * shape[2] * shape[3],
               true));
     }
-    long macs = (outputFirst.weight.numel() + outputSecond.weight.numel()) * height * width;
-    long parameters =
-        parameters().stream()
-            .filter(p -> p.name().startsWith("output_projection.") && !p.isBuffer())
-            .mapToLong(Parameter::numel)
-            .sum();
     rows.add(
-        new LayerSummary(
+        LayerSummary.of(
             "output_projection",
             "bilinear, read-out",
-            config().outputChannels(),
-            height,
-            width,
-            parameters,
-            macs,
+            new long[] {1, config().outputChannels(), height, width},
+            readOutParameters,
+            (readOut.conv().weight.numel() + output.weight.numel()) * height * width,
             false));
     return rows;
-  }
-
-  private static long count(List<Parameter> parameters) {
-    return parameters.stream().mapToLong(Parameter::numel).sum();
   }
 }

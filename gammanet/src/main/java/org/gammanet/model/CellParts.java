@@ -3,7 +3,6 @@ package org.gammanet.model;
 import org.gammanet.config.FgruConfig;
 import org.gammanet.config.ParameterActivation;
 import org.gammanet.config.Symmetry;
-import org.gammanet.torch.Autograd;
 import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -34,35 +33,29 @@ final class CellParts {
     Initialization orthogonal = new Initialization.Orthogonal();
     int in = gateInputs * channels;
     Initialization gate = Initialization.xavier(in, channels, 1);
-    Initialization zero = new Initialization.Constant(0);
-    Initialization one = new Initialization.Constant(1);
     wExc =
         parts.parameter(prefix + "W_exc", orthogonal, channels, channels, kernelSize, kernelSize);
     wInh =
         parts.parameter(prefix + "W_inh", orthogonal, channels, channels, kernelSize, kernelSize);
     wGain = parts.parameter(prefix + "W_gain", gate, channels, in, 1, 1);
     wMix = parts.parameter(prefix + "W_mix", gate, channels, in, 1, 1);
-    bGain = parts.parameter(prefix + "b_gain", zero, channels);
-    bMix = parts.parameter(prefix + "b_mix", zero, channels);
+    bGain = parts.parameter(prefix + "b_gain", Initialization.ZERO, channels);
+    bMix = parts.parameter(prefix + "b_mix", Initialization.ZERO, channels);
     boolean fixed = !config.useDynamicParameters();
     boolean multiplicative = fixed && config.multiplicativeExcitation();
-    alpha = fixed ? parts.parameter(prefix + "alpha", one, channels) : null;
-    mu = fixed ? parts.parameter(prefix + "mu", zero, channels) : null;
-    kappa = multiplicative ? parts.parameter(prefix + "kappa", zero, channels) : null;
-    omega = multiplicative ? parts.parameter(prefix + "omega", one, channels) : null;
+    alpha = fixed ? parts.parameter(prefix + "alpha", Initialization.ONE, channels) : null;
+    mu = fixed ? parts.parameter(prefix + "mu", Initialization.ZERO, channels) : null;
+    kappa =
+        multiplicative ? parts.parameter(prefix + "kappa", Initialization.ZERO, channels) : null;
+    omega = multiplicative ? parts.parameter(prefix + "omega", Initialization.ONE, channels) : null;
   }
 
-  /** {@code S(W) * x} with "same" padding; S(W) is computed once per pass without gradients. */
+  /** {@code S(W) * x} with "same" padding; S(W) is computed once per pass. */
   Tensor horizontal(ForwardContext context, Parameter weight, Tensor x) {
-    Tensor kernel;
-    if (symmetry == Symmetry.NONE) {
-      kernel = weight.tensor();
-    } else if (Autograd.isEnabled()) {
-      kernel = Parts.symmetric(weight.tensor(), symmetry);
-    } else {
-      kernel =
-          context.prepare(weight, () -> Parts.symmetric(weight.tensor(), symmetry).contiguous());
-    }
+    Tensor kernel =
+        symmetry == Symmetry.NONE
+            ? weight.tensor()
+            : context.derived(weight, w -> Parts.symmetric(w, symmetry).contiguous());
     return Ops.conv2d(x, kernel, null, 1, padding);
   }
 

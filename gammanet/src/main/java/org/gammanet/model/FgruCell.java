@@ -1,20 +1,28 @@
 package org.gammanet.model;
 
+import java.util.Map;
+import org.gammanet.config.FgruConfig;
 import org.gammanet.torch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A recurrent cell: a segment whose inputs are the drive and its states, and whose outputs are the
  * new states, all (N, C, H, W).
+ *
+ * <p>The drive alone may be given too: the cell is at rest then, its states are zero, and what zero
+ * states contribute is not computed. The result is the same.
  */
 public abstract sealed class FgruCell implements Segment permits FgruV1Cell, FgruV2Cell {
   private final String name;
   private final int channels;
   private final int kernelSize;
+  private final FgruConfig config;
 
-  FgruCell(String name, int channels, int kernelSize) {
+  FgruCell(String name, int channels, int kernelSize, FgruConfig config) {
     this.name = name;
     this.channels = channels;
     this.kernelSize = kernelSize;
+    this.config = config;
   }
 
   @Override
@@ -32,6 +40,11 @@ public abstract sealed class FgruCell implements Segment permits FgruV1Cell, Fgr
     return kernelSize;
   }
 
+  /** What the cell was built from. */
+  public final FgruConfig config() {
+    return config;
+  }
+
   /** Number of states: 2 (excitatory, inhibitory) or 1. */
   public abstract int states();
 
@@ -45,4 +58,21 @@ public abstract sealed class FgruCell implements Segment permits FgruV1Cell, Fgr
    * @param excitatory W_exc, else W_inh
    */
   public abstract Tensor horizontalKernel(boolean excitatory);
+
+  /** State {@code k}, from 0, among a step's inputs; zero for a cell at rest. */
+  static Tensor stateOf(Tensor[] inputs, int k) {
+    Tensor drive = inputs[0];
+    return inputs.length > 1
+        ? inputs[1 + k]
+        : Tensor.zeros(drive.dtype(), drive.device(), drive.shape());
+  }
+
+  /** Keeps a signal for the hooks, or frees it early: cells make the largest tensors of all. */
+  static void release(@Nullable Map<String, Tensor> signals, String name, Tensor signal) {
+    if (signals == null) {
+      signal.close();
+    } else {
+      signals.put(name, signal);
+    }
+  }
 }

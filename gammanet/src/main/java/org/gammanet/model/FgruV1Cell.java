@@ -28,7 +28,6 @@ import org.jspecify.annotations.Nullable;
  * quadratic in h1 and can run away with untrained weights.
  */
 public final class FgruV1Cell extends FgruCell {
-  private final FgruConfig config;
   private final @Nullable AblationConfig ablation;
   private final CellParts cell;
   private final Parts.Layer attention;
@@ -46,8 +45,7 @@ public final class FgruV1Cell extends FgruCell {
       int kernelSize,
       FgruConfig config,
       @Nullable AblationConfig ablation) {
-    super(name, channels, kernelSize);
-    this.config = config;
+    super(name, channels, kernelSize, config);
     this.ablation = ablation;
     String prefix = name.isEmpty() ? "" : name + ".";
     if (config.normalizationType() == Normalization.GROUP) {
@@ -59,7 +57,7 @@ public final class FgruV1Cell extends FgruCell {
       throw new IllegalArgumentException(
           "this ablation scales excitation, so model.fgru.multiplicative_excitation must be true");
     }
-    int before = parts.parameters().size();
+    int mark = parts.mark();
     cell = new CellParts(parts, prefix, channels, kernelSize, 2, config);
     attention =
         parts.attention(
@@ -80,16 +78,20 @@ public final class FgruV1Cell extends FgruCell {
     Normalization circuit = config.normalizesCircuitInputs() ? kind : Normalization.NONE;
     norm1 = parts.affineNorm(prefix + "norm_c1", circuit, channels, 1);
     norm2 = parts.affineNorm(prefix + "norm_c2", circuit, channels, 1);
-    List<Parameter> all = parts.parameters();
-    parameters = all.subList(before, all.size());
+    parameters = parts.trainableSince(mark);
   }
 
   /** Two 1x1 convolutions with a group normalisation and a ReLU between them. */
   private static Parts.Layer dynamicNet(Parts parts, String name, int inputs, int channels) {
     int in = inputs * channels;
-    Initialization zero = new Initialization.Constant(0);
     Parts.Conv first =
-        parts.conv(name + ".0", in, channels, 1, Initialization.xavier(in, channels, 0.1), zero);
+        parts.conv(
+            name + ".0",
+            in,
+            channels,
+            1,
+            Initialization.xavier(in, channels, 0.1),
+            Initialization.ZERO);
     int groups = Math.min(8, channels);
     while (channels % groups != 0) {
       groups--;
@@ -102,8 +104,27 @@ public final class FgruV1Cell extends FgruCell {
             2 * channels,
             1,
             Initialization.xavier(channels, 2L * channels, 0.1),
-            zero);
+            Initialization.ZERO);
     return z -> second.forward(Ops.relu(norm.forward(first.forward(z))));
+  }
+
+  /** The same cell, with the same parameters, at another place of a network. */
+  private FgruV1Cell(FgruV1Cell original, String name) {
+    super(name, original.channels(), original.kernelSize(), original.config());
+    ablation = original.ablation;
+    cell = original.cell;
+    attention = original.attention;
+    gateNorm = original.gateNorm;
+    norm1 = original.norm1;
+    norm2 = original.norm2;
+    inhibitionNet = original.inhibitionNet;
+    excitationNet = original.excitationNet;
+    parameters = original.parameters;
+  }
+
+  /** This cell, with its parameters, under the name that it has at another place. */
+  FgruV1Cell as(String name) {
+    return new FgruV1Cell(this, name);
   }
 
   private boolean is(Ablation which) {
@@ -127,49 +148,49 @@ public final class FgruV1Cell extends FgruCell {
 
   @Override
   public long macsPerPixel() {
+    FgruConfig config = config();
     long c2 = (long) channels() * channels();
     long dynamic = config.useDynamicParameters() ? 3 + 2 + 2 + 2 : 0;
-    return (2L * kernelSize() * kernelSize() + 4 + dynamic) * c2;
+    return (2L * kernelSize() * kernelSize() + 4 + dynamic) * c2
+        + Parts.attentionMacs(config.attention(), channels(), config.attentionLayers());
   }
 
   /**
    * One step.
    *
-   * @param inputs drive and state
+   * @param inputs drive and state, or the drive alone
    * @return the new state
    */
   @Override
   public Tensor[] forward(ForwardContext context, Tensor... inputs) {
+    Map<String, Tensor> signals = context.signals(name());
     Tensor x = inputs[0];
-    Tensor h = inputs[1];
-    Tensor g1 = inputGate(h, x);
-    Tensor c1 = norm1.forward(cell.horizontal(context, cell.wInh, h));
-    Tensor[] inhibition =
-        inhibitionNet == null
-            ? cell.staticInhibition()
-            : cell.split(inhibitionNet.forward(Ops.cat(List.of(h, c1, x), 1)));
-    Tensor strength =
-        is(Ablation.NO_DIVISIVE)
-            ? inhibition[1]
-            : Ops.add(Ops.mul(inhibition[0], h), inhibition[1]);
-    Tensor s = Ops.relu(Ops.sub(x, Ops.relu(Ops.mul(strength, c1))));
-    Tensor h1 = CellParts.mix(h, s, g1);
+    Tensor h = stateOf(inputs, 0);
 
-    Tensor c2 = norm2.forward(cell.horizontal(context, cell.wExc, h1));
-    Tensor q = Ops.relu(excitation(h1, c2));
-    Tensor g2 = mixingGate(h1, h, g1);
+    Tensor g1 = Parts.scoped(() -> inputGate(h, x));
+    Tensor s;
+    if (inputs.length == 1 && signals == null && norm1 == Parts.IDENTITY) {
+      s = Ops.relu(x); // no inhibition comes from a silent population
+    } else {
+      Tensor c1 = Parts.scoped(() -> norm1.forward(cell.horizontal(context, cell.wInh, h)));
+      s = Parts.scoped(() -> inhibitedDrive(x, h, c1));
+      release(signals, "c1", c1);
+    }
+    Tensor h1 = CellParts.mix(h, s, g1);
+    release(signals, "s", s);
+
+    Tensor c2 = Parts.scoped(() -> norm2.forward(cell.horizontal(context, cell.wExc, h1)));
+    Tensor q = Parts.scoped(() -> Ops.relu_(excitation(h1, c2)));
+    release(signals, "c2", c2);
+    Tensor g2 = is(Ablation.SYMMETRIC_GATES) ? g1 : Parts.scoped(() -> mixingGate(h1, h));
     Tensor newH = CellParts.mix(h, q, g2);
 
-    Map<String, Tensor> signals = context.signals(name());
     if (signals != null) {
       signals.put("x", x);
       signals.put("n1", h);
-      signals.put("c1", c1);
-      signals.put("s", s);
       signals.put("g1", g1);
       signals.put("h1", h1);
       signals.put("n2", h1);
-      signals.put("c2", c2);
       signals.put("q", q);
       signals.put("g2", g2);
       signals.put("h", newH);
@@ -178,15 +199,29 @@ public final class FgruV1Cell extends FgruCell {
     return new Tensor[] {newH};
   }
 
+  /** {@code relu(x - relu((alpha h + mu) c1))}. */
+  private Tensor inhibitedDrive(Tensor x, Tensor h, Tensor c1) {
+    Tensor[] inhibition =
+        inhibitionNet == null
+            ? cell.staticInhibition()
+            : cell.split(Parts.scoped(() -> inhibitionNet.forward(Ops.cat(List.of(h, c1, x), 1))));
+    Tensor strength =
+        is(Ablation.NO_DIVISIVE)
+            ? inhibition[1]
+            : Ops.add(Ops.mul(inhibition[0], h), inhibition[1]);
+    return Ops.relu_(Ops.sub(x, Ops.relu_(Ops.mul(strength, c1))));
+  }
+
+  /** What is rectified to the candidate state. */
   private Tensor excitation(Tensor h1, Tensor c2) {
     boolean oneTerm = is(Ablation.ADDITIVE_ONLY) || is(Ablation.MULTIPLICATIVE_ONLY);
-    if (!config.multiplicativeExcitation() && !oneTerm) {
+    if (!config().multiplicativeExcitation() && !oneTerm) {
       return Ops.add(h1, c2);
     }
     Tensor[] parameters =
         excitationNet == null
             ? cell.staticExcitation()
-            : cell.split(excitationNet.forward(Ops.cat(List.of(h1, c2), 1)));
+            : cell.split(Parts.scoped(() -> excitationNet.forward(Ops.cat(List.of(h1, c2), 1))));
     Tensor kappa = parameters[0];
     Tensor omega = parameters[1];
     if (is(Ablation.ADDITIVE_ONLY)) {
@@ -206,10 +241,7 @@ public final class FgruV1Cell extends FgruCell {
     return squash(CellParts.plusBias(gateNorm.forward(attention.forward(y)), cell.bGain));
   }
 
-  private Tensor mixingGate(Tensor h1, Tensor h, Tensor g1) {
-    if (is(Ablation.SYMMETRIC_GATES)) {
-      return g1;
-    }
+  private Tensor mixingGate(Tensor h1, Tensor h) {
     if (ablation != null && is(Ablation.NO_GATES)) {
       return Tensor.full(ablation.fixedG2(), h.dtype(), h.device(), 1, 1, 1, 1);
     }
@@ -218,6 +250,6 @@ public final class FgruV1Cell extends FgruCell {
   }
 
   private Tensor squash(Tensor z) {
-    return is(Ablation.LINEAR_GATES) ? Ops.clamp(z, 0, 1) : Ops.sigmoid(z);
+    return is(Ablation.LINEAR_GATES) ? Ops.clamp(z, 0, 1) : Ops.sigmoid_(z);
   }
 }

@@ -31,7 +31,6 @@ import org.jspecify.annotations.Nullable;
  * free in sign; that inhibition subtracts and excitation adds is in the equations alone.
  */
 public final class FgruV2Cell extends FgruCell {
-  private final FgruConfig config;
   private final CellParts cell;
   private final Parts.Layer attention;
   private final Parts.Layer gateNorm;
@@ -42,15 +41,14 @@ public final class FgruV2Cell extends FgruCell {
   private final List<Parameter> parameters;
 
   FgruV2Cell(Parts parts, String name, int channels, int kernelSize, FgruConfig config) {
-    super(name, channels, kernelSize);
-    this.config = config;
+    super(name, channels, kernelSize, config);
     String prefix = name.isEmpty() ? "" : name + ".";
     boolean grouped = config.normalizationType() == Normalization.GROUP;
     if (grouped && channels > 8 && channels % 8 != 0) {
       throw new IllegalArgumentException(
           "group normalisation needs fewer than 8 channels or a multiple of 8, not " + channels);
     }
-    int before = parts.parameters().size();
+    int mark = parts.mark();
     cell = new CellParts(parts, prefix, channels, kernelSize, 3, config);
     attention =
         parts.attention(
@@ -71,8 +69,7 @@ public final class FgruV2Cell extends FgruCell {
         config.normalizesCircuitInputs() ? config.normalizationType() : Normalization.NONE;
     norm1 = parts.affineNorm(prefix + "norm_c1", circuit, channels, groups);
     norm2 = parts.affineNorm(prefix + "norm_c2", circuit, channels, groups);
-    List<Parameter> all = parts.parameters();
-    parameters = all.subList(before, all.size());
+    parameters = parts.trainableSince(mark);
   }
 
   private static Parts.Conv dynamicNet(Parts parts, String name, int inputs, int channels) {
@@ -83,7 +80,7 @@ public final class FgruV2Cell extends FgruCell {
         2 * channels,
         1,
         Initialization.xavier(in, 2L * channels, 0.1),
-        new Initialization.Constant(0));
+        Initialization.ZERO);
   }
 
   @Override
@@ -93,7 +90,7 @@ public final class FgruV2Cell extends FgruCell {
 
   @Override
   public int states() {
-    return config.useSeparateEiStates() ? 2 : 1;
+    return config().useSeparateEiStates() ? 2 : 1;
   }
 
   @Override
@@ -103,67 +100,52 @@ public final class FgruV2Cell extends FgruCell {
 
   @Override
   public long macsPerPixel() {
+    FgruConfig config = config();
     long c2 = (long) channels() * channels();
-    long dynamic = config.useDynamicParameters() ? 10 : 0;
-    return (2L * kernelSize() * kernelSize() + 6 + dynamic) * c2;
-  }
-
-  FgruConfig config() {
-    return config;
-  }
-
-  CellParts parts() {
-    return cell;
+    long dynamic = config.useDynamicParameters() ? 6 + 4 : 0;
+    return (2L * kernelSize() * kernelSize() + 6 + dynamic) * c2
+        + Parts.attentionMacs(config.attention(), channels(), config.attentionLayers());
   }
 
   /**
    * One step.
    *
-   * @param inputs drive, excitatory state, and inhibitory state if the cell has one
+   * @param inputs drive, excitatory state, and inhibitory state if the cell has one; or the drive
+   *     alone
    * @return the new states
    */
   @Override
   public Tensor[] forward(ForwardContext context, Tensor... inputs) {
+    Map<String, Tensor> signals = context.signals(name());
     Tensor x = inputs[0];
-    Tensor e = inputs[1];
-    Tensor i = config.useSeparateEiStates() ? inputs[2] : e;
+    Tensor e = stateOf(inputs, 0);
+    Tensor i = config().useSeparateEiStates() && inputs.length > 1 ? inputs[2] : e;
 
-    Tensor n1 = norm1.forward(e);
-    Tensor c1 = Ops.relu(cell.horizontal(context, cell.wInh, n1));
-    Tensor[] inhibition =
-        inhibitionNet == null
-            ? cell.staticInhibition()
-            : cell.split(inhibitionNet.forward(Ops.cat(List.of(i, c1, x), 1)));
-    Tensor strength = Ops.add(Ops.mul(inhibition[0], i), inhibition[1]);
-    Tensor s = Ops.relu(Ops.sub(x, Ops.mul(strength, c1)));
-    Tensor g1 = gate(cell.wGain, cell.bGain, Ops.cat(List.of(e, i, x), 1), attention);
-    Tensor newI = CellParts.mix(i, s, g1);
-
-    Tensor n2 = norm2.forward(newI);
-    Tensor c2 = Ops.relu(cell.horizontal(context, cell.wExc, n2));
-    Tensor q;
-    if (!config.multiplicativeExcitation()) {
-      q = Ops.relu(Ops.add(newI, c2));
+    Tensor s;
+    if (inputs.length == 1 && signals == null && norm1 == Parts.IDENTITY) {
+      s = Ops.relu(x); // no inhibition comes from a silent population
     } else {
-      Tensor[] excitation =
-          excitationNet == null
-              ? cell.staticExcitation()
-              : cell.split(excitationNet.forward(Ops.cat(List.of(newI, e), 1)));
-      q = Ops.add(Ops.mul(excitation[1], c2), excitation[0]);
+      Tensor c1 = rectifiedHorizontal(context, cell.wInh, norm1, e, signals, "n1");
+      s = Parts.scoped(() -> inhibitedDrive(x, i, c1));
+      release(signals, "c1", c1);
     }
-    Tensor g2 = gate(cell.wMix, cell.bMix, Ops.cat(List.of(e, q, newI), 1), Parts.IDENTITY);
+    Tensor g1 =
+        Parts.scoped(() -> gate(cell.wGain, cell.bGain, Ops.cat(List.of(e, i, x), 1), attention));
+    Tensor newI = CellParts.mix(i, s, g1);
+    release(signals, "s", s);
+    release(signals, "g1", g1);
+
+    Tensor c2 = rectifiedHorizontal(context, cell.wExc, norm2, newI, signals, "n2");
+    Tensor q = Parts.scoped(() -> candidate(newI, e, c2));
+    release(signals, "c2", c2);
+    Tensor g2 =
+        Parts.scoped(
+            () -> gate(cell.wMix, cell.bMix, Ops.cat(List.of(e, q, newI), 1), Parts.IDENTITY));
     Tensor newE = CellParts.mix(e, q, g2);
 
-    Map<String, Tensor> signals = context.signals(name());
     if (signals != null) {
       signals.put("x", x);
-      signals.put("n1", n1);
-      signals.put("c1", c1);
-      signals.put("s", s);
-      signals.put("g1", g1);
       signals.put("inh", newI);
-      signals.put("n2", n2);
-      signals.put("c2", c2);
       signals.put("q", q);
       signals.put("g2", g2);
       signals.put("exc", newE);
@@ -172,10 +154,50 @@ public final class FgruV2Cell extends FgruCell {
     return states() == 2 ? new Tensor[] {newE, newI} : new Tensor[] {newE};
   }
 
+  /** {@code relu(W * N(state))}; the hooks get {@code N(state)} under {@code name}. */
+  private Tensor rectifiedHorizontal(
+      ForwardContext context,
+      Parameter weight,
+      Parts.Layer norm,
+      Tensor state,
+      @Nullable Map<String, Tensor> signals,
+      String name) {
+    Tensor n = norm == Parts.IDENTITY ? state : Parts.scoped(() -> norm.forward(state));
+    Tensor c = Parts.scoped(() -> Ops.relu_(cell.horizontal(context, weight, n)));
+    if (signals != null) {
+      signals.put(name, n);
+    } else if (n != state) {
+      n.close();
+    }
+    return c;
+  }
+
+  /** {@code relu(x - (alpha i + mu) c1)}. */
+  private Tensor inhibitedDrive(Tensor x, Tensor i, Tensor c1) {
+    Tensor[] inhibition =
+        inhibitionNet == null
+            ? cell.staticInhibition()
+            : cell.split(Parts.scoped(() -> inhibitionNet.forward(Ops.cat(List.of(i, c1, x), 1))));
+    Tensor strength = Ops.add(Ops.mul(inhibition[0], i), inhibition[1]);
+    return Ops.relu_(Ops.sub(x, Ops.mul(strength, c1)));
+  }
+
+  /** {@code omega c2 + kappa}, or {@code relu(i' + c2)} without multiplicative excitation. */
+  private Tensor candidate(Tensor newI, Tensor e, Tensor c2) {
+    if (!config().multiplicativeExcitation()) {
+      return Ops.relu_(Ops.add(newI, c2));
+    }
+    Tensor[] excitation =
+        excitationNet == null
+            ? cell.staticExcitation()
+            : cell.split(Parts.scoped(() -> excitationNet.forward(Ops.cat(List.of(newI, e), 1))));
+    return Ops.add(Ops.mul(excitation[1], c2), excitation[0]);
+  }
+
   private Tensor gate(Parameter weight, Parameter bias, Tensor z, Parts.Layer attention) {
-    boolean pre = config.gateNormPosition() == GatePosition.PRE;
+    boolean pre = config().gateNormPosition() == GatePosition.PRE;
     Tensor y = Ops.conv2d(pre ? gateNorm.forward(z) : z, weight.tensor(), null, 1, 0);
     y = attention.forward(y);
-    return Ops.sigmoid(CellParts.plusBias(pre ? y : gateNorm.forward(y), bias));
+    return Ops.sigmoid_(CellParts.plusBias(pre ? y : gateNorm.forward(y), bias));
   }
 }

@@ -1,19 +1,32 @@
 package org.gammanet.model;
 
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 import org.gammanet.torch.Autograd;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
 import org.jspecify.annotations.Nullable;
 
-/** What the segments of one forward pass share: the timestep, hooks, and work done once. */
+/**
+ * What the segments of one forward pass share: the timestep, hooks, and what is derived from
+ * parameters once and used at every timestep. Belongs to one thread.
+ */
 public final class ForwardContext implements AutoCloseable {
+  /** A function of a parameter, and the leaf that stands for its value while segments run again. */
+  private record Leaf(Tensor value, UnaryOperator<Tensor> function) {}
+
   private final @Nullable ForwardHooks hooks;
   private final boolean composedOnly;
-  private final Map<Object, AutoCloseable> prepared = new HashMap<>();
+  private final Map<Parameter, Tensor> plain = new HashMap<>();
+  private final Map<Parameter, Tensor> recorded = new HashMap<>();
+  private final Map<Parameter, Leaf> leaves = new IdentityHashMap<>();
   private int timestep;
+  private boolean replaying;
 
   ForwardContext(@Nullable ForwardHooks hooks, boolean composedOnly) {
     this.hooks = hooks;
@@ -30,9 +43,42 @@ public final class ForwardContext implements AutoCloseable {
     return timestep;
   }
 
-  /** Moves to a timestep; for executors that run segments again. */
-  public void timestep(int t) {
+  void timestep(int t) {
     timestep = t;
+  }
+
+  /**
+   * For executors that run segments a second time: moves to a timestep of a pass that is over. From
+   * then on watchers are not told again, running statistics stay, and gradients of derived values
+   * are collected until {@link #finishReplay}.
+   */
+  public void replay(int t) {
+    timestep = t;
+    replaying = true;
+  }
+
+  /** Whether segments run for a second time. */
+  boolean isReplaying() {
+    return replaying;
+  }
+
+  /**
+   * Turns the gradients that derived values have collected since {@link #replay} into gradients of
+   * their parameters, and forgets those values.
+   */
+  public void finishReplay() {
+    try (var scope = TensorScope.open();
+        var recording = Autograd.enableGrad()) {
+      leaves.forEach(
+          (parameter, leaf) -> {
+            Tensor gradient = leaf.value().grad();
+            if (gradient != null) {
+              Autograd.backward(leaf.function().apply(parameter.tensor()), gradient);
+            }
+          });
+    } finally {
+      close();
+    }
   }
 
   @Nullable ForwardHooks hooks() {
@@ -45,28 +91,44 @@ public final class ForwardContext implements AutoCloseable {
   }
 
   /**
-   * Something derived from parameters alone, made on first use and kept for this pass. Only without
-   * gradients: with them, the derivation is part of the graph.
+   * A function of a parameter alone, computed on its first use in this pass. It stays the
+   * context's.
+   *
+   * <p>When a graph is recorded, the value is part of it, once for all timesteps. While segments
+   * run again, each of which is differentiated on its own, a leaf stands for it and gathers the
+   * gradients of all timesteps.
+   *
+   * @param function must be differentiable; always the same for a parameter
    */
-  @SuppressWarnings("unchecked")
-  <T extends AutoCloseable> T prepare(Object key, java.util.function.Supplier<T> maker) {
-    if (Autograd.isEnabled()) {
-      throw new IllegalStateException("prepared values carry no gradients");
+  Tensor derived(Parameter parameter, UnaryOperator<Tensor> function) {
+    if (!Autograd.isEnabled()) {
+      return plain.computeIfAbsent(parameter, p -> make(p, function));
     }
-    AutoCloseable value = prepared.get(key);
-    if (value == null) {
-      value = maker.get();
-      if (value instanceof Tensor tensor) {
-        TensorScope.detach(tensor);
-      }
-      prepared.put(key, value);
+    if (!replaying) {
+      return recorded.computeIfAbsent(parameter, p -> make(p, function));
     }
-    return (T) value;
+    return leaves
+        .computeIfAbsent(
+            parameter,
+            p -> {
+              try (var silent = Autograd.noGrad()) {
+                Tensor leaf = make(p, function).requiresGrad(p.tensor().requiresGrad());
+                return new Leaf(leaf, function);
+              }
+            })
+        .value();
+  }
+
+  private static Tensor make(Parameter parameter, UnaryOperator<Tensor> function) {
+    try (var scope = TensorScope.open()) {
+      return TensorScope.detach(scope.keep(function.apply(parameter.tensor())));
+    }
   }
 
   /** Collects a cell's signals for the hooks; null when nobody wants them. */
   @Nullable Map<String, Tensor> signals(String cell) {
-    return hooks != null && hooks.wantsInside(cell, timestep) ? new LinkedHashMap<>() : null;
+    boolean wanted = hooks != null && !replaying && hooks.wantsInside(cell, timestep);
+    return wanted ? new LinkedHashMap<>() : null;
   }
 
   void report(String cell, @Nullable Map<String, Tensor> signals) {
@@ -75,17 +137,15 @@ public final class ForwardContext implements AutoCloseable {
     }
   }
 
+  /** Releases the derived values. */
   @Override
   public void close() {
-    for (AutoCloseable value : prepared.values()) {
-      try {
-        value.close();
-      } catch (RuntimeException e) {
-        throw e;
-      } catch (Exception e) {
-        throw new IllegalStateException(e);
-      }
-    }
-    prepared.clear();
+    List<Tensor> all = new ArrayList<>(plain.values());
+    all.addAll(recorded.values());
+    leaves.values().forEach(leaf -> all.add(leaf.value()));
+    all.forEach(Tensor::close);
+    plain.clear();
+    recorded.clear();
+    leaves.clear();
   }
 }

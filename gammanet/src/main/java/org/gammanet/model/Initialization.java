@@ -11,6 +11,9 @@ import org.gammanet.torch.TensorScope;
 
 /** Starting values of a parameter; a function of seed, name and shape alone. */
 sealed interface Initialization {
+  Initialization ZERO = new Constant(0);
+  Initialization ONE = new Constant(1);
+
   /** The value for a seed: float32 on the CPU, except for a counter. */
   Tensor make(long seed, String name, long[] shape);
 

@@ -2,17 +2,20 @@ package org.gammanet.model;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeSet;
 import org.gammanet.config.ModelConfig;
+import org.gammanet.torch.Autograd;
 import org.gammanet.torch.DType;
 import org.gammanet.torch.Device;
 import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A network of the family with its parameters.
@@ -25,6 +28,7 @@ public abstract sealed class Network implements AutoCloseable
   private final ModelConfig config;
   private final List<Parameter> parameters;
   private Device device = Device.CPU;
+  private DType dtype = DType.FLOAT32;
 
   Network(ModelConfig config, List<Parameter> parameters) {
     this.config = config;
@@ -98,12 +102,18 @@ public abstract sealed class Network implements AutoCloseable
     return device;
   }
 
-  /** Moves all parameters; images must then lie there too. */
+  /** Moves all parameters; images must then lie there too. Gradients are forgotten. */
   public final Network to(Device target) {
+    return to(target, dtype);
+  }
+
+  /** Moves and converts all parameters. Double precision tells rounding from mistakes. */
+  final Network to(Device target, DType precision) {
     for (Parameter parameter : parameters) {
-      parameter.move(target);
+      parameter.move(target, precision);
     }
     device = target;
+    dtype = precision;
     return this;
   }
 
@@ -137,66 +147,152 @@ public abstract sealed class Network implements AutoCloseable
    *     initial states
    */
   public final ForwardResult forward(Tensor image, ForwardOptions options) {
+    return run(image, options, Set.of()).result();
+  }
+
+  /**
+   * Outputs of cells at the last timestep, before feedback of that timestep is added to their
+   * states: the excitatory (or only) state, then the inhibitory state if there is one. What they do
+   * not depend on is not computed. With gradients recorded, they can be differentiated with respect
+   * to the image, initial states, parameters, and whatever the hooks put in.
+   *
+   * @param cells names as in {@link #places()}
+   * @param options of which {@code everyTimestep} and {@code finalStates} have no effect; hooks are
+   *     not told the end of the last timestep, which need not come
+   * @return by name, in the order of {@code cells}; the tensors belong to the scope that was open
+   *     when it was called, or to the caller
+   * @throws IllegalArgumentException as {@link #forward(Tensor, ForwardOptions)}, and for a cell
+   *     that this network does not have or does not run at the last timestep
+   */
+  public final Map<String, Tensor[]> respond(
+      Tensor image, Collection<String> cells, ForwardOptions options) {
+    List<String> names = places().stream().map(CellPlace::name).toList();
+    for (String cell : cells) {
+      if (!names.contains(cell)) {
+        throw new IllegalArgumentException(
+            "no cell " + cell + " runs in this network; there are " + String.join(", ", names));
+      }
+    }
+    if (cells.isEmpty()) {
+      throw new IllegalArgumentException("no cell is named whose output is wanted");
+    }
+    Map<String, Tensor[]> outputs = run(image, options, Set.copyOf(cells)).outputs;
+    Map<String, Tensor[]> ordered = new LinkedHashMap<>();
+    cells.forEach(cell -> ordered.put(cell, get(outputs, cell)));
+    return ordered;
+  }
+
+  /**
+   * Runs a pass.
+   *
+   * @param wanted cells whose outputs at the last timestep are all that is wanted; empty for logits
+   */
+  private Pass run(Tensor image, ForwardOptions options, Set<String> wanted) {
     checkImage(image);
     int timesteps = options.timesteps() == 0 ? config.timesteps() : options.timesteps();
-    Map<String, long[]> shapes = stateShapes(image.size(0), image.size(2), image.size(3));
-    checkStates(options.initialStates(), shapes);
+    checkStates(options.initialStates(), stateShapes(image.size(0), image.size(2), image.size(3)));
     try (TensorScope all = TensorScope.open();
         ForwardContext context = new ForwardContext(options.hooks(), options.composedOnly())) {
-      Pass pass = new Pass(image, options, context);
+      Pass pass = new Pass(image, options, context, wanted);
+      options.initialStates().forEach((name, state) -> pass.states.put(name, state.alias()));
       begin(pass);
-      Map<String, Tensor> states = new LinkedHashMap<>();
-      shapes.forEach(
-          (name, shape) -> {
-            Tensor given = options.initialStates().get(name);
-            states.put(
-                name,
-                given != null ? given.alias() : Tensor.zeros(image.dtype(), image.device(), shape));
-          });
-      List<Tensor> logits = new ArrayList<>();
       for (int t = 0; t < timesteps; t++) {
-        boolean last = t == timesteps - 1;
-        Map<String, Tensor> before = new LinkedHashMap<>(states);
-        try (TensorScope step = TensorScope.open()) {
-          context.timestep(t);
-          options.executor().beginTimestep(t);
-          step(pass, states, t, last && !options.finalStates() && options.hooks() == null);
-          ForwardHooks hooks = options.hooks();
-          if (hooks != null) {
-            hooks.timestepFinished(t, states);
-          }
-          if (last || options.everyTimestep()) {
-            logits.add(step.keep(readOut(pass, states)));
-          }
-          states.values().forEach(step::keep);
-        }
-        before.forEach(
-            (name, state) -> {
-              if (states.get(name) != state && !state.isClosed()) {
-                state.close();
-              }
-            });
+        timestep(pass, t, t == timesteps - 1);
       }
-      Tensor result = logits.get(logits.size() - 1);
-      Map<String, Tensor> finalStates = options.finalStates() ? states : Map.of();
-      finalStates.values().forEach(all::keep);
-      logits.forEach(all::keep);
-      return new ForwardResult(
-          result, options.everyTimestep() ? List.copyOf(logits) : List.of(), finalStates);
+      pass.logits.forEach(all::keep);
+      if (options.finalStates() && wanted.isEmpty()) {
+        pass.states.values().forEach(all::keep);
+      }
+      for (Tensor[] outputs : pass.outputs.values()) {
+        for (Tensor output : outputs) {
+          all.keep(output);
+        }
+      }
+      return pass;
     }
   }
 
-  /** One forward pass: its input and what is computed once for it. */
+  /** One timestep; what it leaves behind are states, and what is wanted of it. */
+  private void timestep(Pass pass, int t, boolean last) {
+    ForwardOptions options = pass.options;
+    Map<String, Tensor> before = new LinkedHashMap<>(pass.states);
+    try (TensorScope scope = TensorScope.open()) {
+      pass.last = last;
+      pass.context.timestep(t);
+      options.executor().beginTimestep(t);
+      step(pass);
+      ForwardHooks hooks = options.hooks();
+      boolean complete = pass.wanted.isEmpty() || !last;
+      if (hooks != null && complete) {
+        hooks.timestepFinished(t, Collections.unmodifiableMap(pass.states));
+      }
+      if (pass.wanted.isEmpty() && (last || options.everyTimestep())) {
+        pass.logits.add(scope.keep(readOut(pass)));
+      }
+      if (!complete && !pass.done()) {
+        Set<String> missing = new TreeSet<>(pass.wanted);
+        missing.removeAll(pass.outputs.keySet());
+        throw new IllegalArgumentException(
+            missing + " does not run at timestep " + (t + 1) + " of this network");
+      }
+      pass.states.values().forEach(scope::keep);
+      for (Tensor[] outputs : pass.outputs.values()) {
+        for (Tensor output : outputs) {
+          scope.keep(output);
+        }
+      }
+    }
+    before.forEach(
+        (name, state) -> {
+          if (pass.states.get(name) != state && !state.isClosed()) {
+            state.close();
+          }
+        });
+  }
+
+  /** One forward pass: its input, what is computed once for it, its states and its results. */
   static final class Pass {
     final Tensor image;
     final ForwardOptions options;
     final ForwardContext context;
     final Map<String, Tensor> constants = new LinkedHashMap<>();
 
-    Pass(Tensor image, ForwardOptions options, ForwardContext context) {
+    /** By name; a state that is not there is zero. */
+    final Map<String, Tensor> states = new LinkedHashMap<>();
+
+    final Set<String> wanted;
+    final Map<String, Tensor[]> outputs = new LinkedHashMap<>();
+    final List<Tensor> logits = new ArrayList<>();
+
+    private boolean last;
+
+    Pass(Tensor image, ForwardOptions options, ForwardContext context, Set<String> wanted) {
       this.image = image;
       this.options = options;
       this.context = context;
+      this.wanted = wanted;
+    }
+
+    ForwardResult result() {
+      return new ForwardResult(
+          logits.getLast(),
+          options.everyTimestep() ? List.copyOf(logits) : List.of(),
+          options.finalStates() ? Collections.unmodifiableMap(states) : Map.of());
+    }
+
+    /** Whether all that is wanted is there, so that the rest of the last timestep may be left. */
+    boolean done() {
+      return !wanted.isEmpty() && outputs.size() == wanted.size();
+    }
+
+    /** Whether nobody sees the states after this timestep. */
+    boolean statesEndHere() {
+      return last && !options.finalStates() && context.hooks() == null;
+    }
+
+    /** A state that some segment has made or the caller has given. */
+    Tensor state(String name) {
+      return get(states, name);
     }
 
     Tensor[] run(Segment segment, Tensor... inputs) {
@@ -214,41 +310,50 @@ public abstract sealed class Network implements AutoCloseable
         return drive;
       }
       return one(
-          Segments.of(
-              block + " hook",
-              List.of(),
-              (c, x) -> new Tensor[] {hooks.blockOutput(block, c.timestep(), x[0])}),
+          Segments.unary(
+              block + " hook", List.of(), (c, x) -> hooks.blockOutput(block, c.timestep(), x)),
           drive);
     }
 
-    /** A cell's step, then the hooks. */
-    Tensor[] cell(FgruCell cell, Tensor... inputs) {
-      Tensor[] states = run(cell, inputs);
-      ForwardHooks hooks = context.hooks();
-      if (hooks == null) {
-        return states;
+    /** A cell's step and the hooks after it: replaces the states of these names. */
+    void update(FgruCell cell, Tensor drive, List<String> names) {
+      List<Tensor> inputs = new ArrayList<>();
+      inputs.add(drive);
+      if (names.stream().anyMatch(states::containsKey)) {
+        for (String name : names) {
+          Tensor state = states.get(name);
+          inputs.add(
+              state != null ? state : Tensor.zeros(drive.dtype(), drive.device(), drive.shape()));
+        }
       }
-      return run(
-          Segments.of(
-              cell.name() + " hook",
-              List.of(),
-              (c, x) -> hooks.cellOutput(cell.name(), c.timestep(), x)),
-          states);
+      Tensor[] updated = run(cell, inputs.toArray(Tensor[]::new));
+      ForwardHooks hooks = context.hooks();
+      if (hooks != null) {
+        updated =
+            run(
+                Segments.of(
+                    cell.name() + " hook",
+                    List.of(),
+                    (c, x) -> hooks.cellOutput(cell.name(), c.timestep(), x)),
+                updated);
+      }
+      for (int i = 0; i < names.size(); i++) {
+        states.put(names.get(i), updated[i]);
+      }
+      if (last && wanted.contains(cell.name())) {
+        outputs.put(cell.name(), updated);
+      }
     }
   }
 
   /** Computes what does not change over timesteps, into {@code pass.constants}. */
   abstract void begin(Pass pass);
 
-  /**
-   * One timestep: replaces the states.
-   *
-   * @param logitsOnly whether states that the read-out does not depend on may be left as they are
-   */
-  abstract void step(Pass pass, Map<String, Tensor> states, int timestep, boolean logitsOnly);
+  /** One timestep: replaces the states; may stop when the pass is {@link Pass#done}. */
+  abstract void step(Pass pass);
 
   /** Logits from the states at the end of a timestep. */
-  abstract Tensor readOut(Pass pass, Map<String, Tensor> states);
+  abstract Tensor readOut(Pass pass);
 
   /** Shape of each state by name, for images of this size. */
   public abstract Map<String, long[]> stateShapes(long batch, long height, long width);
@@ -256,25 +361,8 @@ public abstract sealed class Network implements AutoCloseable
   /** Smallest height and width of an image. */
   public abstract int minimumSize();
 
-  /** The recurrent cells by name, in the order in which they run. */
-  public abstract Map<String, FgruCell> cells();
-
-  /**
-   * Where a cell stands in the network.
-   *
-   * @param block the block whose output drives it, as {@link ForwardHooks#blockOutput} names it;
-   *     null for cells that feedback drives
-   * @param states names of its states in {@link #stateShapes}: excitatory (or only) one first
-   */
-  public record Wiring(@Nullable String block, List<String> states) {
-    /** Keeps a copy of the names. */
-    public Wiring {
-      states = List.copyOf(states);
-    }
-  }
-
-  /** The place of each of the {@link #cells}, in their order. */
-  public abstract Map<String, Wiring> wiring();
+  /** The recurrent cells where they run, in the order in which they do. */
+  public abstract List<CellPlace> places();
 
   /** Each layer with its output shape, parameters and cost, for an image of this size. */
   public abstract List<LayerSummary> summary(long height, long width);
@@ -294,8 +382,9 @@ public abstract sealed class Network implements AutoCloseable
       throw new IllegalArgumentException(
           "an image batch must be (N, " + config.inputChannels() + ", H, W), not " + image);
     }
-    if (image.dtype() != DType.FLOAT32 && image.dtype() != DType.FLOAT64) {
-      throw new IllegalArgumentException("an image batch must be float32, not " + image);
+    if (image.dtype() != dtype) {
+      throw new IllegalArgumentException(
+          "an image batch must be " + dtype + " as the network's parameters are, not " + image);
     }
     if (!image.device().equals(device)) {
       throw new IllegalArgumentException(
@@ -336,6 +425,17 @@ public abstract sealed class Network implements AutoCloseable
                     + state);
           }
         });
+  }
+
+  /**
+   * The first timestep after which the logits of a pass are not finite, from 0; -1 when all are.
+   * Runs the pass again. With a single state, excitation is quadratic and can run away.
+   */
+  public final int firstNonFinite(Tensor image, ForwardOptions options) {
+    try (var scope = TensorScope.open();
+        var silent = Autograd.noGrad()) {
+      return firstNonFinite(forward(image, options.withEveryTimestep()).logitsPerTimestep());
+    }
   }
 
   /**

@@ -76,12 +76,17 @@ public final class Parameter {
     own(Tensor.zeros(counter ? DType.INT64 : DType.FLOAT32, Device.CPU, shape));
   }
 
-  void move(Device device) {
-    if (tensor().device().equals(device)) {
+  /** Moves to a device; converts floating-point values. */
+  void move(Device device, DType precision) {
+    Tensor from = tensor();
+    DType dtype = from.dtype() == DType.INT64 ? DType.INT64 : precision;
+    if (from.device().equals(device) && from.dtype() == dtype) {
       return;
     }
+    boolean trains = from.requiresGrad();
     try (var scope = TensorScope.open()) {
-      own(scope.keep(tensor().detach().to(device)));
+      Tensor moved = scope.keep(from.detach().to(device).to(dtype));
+      own(trains ? moved.requiresGrad(true) : moved);
     }
   }
 

@@ -2,12 +2,15 @@ package org.gammanet.model;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Supplier;
 import org.gammanet.config.Activation;
 import org.gammanet.config.Attention;
 import org.gammanet.config.Normalization;
 import org.gammanet.config.Symmetry;
+import org.gammanet.torch.Autograd;
 import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
+import org.gammanet.torch.TensorScope;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,6 +25,16 @@ final class Parts {
 
   List<Parameter> parameters() {
     return List.copyOf(parameters);
+  }
+
+  /** Where {@link #trainableSince} starts from. */
+  int mark() {
+    return parameters.size();
+  }
+
+  /** The parameters registered since, without buffers. */
+  List<Parameter> trainableSince(int mark) {
+    return parameters.stream().skip(mark).filter(p -> !p.isBuffer()).toList();
   }
 
   Parameter parameter(String name, Initialization initialization, long... shape) {
@@ -39,6 +52,18 @@ final class Parts {
   /** A part with parameters. */
   interface Layer {
     Tensor forward(Tensor x);
+
+    /** As part of a forward pass; differs where a part keeps running statistics. */
+    default Tensor forward(ForwardContext context, Tensor x) {
+      return forward(x);
+    }
+  }
+
+  /** Runs in a scope of its own: only the result survives. */
+  static Tensor scoped(Supplier<Tensor> body) {
+    try (var scope = TensorScope.open()) {
+      return scope.keep(body.get());
+    }
   }
 
   /** Does nothing. */
@@ -85,12 +110,27 @@ final class Parts {
     return new Conv(w, b, kernel / 2);
   }
 
+  /** Distribution alignment up to its ReLU: a 1x1 projection that starts as the identity. */
+  Conv alignment(String name, int channels) {
+    return conv(
+        name + ".projection",
+        channels,
+        channels,
+        1,
+        new Initialization.Identity(),
+        Initialization.ZERO);
+  }
+
   /** Normalises each pixel over its channels. */
   static Tensor channelNorm(Tensor x) {
-    Tensor mean = Ops.mean(x, true, 1);
-    Tensor centred = Ops.sub(x, mean);
-    Tensor variance = Ops.mean(Ops.square(centred), true, 1);
-    return Ops.mul(centred, Ops.rsqrt(Ops.addScalar(variance, EPSILON)));
+    return scoped(
+        () -> {
+          Tensor centred = Ops.sub(x, Ops.mean(x, true, 1));
+          Tensor variance = scoped(() -> Ops.mean(Ops.square(centred), true, 1));
+          Tensor scale = Ops.rsqrt(Ops.addScalar(variance, EPSILON));
+          // In place would change what the square's derivative needs.
+          return Autograd.isEnabled() ? Ops.mul(centred, scale) : Ops.mul_(centred, scale);
+        });
   }
 
   /** Normalises each sample and channel over its pixels; of one pixel, gives 0. */
@@ -124,8 +164,8 @@ final class Parts {
     if (kind == Normalization.NONE) {
       return IDENTITY;
     }
-    Parameter weight = parameter(name + ".weight", new Initialization.Constant(1), channels);
-    Parameter bias = parameter(name + ".bias", new Initialization.Constant(0), channels);
+    Parameter weight = parameter(name + ".weight", Initialization.ONE, channels);
+    Parameter bias = parameter(name + ".bias", Initialization.ZERO, channels);
     if (kind == Normalization.GROUP) {
       return x -> Ops.groupNorm(x, groups, weight.tensor(), bias.tensor(), EPSILON);
     }
@@ -137,8 +177,8 @@ final class Parts {
   }
 
   private Layer batchNorm(String name, int channels, Parameter weight, Parameter bias) {
-    Parameter mean = buffer(name + ".running_mean", new Initialization.Constant(0), channels);
-    Parameter variance = buffer(name + ".running_var", new Initialization.Constant(1), channels);
+    Parameter mean = buffer(name + ".running_mean", Initialization.ZERO, channels);
+    Parameter variance = buffer(name + ".running_var", Initialization.ONE, channels);
     Parameter batches = buffer(name + ".num_batches_tracked", new Initialization.Counter());
     return new BatchNorm(weight, bias, mean, variance, batches);
   }
@@ -167,15 +207,26 @@ final class Parts {
 
     @Override
     public Tensor forward(Tensor x) {
-      if (training) {
+      return forward(x, training);
+    }
+
+    /** A pass that runs again has already been counted. */
+    @Override
+    public Tensor forward(ForwardContext context, Tensor x) {
+      return forward(x, training && !context.isReplaying());
+    }
+
+    private Tensor forward(Tensor x, boolean update) {
+      if (update) {
         batches.tensor().copy_(Ops.addScalar(batches.tensor(), 1));
       }
+      boolean stored = update || !training;
       return Ops.batchNorm(
           x,
           weight.tensor(),
           bias.tensor(),
-          mean.tensor(),
-          variance.tensor(),
+          stored ? mean.tensor() : null,
+          stored ? variance.tensor() : null,
           training,
           0.1,
           EPSILON);
@@ -202,6 +253,11 @@ final class Parts {
       case SE -> squeezeExcite(name, channels);
       case GALA -> gala(name, channels, layers);
     };
+  }
+
+  /** Multiply-accumulates per pixel of that attention. */
+  static long attentionMacs(Attention kind, int channels, int layers) {
+    return kind == Attention.GALA ? (long) layers * 25 * channels * channels : 0;
   }
 
   /** Squeeze-and-excitation (Hu, Shen and Sun 2018), reduction 16, at least one hidden unit. */
@@ -248,9 +304,8 @@ final class Parts {
         path.add(conv);
       } else {
         String norm = name + "." + k + ".1";
-        Parameter weight =
-            parameter(norm + ".weight", new Initialization.Constant(1), channels, 1, 1);
-        Parameter bias = parameter(norm + ".bias", new Initialization.Constant(0), channels, 1, 1);
+        Parameter weight = parameter(norm + ".weight", Initialization.ONE, channels, 1, 1);
+        Parameter bias = parameter(norm + ".bias", Initialization.ZERO, channels, 1, 1);
         path.add(x -> affine(channelNorm(conv.forward(x)), weight.tensor(), bias.tensor()));
       }
     }

@@ -20,10 +20,10 @@ import org.jspecify.annotations.Nullable;
 public final class ScratchNetwork extends Network {
   /** A convolution, a normalisation and the activation, repeated. */
   private record Feedforward(List<Parts.Conv> convs, List<Parts.Layer> norms, Parts.Layer f) {
-    Tensor forward(Tensor x) {
+    Tensor forward(ForwardContext context, Tensor x) {
       Tensor y = x;
       for (int r = 0; r < convs.size(); r++) {
-        y = f.forward(norms.get(r).forward(convs.get(r).forward(y)));
+        y = f.forward(norms.get(r).forward(context, convs.get(r).forward(y)));
       }
       return y;
     }
@@ -49,10 +49,11 @@ public final class ScratchNetwork extends Network {
       return Segments.unary(
           name,
           parameters,
-          x -> {
+          (context, x) -> {
             Tensor u = Ops.convTranspose2d(x, kernel.tensor(), bias.tensor(), 2, 2);
             boolean fits = u.size(2) == height && u.size(3) == width;
-            return feedforward.forward(fits ? u : Ops.upsampleBilinear2d(u, height, width));
+            return feedforward.forward(
+                context, fits ? u : Ops.upsampleBilinear2d(u, height, width));
           });
     }
   }
@@ -94,7 +95,7 @@ public final class ScratchNetwork extends Network {
     for (int k = 0; k < count; k++) {
       LayerConfig layer = layers.get(k);
       String name = "encoder_layers." + k;
-      int before = parts.parameters().size();
+      int mark = parts.mark();
       Feedforward ff =
           feedforward(
               parts,
@@ -105,7 +106,7 @@ public final class ScratchNetwork extends Network {
               layer.feedforwardKernel(),
               layer.feedforwardRepeats(),
               batchNorms);
-      Segment drive = segment(parts, name + ".feedforward", before, ff);
+      Segment drive = segment(parts, name + ".feedforward", mark, ff);
       FgruCell cell =
           new FgruV1Cell(
               parts,
@@ -122,7 +123,7 @@ public final class ScratchNetwork extends Network {
       LayerConfig layer = layers.get(k);
       int j = k - count;
       String name = "decoder_layers." + j;
-      int before = parts.parameters().size();
+      int mark = parts.mark();
       Initialization standard = Initialization.standard(layer.features() * 16L);
       Parameter kernel =
           parts.parameter(name + ".upsample.weight", standard, channels, layer.features(), 4, 4);
@@ -137,8 +138,7 @@ public final class ScratchNetwork extends Network {
               layer.feedforwardKernel(),
               layer.feedforwardRepeats(),
               batchNorms);
-      List<Parameter> all = parts.parameters();
-      List<Parameter> own = trainable(all.subList(before, all.size()));
+      List<Parameter> own = parts.trainableSince(mark);
       FgruCell cell =
           new FgruV1Cell(
               parts, name + ".td_fgru", layer.features(), 1, config.fgru(), config.ablation());
@@ -146,7 +146,8 @@ public final class ScratchNetwork extends Network {
       channels = layer.features();
     }
     Parts.Conv out = parts.conv("output_conv", first, config.outputChannels(), 1);
-    Segment output = Segments.unary("output_conv", out.parameters(), out::forward);
+    Segment output =
+        Segments.unary("output_conv", out.parameters(), (context, x) -> out.forward(x));
     return new ScratchNetwork(config, parts, input, encoders, decoders, output, batchNorms);
   }
 
@@ -177,13 +178,8 @@ public final class ScratchNetwork extends Network {
     return new Feedforward(convs, norms, activation);
   }
 
-  private static Segment segment(Parts parts, String name, int before, Feedforward feedforward) {
-    List<Parameter> all = parts.parameters();
-    return Segments.unary(name, trainable(all.subList(before, all.size())), feedforward::forward);
-  }
-
-  private static List<Parameter> trainable(List<Parameter> parameters) {
-    return parameters.stream().filter(p -> !p.isBuffer()).toList();
+  private static Segment segment(Parts parts, String name, int mark, Feedforward feedforward) {
+    return Segments.unary(name, parts.trainableSince(mark), feedforward::forward);
   }
 
   private @Nullable Ablation ablation() {
@@ -202,58 +198,63 @@ public final class ScratchNetwork extends Network {
   }
 
   @Override
-  void step(Pass pass, Map<String, Tensor> states, int timestep, boolean logitsOnly) {
+  void step(Pass pass) {
     Ablation ablation = ablation();
-    boolean bypass =
-        ablation == Ablation.FFONLY
-            || ablation == Ablation.TDONLY
-            || ablation == Ablation.BOTTOM_UP_ONLY;
     Tensor signal = get(pass.constants, "z");
-    for (int k = 0; k < encoders.size(); k++) {
+    for (int k = 0; k < encoders.size() && !pass.done(); k++) {
       Encoder encoder = encoders.get(k);
+      String name = "h" + k;
       Tensor drive = pass.hookBlock(encoder.drive().name(), pass.one(encoder.drive(), signal));
-      Tensor before = get(states, "h" + k);
-      Tensor h;
-      if (bypass) {
+      if (bypassesEncoders()) {
+        Tensor carried = pass.states.get(name);
         boolean carries = ablation == Ablation.TDONLY && k < encoders.size() - 1;
-        h = carries ? pass.one(Segments.ADD, drive, before) : drive;
+        pass.states.put(
+            name, carries && carried != null ? pass.one(Segments.ADD, drive, carried) : drive);
       } else {
-        h = pass.cell(encoder.cell(), drive, before)[0];
-        h = config().residualConnections() ? pass.one(Segments.ADD, h, drive) : h;
+        pass.update(encoder.cell(), drive, List.of(name));
+        if (config().residualConnections()) {
+          pass.states.put(name, pass.one(Segments.ADD, pass.state(name), drive));
+        }
       }
-      states.put("h" + k, h);
-      signal = encoder.pool() ? pass.one(POOL, h) : h;
+      signal = encoder.pool() ? pass.one(Segments.POOL, pass.state(name)) : pass.state(name);
     }
-    if (!feedsBack(timestep)) {
+    if (!feedsBack(pass.context.timestep())) {
       return;
     }
-    for (Decoder decoder : decoders) {
+    for (int j = 0; j < decoders.size() && !pass.done(); j++) {
+      Decoder decoder = decoders.get(j);
       String name = "h" + decoder.encoder();
-      Tensor h = get(states, name);
+      Tensor h = pass.state(name);
       Tensor drive = pass.one(decoder.drive(h.size(2), h.size(3)), signal);
-      signal = pass.cell(decoder.cell(), drive, h)[0];
-      states.put(name, signal);
+      pass.update(decoder.cell(), drive, List.of(name));
+      signal = pass.state(name);
     }
   }
 
-  private static final Segment POOL =
-      Segments.unary("pool", List.of(), x -> Ops.maxPool2d(x, 2, 2));
+  private boolean bypassesEncoders() {
+    Ablation ablation = ablation();
+    return ablation == Ablation.FFONLY
+        || ablation == Ablation.TDONLY
+        || ablation == Ablation.BOTTOM_UP_ONLY;
+  }
+
+  private boolean hasDecoderPass() {
+    Ablation ablation = ablation();
+    return ablation != Ablation.HONLY && ablation != Ablation.BOTTOM_UP_ONLY;
+  }
 
   private boolean feedsBack(int timestep) {
     AblationConfig ablation = config().ablation();
-    if (ablation == null) {
-      return true;
-    }
-    return switch (ablation.ablation()) {
-      case HONLY, BOTTOM_UP_ONLY -> false;
-      case DELAYED_TD -> timestep >= ablation.delayTimesteps();
-      default -> true;
-    };
+    boolean delayed =
+        ablation != null
+            && ablation.ablation() == Ablation.DELAYED_TD
+            && timestep < ablation.delayTimesteps();
+    return hasDecoderPass() && !delayed;
   }
 
   @Override
-  Tensor readOut(Pass pass, Map<String, Tensor> states) {
-    return pass.one(output, get(states, "h0"));
+  Tensor readOut(Pass pass) {
+    return pass.one(output, pass.state("h0"));
   }
 
   @Override
@@ -279,110 +280,76 @@ public final class ScratchNetwork extends Network {
   }
 
   @Override
-  public Map<String, FgruCell> cells() {
-    Map<String, FgruCell> cells = new LinkedHashMap<>();
-    encoders.forEach(e -> cells.put(e.cell().name(), e.cell()));
-    decoders.forEach(d -> cells.put(d.cell().name(), d.cell()));
-    return cells;
-  }
-
-  @Override
-  public Map<String, Wiring> wiring() {
-    Map<String, Wiring> wiring = new LinkedHashMap<>();
+  public List<CellPlace> places() {
+    List<CellPlace> places = new ArrayList<>();
+    int level = 0;
     for (int k = 0; k < encoders.size(); k++) {
-      Encoder e = encoders.get(k);
-      wiring.put(e.cell().name(), new Wiring(e.drive().name(), List.of("h" + k)));
+      Encoder encoder = encoders.get(k);
+      if (!bypassesEncoders()) {
+        places.add(new CellPlace(encoder.cell(), level, encoder.drive().name(), List.of("h" + k)));
+      }
+      level += encoder.pool() ? 1 : 0;
     }
-    decoders.forEach(
-        d -> wiring.put(d.cell().name(), new Wiring(null, List.of("h" + d.encoder()))));
-    return wiring;
+    if (hasDecoderPass()) {
+      for (Decoder decoder : decoders) {
+        long pools = encoders.stream().limit(decoder.encoder()).filter(Encoder::pool).count();
+        places.add(
+            new CellPlace(decoder.cell(), (int) pools, null, List.of("h" + decoder.encoder())));
+      }
+    }
+    return places;
   }
 
   @Override
   public List<LayerSummary> summary(long height, long width) {
     List<LayerSummary> rows = new ArrayList<>();
     Map<String, long[]> shapes = stateShapes(1, height, width);
-    int first = encoders.get(0).cell().channels();
+    int first = encoders.getFirst().cell().channels();
     rows.add(
-        row(
+        LayerSummary.of(
             "input_conv",
             "convolution",
-            first,
-            height,
-            width,
+            new long[] {1, first, height, width},
             input.parameters(),
             9L * config().inputChannels() * first * height * width,
             false));
     for (int k = 0; k < encoders.size(); k++) {
       Encoder encoder = encoders.get(k);
       long[] shape = get(shapes, "h" + k);
-      long pixels = shape[2] * shape[3];
-      int channels = encoder.cell().channels();
       rows.add(
-          row(
+          LayerSummary.of(
               encoder.drive().name(),
               "convolution",
-              channels,
-              shape[2],
-              shape[3],
+              shape,
               encoder.drive().parameters(),
-              encoder.feedforward().macsPerPixel() * pixels,
+              encoder.feedforward().macsPerPixel() * shape[2] * shape[3],
               true));
-      rows.add(cellRow(encoder.cell(), shape));
+      rows.add(LayerSummary.of(encoder.cell(), shape).unless(bypassesEncoders(), "bypassed"));
     }
     for (Decoder decoder : decoders) {
       long[] shape = get(shapes, "h" + decoder.encoder());
       long[] above = get(shapes, "h" + (decoder.encoder() + 1));
-      long macs =
-          decoder.kernel().numel() * above[2] * above[3]
-              + decoder.feedforward().macsPerPixel() * shape[2] * shape[3];
       rows.add(
-          row(
-              decoder.name(),
-              "transposed convolution, convolution",
-              decoder.cell().channels(),
-              shape[2],
-              shape[3],
-              decoder.parameters(),
-              macs,
-              true));
-      rows.add(cellRow(decoder.cell(), shape));
+          LayerSummary.of(
+                  decoder.name(),
+                  "transposed convolution, convolution",
+                  shape,
+                  decoder.parameters(),
+                  decoder.kernel().numel() * above[2] * above[3]
+                      + decoder.feedforward().macsPerPixel() * shape[2] * shape[3],
+                  true)
+              .unless(!hasDecoderPass(), "unused: no feedback"));
+      rows.add(
+          LayerSummary.of(decoder.cell(), shape).unless(!hasDecoderPass(), "unused: no feedback"));
     }
     rows.add(
-        row(
+        LayerSummary.of(
             "output_conv",
             "read-out",
-            config().outputChannels(),
-            height,
-            width,
+            new long[] {1, config().outputChannels(), height, width},
             output.parameters(),
             (long) first * config().outputChannels() * height * width,
             false));
     return rows;
-  }
-
-  private static LayerSummary cellRow(FgruCell cell, long[] shape) {
-    return row(
-        cell.name(),
-        "fGRU, kernel " + cell.kernelSize() + "x" + cell.kernelSize(),
-        cell.channels(),
-        shape[2],
-        shape[3],
-        cell.parameters(),
-        cell.macsPerPixel() * shape[2] * shape[3],
-        true);
-  }
-
-  private static LayerSummary row(
-      String name,
-      String kind,
-      int channels,
-      long height,
-      long width,
-      List<Parameter> parameters,
-      long macs,
-      boolean everyTimestep) {
-    long count = parameters.stream().mapToLong(Parameter::numel).sum();
-    return new LayerSummary(name, kind, channels, height, width, count, macs, everyTimestep);
   }
 }

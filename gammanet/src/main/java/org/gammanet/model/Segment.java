@@ -22,12 +22,4 @@ public interface Segment {
    * @param inputs (N, C, H, W), which stay the caller's
    */
   Tensor[] forward(ForwardContext context, Tensor... inputs);
-
-  /**
-   * Whether recomputing it costs much less than storing what it leaves behind, as for a cell with
-   * its many maps.
-   */
-  default boolean worthRecomputing() {
-    return true;
-  }
 }

@@ -13,7 +13,7 @@ final class Segments {
   }
 
   interface Unary {
-    Tensor forward(Tensor x);
+    Tensor forward(ForwardContext context, Tensor x);
   }
 
   private record Simple(String name, List<Parameter> parameters, Body body) implements Segment {
@@ -29,33 +29,16 @@ final class Segments {
 
   /** A function of one signal. */
   static Segment unary(String name, List<Parameter> parameters, Unary body) {
-    return new Simple(name, parameters, (context, x) -> new Tensor[] {body.forward(x[0])});
+    return new Simple(name, parameters, (context, x) -> new Tensor[] {body.forward(context, x[0])});
   }
 
-  /** The sum of two signals; nothing is worth storing or recomputing for it. */
+  /** The sum of two signals. */
   static final Segment ADD =
-      new Segment() {
-        @Override
-        public String name() {
-          return "add";
-        }
-
-        @Override
-        public List<Parameter> parameters() {
-          return List.of();
-        }
-
-        @Override
-        public boolean worthRecomputing() {
-          return false;
-        }
-
-        @Override
-        public Tensor[] forward(ForwardContext context, Tensor... x) {
-          return new Tensor[] {Ops.add(x[0], x[1])};
-        }
-      };
+      of("add", List.of(), (context, x) -> new Tensor[] {Ops.add(x[0], x[1])});
 
   /** The same signal under another name. */
-  static final Segment SAME = unary("same", List.of(), Tensor::alias);
+  static final Segment SAME = unary("same", List.of(), (context, x) -> x.alias());
+
+  /** 2x2 pooling. */
+  static final Segment POOL = unary("pool", List.of(), (context, x) -> Ops.maxPool2d(x, 2, 2));
 }

@@ -25,7 +25,7 @@ final class VggBlocks {
         out,
         3,
         new Initialization.Normal(Math.sqrt(2.0 / (out * 9))),
-        new Initialization.Constant(0));
+        Initialization.ZERO);
   }
 
   /** Convolutions of block {@code b}, counted from 0, named {@code prefix + position}. */
@@ -41,13 +41,17 @@ final class VggBlocks {
 
   /** Convolutions with a ReLU after each. */
   static Segment segment(String name, List<Parts.Conv> convs) {
-    return Segments.unary(name, parameters(convs), x -> run(convs, x));
+    return Segments.unary(name, parameters(convs), (context, x) -> run(convs, x));
   }
 
   static Tensor run(List<Parts.Conv> convs, Tensor x) {
     Tensor y = x;
     for (Parts.Conv conv : convs) {
-      y = Ops.relu(conv.forward(y));
+      Tensor next = Ops.relu_(conv.forward(y));
+      if (y != x) {
+        y.close();
+      }
+      y = next;
     }
     return y;
   }

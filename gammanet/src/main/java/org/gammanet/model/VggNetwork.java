@@ -18,149 +18,31 @@ import org.jspecify.annotations.Nullable;
  * <p>Level l, from 0, has {@code floor(H / 2^l)} by {@code floor(W / 2^l)} pixels.
  */
 public final class VggNetwork extends Network {
-  /** What runs at one level. */
-  private static final class Level {
-    /** Name of the level inside parameter names: {@code 0}, or {@code block1} in version 1. */
-    final String name;
+  /**
+   * The way up at one level.
+   *
+   * @param name as parameter names have it: {@code 0}, or {@code block1} in version 1
+   * @param in from the block's width to the cell's; null where both are equal
+   * @param upward from the cell's output to the next block
+   * @param states that the cell updates
+   */
+  private record Level(
+      String name,
+      List<Parts.Conv> convs,
+      Segment block,
+      Parts.@Nullable Conv in,
+      FgruCell cell,
+      Upward upward,
+      List<String> states) {}
 
-    final List<Parts.Conv> convs;
-    final Segment block;
-    final FgruCell cell;
-
-    /** Between a VGG block and narrower or wider cells; null when both have the same width. */
-    final @Nullable Segment inProjection;
-
-    /** From the cell's output to the next block. Null at the top. */
-    @Nullable Upward upward;
-
-    /** Feedback from the state of the level above. Null at the top. */
-    @Nullable Projection projection;
-
-    @Nullable FgruCell topDown;
-    final List<String> stateNames = new ArrayList<>();
-    final List<String> topDownStateNames = new ArrayList<>();
-
-    Level(
-        String name,
-        List<Parts.Conv> convs,
-        Segment block,
-        FgruCell cell,
-        @Nullable Segment inProjection) {
-      this.name = name;
-      this.convs = convs;
-      this.block = block;
-      this.cell = cell;
-      this.inProjection = inProjection;
-    }
-  }
-
-  private final List<Level> levels;
-  private final ReadOut readOut;
-
-  private VggNetwork(ModelConfig config, Parts parts, List<Level> levels, ReadOut readOut) {
-    super(config, parts.parameters());
-    this.levels = levels;
-    this.readOut = readOut;
-  }
-
-  static VggNetwork build(ModelConfig config) {
-    boolean v2 = config.architecture() == Architecture.VGG16_GAMMANET_V2;
-    Integer hidden = config.hiddenChannels();
-    int count = config.levels();
-    Parts parts = new Parts();
-    List<List<Parts.Conv>> convs = new ArrayList<>();
-    for (int l = 0; l < count; l++) {
-      convs.add(VggBlocks.block(parts, blockName(l) + ".layers.", l));
-    }
-    List<Level> levels = new ArrayList<>();
-    List<Parts.@Nullable Conv> outProjections = new ArrayList<>();
-    for (int l = 0; l < count; l++) {
-      String level = v2 ? "" + l : l == 0 ? "block1" : "" + (l - 1);
-      String name = "fgru_" + level;
-      int vgg = VggBlocks.WIDTHS[l];
-      FgruCell cell = cell(parts, name, hidden == null ? vgg : hidden, config.kernelSize(), config);
-      Segment in = null;
-      Parts.Conv out = null;
-      if (hidden != null) {
-        Parts.Conv project = parts.conv(name + ".in_proj", vgg, hidden, 1);
-        in =
-            Segments.unary(
-                name + ".in_proj", project.parameters(), x -> Ops.relu(project.forward(x)));
-        out = parts.conv(name + ".out_proj", hidden, vgg, 1);
-      }
-      outProjections.add(out);
-      levels.add(
-          new Level(level, convs.get(l), VggBlocks.segment(blockName(l), convs.get(l)), cell, in));
-    }
-    for (int l = count - 2; l >= 0; l--) {
-      Level level = levels.get(l);
-      Level above = levels.get(l + 1);
-      String name = "td_fgru_" + above.name + "_to_" + level.name;
-      Parts.Conv conv = parts.conv(name + ".0", above.cell.channels(), level.cell.channels(), 1);
-      level.projection = new Projection(name, conv);
-      level.topDown = cell(parts, "td_fgru_" + level.name, level.cell.channels(), 1, config);
-    }
-    for (int l = 0; l < count; l++) {
-      Level level = levels.get(l);
-      Parts.Conv align = null;
-      if (config.useDistributionAlignment()) {
-        int width = VggBlocks.WIDTHS[l];
-        align =
-            parts.conv(
-                "align_" + level.name + ".projection",
-                width,
-                width,
-                1,
-                new Initialization.Identity(),
-                new Initialization.Constant(0));
-      }
-      if (l < count - 1) { // the top level's alignment exists in checkpoints but feeds nothing
-        level.upward = new Upward("align_" + level.name, outProjections.get(l), align);
-      }
-      nameStates(level, v2, l);
-    }
-    ReadOut readOut = ReadOut.of(parts, v2, levels.get(0).cell.channels(), config.outputChannels());
-    return new VggNetwork(config, parts, levels, readOut);
-  }
-
-  private static String blockName(int level) {
-    return "block" + (level + 1) + "_conv";
-  }
-
-  private static FgruCell cell(
-      Parts parts, String name, int channels, int kernelSize, ModelConfig config) {
-    return config.architecture() == Architecture.VGG16_GAMMANET_V2
-        ? new FgruV2Cell(parts, name, channels, kernelSize, config.fgru())
-        : new FgruV1Cell(parts, name, channels, kernelSize, config.fgru(), null);
-  }
-
-  private static void nameStates(Level level, boolean v2, int l) {
-    if (v2) {
-      for (String kind : List.of("exc", "inh").subList(0, level.cell.states())) {
-        level.stateNames.add("h" + l + "_" + kind);
-        level.topDownStateNames.add("td_h" + l + "_" + kind);
-      }
-    } else {
-      level.stateNames.add(l == 0 ? "h_block1" : "h" + level.name + "_e");
-      level.topDownStateNames.add(l == 0 ? "td_h_block1" : "td_h" + level.name);
-    }
-  }
-
-  /** Feedback: 1x1 projection, instance normalisation, ELU, resized to the level below. */
-  private static final class Projection {
-    final String name;
-    final Parts.Conv conv;
-
-    Projection(String name, Parts.Conv conv) {
-      this.name = name;
-      this.conv = conv;
-    }
-
-    Segment to(long height, long width) {
+  /** The way down to a level: a projection of the state above, and the cell that it drives. */
+  private record Feedback(String name, Parts.Conv conv, FgruCell cell, List<String> states) {
+    /** 1x1 projection, instance normalisation and ELU, resized. */
+    Segment drive(long height, long width) {
       return Segments.unary(
           name,
           conv.parameters(),
-          x -> {
+          (context, x) -> {
             Tensor y = Ops.elu(Parts.instanceNorm(conv.forward(x)));
             boolean fits = y.size(2) == height && y.size(3) == width;
             return fits ? y : Ops.upsampleBilinear2d(y, height, width);
@@ -168,33 +50,14 @@ public final class VggNetwork extends Network {
     }
   }
 
-  /** From a cell's output to the next block: projection, alignment, 2x2 pooling. */
-  private static final class Upward implements Segment {
-    private final String name;
-    private final Parts.@Nullable Conv out;
-    private final Parts.@Nullable Conv align;
-    private final List<Parameter> parameters = new ArrayList<>();
-
-    Upward(String name, Parts.@Nullable Conv out, Parts.@Nullable Conv align) {
-      this.name = name;
-      this.out = out;
-      this.align = align;
-      if (out != null) {
-        parameters.addAll(out.parameters());
-      }
-      if (align != null) {
-        parameters.addAll(align.parameters());
-      }
-    }
-
-    @Override
-    public String name() {
-      return name;
-    }
-
-    @Override
-    public List<Parameter> parameters() {
-      return parameters;
+  /** From a cell's output to the next block: projection and alignment if there are any, pooling. */
+  private record Upward(
+      String name, Parts.@Nullable Conv out, Parts.@Nullable Conv align, List<Parameter> parameters)
+      implements Segment {
+    static Upward of(String name, Parts.@Nullable Conv out, Parts.@Nullable Conv align) {
+      List<Parameter> parameters = new ArrayList<>(out == null ? List.of() : out.parameters());
+      parameters.addAll(align == null ? List.of() : align.parameters());
+      return new Upward(name, out, align, parameters);
     }
 
     @Override
@@ -204,11 +67,9 @@ public final class VggNetwork extends Network {
         y = out.forward(y);
       }
       if (align != null) {
-        y = Ops.relu(align.forward(y));
-      } else if (out != null) {
-        y = Ops.relu(y);
+        y = align.forward(y);
       }
-      return new Tensor[] {Ops.maxPool2d(y, 2, 2)};
+      return new Tensor[] {Ops.maxPool2d(parameters.isEmpty() ? y : Ops.relu_(y), 2, 2)};
     }
 
     long macsPerPixel() {
@@ -216,84 +77,176 @@ public final class VggNetwork extends Network {
     }
   }
 
-  private record ReadOut(Segment segment, long macsPerPixel) {
-    static ReadOut of(Parts parts, boolean v2, int channels, int outputs) {
-      String name = "output_projection";
-      if (v2) {
-        Parts.Conv conv = parts.conv(name + ".0", channels, outputs, 1);
-        return new ReadOut(
-            Segments.unary(name, conv.parameters(), conv::forward), conv.weight.numel());
-      }
-      Parts.Conv first = parts.conv(name + ".0", channels, 32, 3);
-      Parts.Conv second = parts.conv(name + ".3", 32, outputs, 1);
-      List<Parameter> both = new ArrayList<>(first.parameters());
-      both.addAll(second.parameters());
-      return new ReadOut(
-          Segments.unary(
-              name, both, x -> second.forward(Ops.elu(Parts.instanceNorm(first.forward(x))))),
-          first.weight.numel() + second.weight.numel());
+  private final List<Level> levels;
+
+  /** Feedback to level l at index l; none to the top. */
+  private final List<Feedback> feedback;
+
+  private final List<Parts.Conv> readOutConvs;
+  private final Segment readOut;
+
+  private VggNetwork(
+      ModelConfig config,
+      Parts parts,
+      List<Level> levels,
+      List<Feedback> feedback,
+      List<Parts.Conv> readOut) {
+    super(config, parts.parameters());
+    this.levels = levels;
+    this.feedback = feedback;
+    this.readOutConvs = readOut;
+    this.readOut = readOut(readOut);
+  }
+
+  /** Registers the parameters in the order of a checkpoint, which optimisers count on. */
+  static VggNetwork build(ModelConfig config) {
+    boolean v2 = isV2(config);
+    int count = config.levels();
+    Integer hidden = config.hiddenChannels();
+    Parts parts = new Parts();
+    List<List<Parts.Conv>> convs = new ArrayList<>();
+    for (int l = 0; l < count; l++) {
+      convs.add(VggBlocks.block(parts, blockName(l) + ".layers.", l));
     }
+    List<FgruCell> cells = new ArrayList<>();
+    List<Parts.@Nullable Conv> ins = new ArrayList<>();
+    List<Parts.@Nullable Conv> outs = new ArrayList<>();
+    for (int l = 0; l < count; l++) {
+      String name = "fgru_" + levelName(l, v2);
+      int vgg = VggBlocks.WIDTHS[l];
+      int width = hidden == null ? vgg : hidden;
+      cells.add(cell(parts, name, width, config.kernelSize(), config));
+      ins.add(hidden == null ? null : parts.conv(name + ".in_proj", vgg, width, 1));
+      outs.add(hidden == null ? null : parts.conv(name + ".out_proj", width, vgg, 1));
+    }
+    List<Feedback> feedback = new ArrayList<>();
+    for (int l = count - 2; l >= 0; l--) {
+      String to = levelName(l, v2);
+      String name = "td_fgru_" + levelName(l + 1, v2) + "_to_" + to;
+      int width = cells.get(l).channels();
+      Parts.Conv conv = parts.conv(name + ".0", cells.get(l + 1).channels(), width, 1);
+      FgruCell cell = cell(parts, "td_fgru_" + to, width, 1, config);
+      feedback.addFirst(new Feedback(name, conv, cell, stateNames(l, cell, true)));
+    }
+    List<Level> levels = new ArrayList<>();
+    for (int l = 0; l < count; l++) {
+      String name = levelName(l, v2);
+      String align = "align_" + name;
+      Parts.Conv alignment =
+          config.useDistributionAlignment() ? parts.alignment(align, VggBlocks.WIDTHS[l]) : null;
+      levels.add(
+          new Level(
+              name,
+              convs.get(l),
+              VggBlocks.segment(blockName(l), convs.get(l)),
+              ins.get(l),
+              cells.get(l),
+              Upward.of(
+                  alignment != null ? align : cells.get(l).name() + ".out_proj",
+                  outs.get(l),
+                  alignment),
+              stateNames(l, cells.get(l), false)));
+    }
+    int width = cells.getFirst().channels();
+    String readOut = "output_projection";
+    List<Parts.Conv> readOutConvs =
+        v2
+            ? List.of(parts.conv(readOut + ".0", width, config.outputChannels(), 1))
+            : List.of(
+                parts.conv(readOut + ".0", width, 32, 3),
+                parts.conv(readOut + ".3", 32, config.outputChannels(), 1));
+    return new VggNetwork(config, parts, levels, feedback, readOutConvs);
+  }
+
+  private static boolean isV2(ModelConfig config) {
+    return config.architecture() == Architecture.VGG16_GAMMANET_V2;
+  }
+
+  private static String blockName(int level) {
+    return "block" + (level + 1) + "_conv";
+  }
+
+  /** Version 1 counts from the second level. */
+  private static String levelName(int level, boolean v2) {
+    return v2 ? "" + level : level == 0 ? "block1" : "" + (level - 1);
+  }
+
+  private static List<String> stateNames(int level, FgruCell cell, boolean topDown) {
+    String prefix = topDown ? "td_h" : "h";
+    if (cell instanceof FgruV2Cell) {
+      return List.of(prefix + level + "_exc", prefix + level + "_inh").subList(0, cell.states());
+    }
+    String name = levelName(level, false);
+    return List.of(level == 0 ? prefix + "_block1" : prefix + name + (topDown ? "" : "_e"));
+  }
+
+  private static FgruCell cell(
+      Parts parts, String name, int channels, int kernelSize, ModelConfig config) {
+    return isV2(config)
+        ? new FgruV2Cell(parts, name, channels, kernelSize, config.fgru())
+        : new FgruV1Cell(parts, name, channels, kernelSize, config.fgru(), null);
+  }
+
+  /** A 1x1 convolution; in version 1, a 3x3 one with instance normalisation and ELU before. */
+  private static Segment readOut(List<Parts.Conv> convs) {
+    List<Parameter> parameters = convs.stream().flatMap(c -> c.parameters().stream()).toList();
+    return Segments.unary(
+        "output_projection",
+        parameters,
+        (context, x) -> {
+          Tensor y = convs.getFirst().forward(x);
+          return convs.size() == 1 ? y : convs.getLast().forward(Ops.elu(Parts.instanceNorm(y)));
+        });
   }
 
   @Override
   void begin(Pass pass) {
-    pass.constants.put("x0", pass.one(levels.get(0).block, pass.image));
+    pass.constants.put("x0", pass.one(levels.getFirst().block, pass.image));
   }
 
   @Override
-  void step(Pass pass, Map<String, Tensor> states, int timestep, boolean logitsOnly) {
-    int count = levels.size();
+  void step(Pass pass) {
     Tensor signal = pass.image;
-    for (int l = 0; l < count; l++) {
+    for (int l = 0; l < levels.size() && !pass.done(); l++) {
       Level level = levels.get(l);
       Tensor drive = l == 0 ? get(pass.constants, "x0") : pass.one(level.block, signal);
       drive = pass.hookBlock(blockName(l), drive);
-      if (level.inProjection != null) {
-        drive = pass.one(level.inProjection, drive);
+      if (level.in != null) {
+        drive = pass.one(inProjection(level.cell.name(), level.in), drive);
       }
-      update(pass, level.cell, drive, states, level.stateNames);
-      if (level.upward != null) {
-        signal = pass.one(level.upward, get(states, level.stateNames.get(0)));
+      pass.update(level.cell, drive, level.states);
+      if (l < levels.size() - 1) {
+        signal = pass.one(level.upward, pass.state(level.states.getFirst()));
       }
     }
-    boolean skip = config().skipConnections();
-    for (int l = count - 2; l >= 0; l--) {
-      Level level = levels.get(l);
-      if (level.projection == null || level.topDown == null) {
-        throw new AssertionError("no feedback at " + level.name);
-      }
-      String below = level.stateNames.get(0);
-      Tensor target = get(states, below);
-      Tensor above = get(states, levels.get(l + 1).stateNames.get(0));
-      Tensor drive = pass.one(level.projection.to(target.size(2), target.size(3)), above);
-      update(pass, level.topDown, drive, states, level.topDownStateNames);
-      if (l > 0 || !logitsOnly) { // nothing reads the lowest state after the last step
-        Tensor feedback = get(states, level.topDownStateNames.get(0));
-        states.put(
-            below,
-            skip ? pass.one(Segments.ADD, target, feedback) : pass.one(Segments.SAME, feedback));
+    for (int l = feedback.size() - 1; l >= 0 && !pass.done(); l--) {
+      Feedback down = feedback.get(l);
+      String name = levels.get(l).states.getFirst();
+      Tensor state = pass.state(name);
+      Tensor above = pass.state(levels.get(l + 1).states.getFirst());
+      Tensor drive = pass.one(down.drive(state.size(2), state.size(3)), above);
+      pass.update(down.cell, drive, down.states);
+      if (l > 0 || !pass.statesEndHere()) { // the read-out takes the cell's own state
+        Tensor modulation = pass.state(down.states.getFirst());
+        pass.states.put(
+            name,
+            config().skipConnections()
+                ? pass.one(Segments.ADD, state, modulation)
+                : pass.one(Segments.SAME, modulation));
       }
     }
   }
 
-  private static void update(
-      Pass pass, FgruCell cell, Tensor drive, Map<String, Tensor> states, List<String> names) {
-    Tensor[] inputs = new Tensor[1 + names.size()];
-    inputs[0] = drive;
-    for (int i = 0; i < names.size(); i++) {
-      inputs[1 + i] = get(states, names.get(i));
-    }
-    Tensor[] updated = pass.cell(cell, inputs);
-    for (int i = 0; i < names.size(); i++) {
-      states.put(names.get(i), updated[i]);
-    }
+  private static Segment inProjection(String cell, Parts.Conv conv) {
+    return Segments.unary(
+        cell + ".in_proj", conv.parameters(), (context, x) -> Ops.relu_(conv.forward(x)));
   }
 
   @Override
-  Tensor readOut(Pass pass, Map<String, Tensor> states) {
-    Level lowest = levels.get(0);
-    List<String> names = levels.size() > 1 ? lowest.topDownStateNames : lowest.stateNames;
-    return pass.one(readOut.segment(), get(states, names.get(0)));
+  Tensor readOut(Pass pass) {
+    List<String> states =
+        feedback.isEmpty() ? levels.getFirst().states : feedback.getFirst().states;
+    return pass.one(readOut, pass.state(states.getFirst()));
   }
 
   @Override
@@ -301,11 +254,11 @@ public final class VggNetwork extends Network {
     Map<String, long[]> shapes = new LinkedHashMap<>();
     for (int l = 0; l < levels.size(); l++) {
       long[] shape = {batch, levels.get(l).cell.channels(), height >> l, width >> l};
-      levels.get(l).stateNames.forEach(name -> shapes.put(name, shape));
+      levels.get(l).states.forEach(name -> shapes.put(name, shape));
     }
-    for (int l = 0; l < levels.size() - 1; l++) {
-      long[] shape = {batch, levels.get(l).cell.channels(), height >> l, width >> l};
-      levels.get(l).topDownStateNames.forEach(name -> shapes.put(name, shape));
+    for (int l = 0; l < feedback.size(); l++) {
+      long[] shape = {batch, feedback.get(l).cell.channels(), height >> l, width >> l};
+      feedback.get(l).states.forEach(name -> shapes.put(name, shape));
     }
     return shapes;
   }
@@ -316,32 +269,16 @@ public final class VggNetwork extends Network {
   }
 
   @Override
-  public Map<String, FgruCell> cells() {
-    Map<String, FgruCell> cells = new LinkedHashMap<>();
-    levels.forEach(level -> cells.put(level.cell.name(), level.cell));
-    for (int l = levels.size() - 2; l >= 0; l--) {
-      FgruCell cell = levels.get(l).topDown;
-      if (cell != null) {
-        cells.put(cell.name(), cell);
-      }
-    }
-    return cells;
-  }
-
-  @Override
-  public Map<String, Wiring> wiring() {
-    Map<String, Wiring> wiring = new LinkedHashMap<>();
+  public List<CellPlace> places() {
+    List<CellPlace> places = new ArrayList<>();
     for (int l = 0; l < levels.size(); l++) {
       Level level = levels.get(l);
-      wiring.put(level.cell.name(), new Wiring(blockName(l), level.stateNames));
+      places.add(new CellPlace(level.cell, l, blockName(l), level.states));
     }
-    for (int l = levels.size() - 2; l >= 0; l--) {
-      FgruCell cell = levels.get(l).topDown;
-      if (cell != null) {
-        wiring.put(cell.name(), new Wiring(null, levels.get(l).topDownStateNames));
-      }
+    for (int l = feedback.size() - 1; l >= 0; l--) {
+      places.add(new CellPlace(feedback.get(l).cell, l, null, feedback.get(l).states));
     }
-    return wiring;
+    return places;
   }
 
   @Override
@@ -351,93 +288,60 @@ public final class VggNetwork extends Network {
       Level level = levels.get(l);
       long h = height >> l;
       long w = width >> l;
-      int vgg = VggBlocks.WIDTHS[l];
-      int channels = level.cell.channels();
+      long[] vgg = {1, VggBlocks.WIDTHS[l], h, w};
+      long[] hidden = {1, level.cell.channels(), h, w};
       rows.add(
-          new LayerSummary(
+          LayerSummary.of(
               blockName(l),
               level.convs.size() + " convolutions 3x3, ReLU",
               vgg,
-              h,
-              w,
-              count(level.block.parameters()),
+              level.block.parameters(),
               VggBlocks.macsPerPixel(level.convs) * h * w,
               l > 0));
-      Segment in = level.inProjection;
-      if (in != null) {
-        long macs = (long) vgg * channels * h * w;
+      if (level.in != null) {
         rows.add(
-            new LayerSummary(
-                in.name(),
+            LayerSummary.of(
+                level.cell.name() + ".in_proj",
                 "projection 1x1, ReLU",
-                channels,
-                h,
-                w,
-                count(in.parameters()),
-                macs,
+                hidden,
+                level.in.parameters(),
+                level.in.weight.numel() * h * w,
                 true));
       }
-      rows.add(cellRow(level.cell, h, w));
-      Upward upward = level.upward;
-      if (upward != null && !upward.parameters().isEmpty()) {
+      rows.add(LayerSummary.of(level.cell, hidden));
+      boolean top = l == levels.size() - 1;
+      if (!level.upward.parameters.isEmpty()) {
         rows.add(
-            new LayerSummary(
-                upward.name(),
-                "alignment 1x1, ReLU, pooling 2x2",
-                vgg,
-                h / 2,
-                w / 2,
-                count(upward.parameters()),
-                upward.macsPerPixel() * h * w,
-                true));
+            LayerSummary.of(
+                level.upward.name,
+                top ? "unused: nothing is above" : "projection 1x1, ReLU, pooling 2x2",
+                new long[] {1, VggBlocks.WIDTHS[l], h / 2, w / 2},
+                level.upward.parameters,
+                top ? 0 : level.upward.macsPerPixel() * h * w,
+                !top));
       }
     }
-    for (int l = levels.size() - 2; l >= 0; l--) {
-      Level level = levels.get(l);
-      if (level.projection == null || level.topDown == null) {
-        continue;
-      }
-      long h = height >> l;
-      long w = width >> l;
-      Parts.Conv conv = level.projection.conv;
+    for (int l = feedback.size() - 1; l >= 0; l--) {
+      Feedback down = feedback.get(l);
+      long[] shape = {1, down.cell.channels(), height >> l, width >> l};
       rows.add(
-          new LayerSummary(
-              level.projection.name,
+          LayerSummary.of(
+              down.name,
               "projection 1x1, instance norm, ELU, bilinear",
-              level.cell.channels(),
-              h,
-              w,
-              count(conv.parameters()),
-              conv.weight.numel() * (height >> (l + 1)) * (width >> (l + 1)),
+              shape,
+              down.conv.parameters(),
+              down.conv.weight.numel() * (height >> (l + 1)) * (width >> (l + 1)),
               true));
-      rows.add(cellRow(level.topDown, h, w));
+      rows.add(LayerSummary.of(down.cell, shape));
     }
     rows.add(
-        new LayerSummary(
-            readOut.segment().name(),
+        LayerSummary.of(
+            readOut.name(),
             "read-out",
-            config().outputChannels(),
-            height,
-            width,
-            count(readOut.segment().parameters()),
-            readOut.macsPerPixel() * height * width,
+            new long[] {1, config().outputChannels(), height, width},
+            readOut.parameters(),
+            VggBlocks.macsPerPixel(readOutConvs) * height * width,
             false));
     return rows;
-  }
-
-  private static LayerSummary cellRow(FgruCell cell, long h, long w) {
-    return new LayerSummary(
-        cell.name(),
-        "fGRU, kernel " + cell.kernelSize() + "x" + cell.kernelSize(),
-        cell.channels(),
-        h,
-        w,
-        count(cell.parameters()),
-        cell.macsPerPixel() * h * w,
-        true);
-  }
-
-  private static long count(List<Parameter> parameters) {
-    return parameters.stream().mapToLong(Parameter::numel).sum();
   }
 }

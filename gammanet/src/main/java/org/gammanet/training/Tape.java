@@ -1,9 +1,11 @@
 package org.gammanet.training;
 
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.gammanet.config.TrainingConfig.Recompute;
 import org.gammanet.model.Executor;
 import org.gammanet.model.ForwardContext;
@@ -125,6 +127,7 @@ public final class Tape implements Executor, AutoCloseable {
   private final Recompute mode;
   private final List<List<Step>> stretches = new ArrayList<>();
   private final Map<Tensor, Value> values = new IdentityHashMap<>();
+  private final Set<ForwardContext> contexts = new HashSet<>();
 
   /** A tape for one pass. */
   public Tape(Recompute mode) {
@@ -148,6 +151,7 @@ public final class Tape implements Executor, AutoCloseable {
     try (var silent = Autograd.noGrad()) {
       outputs = DIRECT.run(segment, context, inputs);
     }
+    contexts.add(context);
     int stretch = stretches.size() - 1;
     List<@Nullable Value> sources = new ArrayList<>();
     List<@Nullable Tensor> external = new ArrayList<>();
@@ -204,6 +208,7 @@ public final class Tape implements Executor, AutoCloseable {
         }
         stretches.removeLast();
       }
+      contexts.forEach(ForwardContext::finishReplay);
     }
   }
 
@@ -211,15 +216,12 @@ public final class Tape implements Executor, AutoCloseable {
   private static void again(List<Step> stretch) {
     for (Step step : stretch) {
       try (var scope = TensorScope.open()) {
-        step.context.timestep(step.timestep);
+        step.context.replay(step.timestep);
         Tensor[] outputs = step.segment.forward(step.context, step.content());
         for (int i = 0; i < outputs.length; i++) {
           step.outputs.get(i).keep(outputs[i]);
         }
       }
-    }
-    if (!stretch.isEmpty()) {
-      stretch.getLast().context.close(); // what the segments prepared for themselves
     }
   }
 
@@ -240,7 +242,7 @@ public final class Tape implements Executor, AutoCloseable {
     List<Tensor> outputs = new ArrayList<>();
     List<Tensor> gradients = new ArrayList<>();
     try (var recording = Autograd.enableGrad()) {
-      step.context.timestep(step.timestep);
+      step.context.replay(step.timestep);
       Tensor[] made = step.segment.forward(step.context, inputs);
       for (int i = 0; i < made.length; i++) {
         Tensor gradient = step.outputs.get(i).gradient;
@@ -279,5 +281,7 @@ public final class Tape implements Executor, AutoCloseable {
     stretches.forEach(stretch -> stretch.forEach(Step::close));
     stretches.clear();
     values.clear();
+    contexts.forEach(ForwardContext::close);
+    contexts.clear();
   }
 }

@@ -1,7 +1,9 @@
 package org.gammanet.model;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayList;
@@ -17,6 +19,8 @@ import org.gammanet.testing.DeterministicWeights;
 import org.gammanet.testing.Fixtures;
 import org.gammanet.testing.GoldenCase;
 import org.gammanet.torch.Autograd;
+import org.gammanet.torch.DType;
+import org.gammanet.torch.Device;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -74,8 +78,9 @@ class CellFixtureTest {
               signals.putAll(inside);
             }
           };
-      ForwardContext context = new ForwardContext(hooks, true);
-      cell.forward(context, inputs.toArray(Tensor[]::new));
+      try (ForwardContext context = new ForwardContext(hooks, true)) {
+        cell.forward(context, inputs.toArray(Tensor[]::new));
+      }
       Tensor first = signals.get(v2 ? "exc" : "h");
       Tensor second = signals.get(v2 ? "inh" : "h1");
       golden.check(v2 ? "out_exc" : "out_h", first);
@@ -104,10 +109,43 @@ class CellFixtureTest {
           golden.check("out_inh", again[1]);
         }
         assertEquals(cell.states(), again.length);
+        // Without states, they are zero.
+        Tensor x = inputs.getFirst();
+        Tensor[] zeros = inputs.stream().map(t -> t == x ? x : zeros(x)).toArray(Tensor[]::new);
+        Tensor[] full = cell.forward(plain, zeros);
+        Tensor[] atRest = cell.forward(plain, x);
+        for (int k = 0; k < full.length; k++) {
+          assertArrayEquals(full[k].toFloatArray(), atRest[k].toFloatArray(), 1e-6f);
+        }
       }
+      inDoublePrecision(golden, cell, parts, inputs);
     }
     parts.parameters().forEach(Parameter::close);
     assertEquals(before, Tensor.liveHandles(), "live handles");
+  }
+
+  private static Tensor zeros(Tensor like) {
+    return Tensor.zeros(like.dtype(), like.device(), like.shape());
+  }
+
+  /** The expected values were computed so: what remains is their rounding to float32. */
+  private static void inDoublePrecision(
+      GoldenCase golden, FgruCell cell, Parts parts, List<Tensor> inputs) {
+    parts.parameters().forEach(p -> p.move(Device.CPU, DType.FLOAT64));
+    try (var noGrad = Autograd.noGrad();
+        ForwardContext context = ForwardContext.plain()) {
+      Tensor[] doubles = inputs.stream().map(t -> t.to(DType.FLOAT64)).toArray(Tensor[]::new);
+      Tensor output = cell.forward(context, doubles)[0];
+      String name = cell.states() == 2 || golden.kind().equals("cell_v2") ? "out_exc" : "out_h";
+      double[] values = output.toDoubleArray();
+      double largest = 0;
+      for (int i = 0; i < values.length; i++) {
+        double expected = golden.tensors().get(name).get(i);
+        largest = Math.max(largest, Math.abs(values[i] - expected) / (1 + Math.abs(expected)));
+      }
+      System.out.printf("%-34s in double precision %.1e%n", golden.name(), largest);
+      assertTrue(largest < 1e-6, golden.name() + " in double precision: " + largest);
+    }
   }
 
   private static void assertNames(GoldenCase golden, Parts parts) {

@@ -108,7 +108,8 @@ class NetworkFixtureTest {
         System.out.printf("%-34s states: %.2e of the tolerance%n", golden.name(), worst[0]);
       }
       // Without hooks, states and every step: shortcuts may be taken, and the result is the same.
-      if (initial.isEmpty() && !json.has("mode")) {
+      boolean quick = network.config().timesteps() <= 2;
+      if (quick && initial.isEmpty() && !json.has("mode")) {
         golden.check("output", network.forward(golden.input("input")));
       }
     }

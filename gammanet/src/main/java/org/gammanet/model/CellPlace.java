@@ -1,0 +1,22 @@
+package org.gammanet.model;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A recurrent cell where it runs in a network.
+ *
+ * @param cell which carries the name
+ * @param level from 0; a pixel of its maps stands for 2^level pixels of the image
+ * @param block the block whose output drives it, as {@link ForwardHooks#blockOutput} names it; null
+ *     for a cell that feedback drives
+ * @param states names of the states that it updates, as {@link Network#stateShapes} has them: the
+ *     excitatory (or only) one first
+ */
+public record CellPlace(FgruCell cell, int level, @Nullable String block, List<String> states) {
+
+  /** The cell's name. */
+  public String name() {
+    return cell.name();
+  }
+}
