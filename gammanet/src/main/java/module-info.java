@@ -14,5 +14,6 @@ module org.gammanet {
   exports org.gammanet.data;
   exports org.gammanet.evaluation;
   exports org.gammanet.model;
+  exports org.gammanet.simd;
   exports org.gammanet.training;
 }
