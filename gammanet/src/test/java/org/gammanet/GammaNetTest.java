@@ -1,0 +1,134 @@
+package org.gammanet;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.awt.image.BufferedImage;
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Random;
+import javax.imageio.ImageIO;
+import org.gammanet.config.GammaNetConfig;
+import org.gammanet.data.EdgeMap;
+import org.gammanet.data.RgbImage;
+import org.gammanet.model.ForwardOptions;
+import org.gammanet.model.Network;
+import org.gammanet.torch.Device;
+import org.gammanet.torch.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class GammaNetTest {
+  /** VGG16 up to its third pooling, cells of 48 channels, eight timesteps. */
+  private static final String QUICK_EXAMPLE =
+      """
+      model:
+        layers: [conv1_1, conv1_2, pool1, conv2_1, conv2_2, pool2,
+                 conv3_1, conv3_2, conv3_3, pool3]
+        kernel_size: 3
+        hidden_channels: 48
+        num_timesteps: 8
+      """;
+
+  private static final String SMALL =
+      """
+      model: {layers: [conv1_1, conv1_2, pool1, conv2_1, conv2_2], hidden_channels: 8, timesteps: 2}
+      """;
+
+  @TempDir Path folder;
+
+  private GammaNetConfig config(String yaml) throws IOException {
+    Path file = folder.resolve("model.yaml");
+    Files.writeString(file, yaml);
+    return GammaNetConfig.load(file, List.of(), note -> {});
+  }
+
+  private static BufferedImage noise(int width, int height, long seed) {
+    Random random = new Random(seed);
+    var image = new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB);
+    for (int y = 0; y < height; y++) {
+      for (int x = 0; x < width; x++) {
+        image.setRGB(x, y, random.nextInt(0x1000000));
+      }
+    }
+    return image;
+  }
+
+  @Test
+  void exampleOfTheReadme() throws IOException {
+    Path checkpoint = folder.resolve("model.safetensors");
+    try (var untrained = GammaNet.random(config(SMALL), 7, Device.CPU)) {
+      untrained.save(checkpoint);
+    }
+    File file = folder.resolve("photo.png").toFile();
+    ImageIO.write(noise(40, 30, 1), "png", file);
+
+    try (var model = GammaNet.load(checkpoint, Device.best())) {
+      EdgeMap edges =
+          model.detect(ImageIO.read(file)); // probabilities in [0, 1], of the image's size
+      assertEquals(40, edges.width());
+      assertEquals(30, edges.height());
+      for (float p : edges.values()) {
+        assertTrue(p >= 0 && p <= 1);
+      }
+    }
+  }
+
+  @Test
+  void aSavedNetworkDetectsTheSame() throws IOException {
+    Path checkpoint = folder.resolve("model.safetensors");
+    BufferedImage image = noise(33, 21, 2);
+    try (var before = GammaNet.random(config(SMALL), 7, Device.CPU)) {
+      before.save(checkpoint);
+      try (var after = GammaNet.load(checkpoint, Device.CPU)) {
+        assertArrayEquals(before.detect(image).values(), after.detect(image).values());
+        assertEquals(before.config().toJson(), after.config().toJson());
+      }
+    }
+  }
+
+  @Test
+  void theQuickExampleRunsAsItStands() throws IOException {
+    GammaNetConfig config = config(QUICK_EXAMPLE);
+    assertEquals(8, config.model().timesteps());
+    try (var model = GammaNet.random(config, 1, Device.CPU)) {
+      var options = ForwardOptions.DEFAULTS.withEveryTimestep();
+      assertEquals(8, model.detect(RgbImage.of(noise(24, 16, 3)), options).size());
+    }
+  }
+
+  @Test
+  void imagesSmallerThanTheHierarchyAreExtended() throws IOException {
+    try (var model = GammaNet.random(config(QUICK_EXAMPLE), 1, Device.CPU)) {
+      EdgeMap edges = model.detect(noise(1, 2, 4));
+      assertEquals(2, edges.values().length);
+    }
+  }
+
+  @Test
+  void twoHundredImagesLeaveNothingBehind() throws IOException {
+    try (var model = GammaNet.random(config(SMALL), 1, Device.CPU)) {
+      model.detect(noise(32, 32, 0));
+      long before = Tensor.liveHandles();
+      for (int k = 0; k < 200; k++) {
+        model.detect(noise(16 + k % 17, 16 + k % 13, k));
+      }
+      assertEquals(before, Tensor.liveHandles());
+    }
+  }
+
+  @Test
+  void aClosedModelSaysSo() throws IOException {
+    var model = GammaNet.random(config(SMALL), 1, Device.CPU);
+    Network network = model.network();
+    model.close();
+    model.close();
+    assertThrows(IllegalStateException.class, () -> model.detect(noise(16, 16, 5)));
+    assertThrows(IllegalStateException.class, () -> network.parameters().getFirst().tensor());
+  }
+}
