@@ -6,9 +6,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import org.gammanet.checkpoint.Checkpoint;
 import org.gammanet.checkpoint.CheckpointException;
-import org.gammanet.checkpoint.SafeTensors;
-import org.gammanet.checkpoint.StateDict;
 import org.gammanet.config.GammaNetConfig;
 import org.gammanet.data.EdgeMap;
 import org.gammanet.data.RgbImage;
@@ -31,9 +30,6 @@ import org.gammanet.torch.TensorScope;
  * }</pre>
  */
 public final class GammaNet implements AutoCloseable {
-  /** Key of the configuration, as JSON, in a checkpoint's metadata. */
-  public static final String CONFIG_KEY = "config";
-
   private final GammaNetConfig config;
   private final Network network;
 
@@ -43,8 +39,9 @@ public final class GammaNet implements AutoCloseable {
   }
 
   /**
-   * Loads a safetensors file, with the configuration that it carries, or the shipped default where
-   * it carries none.
+   * Loads a safetensors or PyTorch file, with the configuration that it carries, or the shipped
+   * default where it carries none. Where its weights have another structure than that says, they
+   * win.
    *
    * @throws CheckpointException when the file cannot be read or does not fit its configuration
    */
@@ -55,19 +52,16 @@ public final class GammaNet implements AutoCloseable {
   /**
    * As above, with the configuration to use when the file carries none.
    *
-   * @param notes receives a sentence for each key of the file's configuration that has no effect
+   * @param notes receives a sentence for each key of the file's configuration that has no effect,
+   *     and one for what its weights say otherwise
    */
   public static GammaNet load(
       Path checkpoint, GammaNetConfig fallback, Device device, Consumer<String> notes) {
-    SafeTensors.Contents contents = SafeTensors.read(checkpoint);
-    String stored = contents.metadata().get(CONFIG_KEY);
-    GammaNetConfig config =
-        stored == null
-            ? fallback
-            : GammaNetConfig.parseStored(stored, checkpoint.toString(), notes);
+    Checkpoint loaded = Checkpoint.load(checkpoint);
+    GammaNetConfig config = loaded.config(fallback, notes);
     Network network = Network.create(config.model());
     try {
-      StateDict.load(network, contents.tensors(), checkpoint.toString());
+      loaded.loadInto(network);
       network.to(device);
     } catch (RuntimeException e) {
       network.close();
@@ -76,10 +70,25 @@ public final class GammaNet implements AutoCloseable {
     return new GammaNet(config, network);
   }
 
-  /** An untrained network; equal seeds give equal weights. */
+  /**
+   * An untrained network; equal seeds give equal weights. VGG16's are those of the file {@code
+   * model.pretrained} where the configuration names one.
+   *
+   * @throws CheckpointException when that file cannot be read or holds no VGG16
+   */
   public static GammaNet random(GammaNetConfig config, long seed, Device device) {
+    Path pretrained = config.model().pretrained();
+    Checkpoint vgg16 = pretrained == null ? null : Checkpoint.load(pretrained);
     Network network = Network.create(config.model(), seed);
-    network.to(device);
+    try {
+      if (vgg16 != null) {
+        vgg16.loadVgg16Into(network);
+      }
+      network.to(device);
+    } catch (RuntimeException e) {
+      network.close();
+      throw e;
+    }
     return new GammaNet(config, network);
   }
 
@@ -99,7 +108,8 @@ public final class GammaNet implements AutoCloseable {
    * @throws CheckpointException when it cannot be written
    */
   public void save(Path file) {
-    SafeTensors.write(file, StateDict.of(network), Map.of(CONFIG_KEY, config.toJson()));
+    Map<String, String> metadata = Map.of("config", config.toJson());
+    Checkpoint.of(Checkpoint.weightsOf(network), Map.of(), metadata).save(file);
   }
 
   /** Edge probabilities of an image, of its size. */

@@ -1,24 +1,27 @@
 package org.gammanet.checkpoint;
 
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadFeature;
-import com.fasterxml.jackson.databind.DeserializationFeature;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.json.JsonMapper;
-import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.SequencedMap;
 import org.gammanet.data.AtomicFile;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The safetensors format: an 8-byte little-endian header length, a JSON header with type, shape and
@@ -28,23 +31,24 @@ public final class SafeTensors {
   /** The format's own limit on the header, which keeps a hostile file from filling memory. */
   private static final long MAX_HEADER = 100_000_000;
 
+  /** PyTorch's limit on the number of dimensions. */
+  static final int MAX_DIMENSIONS = 64;
+
   private static final String METADATA = "__metadata__";
 
-  private static final ObjectMapper JSON =
-      JsonMapper.builder()
-          .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-          .build();
+  private static final JsonFactory JSON =
+      JsonFactory.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
 
   private SafeTensors() {}
 
   /**
-   * What a file holds.
+   * What a file holds; both maps are unmodifiable.
    *
    * @param tensors by name, in the order of their bytes
    * @param metadata the header's texts by name
    */
-  public record Contents(Map<String, StoredTensor> tensors, Map<String, String> metadata) {}
+  public record Contents(
+      SequencedMap<String, StoredTensor> tensors, SequencedMap<String, String> metadata) {}
 
   /**
    * Reads a file; the tensors' bytes stay mapped and are read when they are used.
@@ -52,182 +56,196 @@ public final class SafeTensors {
    * @throws CheckpointException when the file is not a whole safetensors file
    */
   public static Contents read(Path file) {
-    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-      long size = channel.size();
-      if (size < 8) {
-        throw bad(file, size == 0 ? "is empty" : "is too short for a safetensors file");
-      }
-      ByteBuffer prefix = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
-      readFully(channel, prefix, 0, file);
-      long length = prefix.getLong(0);
-      if (length < 2 || length > size - 8 || length > MAX_HEADER) {
-        throw bad(file, "has a header length of " + length + ", which does not fit the file");
-      }
-      ByteBuffer header = ByteBuffer.allocate((int) length);
-      readFully(channel, header, 8, file);
-      return parse(file, channel, header.array(), 8 + length, size - 8 - length);
-    } catch (IOException e) {
-      throw new CheckpointException("cannot read " + file + ": " + reason(e), e);
+    return MappedFile.read(file, SafeTensors::read);
+  }
+
+  static Contents read(MappedFile file) throws IOException {
+    if (file.size() < 8) {
+      throw new CheckpointException(file + " is too short for a safetensors file");
     }
+    long length = file.slice(0, 8).getLong();
+    if (length < 2 || length > file.size() - 8 || length > MAX_HEADER) {
+      throw new CheckpointException(
+          "%s is cut off or no safetensors file: its header should have %s bytes, but %d are left"
+              .formatted(file, Long.toUnsignedString(length), file.size() - 8));
+    }
+    byte[] header = new byte[(int) length];
+    file.slice(8, length).get(header);
+    return new HeaderReader(file, header).read();
   }
 
   private record Entry(String name, ElementType type, long[] shape, long begin, long end) {}
 
-  private static Contents parse(
-      Path file, FileChannel channel, byte[] header, long start, long available)
-      throws IOException {
-    JsonNode root;
-    try {
-      root = JSON.readTree(header);
-    } catch (JsonProcessingException e) {
-      throw new CheckpointException(
-          file
-              + " is not a safetensors file: its header is not JSON ("
-              + e.getOriginalMessage()
-              + ")",
-          e);
-    }
-    if (!root.isObject()) {
-      throw bad(file, "has a header that is not a JSON object");
-    }
-    Map<String, String> metadata = new LinkedHashMap<>();
-    List<Entry> entries = new ArrayList<>();
-    for (Map.Entry<String, JsonNode> field : root.properties()) {
-      if (field.getKey().equals(METADATA)) {
-        for (Map.Entry<String, JsonNode> text : field.getValue().properties()) {
-          if (!text.getValue().isTextual()) {
-            throw bad(file, "has metadata '" + text.getKey() + "' that is not a text");
-          }
-          metadata.put(text.getKey(), text.getValue().textValue());
-        }
-      } else {
-        entries.add(entry(file, field.getKey(), field.getValue()));
-      }
-    }
-    entries.sort(Comparator.comparingLong(Entry::begin).thenComparingLong(Entry::end));
-    Map<String, StoredTensor> tensors = new LinkedHashMap<>();
-    long at = 0;
-    for (Entry entry : entries) {
-      if (entry.begin != at) {
-        throw bad(
-            file,
-            "has a tensor '"
-                + entry.name
-                + "' at byte "
-                + entry.begin
-                + " where "
-                + at
-                + " is next");
-      }
-      at = entry.end;
-      if (at > available) {
-        throw bad(
-            file,
-            "is cut off: the tensor '"
-                + entry.name
-                + "' ends at byte "
-                + at
-                + " of the data, which has "
-                + available);
-      }
-      long bytes = entry.end - entry.begin;
-      if (bytes > Integer.MAX_VALUE) {
-        throw bad(file, "has a tensor '" + entry.name + "' of more than 2 GiB");
-      }
-      ByteBuffer data =
-          bytes == 0
-              ? ByteBuffer.allocate(0)
-              : channel.map(FileChannel.MapMode.READ_ONLY, start + entry.begin, bytes);
-      tensors.put(entry.name, new StoredTensor(entry.type, entry.shape, data));
-    }
-    if (at != available) {
-      throw bad(file, "has " + (available - at) + " bytes after its last tensor");
-    }
-    return new Contents(tensors, metadata);
-  }
+  /** Reads the header token by token: a tree of a hostile one would take much more memory. */
+  private static final class HeaderReader {
+    private final MappedFile file;
+    private final byte[] header;
+    private final List<Entry> entries = new ArrayList<>();
+    private final SequencedMap<String, String> metadata = new LinkedHashMap<>();
 
-  private static Entry entry(Path file, String name, JsonNode node) {
-    JsonNode shapeNode = node.path("shape");
-    JsonNode offsets = node.path("data_offsets");
-    boolean formed =
-        node.path("dtype").isTextual()
-            && shapeNode.isArray()
-            && offsets.isArray()
-            && offsets.size() == 2
-            && offsets.get(0).isIntegralNumber()
-            && offsets.get(0).canConvertToLong()
-            && offsets.get(1).isIntegralNumber()
-            && offsets.get(1).canConvertToLong();
-    if (!formed) {
-      throw bad(file, "describes the tensor '" + name + "' without dtype, shape and data_offsets");
+    HeaderReader(MappedFile file, byte[] header) {
+      this.file = file;
+      this.header = header;
     }
-    ElementType type;
-    try {
-      type = ElementType.valueOf(node.get("dtype").textValue());
-    } catch (IllegalArgumentException e) {
-      throw new CheckpointException(
-          file
-              + ": the tensor '"
-              + name
-              + "' has the element type "
-              + node.get("dtype").textValue()
-              + ", which is not supported",
-          e);
-    }
-    long[] shape = new long[shapeNode.size()];
-    for (int i = 0; i < shape.length; i++) {
-      if (!shapeNode.get(i).isIntegralNumber() || !shapeNode.get(i).canConvertToLong()) {
-        throw bad(file, "gives the tensor '" + name + "' a size that is not a whole number");
+
+    Contents read() throws IOException {
+      try (JsonParser json = JSON.createParser(header)) {
+        require(header[0] == '{' && json.nextToken() == JsonToken.START_OBJECT, "is no JSON map");
+        while (json.nextToken() != JsonToken.END_OBJECT) {
+          String name = json.currentName();
+          require(json.nextToken() == JsonToken.START_OBJECT, "has no map under '" + name + "'");
+          if (name.equals(METADATA)) {
+            readMetadata(json);
+          } else {
+            entries.add(readEntry(json, name));
+          }
+        }
+        require(json.nextToken() == null, "goes on after its end");
+      } catch (JsonProcessingException e) {
+        throw new CheckpointException(
+            "%s is not a safetensors file: its header is not JSON (%s)"
+                .formatted(file, e.getOriginalMessage()),
+            e);
       }
-      shape[i] = shapeNode.get(i).longValue();
+      entries.sort(Comparator.comparingLong(Entry::begin).thenComparingLong(Entry::end));
+      return new Contents(
+          Collections.unmodifiableSequencedMap(map()),
+          Collections.unmodifiableSequencedMap(metadata));
     }
-    long begin = offsets.get(0).longValue();
-    long end = offsets.get(1).longValue();
-    try {
-      if (begin < 0 || end - begin != StoredTensor.byteCount(type, shape)) {
-        throw bad(file, "gives the tensor '" + name + "' a byte range that does not fit its shape");
+
+    private void readMetadata(JsonParser json) throws IOException {
+      while (json.nextToken() != JsonToken.END_OBJECT) {
+        String name = json.currentName();
+        require(
+            json.nextToken() == JsonToken.VALUE_STRING,
+            "has metadata '" + name + "' that is not a text");
+        metadata.put(name, json.getText());
       }
-    } catch (ArithmeticException e) {
-      throw new CheckpointException(
-          file + ": the tensor '" + name + "' has an impossible shape", e);
     }
-    return new Entry(name, type, shape, begin, end);
+
+    private Entry readEntry(JsonParser json, String name) throws IOException {
+      ElementType type = null;
+      long[] shape = null;
+      long[] range = null;
+      while (json.nextToken() != JsonToken.END_OBJECT) {
+        String key = json.currentName();
+        json.nextToken();
+        switch (key) {
+          case "dtype" -> type = elementType(name, json);
+          case "shape" -> shape = wholeNumbers(json, MAX_DIMENSIONS);
+          case "data_offsets" -> range = wholeNumbers(json, 2);
+          default -> json.skipChildren();
+        }
+      }
+      if (type == null || shape == null || range == null || range.length != 2) {
+        throw bad("describes '" + name + "' without proper dtype, shape and data_offsets");
+      }
+      require(range[0] <= range[1], "lets '" + name + "' end before it begins");
+      long needed;
+      try {
+        needed = StoredTensor.byteCount(type, shape);
+      } catch (ArithmeticException e) {
+        throw new CheckpointException(
+            file + ": the tensor '" + name + "' has an impossible shape", e);
+      }
+      require(
+          range[1] - range[0] == needed,
+          "gives '%s' %d bytes, but %s%s takes %d"
+              .formatted(name, range[1] - range[0], type, Arrays.toString(shape), needed));
+      return new Entry(name, type, shape, range[0], range[1]);
+    }
+
+    private ElementType elementType(String name, JsonParser json) throws IOException {
+      String text = json.currentToken() == JsonToken.VALUE_STRING ? json.getText() : "";
+      for (ElementType type : ElementType.values()) {
+        if (type.name().equals(text)) {
+          return type;
+        }
+      }
+      throw new CheckpointException(
+          "%s: the tensor '%s' has the element type '%s', which is not supported"
+              .formatted(file, name, text.substring(0, Math.min(20, text.length()))));
+    }
+
+    /** A list of numbers from 0 on; null for anything else. */
+    private static long @Nullable [] wholeNumbers(JsonParser json, int most) throws IOException {
+      if (json.currentToken() != JsonToken.START_ARRAY) {
+        json.skipChildren();
+        return null;
+      }
+      long[] values = new long[most];
+      int count = 0;
+      boolean good = true;
+      while (json.nextToken() != JsonToken.END_ARRAY) {
+        good &=
+            count < most
+                && json.currentToken() == JsonToken.VALUE_NUMBER_INT
+                && json.getNumberType() != JsonParser.NumberType.BIG_INTEGER
+                && json.getLongValue() >= 0;
+        if (good) {
+          values[count++] = json.getLongValue();
+        }
+        json.skipChildren();
+      }
+      return good ? Arrays.copyOf(values, count) : null;
+    }
+
+    /** The tensors in the order of their bytes, which must follow each other without gaps. */
+    private SequencedMap<String, StoredTensor> map() throws IOException {
+      SequencedMap<String, StoredTensor> tensors = new LinkedHashMap<>();
+      long start = 8 + (long) header.length;
+      long available = file.size() - start;
+      long at = 0;
+      for (Entry entry : entries) {
+        require(
+            entry.begin == at,
+            "puts '%s' at byte %d where %d is next".formatted(entry.name, entry.begin, at));
+        at = entry.end;
+        if (at > available) {
+          throw new CheckpointException(
+              "%s is cut off: the tensor '%s' ends at byte %d of the data, which has %d"
+                  .formatted(file, entry.name, at, available));
+        }
+        ByteBuffer data = file.slice(start + entry.begin, entry.end - entry.begin);
+        tensors.put(entry.name, new StoredTensor(entry.type, entry.shape, data));
+      }
+      require(at == available, "leaves %d bytes of the file unused".formatted(available - at));
+      return tensors;
+    }
+
+    private void require(boolean condition, String otherwise) {
+      if (!condition) {
+        throw bad(otherwise);
+      }
+    }
+
+    private CheckpointException bad(String what) {
+      return new CheckpointException(
+          file + " is not a proper safetensors file: its header " + what);
+    }
   }
 
   /**
    * Writes a file that is either whole or absent: an existing one survives a failure.
    *
-   * @throws CheckpointException when it cannot be written
+   * @param tensors by name; their bytes are asked for one after the other
+   * @param metadata texts by name
+   * @throws CheckpointException when it cannot be written, for instance because the disk is full
+   * @throws IllegalArgumentException for a tensor called {@code __metadata__}
    */
   public static void write(
       Path file, Map<String, StoredTensor> tensors, Map<String, String> metadata) {
-    ObjectNode header = JSON.createObjectNode();
-    if (!metadata.isEmpty()) {
-      ObjectNode texts = header.putObject(METADATA);
-      metadata.forEach(texts::put);
-    }
-    long at = 0;
-    for (Map.Entry<String, StoredTensor> tensor : tensors.entrySet()) {
-      StoredTensor value = tensor.getValue();
-      ObjectNode node = header.putObject(tensor.getKey());
-      node.put("dtype", value.type().name());
-      var shape = node.putArray("shape");
-      for (long size : value.shape()) {
-        shape.add(size);
-      }
-      long end = at + value.data().remaining();
-      node.putArray("data_offsets").add(at).add(end);
-      at = end;
+    if (tensors.containsKey(METADATA)) {
+      throw new IllegalArgumentException("a tensor cannot be called " + METADATA);
     }
     try {
-      byte[] json = JSON.writeValueAsBytes(header);
+      byte[] json = header(tensors, metadata);
+      // Padding with spaces is part of the format: the data begin at a multiple of 8.
       int padded = (json.length + 7) / 8 * 8;
+      byte[] spaces = new byte[padded - json.length];
+      Arrays.fill(spaces, (byte) ' ');
       ByteBuffer head = ByteBuffer.allocate(8 + padded).order(ByteOrder.LITTLE_ENDIAN);
-      head.putLong(padded).put(json);
-      while (head.hasRemaining()) {
-        head.put((byte) ' ');
-      }
-      head.flip();
+      head.putLong(padded).put(json).put(spaces).flip();
       AtomicFile.write(
           file,
           channel -> {
@@ -237,36 +255,44 @@ public final class SafeTensors {
             }
           });
     } catch (IOException e) {
-      throw new CheckpointException("cannot write " + file + ": " + reason(e), e);
+      throw MappedFile.failure("write", file, e);
     }
   }
 
-  private static void writeFully(FileChannel channel, ByteBuffer data) throws IOException {
+  private static byte[] header(Map<String, StoredTensor> tensors, Map<String, String> metadata)
+      throws IOException {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    try (JsonGenerator json = JSON.createGenerator(bytes)) {
+      json.writeStartObject();
+      if (!metadata.isEmpty()) {
+        json.writeObjectFieldStart(METADATA);
+        for (Map.Entry<String, String> text : metadata.entrySet()) {
+          json.writeStringField(text.getKey(), text.getValue());
+        }
+        json.writeEndObject();
+      }
+      long at = 0;
+      for (Map.Entry<String, StoredTensor> entry : tensors.entrySet()) {
+        StoredTensor tensor = entry.getValue();
+        long end = at + tensor.byteCount();
+        long[] shape = tensor.shape();
+        json.writeObjectFieldStart(entry.getKey());
+        json.writeStringField("dtype", tensor.type().name());
+        json.writeFieldName("shape");
+        json.writeArray(shape, 0, shape.length);
+        json.writeFieldName("data_offsets");
+        json.writeArray(new long[] {at, end}, 0, 2);
+        json.writeEndObject();
+        at = end;
+      }
+      json.writeEndObject();
+    }
+    return bytes.toByteArray();
+  }
+
+  static void writeFully(FileChannel channel, ByteBuffer data) throws IOException {
     while (data.hasRemaining()) {
       channel.write(data);
     }
-  }
-
-  private static void readFully(FileChannel channel, ByteBuffer target, long position, Path file)
-      throws IOException {
-    while (target.hasRemaining()) {
-      if (channel.read(target, position + target.position()) < 0) {
-        throw bad(file, "ends early");
-      }
-    }
-  }
-
-  static String reason(IOException e) {
-    if (e instanceof java.nio.file.NoSuchFileException) {
-      return "there is no such file";
-    }
-    if (e instanceof java.nio.file.AccessDeniedException) {
-      return "access is denied";
-    }
-    return e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
-  }
-
-  private static CheckpointException bad(Path file, String what) {
-    return new CheckpointException(file + " " + what);
   }
 }

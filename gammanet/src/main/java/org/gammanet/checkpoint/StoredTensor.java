@@ -3,39 +3,69 @@ package org.gammanet.checkpoint;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.function.Supplier;
 import org.gammanet.torch.Tensor;
 
 /**
- * A tensor in a file or on its way there: elements in row-major order, little-endian.
- *
- * @param type element type
- * @param shape sizes of the dimensions
- * @param data exactly the bytes of the elements; read-only, perhaps mapped from a file
+ * A tensor in a file or on its way there: element type, shape, and bytes that are looked up when
+ * they are asked for. Elements are in row-major order, little-endian.
  */
-public record StoredTensor(ElementType type, long[] shape, ByteBuffer data) {
+public final class StoredTensor {
+  private final ElementType type;
+  private final long[] shape;
+  private final Supplier<ByteBuffer> source;
+
+  private StoredTensor(ElementType type, long[] shape, Supplier<ByteBuffer> source) {
+    this.type = type;
+    this.shape = shape.clone();
+    this.source = source;
+  }
+
   /**
-   * Checks that the bytes fit the shape.
+   * A tensor of these bytes, which must not change any more.
    *
-   * @throws IllegalArgumentException when they do not
+   * @param shape sizes of the dimensions
+   * @param data exactly the bytes of the elements; perhaps mapped from a file
+   * @throws IllegalArgumentException when they do not fit the shape
    */
-  public StoredTensor {
-    shape = shape.clone();
+  public StoredTensor(ElementType type, long[] shape, ByteBuffer data) {
+    this(type, shape, always(data));
+    checkLength(data);
+  }
+
+  /**
+   * A tensor whose bytes are made at each call of {@link #data}: a view that is not stored row by
+   * row, or one that is too large to hold twice.
+   */
+  static StoredTensor deferred(ElementType type, long[] shape, Supplier<ByteBuffer> source) {
+    return new StoredTensor(type, shape, source);
+  }
+
+  private static Supplier<ByteBuffer> always(ByteBuffer data) {
+    ByteBuffer bytes = data.slice().asReadOnlyBuffer();
+    return () -> bytes;
+  }
+
+  private void checkLength(ByteBuffer data) {
     long bytes = byteCount(type, shape);
     if (data.remaining() != bytes) {
       throw new IllegalArgumentException(
-          type + Arrays.toString(shape) + " needs " + bytes + " bytes, not " + data.remaining());
+          this + " needs " + bytes + " bytes, not " + data.remaining());
     }
-    data = data.slice().asReadOnlyBuffer().order(ByteOrder.LITTLE_ENDIAN);
   }
 
   /** Number of bytes that such a tensor takes; throws ArithmeticException beyond 2^63. */
   static long byteCount(ElementType type, long[] shape) {
-    long count = type.bytes();
+    boolean empty = false;
     for (long size : shape) {
       if (size < 0) {
         throw new ArithmeticException("negative size");
       }
-      count = Math.multiplyExact(count, size);
+      empty |= size == 0;
+    }
+    long count = empty ? 0 : type.bytes();
+    for (int i = 0; i < shape.length && !empty; i++) {
+      count = Math.multiplyExact(count, shape[i]);
     }
     return count;
   }
@@ -45,21 +75,40 @@ public record StoredTensor(ElementType type, long[] shape, ByteBuffer data) {
     return new StoredTensor(ElementType.of(tensor.dtype()), tensor.shape(), tensor.toBuffer());
   }
 
+  /**
+   * A tensor's elements, copied from its device each time they are asked for: to write large models
+   * without holding a second one. The tensor must stay open until then.
+   */
+  public static StoredTensor viewOf(Tensor tensor) {
+    return deferred(ElementType.of(tensor.dtype()), tensor.shape(), tensor::toBuffer);
+  }
+
+  /** Element type. */
+  public ElementType type() {
+    return type;
+  }
+
   /** Sizes of the dimensions; a copy. */
-  @Override
   public long[] shape() {
     return shape.clone();
   }
 
-  /** The bytes, positioned at the first; a view of its own for each caller. */
-  @Override
-  public ByteBuffer data() {
-    return data.duplicate().order(ByteOrder.LITTLE_ENDIAN);
-  }
-
   /** Number of elements. */
   public long numel() {
-    return data.remaining() / type.bytes();
+    return byteCount() / type.bytes();
+  }
+
+  /** Number of bytes of all elements. */
+  public long byteCount() {
+    return byteCount(type, shape);
+  }
+
+  /**
+   * The bytes of all elements, read-only, positioned at the first; a buffer of its own for each
+   * caller. Mapped from the file where it holds them row by row, otherwise copied at each call.
+   */
+  public ByteBuffer data() {
+    return source.get().duplicate().asReadOnlyBuffer().order(ByteOrder.LITTLE_ENDIAN);
   }
 
   /** A new tensor on the CPU, which the caller closes. */
@@ -69,18 +118,7 @@ public record StoredTensor(ElementType type, long[] shape, ByteBuffer data) {
 
   /** Element {@code i} in row-major order, as a number; exact for all but I64 beyond 2^53. */
   public double get(int i) {
-    int at = i * type.bytes();
-    return switch (type) {
-      case F64 -> data.getDouble(at);
-      case F32 -> data.getFloat(at);
-      case F16 -> Float.float16ToFloat(data.getShort(at));
-      case BF16 -> Float.intBitsToFloat(data.getShort(at) << 16);
-      case I64 -> data.getLong(at);
-      case I32 -> data.getInt(at);
-      case I16 -> data.getShort(at);
-      case I8 -> data.get(at);
-      case U8, BOOL -> data.get(at) & 0xFF;
-    };
+    return type.get(data(), i);
   }
 
   /** Type and shape: {@code F32[64, 3, 3, 3]}. */

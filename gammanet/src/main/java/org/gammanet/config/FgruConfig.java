@@ -106,6 +106,46 @@ public record FgruConfig(
         partialPadding);
   }
 
+  /** A copy with other attention. */
+  public FgruConfig withAttention(Attention newAttention, int newLayers) {
+    return new FgruConfig(
+        newAttention,
+        newLayers,
+        symmetricWeights,
+        useSymmetricConv,
+        multiplicativeExcitation,
+        forceAlphaDivisive,
+        forceOmegaNonnegative,
+        normalizationType,
+        normalizeC1C2,
+        normalizeCircuitOutputs,
+        useDynamicParameters,
+        dynamicParamActivation,
+        useSeparateEiStates,
+        gateNormPosition,
+        partialPadding);
+  }
+
+  /** A copy in which excitation is scaled and shifted, or only added. */
+  public FgruConfig withMultiplicativeExcitation(boolean multiplicative) {
+    return new FgruConfig(
+        attention,
+        attentionLayers,
+        symmetricWeights,
+        useSymmetricConv,
+        multiplicative,
+        forceAlphaDivisive,
+        forceOmegaNonnegative,
+        normalizationType,
+        normalizeC1C2,
+        normalizeCircuitOutputs,
+        useDynamicParameters,
+        dynamicParamActivation,
+        useSeparateEiStates,
+        gateNormPosition,
+        partialPadding);
+  }
+
   /** A copy with or without normalised inputs of the horizontal kernels. */
   public FgruConfig withNormalizedCircuit(boolean normalized) {
     return new FgruConfig(

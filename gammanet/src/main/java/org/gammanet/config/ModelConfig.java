@@ -228,6 +228,27 @@ public record ModelConfig(
         pretrained);
   }
 
+  /** Another number of channels of the read-out. */
+  public ModelConfig withOutputChannels(int newOutputChannels) {
+    return new ModelConfig(
+        architecture,
+        ablation,
+        timesteps,
+        levels,
+        layers,
+        hiddenChannels,
+        kernelSize,
+        inputChannels,
+        newOutputChannels,
+        activation,
+        normalization,
+        useDistributionAlignment,
+        skipConnections,
+        residualConnections,
+        fgru,
+        pretrained);
+  }
+
   /** With other cells. */
   public ModelConfig withFgru(FgruConfig newFgru) {
     return new ModelConfig(
