@@ -12,9 +12,9 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Simd {
   /**
-   * System property that forces a width: {@code 64}, {@code 128}, {@code 256} or {@code 512} bits,
-   * {@code off} for scalar code, {@code auto} (or absent) for what the processor prefers. A width
-   * that the processor lacks gives right results slowly, which is of use in tests.
+   * System property that forces a width: {@code 128}, {@code 256} or {@code 512} bits, {@code off}
+   * for scalar code, {@code auto} (or absent) for what the processor prefers. A width that the
+   * processor lacks gives right results slowly, which is of use in tests.
    */
   public static final String WIDTH = "gammanet.simd.width";
 
@@ -67,7 +67,7 @@ public final class Simd {
               + " --add-modules jdk.incubator.vector",
           false);
     }
-    if (wish.matches("64|128|256|512")) {
+    if (wish.matches("128|256|512")) {
       return new Choice(
           Integer.parseInt(wish),
           "vectors of %s bits, as %s asks for".formatted(wish, WIDTH),
@@ -75,9 +75,7 @@ public final class Simd {
     }
     boolean understood = wish.equals("auto");
     String complaint =
-        understood
-            ? ""
-            : " (%s = %s is none of auto, off, 64, 128, 256, 512)".formatted(WIDTH, wish);
+        understood ? "" : " (%s = %s is none of auto, off, 128, 256, 512)".formatted(WIDTH, wish);
     if (vmInfo.contains("interpreted mode")) {
       return new Choice(
           0,

@@ -39,7 +39,7 @@ class SimdTest {
   void anUnknownWidthIsNamedAndIgnored() {
     Simd.Choice choice = choose("300", true, "mixed mode", 512);
     assertEquals(512, choice.bits());
-    assertTrue(choice.reason().contains("300 is none of auto, off, 64"), choice.reason());
+    assertTrue(choice.reason().contains("300 is none of auto, off, 128"), choice.reason());
     assertFalse(choice.asWished());
   }
 }
