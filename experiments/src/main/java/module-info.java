@@ -12,4 +12,5 @@ module org.gammanet.experiments {
   exports org.gammanet.experiments;
   exports org.gammanet.experiments.figures;
   exports org.gammanet.experiments.stimuli;
+  exports org.gammanet.experiments.tuning;
 }
