@@ -4,6 +4,7 @@ module org.gammanet.cli {
   requires com.fasterxml.jackson.databind;
   requires info.picocli;
   requires java.desktop;
+  requires jdk.unsupported; // signals
   requires static transitive org.jspecify;
 
   opens org.gammanet.cli to

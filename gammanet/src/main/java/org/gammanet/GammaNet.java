@@ -92,6 +92,11 @@ public final class GammaNet implements AutoCloseable {
     return new GammaNet(config, network);
   }
 
+  /** A network whose weights are all zero, to be loaded. */
+  public static GammaNet empty(GammaNetConfig config, Device device) {
+    return new GammaNet(config, Network.create(config.model()).to(device));
+  }
+
   /** The network; it stays this detector's. */
   public Network network() {
     return network;

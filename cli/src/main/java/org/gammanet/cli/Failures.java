@@ -10,7 +10,9 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import org.gammanet.checkpoint.CheckpointException;
 import org.gammanet.config.ConfigException;
+import org.gammanet.data.DataException;
 import org.gammanet.torch.TorchException;
+import org.gammanet.training.TrainingException;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
@@ -77,6 +79,8 @@ final class Failures {
       case CommandException c -> oneLine(String.valueOf(c.getMessage()));
       case ConfigException c -> oneLine(String.valueOf(c.getMessage()));
       case CheckpointException c -> oneLine(String.valueOf(c.getMessage()));
+      case TrainingException t -> oneLine(String.valueOf(t.getMessage()));
+      case DataException d -> oneLine(String.valueOf(d.getMessage()));
       case TorchException t -> oneLine(String.valueOf(t.getMessage()));
       case UncheckedIOException u when u.getCause() != null -> sentence(u.getCause());
       case NoSuchFileException f -> "there is no file or folder " + f.getFile();

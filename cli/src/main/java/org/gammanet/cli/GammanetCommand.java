@@ -21,6 +21,7 @@ import picocli.CommandLine.Spec;
     synopsisSubcommandLabel = "COMMAND",
     subcommands = {
       DetectCommand.class,
+      TrainCommand.class,
       ArchitectureCommand.class,
       InfoCommand.class,
       BenchCommand.class,

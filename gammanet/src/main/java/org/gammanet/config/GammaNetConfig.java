@@ -176,6 +176,18 @@ public record GammaNetConfig(
     return new GammaNetConfig(newModel, data, training, logging, device, numGpus, seed);
   }
 
+  /**
+   * With single values changed.
+   *
+   * @param overrides as for {@link #load}
+   * @throws ConfigException for a key that does not exist or a value that is not possible
+   */
+  public GammaNetConfig with(List<String> overrides) {
+    return overrides.isEmpty()
+        ? this
+        : read(new Tree(toYaml(), new Source("the configuration", null)), overrides, note -> {});
+  }
+
   // Writing
 
   /** Complete, as JSON on one line; {@link #parseStored} gives an equal record back. */

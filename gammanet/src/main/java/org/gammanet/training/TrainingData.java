@@ -1,0 +1,64 @@
+package org.gammanet.training;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.gammanet.config.DataConfig;
+import org.gammanet.data.DataException;
+import org.gammanet.data.EdgeDataset;
+
+/**
+ * What is trained on, and what is held out to choose the best network.
+ *
+ * @param train images that are trained on
+ * @param validation images that are not
+ * @param description where both come from, for people
+ */
+public record TrainingData(EdgeDataset train, EdgeDataset validation, String description) {
+
+  /**
+   * Opens the folders that a configuration names.
+   *
+   * <p>Validation images are those of {@code val}; where that split is trained on too, or does not
+   * exist, a fixed tenth of the images is held out instead. {@code data.fraction} applies to the
+   * images that are trained on.
+   *
+   * @throws DataException when no folder is configured, or one is missing or empty
+   */
+  public static TrainingData open(DataConfig config) {
+    Path root = config.trainPath();
+    if (root == null) {
+      throw new DataException(
+          "there is nothing to train on: name the folder that contains images and groundTruth with"
+              + " --data-dir, or as data.train_path in the configuration");
+    }
+    List<EdgeDataset> parts =
+        config.trainSplits().stream().map(split -> EdgeDataset.open(root, split)).toList();
+    EdgeDataset all = EdgeDataset.concat(parts);
+    Path valRoot = config.valPath() == null ? root : config.valPath();
+    boolean ownSplit =
+        !config.trainSplits().contains("val")
+            && (Files.isDirectory(valRoot.resolve("images").resolve("val"))
+                || config.valPath() != null && !config.valPath().equals(root));
+    EdgeDataset train = ownSplit ? all : all.tenth(false);
+    EdgeDataset validation = ownSplit ? EdgeDataset.open(valRoot, "val") : all.tenth(true);
+    if (validation.size() == 0 || train.size() == 0) { // too few images to hold any out
+      train = all;
+      validation = all;
+    }
+    EdgeDataset used =
+        config.fraction() < 1 ? train.subset(config.fraction(), config.fractionSeed()) : train;
+    return new TrainingData(
+        used,
+        validation,
+        "%d images of %s (%s); validation on %d %s"
+            .formatted(
+                used.size(),
+                root,
+                String.join(" and ", config.trainSplits()),
+                validation.size(),
+                ownSplit
+                    ? "of " + valRoot + " (val)"
+                    : validation == all ? "of the same" : "held out"));
+  }
+}

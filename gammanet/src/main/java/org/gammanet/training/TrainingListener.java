@@ -1,0 +1,68 @@
+package org.gammanet.training;
+
+import java.util.Map;
+import org.gammanet.evaluation.QuickMetrics;
+import org.jspecify.annotations.Nullable;
+
+/** Hears how training goes on, on the thread that trains. */
+public interface TrainingListener {
+  /**
+   * An update of the parameters, or one that was left out.
+   *
+   * @param epoch from 0
+   * @param update in this epoch, from 1
+   * @param updates in an epoch
+   * @param globalStep updates of the whole run so far
+   * @param loss of the batch or batches
+   * @param gradientNorm before clipping
+   * @param rates learning rate of each group by its name
+   * @param skipped whether loss or gradient was not finite, so that nothing was changed
+   * @param seconds it took
+   */
+  record Step(
+      int epoch,
+      int update,
+      int updates,
+      long globalStep,
+      double loss,
+      double gradientNorm,
+      Map<String, Double> rates,
+      boolean skipped,
+      double seconds) {}
+
+  /**
+   * A finished epoch.
+   *
+   * @param loss mean over its updates
+   * @param validationLoss null if this epoch was not validated
+   * @param metrics null if this epoch was not validated
+   * @param best whether it is the best so far by the configured metric
+   * @param rates at its end
+   * @param images seen
+   * @param seconds of training and validation
+   */
+  record Epoch(
+      int epoch,
+      double loss,
+      @Nullable Double validationLoss,
+      QuickMetrics.@Nullable Summary metrics,
+      boolean best,
+      Map<String, Double> rates,
+      int images,
+      double seconds) {}
+
+  /** After each update. */
+  default void step(Step step) {}
+
+  /** During validation: images done. */
+  default void validating(int done, int total) {}
+
+  /** After each epoch. */
+  default void epoch(Epoch epoch) {}
+
+  /** Something that a user should know. */
+  default void note(String sentence) {}
+
+  /** Hears nothing. */
+  TrainingListener SILENT = new TrainingListener() {};
+}
