@@ -1,0 +1,433 @@
+#include "torch.h"
+
+#include <atomic>
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <mutex>
+#include <new>
+#include <vector>
+
+#ifdef _WIN32
+#define WIN32_LEAN_AND_MEAN
+#include <windows.h>
+#else
+#include <dlfcn.h>
+#endif
+
+namespace gammanet {
+
+// ---- Failures ----
+
+namespace {
+
+std::string formatted(const char* format, va_list arguments) {
+  char text[1024];
+  std::vsnprintf(text, sizeof text, format, arguments);
+  return text;
+}
+
+// Plain memory: a failure to allocate must be reportable, too.
+thread_local char last_error[1024] = "";
+
+}  // namespace
+
+void invalid(const char* format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  std::string text = formatted(format, arguments);
+  va_end(arguments);
+  throw Failure(GAMMANET_INVALID_ARGUMENT, text);
+}
+
+void unavailable(const char* format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  std::string text = formatted(format, arguments);
+  va_end(arguments);
+  throw Failure(GAMMANET_UNAVAILABLE, text);
+}
+
+int32_t record_failure() noexcept {
+  try {
+    throw;
+  } catch (const Failure& e) {
+    std::snprintf(last_error, sizeof last_error, "%s", e.what());
+    return e.status;
+  } catch (const std::bad_alloc&) {
+    std::snprintf(last_error, sizeof last_error, "not enough memory");
+    return GAMMANET_OUT_OF_MEMORY;
+  } catch (const std::exception& e) {
+    std::snprintf(last_error, sizeof last_error, "internal error: %s", e.what());
+    return GAMMANET_INTERNAL_ERROR;
+  } catch (...) {
+    std::snprintf(last_error, sizeof last_error, "internal error");
+    return GAMMANET_INTERNAL_ERROR;
+  }
+}
+
+// ---- LibTorch ----
+
+namespace {
+
+Torch table{};
+std::atomic<bool> initialised{false};
+std::mutex init_mutex;
+
+void* open_library(const char* path) {
+#ifdef _WIN32
+  return reinterpret_cast<void*>(path ? LoadLibraryA(path) : GetModuleHandleA("torch_cpu.dll"));
+#else
+  return dlopen(path, RTLD_NOW | RTLD_LOCAL);
+#endif
+}
+
+void* find(void* library, const char* name) {
+#ifdef _WIN32
+  return reinterpret_cast<void*>(GetProcAddress(static_cast<HMODULE>(library), name));
+#else
+  return dlsym(library, name);
+#endif
+}
+
+template <class Function>
+void bind(Function& slot, void* library, const char* name) {
+  slot = reinterpret_cast<Function>(find(library, name));
+  if (slot == nullptr) {
+    unavailable("LibTorch lacks the function %s: version 2.11 or newer is needed", name);
+  }
+}
+
+}  // namespace
+
+void torch_init(const char* path) {
+  std::lock_guard<std::mutex> lock(init_mutex);
+  if (initialised) {
+    return;
+  }
+  Torch t{};
+  t.library = open_library(path);
+  if (t.library == nullptr) {
+    unavailable("cannot open LibTorch's library %s", path ? path : "(of this process)");
+  }
+  bind(t.get_data_ptr, t.library, "aoti_torch_get_data_ptr");
+  bind(t.get_dim, t.library, "aoti_torch_get_dim");
+  bind(t.get_numel, t.library, "aoti_torch_get_numel");
+  bind(t.get_sizes, t.library, "aoti_torch_get_sizes");
+  bind(t.get_strides, t.library, "aoti_torch_get_strides");
+  bind(t.get_dtype, t.library, "aoti_torch_get_dtype");
+  bind(t.get_device_type, t.library, "aoti_torch_get_device_type");
+  bind(t.get_device_index, t.library, "aoti_torch_get_device_index");
+  bind(t.is_defined, t.library, "aoti_torch_is_defined");
+  bind(t.parallel_for, t.library, "torch_parallel_for");
+  bind(t.get_num_threads, t.library, "torch_get_num_threads");
+  t.exception_text = reinterpret_cast<decltype(t.exception_text)>(
+      find(t.library, "torch_exception_get_what_without_backtrace"));
+  decltype(&::aoti_torch_dtype_float32) number;
+  bind(number, t.library, "aoti_torch_dtype_float32");
+  t.dtype_float32 = number();
+  bind(number, t.library, "aoti_torch_device_type_cpu");
+  t.device_cpu = number();
+  bind(number, t.library, "aoti_torch_device_type_cuda");
+  t.device_cuda = number();
+  table = t;
+  initialised = true;
+}
+
+const Torch& torch() {
+  if (!initialised) {
+    unavailable("gammanet_native_init has not been called");
+  }
+  return table;
+}
+
+void* torch_symbol(const char* name) { return find(torch().library, name); }
+
+void torch_check(int32_t status, const char* function) {
+  if (status != 0) {
+    const char* text = table.exception_text ? table.exception_text() : nullptr;
+    throw Failure(GAMMANET_TORCH_ERROR,
+                  std::string(function) + " failed" + (text && *text ? ": " : "") +
+                      (text ? text : ""));
+  }
+}
+
+// ---- Tensors ----
+
+namespace {
+
+struct Description {
+  void* data;
+  int64_t ndim;
+  const int64_t* sizes;
+  const int64_t* strides;
+  int32_t device_type, device_index;
+};
+
+std::string shape_text(const int64_t* sizes, int64_t ndim) {
+  std::string text = "[";
+  for (int64_t d = 0; d < ndim; ++d) {
+    text += (d ? ", " : "") + std::to_string(sizes[d]);
+  }
+  return text + "]";
+}
+
+// What is known of a defined float32 tensor with strides and memory.
+Description describe(AtenTensorHandle tensor, const char* what) {
+  const Torch& t = torch();
+  if (tensor == nullptr) {
+    invalid("%s is null", what);
+  }
+  bool defined = false;
+  torch_check(t.is_defined(tensor, &defined), "aoti_torch_is_defined");
+  if (!defined) {
+    invalid("%s is an undefined tensor", what);
+  }
+  Description d{};
+  int32_t dtype = 0;
+  torch_check(t.get_dtype(tensor, &dtype), "aoti_torch_get_dtype");
+  if (dtype != t.dtype_float32) {
+    invalid("%s must be float32 (its dtype has number %d)", what, static_cast<int>(dtype));
+  }
+  torch_check(t.get_device_type(tensor, &d.device_type), "aoti_torch_get_device_type");
+  torch_check(t.get_device_index(tensor, &d.device_index), "aoti_torch_get_device_index");
+  torch_check(t.get_dim(tensor, &d.ndim), "aoti_torch_get_dim");
+  int64_t *sizes = nullptr, *strides = nullptr;
+  torch_check(t.get_sizes(tensor, &sizes), "aoti_torch_get_sizes");
+  torch_check(t.get_strides(tensor, &strides), "aoti_torch_get_strides");
+  d.sizes = sizes;
+  d.strides = strides;
+  torch_check(t.get_data_ptr(tensor, &d.data), "aoti_torch_get_data_ptr");
+  return d;
+}
+
+Description on_cpu(AtenTensorHandle tensor, const char* what) {
+  Description d = describe(tensor, what);
+  if (d.device_type != table.device_cpu) {
+    invalid("%s must be on the CPU", what);
+  }
+  return d;
+}
+
+bool contiguous(const Description& d) {
+  int64_t stride = 1;
+  for (int64_t i = d.ndim - 1; i >= 0; --i) {
+    if (d.sizes[i] != 1 && d.strides[i] != stride) {
+      return false;
+    }
+    stride *= d.sizes[i];
+  }
+  return true;
+}
+
+Map map_from(const Description& d, const char* what) {
+  if (d.ndim != 4) {
+    invalid("%s must be [N, C, H, W], not %s", what, shape_text(d.sizes, d.ndim).c_str());
+  }
+  Map m;
+  m.n = d.sizes[0];
+  m.c = d.sizes[1];
+  m.h = d.sizes[2];
+  m.w = d.sizes[3];
+  if (m.n <= 0 || m.c <= 0 || m.h <= 0 || m.w <= 0) {
+    invalid("%s has no elements: %s", what, shape_text(d.sizes, 4).c_str());
+  }
+  const int64_t expected[4] = {m.h * m.w * m.c, 1, m.w * m.c, m.c};
+  for (int i = 0; i < 4; ++i) {
+    if (d.sizes[i] != 1 && d.strides[i] != expected[i]) {
+      invalid("%s must be in channels-last memory without gaps: its strides are %s, not %s", what,
+              shape_text(d.strides, 4).c_str(), shape_text(expected, 4).c_str());
+    }
+  }
+  if (d.data == nullptr) {
+    invalid("%s has no memory", what);
+  }
+  m.data = static_cast<float*>(d.data);
+  m.device_type = d.device_type;
+  m.device_index = d.device_index;
+  return m;
+}
+
+}  // namespace
+
+Map device_map_of(AtenTensorHandle tensor, const char* what) {
+  return map_from(describe(tensor, what), what);
+}
+
+Map map_of(AtenTensorHandle tensor, const char* what) {
+  return map_from(on_cpu(tensor, what), what);
+}
+
+Map optional_map_of(AtenTensorHandle tensor, const char* what) {
+  return tensor == nullptr ? Map() : map_of(tensor, what);
+}
+
+Map map_of(AtenTensorHandle tensor, const char* what, int64_t n, int64_t c, int64_t h, int64_t w) {
+  Map m = map_of(tensor, what);
+  if (m.n != n || m.c != c || m.h != h || m.w != w) {
+    const int64_t found[4] = {m.n, m.c, m.h, m.w}, expected[4] = {n, c, h, w};
+    invalid("%s must be %s, not %s", what, shape_text(expected, 4).c_str(),
+            shape_text(found, 4).c_str());
+  }
+  return m;
+}
+
+float* vector_of(AtenTensorHandle tensor, const char* what, int64_t elements) {
+  Description d = on_cpu(tensor, what);
+  int64_t found = 1;
+  for (int64_t i = 0; i < d.ndim; ++i) {
+    found *= d.sizes[i];
+  }
+  if (found != elements) {
+    invalid("%s must have %lld elements, not %s", what, static_cast<long long>(elements),
+            shape_text(d.sizes, d.ndim).c_str());
+  }
+  if (!contiguous(d) || d.data == nullptr) {
+    invalid("%s must be contiguous", what);
+  }
+  return static_cast<float*>(d.data);
+}
+
+float* optional_vector_of(AtenTensorHandle tensor, const char* what, int64_t elements) {
+  return tensor == nullptr ? nullptr : vector_of(tensor, what, elements);
+}
+
+float* weights_of(AtenTensorHandle tensor, const char* what, int64_t* sizes, int64_t ndim) {
+  Description d = on_cpu(tensor, what);
+  bool fits = d.ndim == ndim;
+  for (int64_t i = 0; fits && i < ndim; ++i) {
+    fits = d.sizes[i] > 0 && (sizes[i] < 0 || sizes[i] == d.sizes[i]);
+  }
+  if (!fits) {
+    std::string expected = shape_text(sizes, ndim);
+    for (size_t at; (at = expected.find("-1")) != std::string::npos;) {
+      expected.replace(at, 2, "any");
+    }
+    invalid("%s must be %s, not %s", what, expected.c_str(), shape_text(d.sizes, d.ndim).c_str());
+  }
+  if (!contiguous(d) || d.data == nullptr) {
+    invalid("%s must be contiguous", what);
+  }
+  for (int64_t i = 0; i < ndim; ++i) {
+    sizes[i] = d.sizes[i];
+  }
+  return static_cast<float*>(d.data);
+}
+
+void check_disjoint(const Map& a, const char* name_a, const Map& b, const char* name_b) {
+  if (a && b && a.data < b.data + b.pixels() * b.c && b.data < a.data + a.pixels() * a.c) {
+    invalid("%s and %s must not share memory", name_a, name_b);
+  }
+}
+
+void check_same_or_disjoint(const Map& a, const char* name_a, const Map& b, const char* name_b) {
+  if (a.data != b.data || a.pixels() * a.c != b.pixels() * b.c) {
+    check_disjoint(a, name_a, b, name_b);
+  }
+}
+
+// ---- Threads ----
+
+int64_t thread_count() {
+  uint32_t threads = 1;
+  torch_check(torch().get_num_threads(&threads), "torch_get_num_threads");
+  return threads == 0 ? 1 : threads;
+}
+
+void detail::parallel_for(int64_t count, int64_t grain, ParallelContext* context) {
+  if (count <= 0) {
+    return;
+  }
+  struct Shared {
+    ParallelContext* context;
+    std::mutex mutex;
+  } shared{context, {}};
+  int32_t status = torch().parallel_for(
+      0, count, grain < 1 ? 1 : grain,
+      [](int64_t begin, int64_t end, void* pointer) {
+        Shared* s = static_cast<Shared*>(pointer);
+        try {
+          s->context->run(s->context->body, begin, end);
+        } catch (...) {
+          // LibTorch's C function must not see an exception.
+          std::lock_guard<std::mutex> lock(s->mutex);
+          s->context->error = std::current_exception();
+        }
+      },
+      &shared);
+  if (context->error) {
+    std::rethrow_exception(context->error);
+  }
+  torch_check(status, "torch_parallel_for");
+}
+
+// ---- Scratch memory ----
+
+namespace {
+
+struct ThreadBlocks;
+std::mutex& blocks_mutex() {
+  static std::mutex* mutex = new std::mutex;  // outlives the threads that end after main
+  return *mutex;
+}
+std::vector<ThreadBlocks*>& all_blocks() {
+  static auto* blocks = new std::vector<ThreadBlocks*>;
+  return *blocks;
+}
+
+struct ThreadBlocks {
+  float* data[kScratchPurposes] = {};
+  size_t floats[kScratchPurposes] = {};
+
+  ThreadBlocks() {
+    std::lock_guard<std::mutex> lock(blocks_mutex());
+    all_blocks().push_back(this);
+  }
+  ~ThreadBlocks() {
+    std::lock_guard<std::mutex> lock(blocks_mutex());
+    auto& all = all_blocks();
+    for (auto& entry : all) {
+      if (entry == this) {
+        entry = all.back();
+        all.pop_back();
+        break;
+      }
+    }
+    release();
+  }
+  void release() {
+    for (int p = 0; p < kScratchPurposes; ++p) {
+      ::operator delete(data[p], std::align_val_t(64));
+      data[p] = nullptr;
+      floats[p] = 0;
+    }
+  }
+};
+
+thread_local ThreadBlocks thread_blocks;
+
+}  // namespace
+
+float* scratch(ScratchPurpose purpose, size_t floats) {
+  ThreadBlocks& blocks = thread_blocks;
+  if (blocks.floats[purpose] < floats) {
+    ::operator delete(blocks.data[purpose], std::align_val_t(64));
+    blocks.data[purpose] = nullptr;
+    blocks.floats[purpose] = 0;
+    blocks.data[purpose] = static_cast<float*>(
+        ::operator new(floats * sizeof(float), std::align_val_t(64)));
+    blocks.floats[purpose] = floats;
+  }
+  return blocks.data[purpose];
+}
+
+void release_scratch() {
+  std::lock_guard<std::mutex> lock(blocks_mutex());
+  for (ThreadBlocks* blocks : all_blocks()) {
+    blocks->release();
+  }
+}
+
+}  // namespace gammanet
+
+extern "C" GAMMANET_API const char* gammanet_last_error(void) { return gammanet::last_error; }
