@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.ToDoubleFunction;
+import org.gammanet.experiments.responses.Responses;
 import org.gammanet.experiments.stimuli.Orientation;
 import org.gammanet.experiments.stimuli.StimulusMeta;
 import org.gammanet.experiments.stimuli.StimulusSet;
@@ -12,6 +13,22 @@ import org.gammanet.experiments.stimuli.StimulusType;
 /** Orientation tuning of units from their responses to gratings. */
 public final class OrientationTuning {
   private static final double[] KAPPAS = CurveFit.logSpaced(0.05, 100, 60);
+
+  /**
+   * Tuning of the units of a recording of one signal, at the last recorded timestep.
+   *
+   * @throws IllegalArgumentException as {@link #compute(float[][], StimulusSet)}, and where the
+   *     recording has several signals: choose one with {@link Responses#last}
+   */
+  public TuningTable compute(Responses responses, StimulusSet set) {
+    List<Responses.Key> keys = responses.keys();
+    if (keys.size() != 1) {
+      throw new IllegalArgumentException(
+          "the recording has several signals, %s: choose one with last(layer, state)"
+              .formatted(keys));
+    }
+    return compute(responses.last(keys.get(0).layer(), keys.get(0).state()), set);
+  }
 
   /**
    * Tuning of each unit at its own best spatial frequency.

@@ -1,0 +1,175 @@
+package org.gammanet.experiments.responses;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.gammanet.data.Npy;
+
+/**
+ * Responses of units to a set of stimuli over timesteps. A layer's units are its channels, or,
+ * where several points were recorded, channels x points with the points running fastest.
+ */
+public final class Responses {
+  /** A recorded signal. */
+  public record Key(String layer, State state) {}
+
+  private record Block(int units, float[] values) {}
+
+  private final int stimuli;
+  private final List<Integer> steps;
+  private final int points;
+  private final Map<Key, Block> blocks = new LinkedHashMap<>();
+
+  /**
+   * Room for responses.
+   *
+   * @param stimuli number of stimuli
+   * @param steps recorded timesteps, from 0
+   * @param points recorded points per channel
+   */
+  public Responses(int stimuli, List<Integer> steps, int points) {
+    this.stimuli = stimuli;
+    this.steps = List.copyOf(steps);
+    this.points = points;
+  }
+
+  /** Room for a signal of so many units, all 0; does nothing when it is there. */
+  public Responses add(String layer, State state, int units) {
+    blocks.computeIfAbsent(
+        new Key(layer, state),
+        k -> new Block(units, new float[Math.multiplyExact(stimuli * steps.size(), units)]));
+    return this;
+  }
+
+  /** Number of stimuli. */
+  public int stimuli() {
+    return stimuli;
+  }
+
+  /** Recorded timesteps, from 0. */
+  public List<Integer> steps() {
+    return steps;
+  }
+
+  /** Recorded points per channel; 1 unless several were asked for. */
+  public int points() {
+    return points;
+  }
+
+  /** The recorded signals. */
+  public List<Key> keys() {
+    return List.copyOf(blocks.keySet());
+  }
+
+  /** Whether a signal was recorded. */
+  public boolean has(String layer, State state) {
+    return blocks.containsKey(new Key(layer, state));
+  }
+
+  private Block block(String layer, State state) {
+    Block block = blocks.get(new Key(layer, state));
+    if (block == null) {
+      throw new IllegalArgumentException(
+          "%s of %s was not recorded; there are %s"
+              .formatted(
+                  state.word(),
+                  layer,
+                  keys().stream().map(k -> k.state.word() + " of " + k.layer).toList()));
+    }
+    return block;
+  }
+
+  /** Number of units of a signal. */
+  public int units(String layer, State state) {
+    return block(layer, state).units;
+  }
+
+  /** Stores the responses of all units to a stimulus at the recorded step number {@code index}. */
+  public void set(String layer, State state, int stimulus, int index, float[] values) {
+    Block block = block(layer, state);
+    if (values.length != block.units) {
+      throw new IllegalArgumentException(
+          "%d responses for %d units".formatted(values.length, block.units));
+    }
+    System.arraycopy(
+        values, 0, block.values, (stimulus * steps.size() + index) * block.units, block.units);
+  }
+
+  /**
+   * Responses at one timestep.
+   *
+   * @param index of the recorded step: a position in {@link #steps()}
+   * @return a row per stimulus, in each one value per unit
+   */
+  public float[][] at(String layer, State state, int index) {
+    Block block = block(layer, state);
+    float[][] out = new float[stimuli][];
+    for (int s = 0; s < stimuli; s++) {
+      int from = (s * steps.size() + index) * block.units;
+      out[s] = Arrays.copyOfRange(block.values, from, from + block.units);
+    }
+    return out;
+  }
+
+  /** Responses at the last recorded timestep: a row per stimulus, in each one value per unit. */
+  public float[][] last(String layer, State state) {
+    return at(layer, state, steps.size() - 1);
+  }
+
+  /** One unit's responses to one stimulus over the recorded timesteps. */
+  public double[] trace(String layer, State state, int stimulus, int unit) {
+    Block block = block(layer, state);
+    double[] out = new double[steps.size()];
+    for (int t = 0; t < out.length; t++) {
+      out[t] = block.values[(stimulus * steps.size() + t) * block.units + unit];
+    }
+    return out;
+  }
+
+  /** All values of a signal: stimuli x timesteps x units. */
+  public float[] values(String layer, State state) {
+    return block(layer, state).values.clone();
+  }
+
+  /**
+   * Writes a signal in NumPy's format: (stimuli, timesteps, channels), with a fourth dimension
+   * where several points were recorded.
+   *
+   * @throws IOException when it cannot be written
+   */
+  public void writeNpy(Path file, String layer, State state) throws IOException {
+    Block block = block(layer, state);
+    if (points == 1) {
+      Npy.write(file, block.values, stimuli, steps.size(), block.units);
+    } else {
+      Npy.write(file, block.values, stimuli, steps.size(), block.units / points, points);
+    }
+  }
+
+  /**
+   * Writes every signal to {@code <base>_<layer>_<state>.npy}, making the folder if it is missing.
+   *
+   * @return the files
+   * @throws IOException when one cannot be written
+   */
+  public List<Path> writeNpy(Path base) throws IOException {
+    Path folder = base.toAbsolutePath().getParent();
+    if (folder != null) {
+      Files.createDirectories(folder);
+    }
+    List<Path> files = new ArrayList<>();
+    for (Key key : blocks.keySet()) {
+      Path file =
+          base.resolveSibling(
+              base.getFileName() + "_" + key.layer + "_" + key.state.word() + ".npy");
+      writeNpy(file, key.layer, key.state);
+      files.add(file);
+    }
+    return files;
+  }
+}
