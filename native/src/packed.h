@@ -1,0 +1,125 @@
+// Weights in the order in which the kernels read them.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <vector>
+
+#include "gammanet_native.h"
+#include "kernels.h"
+
+namespace gammanet {
+
+// 64-byte aligned memory.
+template <class T>
+class Buffer {
+ public:
+  Buffer() = default;
+  explicit Buffer(size_t size)
+      : data_(static_cast<T*>(::operator new(size * sizeof(T), std::align_val_t(64)))) {}
+  T* get() const { return data_.get(); }
+  T& operator[](size_t i) const { return data_.get()[i]; }
+
+ private:
+  struct Delete {
+    void operator()(T* p) const { ::operator delete(p, std::align_val_t(64)); }
+  };
+  std::unique_ptr<T, Delete> data_;
+};
+
+inline int64_t round_up(int64_t n, int64_t multiple) {
+  return (n + multiple - 1) / multiple * multiple;
+}
+
+// A matrix for Kernels::product or product_bf16: blocks of Kernels::block outputs, each
+// [depth][outputs of the block], in bfloat16 [depth / 2][outputs of the block][2].
+struct Panels {
+  int64_t outputs = 0;  // a multiple of the vector's width
+  int64_t depth = 0;    // even in bfloat16
+  Buffer<float> floats;
+  Buffer<uint16_t> halves;
+  const void* data() const {
+    return floats.get() ? static_cast<const void*>(floats.get()) : halves.get();
+  }
+};
+
+// element(o, k) for 0 <= o < outputs, 0 <= k < depth; the rest is filled with zeros.
+Panels pack_panels(const Kernels& kernels, int64_t outputs, int64_t depth, bool bf16,
+                   const std::function<float(int64_t o, int64_t k)>& element);
+
+// bfloat16, rounded to nearest even.
+uint16_t to_bf16(float value);
+
+}  // namespace gammanet
+
+struct GammanetConvOpaque {
+  const gammanet::Kernels* kernels = nullptr;
+  int32_t algorithm = 0, precision = 0;
+  // k x k.
+  int64_t outputs = 0, inputs = 0, k = 0;
+  // [outputs, inputs, k, k].
+  std::vector<float> weight;
+  // Padded with zeros to a multiple of 16; all zeros when the convolution has none.
+  std::vector<float> bias;
+  bool has_bias = false;
+
+  bool bf16() const { return precision == GAMMANET_PRECISION_BFLOAT16; }
+
+  // Of the direct algorithm: depth is [k][k][inputs], inputs made even in bfloat16. Packed when
+  // first asked for.
+  const gammanet::Panels& direct() const;
+  // Of Winograd's: 36 matrices.
+  const std::vector<gammanet::Panels>& winograd() const;
+
+ private:
+  mutable std::once_flag direct_once_, winograd_once_;
+  mutable gammanet::Panels direct_;
+  mutable std::vector<gammanet::Panels> winograd_;
+};
+
+struct GammanetCellOpaque {
+  const gammanet::Kernels* kernels = nullptr;
+  int32_t options[GAMMANET_CELL_OPTIONS] = {};
+  int64_t channels = 0, k = 0;
+  // As given, without those that the options leave out and without W_INH and W_EXC. Vectors are
+  // padded with zeros to a multiple of 16.
+  std::vector<float> parameters[GAMMANET_CELL_PARAMETERS];
+  // W_INH and W_EXC made symmetric; no bias.
+  GammanetConvOpaque inhibition, excitation;
+  // Static parameters as they are used: forced.
+  std::vector<float> alpha, omega;
+  // Outputs alpha and mu (kappa and omega), each padded to whole vectors; inputs i, c1, x (i', e).
+  gammanet::Panels inhibition_net, excitation_net;
+  std::vector<float> inhibition_net_bias, excitation_net_bias;
+  // Inputs e, i, x (e, q, i').
+  gammanet::Panels gain, mix;
+  // Sums of the gates' weights over their inputs (over the first, second and third C inputs).
+  std::vector<float> gain_sums, mix_sums;
+
+  bool bf16() const {
+    return options[GAMMANET_CELL_PRECISION] == GAMMANET_PRECISION_BFLOAT16;
+  }
+  bool dynamic() const { return options[GAMMANET_CELL_DYNAMIC] != 0; }
+  const float* parameter(int place) const {
+    return parameters[place].empty() ? nullptr : parameters[place].data();
+  }
+};
+
+namespace gammanet {
+
+// out(map or rows of `out_stride` floats a pixel) = relu?(conv * x + bias), the body of
+// gammanet_conv_forward without checks. out_stride >= outputs.
+void convolve(const GammanetConvOpaque& conv, const float* x, int64_t n, int64_t h, int64_t w,
+              bool relu, float* out, int64_t out_stride);
+
+// Fills a convolution from plain memory; weight [outputs, inputs, k, k], bias may be null.
+void fill_conv(GammanetConvOpaque& conv, const float* weight, const float* bias, int64_t outputs,
+               int64_t inputs, int64_t k, int32_t algorithm, int32_t precision);
+
+// S(W) of a [c, c, k, k] kernel; symmetry as in GAMMANET_CELL_SYMMETRY. It is its own adjoint.
+std::vector<float> symmetrised(const float* weight, int64_t c, int64_t k, int32_t symmetry);
+
+}  // namespace gammanet
