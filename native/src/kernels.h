@@ -6,15 +6,128 @@
 
 namespace gammanet {
 
+// Some columns of the left matrix of a product: row r of line l starts at element
+// l * line_stride + r * stride and has `depth` elements; they meet the rows of the right matrix
+// from `offset` on. In bfloat16 depth and offset are even.
+struct Operand {
+  const void* rows;
+  int64_t stride, line_stride;
+  int64_t depth, offset;
+};
+
+// out[l][r][o] = relu?(bias[o] + sum of operands x panels), o < outputs.
+struct Product {
+  const void* panels;  // see Panels
+  int64_t depth;       // of the panels
+  int64_t outputs;
+  const Operand* operands;
+  int64_t operand_count;
+  int64_t lines, rows;
+  const float* bias;  // null for zeros; padded to whole vectors
+  float* out;
+  int64_t out_stride, out_line_stride;
+  bool relu;
+};
+
+enum Activation { kIdentity, kSoftplus, kSigmoid };
+
+// s = relu(x - (a(alpha) i + a(mu)) c1) for rows of c channels.
+struct Inhibit {
+  const float *x, *i;  // [rows, c]; i null for zeros
+  const float* c1;     // c1_stride floats a row; null for zeros
+  int64_t c1_stride;
+  const float *alpha, *mu;   // parameter_stride floats a row, 0: the same for all
+  int64_t parameter_stride;
+  Activation activation;
+  float* out;
+  int64_t out_stride;
+  int64_t rows, c;
+};
+
+// q = a(omega) c2 + a(kappa), or relu(i + c2) if kappa is null.
+struct Excite {
+  const float* i;   // [rows, c]
+  const float* c2;  // c2_stride floats a row
+  int64_t c2_stride;
+  const float *kappa, *omega;
+  int64_t parameter_stride;
+  Activation activation;
+  float* out;
+  int64_t out_stride;
+  int64_t rows, c;
+};
+
+// g = sigmoid((z - mean * sums) * scale + bias); out = state + g (candidate - state).
+struct Mix {
+  const float* z;
+  int64_t z_stride;
+  const float *mean, *scale;       // of each row; null: 0 and 1
+  const float *sums, *bias;        // of each channel, padded to whole vectors
+  const float* channel_scale;      // null: 1; multiplies z first
+  const float* state;              // [rows, c]; null for zeros
+  const float* candidate;
+  int64_t candidate_stride;
+  float* out;  // [rows, c]; may be state
+  float* sum;  // [rows, c]: out is added to it; null: none
+  int64_t rows, c;
+};
+
 struct Kernels {
   const char* name;
   // Floats in a vector register.
   int64_t width;
+  // Outputs in a block of panels.
+  int64_t block;
+
+  void (*product)(const Product&);
+  // Operands and panels in bfloat16; null where the processor has no instructions for it.
+  void (*product_bf16)(const Product&);
+  // Rows of c floats to rows of bfloat16; c made even with a zero. Null together with product_bf16.
+  void (*convert_bf16)(const float* x, int64_t stride, int64_t rows, int64_t c, uint16_t* out,
+                       int64_t out_stride);
 
   // Layer normalisation of [pixels, c], in place if out is x; weight and bias null: no affine part.
   void (*layer_norm)(const float* x, const float* weight, const float* bias, float* out,
                      int64_t pixels, int64_t c);
+  // Mean and 1 / sqrt(variance + 1e-5) of each row of `parts` concatenated pieces of c channels,
+  // a null piece being zeros.
+  void (*row_moments)(const float* const* pieces, const int64_t* strides, int64_t parts,
+                      int64_t rows, int64_t c, float* mean, float* scale);
+  // sums[k] = sum over rows of x[k], or of (x[k] - mean[k])^2 where mean is given.
+  void (*column_sums)(const float* x, int64_t stride, int64_t rows, int64_t c, const float* mean,
+                      float* sums);
+  // out = x * scale + shift, of each channel; then ELU if elu. May be in place.
+  void (*scale_shift)(const float* x, int64_t stride, int64_t rows, int64_t c, const float* scale,
+                      const float* shift, bool elu, float* out, int64_t out_stride);
+
+  void (*inhibit)(const Inhibit&);
+  void (*excite)(const Excite&);
+  void (*mix)(const Mix&);
+
+  // The tiles first ... first + count - 1 (row by row, ceil(w / 4) in each) of Winograd's
+  // F(4x4, 3x3): v[36][count][c_stride], planes plane_stride floats apart, from x [h, w, c]. The
+  // pad of a row is zero.
+  void (*winograd_input)(const float* x, int64_t h, int64_t w, int64_t c, int64_t first,
+                         int64_t count, float* v, int64_t c_stride, int64_t plane_stride);
+  // out [h, w, c], out_stride floats a pixel, from m[36][count][c_stride].
+  void (*winograd_output)(const float* m, int64_t c_stride, int64_t plane_stride, int64_t first,
+                          int64_t count, const float* bias, bool relu, float* out, int64_t h,
+                          int64_t w, int64_t c, int64_t out_stride);
+
+  // out[w / 2][c] = the greatest of 2x2 in two lines of w pixels.
+  void (*max_pool)(const float* upper, const float* lower, int64_t stride, int64_t w, int64_t c,
+                   float* out);
+  // One line of w pixels: out = (1 - fy) * row(upper) + fy * row(lower), each row the linear
+  // interpolation between pixels left[j] and right[j] with fraction fraction[j].
+  void (*interpolate)(const float* upper, const float* lower, float fy, int64_t stride,
+                      const int32_t* left, const int32_t* right, const float* fraction, int64_t w,
+                      int64_t c, float* out);
 };
+
+// Points of Winograd's transform: 0, +-a, +-b, infinity.
+// These two keep the rounding error near that of the direct sum; 1 and 2, the usual ones, cost a
+// factor of three. All that is made of them is exact in float32.
+constexpr double kWinogradA = 0.75, kWinogradB = 1.5;
 
 extern const Kernels kernels_portable;
 #ifdef GAMMANET_X86

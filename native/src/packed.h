@@ -10,6 +10,7 @@
 
 #include "gammanet_native.h"
 #include "kernels.h"
+#include "torch.h"
 
 namespace gammanet {
 
@@ -52,6 +53,7 @@ Panels pack_panels(const Kernels& kernels, int64_t outputs, int64_t depth, bool 
 
 // bfloat16, rounded to nearest even.
 uint16_t to_bf16(float value);
+float from_bf16(uint16_t value);
 
 }  // namespace gammanet
 
@@ -96,7 +98,7 @@ struct GammanetCellOpaque {
   std::vector<float> inhibition_net_bias, excitation_net_bias;
   // Inputs e, i, x (e, q, i').
   gammanet::Panels gain, mix;
-  // Sums of the gates' weights over their inputs (over the first, second and third C inputs).
+  // Sums of the gates' weights over their 3C inputs, padded as a vector.
   std::vector<float> gain_sums, mix_sums;
 
   bool bf16() const {
@@ -110,6 +112,10 @@ struct GammanetCellOpaque {
 
 namespace gammanet {
 
+// Failures for numbers that are none of GAMMANET_ALGORITHM_* and GAMMANET_PRECISION_*, and for
+// bfloat16 where the instruction set in use has none.
+void check_algorithm(int32_t algorithm, int32_t precision);
+
 // out(map or rows of `out_stride` floats a pixel) = relu?(conv * x + bias), the body of
 // gammanet_conv_forward without checks. out_stride >= outputs.
 void convolve(const GammanetConvOpaque& conv, const float* x, int64_t n, int64_t h, int64_t w,
@@ -118,6 +124,15 @@ void convolve(const GammanetConvOpaque& conv, const float* x, int64_t n, int64_t
 // Fills a convolution from plain memory; weight [outputs, inputs, k, k], bias may be null.
 void fill_conv(GammanetConvOpaque& conv, const float* weight, const float* bias, int64_t outputs,
                int64_t inputs, int64_t k, int32_t algorithm, int32_t precision);
+
+// Mean and 1 / sqrt(variance + 1e-5) over `pixels` rows: of each channel if groups is 0, else of
+// each group of c / groups channels, repeated for its channels. mean, scale: c floats.
+void channel_moments(const Kernels& kernels, const float* x, int64_t stride, int64_t pixels,
+                     int64_t c, int64_t groups, float* mean, float* scale);
+
+// Rows of c floats that a thread works on at a time: they and what is made of them stay in its
+// second-level cache.
+int64_t tile_rows(int64_t c);
 
 // S(W) of a [c, c, k, k] kernel; symmetry as in GAMMANET_CELL_SYMMETRY. It is its own adjoint.
 std::vector<float> symmetrised(const float* weight, int64_t c, int64_t k, int32_t symmetry);

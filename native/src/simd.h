@@ -10,6 +10,7 @@
 #include <immintrin.h>
 #endif
 
+namespace gammanet {
 namespace {
 
 #if defined(__AVX512F__)
@@ -66,9 +67,99 @@ GAMMANET_INLINE float sum(Vec v) {
   return s[0];
 }
 
-// NaN stays NaN in both.
-GAMMANET_INLINE Vec relu(Vec x) { return x < 0.0f ? Vec{} : x; }
+// Of two zeros or with a NaN: the first argument. (The masks, all ones, keep GCC from warning of its
+// own header.)
+GAMMANET_INLINE Vec maximum(Vec a, Vec b) {
+#if defined(__AVX512F__)
+  return (Vec)_mm512_maskz_max_ps(0xFFFF, (__m512)b, (__m512)a);
+#elif defined(__AVX2__)
+  return (Vec)_mm256_max_ps((__m256)b, (__m256)a);
+#else
+  return a < b ? b : a;
+#endif
+}
 
-GAMMANET_INLINE Vec maximum(Vec a, Vec b) { return a < b ? b : a; }
+// NaN stays NaN.
+GAMMANET_INLINE Vec relu(Vec x) { return maximum(x, Vec{}); }
+
+GAMMANET_INLINE Vec minimum(Vec a, Vec b) {
+#if defined(__AVX512F__)
+  return (Vec)_mm512_maskz_min_ps(0xFFFF, (__m512)b, (__m512)a);
+#elif defined(__AVX2__)
+  return (Vec)_mm256_min_ps((__m256)b, (__m256)a);
+#else
+  return b < a ? b : a;
+#endif
+}
+
+// e^x within 1e-7 of itself; arguments beyond [-87, 88] count as these.
+GAMMANET_INLINE Vec exponential(Vec x) {
+  x = minimum(maximum(x, splat(-87.0f)), splat(88.0f));
+  // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits.
+  const Vec shifted = x * 1.44269504f + 12582912.0f;
+  const Vec n = shifted - 12582912.0f;
+  const Vec r = (x - n * 0.693145752f) - n * 1.42860677e-6f;
+  Vec p = r * 0.00138116605f + 0.00837013498f;
+  p = p * r + 0.0416685268f;
+  p = p * r + 0.166665092f;
+  p = p * r + 0.49999994f;
+  p = p * r + 1.0f;
+  p = p * r + 1.0f;
+  return (Vec)((IVec)p + ((IVec)shifted << 23));
+}
+
+GAMMANET_INLINE Vec sigmoid(Vec x) { return 1.0f / (1.0f + exponential(-x)); }
+
+// log(1 + e^x) = max(x, 0) + log1p(e^-|x|); beyond 20 that is x in float32.
+GAMMANET_INLINE Vec softplus(Vec x) {
+  const Vec y = exponential(minimum(x, -x));
+  Vec p = y * 0.00523262937f - 0.0295049865f;
+  p = p * y + 0.0782255605f;
+  p = p * y - 0.136632144f;
+  p = p * y + 0.191059932f;
+  p = p * y - 0.24842979f;
+  p = p * y + 0.333190978f;
+  p = p * y - 0.499994934f;
+  p = p * y + 0.99999994f;
+  return maximum(x, Vec{}) + p * y;
+}
+
+GAMMANET_INLINE Vec elu(Vec x) { return x < 0.0f ? exponential(x) - 1.0f : x; }
+
+// ---- Channels: whole vectors and one part ----
+
+struct Whole {
+  static constexpr bool part = false;
+};
+struct Part {
+  static constexpr bool part = true;
+};
+
+template <class Size>
+GAMMANET_INLINE Vec load(const float* p, int64_t rest, Size) {
+  return Size::part ? load_part(p, rest) : load(p);
+}
+
+template <class Size>
+GAMMANET_INLINE void store(float* p, Vec v, int64_t rest, Size) {
+  if (Size::part) {
+    store_part(p, v, rest);
+  } else {
+    store(p, v);
+  }
+}
+
+// body(k, rest, size) for the vectors that begin at channel k; the last may be a part of `rest`.
+template <class Body>
+GAMMANET_INLINE void over_channels(int64_t c, const Body& body) {
+  const int64_t rest = c % kWidth, whole = c - rest;
+  for (int64_t k = 0; k < whole; k += kWidth) {
+    body(k, rest, Whole());
+  }
+  if (rest) {
+    body(whole, rest, Part());
+  }
+}
 
 }  // namespace
+}  // namespace gammanet

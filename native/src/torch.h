@@ -117,8 +117,10 @@ int64_t thread_count();
 // ---- Scratch memory: 64-byte aligned, kept between calls, its contents undefined ----
 
 enum ScratchPurpose {
-  // Belongs to one call and is seen by all of its threads.
-  kSharedScratch,
+  // Belong to one call and are seen by all of its threads: of a cell, and of a convolution, which
+  // may be a part of a cell.
+  kCellScratch,
+  kConvScratch,
   // Belongs to one range of parallel_for.
   kThreadScratch,
   kScratchPurposes
