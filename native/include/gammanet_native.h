@@ -120,7 +120,11 @@ GAMMANET_API int32_t gammanet_release_scratch(void);
 /* Winograd's F(4x4, 3x3): a quarter of the multiplications, error within about 1e-5. */
 #define GAMMANET_ALGORITHM_WINOGRAD 2
 
-/* Products in float32, or of operands rounded to bfloat16 and summed in float32. */
+/*
+ * Products in float32, or of operands rounded to bfloat16 and summed in float32. Winograd's algorithm
+ * is computed in float32 in either case: that is more exact, and faster than the direct sum in
+ * bfloat16, so that AUTO takes it, too.
+ */
 #define GAMMANET_PRECISION_FLOAT32 0
 #define GAMMANET_PRECISION_BFLOAT16 1
 

@@ -7,13 +7,6 @@
 
 namespace gammanet {
 
-#ifdef GAMMANET_BF16
-// In kernels_bf16.cpp; to be called only where the processor has AVX512-BF16.
-void product_bf16_avx512(const Product&);
-void convert_bf16_avx512(const float* x, int64_t stride, int64_t rows, int64_t c, uint16_t* out,
-                         int64_t out_stride);
-#endif
-
 namespace {
 
 // ---- Products ----
@@ -457,13 +450,8 @@ const Kernels GAMMANET_TABLE_NAME(GAMMANET_ISA) = {
     kWidth,
     kVectors* kWidth,
     product,
-#ifdef GAMMANET_BF16
-    product_bf16_avx512,
-    convert_bf16_avx512,
-#else
     nullptr,
     nullptr,
-#endif
     layer_norm,
     row_moments,
     column_sums,

@@ -80,7 +80,8 @@ struct Kernels {
   int64_t block;
 
   void (*product)(const Product&);
-  // Operands and panels in bfloat16; null where the processor has no instructions for it.
+  // Operands and panels in bfloat16; null where the processor has no instructions for it (filled in
+  // at run time).
   void (*product_bf16)(const Product&);
   // Rows of c floats to rows of bfloat16; c made even with a zero. Null together with product_bf16.
   void (*convert_bf16)(const float* x, int64_t stride, int64_t rows, int64_t c, uint16_t* out,
@@ -133,6 +134,11 @@ extern const Kernels kernels_portable;
 #ifdef GAMMANET_X86
 extern const Kernels kernels_avx2;
 extern const Kernels kernels_avx512;
+#endif
+#ifdef GAMMANET_BF16
+void product_bf16_avx512(const Product& p);
+void convert_bf16_avx512(const float* x, int64_t stride, int64_t rows, int64_t c, uint16_t* out,
+                         int64_t out_stride);
 #endif
 
 // The set in use.

@@ -2,6 +2,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <vector>
 
 #include "kernels.h"
 #include "torch.h"
@@ -10,46 +11,43 @@ namespace gammanet {
 
 namespace {
 
-bool supported(const Kernels* k) {
-#ifdef GAMMANET_X86
-  __builtin_cpu_init();
-  if (k == &kernels_avx512) {
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  }
-  if (k == &kernels_avx2) {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  }
-#endif
-  return k == &kernels_portable;
-}
-
-// Best first.
-constexpr const Kernels* kAll[] = {
-#ifdef GAMMANET_X86
-    &kernels_avx512,
-    &kernels_avx2,
-#endif
-    &kernels_portable,
+struct InstructionSet {
+  const Kernels* kernels;
+  bool supported;
 };
 
-const Kernels* best() {
-  for (const Kernels* k : kAll) {
-    if (supported(k)) {
-      return k;
+// Best first.
+const std::vector<InstructionSet>& instruction_sets() {
+  static const std::vector<InstructionSet> sets = [] {
+    std::vector<InstructionSet> all;
+#ifdef GAMMANET_X86
+    __builtin_cpu_init();
+    static Kernels avx512 = kernels_avx512;
+#ifdef GAMMANET_BF16
+    if (__builtin_cpu_supports("avx512bf16")) {
+      avx512.product_bf16 = product_bf16_avx512;
+      avx512.convert_bf16 = convert_bf16_avx512;
     }
-  }
-  return &kernels_portable;
+#endif
+    all.push_back({&avx512, __builtin_cpu_supports("avx512f") &&
+                                __builtin_cpu_supports("avx512bw") &&
+                                __builtin_cpu_supports("avx512dq") &&
+                                __builtin_cpu_supports("avx512vl")});
+    all.push_back(
+        {&kernels_avx2, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")});
+#endif
+    all.push_back({&kernels_portable, true});
+    return all;
+  }();
+  return sets;
 }
 
 // Null: none of that name, or not on this processor.
 const Kernels* by_name(const char* name) {
-  if (name == nullptr || *name == '\0' || std::strcmp(name, "auto") == 0) {
-    return best();
-  }
-  for (const Kernels* k : kAll) {
-    if (std::strcmp(name, k->name) == 0) {
-      return supported(k) ? k : nullptr;
+  const bool any = name == nullptr || *name == '\0' || std::strcmp(name, "auto") == 0;
+  for (const InstructionSet& set : instruction_sets()) {
+    if (set.supported && (any || std::strcmp(name, set.kernels->name) == 0)) {
+      return set.kernels;
     }
   }
   return nullptr;
@@ -58,7 +56,7 @@ const Kernels* by_name(const char* name) {
 std::atomic<const Kernels*>& current() {
   static std::atomic<const Kernels*> chosen{[] {
     const Kernels* k = by_name(std::getenv("GAMMANET_INSTRUCTION_SET"));
-    return k ? k : best();
+    return k ? k : by_name(nullptr);
   }()};
   return chosen;
 }
