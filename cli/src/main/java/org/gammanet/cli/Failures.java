@@ -58,7 +58,11 @@ final class Failures {
     if (verbose) {
       e.printStackTrace(line.getErr());
     }
-    return e instanceof ConfigException ? WRONG_USAGE : FAILED;
+    return switch (e) {
+      case ConfigException c -> WRONG_USAGE;
+      case InterruptedByUser i -> i.status();
+      default -> FAILED;
+    };
   }
 
   private static void print(CommandLine line, String sentence) {
@@ -76,6 +80,7 @@ final class Failures {
   /** The sentence for errors that are not faults of the program; null for those. */
   static @Nullable String sentence(Throwable e) {
     return switch (e) {
+      case InterruptedByUser i -> oneLine(String.valueOf(i.getMessage()));
       case CommandException c -> oneLine(String.valueOf(c.getMessage()));
       case ConfigException c -> oneLine(String.valueOf(c.getMessage()));
       case CheckpointException c -> oneLine(String.valueOf(c.getMessage()));

@@ -22,6 +22,7 @@ import picocli.CommandLine.Spec;
     subcommands = {
       DetectCommand.class,
       TrainCommand.class,
+      EvaluateCommand.class,
       ArchitectureCommand.class,
       InfoCommand.class,
       BenchCommand.class,

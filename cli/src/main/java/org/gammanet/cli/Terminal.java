@@ -65,4 +65,26 @@ final class Terminal {
       return 80;
     }
   }
+
+  /** Shows a line on the error stream that the next one replaces. */
+  static void draw(String text) {
+    int width = Math.max(1, width() - 1);
+    System.err.print("\r\033[K" + text.substring(0, Math.min(text.length(), width)));
+    System.err.flush();
+  }
+
+  /** Takes away what {@link #draw} has shown. */
+  static void clear() {
+    if (errIsTerminal()) {
+      System.err.print("\r\033[K");
+      System.err.flush();
+    }
+  }
+
+  /** A bar that is filled to a part, 0 to 1. */
+  static String bar(double part) {
+    int width = 24;
+    int filled = (int) Math.round(part * width);
+    return "[" + "#".repeat(filled) + ".".repeat(width - filled) + "]";
+  }
 }

@@ -52,6 +52,29 @@ public final class EdgeMap {
     return values[y * width + x];
   }
 
+  /** The map in another size, bilinearly between pixel centres. */
+  public EdgeMap resize(int newWidth, int newHeight) {
+    if (newWidth == width && newHeight == height) {
+      return this;
+    }
+    float[] out = new float[Math.multiplyExact(newWidth, newHeight)];
+    for (int y = 0; y < newHeight; y++) {
+      double sy = Math.clamp((y + 0.5) * height / newHeight - 0.5, 0, height - 1);
+      int y0 = (int) sy;
+      int y1 = Math.min(y0 + 1, height - 1);
+      for (int x = 0; x < newWidth; x++) {
+        double sx = Math.clamp((x + 0.5) * width / newWidth - 0.5, 0, width - 1);
+        int x0 = (int) sx;
+        int x1 = Math.min(x0 + 1, width - 1);
+        double top = value(x0, y0) + (value(x1, y0) - value(x0, y0)) * (sx - x0);
+        double bottom = value(x0, y1) + (value(x1, y1) - value(x0, y1)) * (sx - x0);
+        // Rounding may lead out of the range by one unit in the last place.
+        out[y * newWidth + x] = Math.clamp((float) (top + (bottom - top) * (sy - y0)), 0, 1);
+      }
+    }
+    return new EdgeMap(newWidth, newHeight, out);
+  }
+
   /** The map as a grey picture: 0 black, 1 white. */
   public RgbImage toImage() {
     byte[] samples = new byte[3 * values.length];

@@ -216,6 +216,46 @@ public final class BoundaryBenchmark {
   }
 
   /**
+   * What one cut of a map is worth, pixel by pixel.
+   *
+   * @param detected row-major: 0 nothing was detected, 1 an annotator confirms it, 2 none does
+   * @param missed how many annotators have a pixel here that was not found
+   */
+  public record Verdict(int height, int width, byte[] detected, byte[] missed) {}
+
+  /**
+   * Tells right from wrong at one threshold.
+   *
+   * @param threshold index of the threshold, from 0
+   */
+  public static Verdict verdict(
+      Prediction map, GroundTruth truth, Settings settings, int threshold) {
+    Prepared image = new Prepared(map, truth, "the image", settings);
+    byte[] mask = image.mask(threshold);
+    if (settings.thin) {
+      Thinning.thin(mask, image.height, image.width);
+    }
+    byte[] detected = new byte[mask.length];
+    byte[] missed = new byte[mask.length];
+    for (int i = 0; i < mask.length; i++) {
+      detected[i] = (byte) (mask[i] != 0 ? 2 : 0);
+    }
+    var matcher =
+        new BoundaryMatcher(
+            BoundaryMatcher.radius(settings.maxDistance, image.height, image.width));
+    for (byte[] drawn : truth.boundaries()) {
+      BoundaryMatcher.Match match = matcher.match(mask, drawn, image.height, image.width);
+      match.left().stream().forEach(i -> detected[i] = 1);
+      for (int i = 0; i < drawn.length; i++) {
+        if (drawn[i] != 0 && !match.right().get(i)) {
+          missed[i]++;
+        }
+      }
+    }
+    return new Verdict(image.height, image.width, detected, missed);
+  }
+
+  /**
    * Scores images. What the listener hears may come in another order than the images.
    *
    * @throws CancellationException after {@link #cancel}
@@ -257,19 +297,17 @@ public final class BoundaryBenchmark {
         failures.put(job.image.id(), String.valueOf(job.failure));
       } else if (!counts.isEmpty()
           && counts.getFirst().thresholds().length != job.counts.thresholds().length) {
-        failures.put(
-            job.image.id(),
-            "%s has %d segmentations or thresholds where %s has %d"
-                .formatted(
-                    job.image.id(),
-                    job.counts.thresholds().length,
-                    counts.getFirst().id(),
-                    counts.getFirst().thresholds().length));
+        failures.put(job.image.id(), otherNumber(job.counts, counts.getFirst()));
       } else {
         counts.add(job.counts);
       }
     }
     return new Result(List.copyOf(counts), failures);
+  }
+
+  static String otherNumber(BoundaryCounts counts, BoundaryCounts first) {
+    return "%s has %d segmentations or thresholds where %s has %d"
+        .formatted(counts.id(), counts.thresholds().length, first.id(), first.thresholds().length);
   }
 
   /** One image on its way; fields change under the lock of the run. */

@@ -278,7 +278,7 @@ public final class BoundaryFiles {
     write(folder.resolve("eval_bdry_img.txt"), images(scores));
   }
 
-  static void write(Path file, String text) throws IOException {
+  public static void write(Path file, String text) throws IOException {
     ByteBuffer bytes = ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8));
     AtomicFile.write(
         file,

@@ -5,6 +5,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -33,6 +34,8 @@ public final class HtmlReport {
       nav a:hover { text-decoration: underline; }
       figure { margin: 1.4rem 0; }
       figure svg { display: block; max-width: 100%; height: auto; }
+      .pictures { display: flex; gap: .4rem; break-inside: avoid; }
+      .pictures img { flex: 1 1 0; min-width: 0; object-fit: contain; border: 1px solid #ddd; }
       figcaption, caption { color: #333; font-size: .9rem; text-align: left; max-width: 46rem; }
       figcaption { margin-top: .4rem; }
       caption { padding-bottom: .4rem; }
@@ -109,6 +112,30 @@ public final class HtmlReport {
         .append(
             "<figcaption><b>Figure %d.</b> %s</figcaption>\n</figure>\n"
                 .formatted(++figures, html(caption)));
+    return this;
+  }
+
+  /**
+   * A picture that is no figure, such as a photo.
+   *
+   * @param bytes an encoded file
+   * @param type its media type, such as {@code image/png}
+   * @param alternative what it shows, in a few words
+   */
+  public record Picture(byte[] bytes, String type, String alternative) {}
+
+  /** Pictures side by side with one caption. */
+  public HtmlReport pictures(List<Picture> pictures, String caption) {
+    body.append("<figure>\n<div class=\"pictures\">");
+    for (Picture picture : pictures) {
+      body.append(
+          "<img alt=\"%s\" src=\"data:%s;base64,%s\">\n"
+              .formatted(
+                  html(picture.alternative),
+                  picture.type,
+                  Base64.getEncoder().encodeToString(picture.bytes)));
+    }
+    body.append("</div>\n<figcaption>%s</figcaption>\n</figure>\n".formatted(html(caption)));
     return this;
   }
 

@@ -21,6 +21,10 @@ public final class PrecisionRecall {
 
   private final List<Curve> curves = new ArrayList<>();
   private final List<Curve> references = new ArrayList<>();
+
+  private record Level(String name, double f) {}
+
+  private final List<Level> levels = new ArrayList<>();
   private String title = "";
 
   /** Words above the picture. */
@@ -38,6 +42,12 @@ public final class PrecisionRecall {
   /** Adds a single point, such as the agreement of people with one another. */
   public PrecisionRecall point(String name, double recall, double precision) {
     references.add(new Curve(name, new double[0], new double[0], recall, precision));
+    return this;
+  }
+
+  /** Adds a detector of which only the F-measure is known, as a line of equal F. */
+  public PrecisionRecall level(String name, double f) {
+    levels.add(new Level(name, f));
     return this;
   }
 
@@ -59,17 +69,9 @@ public final class PrecisionRecall {
             .y(Axis.linear("Precision").range(0, 1).ticks(0, 0.2, 0.4, 0.6, 0.8, 1));
     for (int tenths = 1; tenths < 10; tenths++) {
       double f = tenths / 10.0;
-      // Recall from F / (2 - F), where precision is 1, to 1; dense where the line turns.
-      double first = f / (2 - f);
-      double[] recall = new double[101];
-      double[] precision = new double[recall.length];
-      for (int i = 0; i < recall.length; i++) {
-        recall[i] = f / 2 + (first - f / 2) * Math.pow((1 - f / 2) / (first - f / 2), i / 100.0);
-        precision[i] = f * recall[i] / (2 * recall[i] - f);
-      }
       Style line = Style.GUIDE.rgb(0x8FBF8F).width(0.7);
-      plot.line(recall, precision, tenths == 1 ? line.label("equal F") : line);
-      plot.text(1, first, 4, 3, "0." + tenths, 0);
+      equalF(plot, f, tenths == 1 ? line.label("equal F") : line);
+      plot.text(1, f / (2 - f), 4, 3, "0." + tenths, 0);
     }
     int index = 0;
     for (Curve c : curves) {
@@ -90,10 +92,33 @@ public final class PrecisionRecall {
               .filled(index++ % 2 == 0)
               .label(c.name + " (F = " + Ticks.fixed(f, 3) + ")"));
     }
+    Style.Dash[] dashes = {Style.Dash.DASHED, Style.Dash.DOTTED, Style.Dash.DASH_DOT};
+    for (int i = 0; i < levels.size(); i++) {
+      Level level = levels.get(i);
+      equalF(
+          plot,
+          level.f,
+          Style.GUIDE
+              .width(1)
+              .dash(dashes[i % dashes.length])
+              .label(level.name + " (F = " + Ticks.fixed(level.f, 3) + ")"));
+    }
     if (curves.stream().allMatch(c -> Arrays.stream(c.recall).noneMatch(Double::isFinite))
         && !curves.isEmpty()) {
       plot.note(Plot.Corner.TOP_LEFT, "no boundary was found: n/a");
     }
     return figure;
+  }
+
+  /** Recall from F / (2 - F), where precision is 1, to 1; dense where the line turns. */
+  private static void equalF(Plot plot, double f, Style style) {
+    double first = f / (2 - f);
+    double[] recall = new double[101];
+    double[] precision = new double[recall.length];
+    for (int i = 0; i < recall.length; i++) {
+      recall[i] = f / 2 + (first - f / 2) * Math.pow((1 - f / 2) / (first - f / 2), i / 100.0);
+      precision[i] = f * recall[i] / (2 * recall[i] - f);
+    }
+    plot.line(recall, precision, style);
   }
 }
