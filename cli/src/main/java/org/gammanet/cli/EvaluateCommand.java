@@ -185,14 +185,15 @@ final class EvaluateCommand implements Callable<Integer> {
       return evaluate(new MapFolder(maps), data, settings);
     }
     Path saved = saveMaps ? output.resolve("maps") : null;
-    if (baseline != null) {
-      double s = sigma == null ? baseline.defaultSigma() : sigma;
+    ClassicDetector classic = baseline;
+    if (classic != null) {
+      double s = sigma == null ? classic.defaultSigma() : sigma;
       return evaluate(
           new ImageDetector(
-              baseline.name().toLowerCase(Locale.ROOT) + " baseline",
+              classic.name().toLowerCase(Locale.ROOT) + " baseline",
               Map.of("sigma", s + " pixels"),
               data.images(),
-              image -> baseline.detect(image, s),
+              image -> classic.detect(image, s),
               saved),
           data,
           settings);

@@ -158,7 +158,11 @@ public final class BoundaryEvaluation {
     Map<String, String> known = new HashMap<>();
     Path file = folder.resolve(INPUTS);
     if (Files.isRegularFile(file)) {
-      for (String line : Files.readString(file, StandardCharsets.ISO_8859_1).split("\n", -1)) {
+      String text = Files.readString(file, StandardCharsets.ISO_8859_1);
+      if (!text.isEmpty() && !text.endsWith("\n")) {
+        Files.writeString(file, "\n", StandardOpenOption.APPEND); // a write was cut off
+      }
+      for (String line : text.split("\n", -1)) {
         int gap = line.indexOf("  ");
         if (gap == 64) {
           String id = line.substring(gap + 2);

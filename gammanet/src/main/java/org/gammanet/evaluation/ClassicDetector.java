@@ -27,6 +27,9 @@ public enum ClassicDetector {
   /** Low threshold of the hysteresis as a share of the high one. */
   static final double LOW = 0.4;
 
+  /** Both pixels beside a step are maxima, also when rounding makes them differ a little. */
+  private static final float MARGIN = 1.0001f;
+
   private final double sigma;
 
   ClassicDetector(double sigma) {
@@ -198,7 +201,8 @@ public enum ClassicDetector {
               after = between;
             }
           }
-          out[i] = m[i] >= before && m[i] >= after ? m[i] : 0;
+          float enough = m[i] * MARGIN;
+          out[i] = enough >= before && enough >= after ? m[i] : 0;
         }
       }
     }
@@ -213,7 +217,7 @@ public enum ClassicDetector {
    * For each pixel the largest t such that pixels of at least {@code LOW * t} connect it with one
    * of at least t: a widest path, found from the strongest pixel downwards.
    */
-  private static float[] hysteresis(float[] m, int height, int width) {
+  static float[] hysteresis(float[] m, int height, int width) {
     float[] t = m.clone();
     var queue = new PriorityQueue<Long>(1024, Comparator.reverseOrder());
     for (int i = 0; i < m.length; i++) {
