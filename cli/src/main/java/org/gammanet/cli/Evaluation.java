@@ -109,7 +109,8 @@ final class Evaluation {
       @Nullable BoundaryScores scores,
       List<BoundaryCounts> counts,
       Map<String, String> failures,
-      Duration time) {}
+      Duration time,
+      Instant end) {}
 
   private final CommandSpec spec;
   private final Detector detector;
@@ -240,13 +241,14 @@ final class Evaluation {
       }
     }
     Terminal.clear();
-    Duration time = Duration.between(start, Instant.now());
+    Instant end = Instant.now();
+    Duration time = Duration.between(start, end);
     if (result.counts().isEmpty()) {
-      return new Outcome(null, List.of(), result.failures(), time);
+      return new Outcome(null, List.of(), result.failures(), time, end);
     }
     BoundaryScores scores = BoundaryScores.of(result.counts());
     BoundaryFiles.write(folder, scores);
-    Outcome outcome = new Outcome(scores, result.counts(), result.failures(), time);
+    Outcome outcome = new Outcome(scores, result.counts(), result.failures(), time, end);
     writeJson(folder.resolve("eval.json"), outcome);
     new EvaluationReport(
             detector.name(), scores, settings, parameters, result.failures(), data.isBsds500())
@@ -377,7 +379,7 @@ final class Evaluation {
         (name, value) -> manifest.put(name.replace(". ", "_").replace(' ', '_'), value));
     manifest.put("threads", threads);
     manifest.put("seconds", outcome.time.toMillis() / 1000.0);
-    manifest.put("created", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
+    manifest.put("created", outcome.end.truncatedTo(ChronoUnit.SECONDS).toString());
     Path parent = file.toAbsolutePath().getParent();
     if (parent != null) {
       Files.createDirectories(parent);

@@ -206,7 +206,9 @@ class EvaluateCommandTest {
         "--output",
         results(),
         "--thresholds",
-        19
+        19,
+        "--max-dist",
+        0.03
       };
       assertEquals(0, run(arguments), err.toString());
       assertTrue(json().get("ods").asDouble() > 0.95, name + " " + json().get("ods"));
