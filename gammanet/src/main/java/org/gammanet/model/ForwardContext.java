@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * parameters once and used at every timestep. Belongs to one thread.
  */
 public final class ForwardContext implements AutoCloseable {
-  /** A function of a parameter, and the leaf that stands for its value while segments run again. */
+  /** A function of a parameter, and the leaf that stands for its value in graphs of segments. */
   private record Leaf(Tensor value, UnaryOperator<Tensor> function) {}
 
   private final @Nullable ForwardHooks hooks;
@@ -26,6 +26,7 @@ public final class ForwardContext implements AutoCloseable {
   private final Map<Parameter, Tensor> recorded = new HashMap<>();
   private final Map<Parameter, Leaf> leaves = new IdentityHashMap<>();
   private int timestep;
+  private boolean apart;
   private boolean replaying;
 
   ForwardContext(@Nullable ForwardHooks hooks, boolean composedOnly) {
@@ -48,12 +49,22 @@ public final class ForwardContext implements AutoCloseable {
   }
 
   /**
+   * For executors that differentiate each segment on its own: from now on gradients of derived
+   * values are collected, also beyond the end of the pass, until {@link #finishReplay} or {@link
+   * #discard}.
+   */
+  public void recordApart() {
+    apart = true;
+  }
+
+  /**
    * For executors that run segments a second time: moves to a timestep of a pass that is over. From
    * then on watchers are not told again, running statistics stay, and gradients of derived values
-   * are collected until {@link #finishReplay}.
+   * are collected as after {@link #recordApart}.
    */
   public void replay(int t) {
     timestep = t;
+    apart = true;
     replaying = true;
   }
 
@@ -63,8 +74,8 @@ public final class ForwardContext implements AutoCloseable {
   }
 
   /**
-   * Turns the gradients that derived values have collected since {@link #replay} into gradients of
-   * their parameters, and forgets those values.
+   * Turns the gradients that derived values have collected into gradients of their parameters, and
+   * forgets those values.
    */
   public void finishReplay() {
     try (var scope = TensorScope.open();
@@ -77,8 +88,14 @@ public final class ForwardContext implements AutoCloseable {
             }
           });
     } finally {
-      close();
+      discard();
     }
+  }
+
+  /** Forgets derived values and what they have collected. */
+  public void discard() {
+    apart = false;
+    close();
   }
 
   @Nullable ForwardHooks hooks() {
@@ -94,9 +111,8 @@ public final class ForwardContext implements AutoCloseable {
    * A function of a parameter alone, computed on its first use in this pass. It stays the
    * context's.
    *
-   * <p>When a graph is recorded, the value is part of it, once for all timesteps. While segments
-   * run again, each of which is differentiated on its own, a leaf stands for it and gathers the
-   * gradients of all timesteps.
+   * <p>When a graph is recorded, the value is part of it, once for all timesteps. When each segment
+   * is differentiated on its own, a leaf stands for it and gathers the gradients of all timesteps.
    *
    * @param function must be differentiable; always the same for a parameter
    */
@@ -104,7 +120,7 @@ public final class ForwardContext implements AutoCloseable {
     if (!Autograd.isEnabled()) {
       return plain.computeIfAbsent(parameter, p -> make(p, function));
     }
-    if (!replaying) {
+    if (!apart) {
       return recorded.computeIfAbsent(parameter, p -> make(p, function));
     }
     return leaves
@@ -137,15 +153,17 @@ public final class ForwardContext implements AutoCloseable {
     }
   }
 
-  /** Releases the derived values. */
+  /** Releases the derived values, but not those that still collect gradients. */
   @Override
   public void close() {
     List<Tensor> all = new ArrayList<>(plain.values());
     all.addAll(recorded.values());
-    leaves.values().forEach(leaf -> all.add(leaf.value()));
-    all.forEach(Tensor::close);
     plain.clear();
     recorded.clear();
-    leaves.clear();
+    if (!apart) {
+      leaves.values().forEach(leaf -> all.add(leaf.value()));
+      leaves.clear();
+    }
+    all.forEach(Tensor::close);
   }
 }

@@ -1,6 +1,7 @@
 package org.gammanet.training;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.IdentityHashMap;
 import java.util.List;
@@ -20,14 +21,14 @@ import org.jspecify.annotations.Nullable;
  * Back-propagation through time that trades computation for memory (Chen et al., "Training deep
  * nets with sublinear memory cost", 2016).
  *
- * <p>The forward pass keeps the inputs of each segment and nothing of its inside. The backward pass
- * goes through the segments from the last to the first: it computes one again, this time recording,
- * turns the gradients of its outputs into gradients of its inputs and parameters, adds those of a
- * value that was used more than once, and forgets the segment. The gradients are those of plain
- * automatic differentiation up to the order of additions.
+ * <p>Each segment is differentiated on its own, from the last to the first: gradients of its
+ * outputs become gradients of its inputs and parameters, those of a value that was used more than
+ * once are added up, and the segment is forgotten. A segment has a derivative of its own ({@link
+ * Segment#backward}) or is differentiated automatically. The gradients are those of plain automatic
+ * differentiation of the whole up to the order of additions.
  *
  * <ul>
- *   <li>{@link Recompute#NONE}: plain automatic differentiation, everything is kept;
+ *   <li>{@link Recompute#NONE}: what a segment needs for that is kept from the forward pass;
  *   <li>{@link Recompute#CELLS}: the inputs of every cell update and block are kept; one more
  *       forward pass;
  *   <li>{@link Recompute#TIMESTEPS}: only what passes from one timestep to a later one is kept; a
@@ -45,13 +46,21 @@ public final class Tape implements Executor, AutoCloseable {
     /** Number of the stretch of segments that made it: 0 before the first timestep. */
     final int stretch;
 
+    /** Whether anything that wants a gradient lies behind it. */
+    final boolean differentiable;
+
     /** Kept for the backward pass; null while it is not needed or can be made again. */
     @Nullable Tensor content;
 
-    @Nullable Tensor gradient;
+    /** Shares the content's memory and collects gradients of automatic differentiation. */
+    private @Nullable Tensor leaf;
 
-    Value(int stretch) {
+    /** Gradients from elsewhere. */
+    private @Nullable Tensor gradient;
+
+    Value(int stretch, boolean differentiable) {
       this.stretch = stretch;
+      this.differentiable = differentiable;
     }
 
     void keep(Tensor tensor) {
@@ -60,40 +69,76 @@ public final class Tape implements Executor, AutoCloseable {
       }
     }
 
-    void drop() {
-      if (content != null) {
-        content.close();
-        content = null;
+    /** Stands for the value in the graph of a segment that uses it. */
+    Tensor leaf(Tensor value) {
+      if (leaf == null) {
+        leaf = TensorScope.detach(value.detach().requiresGrad(differentiable));
       }
+      return leaf;
     }
 
     void add(Tensor more) {
-      Tensor sum = gradient == null ? more.alias() : Ops.add(gradient, more);
-      dropGradient();
-      gradient = TensorScope.detach(sum);
+      if (differentiable) {
+        Tensor sum = gradient == null ? more.alias() : Ops.add(gradient, more);
+        close(gradient);
+        gradient = TensorScope.detach(sum);
+      }
     }
 
-    void dropGradient() {
-      if (gradient != null) {
-        gradient.close();
-        gradient = null;
+    /** All gradients so far, which are then forgotten; null for none. */
+    @Nullable Tensor takeGradient() {
+      Tensor collected = leaf == null ? null : leaf.grad();
+      if (collected != null && gradient != null) {
+        collected = Ops.add(collected, gradient);
+      } else if (gradient != null) {
+        collected = gradient.alias();
+      }
+      forgetGradient();
+      return collected;
+    }
+
+    void forgetGradient() {
+      close(leaf);
+      leaf = null;
+      close(gradient);
+      gradient = null;
+    }
+
+    void close() {
+      close(content);
+      content = null;
+      forgetGradient();
+    }
+
+    private static void close(@Nullable Tensor tensor) {
+      if (tensor != null) {
+        tensor.close();
       }
     }
   }
 
-  /**
-   * A segment that was run.
-   *
-   * @param inputs what other segments made
-   * @param external inputs that came from outside: images, initial states; null elsewhere
-   */
-  private record Step(
-      Segment segment,
-      ForwardContext context,
-      int timestep,
-      List<@Nullable Value> inputs,
-      List<@Nullable Tensor> external,
-      List<Value> outputs) {
+  /** A segment that was run. */
+  private static final class Step {
+    final Segment segment;
+    final ForwardContext context;
+    final int timestep;
+
+    /** Inputs that other segments made; null elsewhere. */
+    final List<@Nullable Value> inputs = new ArrayList<>();
+
+    /** Inputs that came from outside: images, initial states; null elsewhere. */
+    final List<@Nullable Tensor> external = new ArrayList<>();
+
+    final List<Value> outputs = new ArrayList<>();
+
+    /** Of the forward pass, to be differentiated; empty where it is run again for that. */
+    List<Tensor> graph = List.of();
+
+    Step(Segment segment, ForwardContext context) {
+      this.segment = segment;
+      this.context = context;
+      this.timestep = context.timestep();
+    }
 
     /** The inputs as they were. */
     Tensor[] content() {
@@ -109,16 +154,28 @@ public final class Tape implements Executor, AutoCloseable {
       return tensors;
     }
 
+    /** The inputs as leaves of a graph of this segment alone. */
+    Tensor[] leaves(Tensor[] content) {
+      Tensor[] leaves = content.clone();
+      for (int i = 0; i < leaves.length; i++) {
+        Value value = inputs.get(i);
+        if (value != null) {
+          leaves[i] = value.leaf(content[i]);
+        }
+      }
+      return leaves;
+    }
+
     void close() {
       for (Tensor tensor : external) {
         if (tensor != null) {
           tensor.close();
         }
       }
+      graph.forEach(Tensor::close);
       for (Value output : outputs) {
         if (!inputs.contains(output)) { // made here, so nothing before needs it
-          output.drop();
-          output.dropGradient();
+          output.close();
         }
       }
     }
@@ -144,34 +201,81 @@ public final class Tape implements Executor, AutoCloseable {
 
   @Override
   public Tensor[] run(Segment segment, ForwardContext context, Tensor... inputs) {
-    if (mode == Recompute.NONE) {
-      return DIRECT.run(segment, context, inputs);
-    }
-    Tensor[] outputs;
-    try (var silent = Autograd.noGrad()) {
-      outputs = DIRECT.run(segment, context, inputs);
-    }
     contexts.add(context);
     int stretch = stretches.size() - 1;
-    List<@Nullable Value> sources = new ArrayList<>();
-    List<@Nullable Tensor> external = new ArrayList<>();
+    Step step = new Step(segment, context);
+    stretches.getLast().add(step);
+    // A segment without parameters may depend on something that its maker knows of.
+    boolean differentiable =
+        segment.parameters().isEmpty()
+            || segment.parameters().stream().anyMatch(p -> p.tensor().requiresGrad());
     for (Tensor input : inputs) {
       Value value = values.get(input);
-      sources.add(value);
-      external.add(value == null ? TensorScope.detach(input.alias()) : null);
-      if (value != null && (mode == Recompute.CELLS || value.stretch < stretch)) {
-        value.keep(input);
+      step.inputs.add(value);
+      step.external.add(value == null ? TensorScope.detach(input.alias()) : null);
+      differentiable |= value == null ? input.requiresGrad() : value.differentiable;
+    }
+    Tensor[] outputs;
+    if (!differentiable) {
+      outputs = silently(segment, context, inputs);
+    } else if (mode == Recompute.NONE) {
+      outputs = record(step, inputs);
+    } else {
+      outputs = silently(segment, context, inputs);
+      for (int i = 0; i < inputs.length; i++) {
+        Value value = step.inputs.get(i);
+        if (value != null && (mode == Recompute.CELLS || value.stretch < stretch)) {
+          value.keep(inputs[i]);
+        }
       }
     }
-    List<Value> made = new ArrayList<>();
     for (Tensor output : outputs) {
-      // A segment may hand an input through: then it stays the same value.
-      made.add(values.computeIfAbsent(output, o -> new Value(stretch)));
+      Value value = values.get(output);
+      if (value == null) { // else an input that is handed through: the same value
+        value = new Value(stretch, differentiable);
+        values.put(output, value);
+      }
+      step.outputs.add(value);
     }
-    stretches
-        .getLast()
-        .add(new Step(segment, context, context.timestep(), sources, external, made));
+    if (mode == Recompute.TIMESTEPS && !differentiable) {
+      for (int i = 0; i < outputs.length; i++) {
+        step.outputs.get(i).keep(outputs[i]); // it is not computed again
+      }
+    }
     return outputs;
+  }
+
+  private static Tensor[] silently(Segment segment, ForwardContext context, Tensor[] inputs) {
+    try (var silent = Autograd.noGrad()) {
+      return DIRECT.run(segment, context, inputs);
+    }
+  }
+
+  /** Runs a segment and keeps what is needed to go back through it. */
+  private static Tensor[] record(Step step, Tensor[] inputs) {
+    if (step.segment.hasBackward(step.context, inputs)) {
+      for (int i = 0; i < inputs.length; i++) {
+        Value value = step.inputs.get(i);
+        if (value != null) {
+          value.keep(inputs[i]);
+        }
+      }
+      return silently(step.segment, step.context, inputs);
+    }
+    step.context.recordApart();
+    try (var scope = TensorScope.open();
+        var recording = Autograd.enableGrad()) {
+      Tensor[] leaves = step.leaves(inputs);
+      Tensor[] outputs = step.segment.forward(step.context, leaves);
+      List<Tensor> graph = new ArrayList<>();
+      step.graph = graph;
+      for (int i = 0; i < outputs.length; i++) {
+        graph.add(TensorScope.detach(outputs[i].alias()));
+        int handedThrough = Arrays.asList(leaves).indexOf(outputs[i]);
+        outputs[i] = handedThrough >= 0 ? inputs[handedThrough] : scope.keep(outputs[i]);
+      }
+      return outputs;
+    }
   }
 
   /**
@@ -182,10 +286,6 @@ public final class Tape implements Executor, AutoCloseable {
    * @param gradient of the same shape
    */
   public void backward(Tensor output, Tensor gradient) {
-    if (mode == Recompute.NONE) {
-      Autograd.backward(output, gradient);
-      return;
-    }
     Value value = values.get(output);
     if (value == null) {
       throw new IllegalArgumentException(output + " was not made by a segment on this tape");
@@ -215,6 +315,9 @@ public final class Tape implements Executor, AutoCloseable {
   /** Computes what the segments of a timestep gave to each other. */
   private static void again(List<Step> stretch) {
     for (Step step : stretch) {
+      if (step.outputs.stream().allMatch(v -> v.content != null)) {
+        continue;
+      }
       try (var scope = TensorScope.open()) {
         step.context.replay(step.timestep);
         Tensor[] outputs = step.segment.forward(step.context, step.content());
@@ -225,45 +328,68 @@ public final class Tape implements Executor, AutoCloseable {
     }
   }
 
-  /** Runs a segment again, recording, and lets automatic differentiation do the rest. */
-  private static void differentiate(Step step) {
-    if (step.outputs.stream().allMatch(v -> v.gradient == null)) {
+  /** Turns the gradients of a segment's outputs into those of its inputs and parameters. */
+  private void differentiate(Step step) {
+    @Nullable Tensor[] gradients = new @Nullable Tensor[step.outputs.size()];
+    boolean any = false;
+    for (int i = 0; i < gradients.length; i++) {
+      Value output = step.outputs.get(i);
+      if (!step.inputs.contains(output)) { // else handed through: its gradients go on as they are
+        gradients[i] = output.takeGradient();
+        any |= gradients[i] != null;
+      }
+    }
+    if (!any) {
       return;
     }
-    Tensor[] inputs = step.content();
-    Map<Value, Tensor> leaves = new IdentityHashMap<>();
-    for (int i = 0; i < inputs.length; i++) {
-      Value value = step.inputs.get(i);
-      if (value != null) {
-        Tensor content = inputs[i];
-        inputs[i] = leaves.computeIfAbsent(value, v -> content.detach().requiresGrad(true));
+    List<Tensor> made = step.graph;
+    if (made.isEmpty()) {
+      step.context.replay(step.timestep);
+      Tensor[] content = step.content();
+      if (byItself(step, content, gradients)) {
+        return;
+      }
+      try (var recording = Autograd.enableGrad()) {
+        made = List.of(step.segment.forward(step.context, step.leaves(content)));
       }
     }
     List<Tensor> outputs = new ArrayList<>();
-    List<Tensor> gradients = new ArrayList<>();
-    try (var recording = Autograd.enableGrad()) {
-      step.context.replay(step.timestep);
-      Tensor[] made = step.segment.forward(step.context, inputs);
-      for (int i = 0; i < made.length; i++) {
-        Tensor gradient = step.outputs.get(i).gradient;
-        if (gradient != null && made[i].requiresGrad()) {
-          outputs.add(made[i]);
-          gradients.add(gradient);
-        }
-      }
-      if (!outputs.isEmpty()) {
-        Autograd.backward(outputs, gradients);
+    List<Tensor> wanted = new ArrayList<>();
+    for (int i = 0; i < made.size(); i++) {
+      Tensor gradient = gradients[i];
+      if (gradient != null && made.get(i).requiresGrad()) {
+        outputs.add(made.get(i));
+        wanted.add(gradient);
       }
     }
-    // Used up; what an input that was handed through collects next is for its earlier uses.
-    step.outputs.forEach(Value::dropGradient);
-    leaves.forEach(
-        (value, leaf) -> {
-          Tensor gradient = leaf.grad();
-          if (gradient != null) {
-            value.add(gradient);
-          }
-        });
+    if (!outputs.isEmpty()) {
+      Autograd.backward(outputs, wanted);
+    }
+  }
+
+  /** Lets a segment find its gradients itself; false if it cannot. */
+  private static boolean byItself(Step step, Tensor[] inputs, @Nullable Tensor[] gradients) {
+    boolean[] wanted = new boolean[inputs.length];
+    for (int i = 0; i < wanted.length; i++) {
+      Value value = step.inputs.get(i);
+      wanted[i] = value == null ? inputs[i].requiresGrad() : value.differentiable;
+    }
+    @Nullable Tensor[] found = step.segment.backward(step.context, inputs, gradients, wanted);
+    if (found == null) {
+      return false;
+    }
+    for (int i = 0; i < wanted.length; i++) {
+      Tensor gradient = found[i];
+      Value value = step.inputs.get(i);
+      if (gradient != null && wanted[i]) {
+        if (value != null) {
+          value.add(gradient);
+        } else {
+          Autograd.backward(inputs[i], gradient);
+        }
+      }
+    }
+    return true;
   }
 
   /** Bytes of what segments gave to each other that the forward pass has kept so far. */
@@ -281,7 +407,7 @@ public final class Tape implements Executor, AutoCloseable {
     stretches.forEach(stretch -> stretch.forEach(Step::close));
     stretches.clear();
     values.clear();
-    contexts.forEach(ForwardContext::close);
+    contexts.forEach(ForwardContext::discard);
     contexts.clear();
   }
 }
