@@ -578,16 +578,21 @@ public final class Ops {
    */
   public static Tensor conv2d(
       Tensor x, Tensor weight, @Nullable Tensor bias, int stride, int padding) {
-    return CONV2D
-        .call()
-        .tensor(x)
-        .tensor(weight)
-        .optional(bias)
-        .integers(stride, stride)
-        .integers(padding, padding)
-        .integers(1, 1)
-        .integer(1)
-        .one();
+    return Autocast.run(
+        (input, kernel, offset) ->
+            CONV2D
+                .call()
+                .tensor(input)
+                .tensor(kernel)
+                .optional(offset)
+                .integers(stride, stride)
+                .integers(padding, padding)
+                .integers(1, 1)
+                .integer(1)
+                .one(),
+        x,
+        weight,
+        bias);
   }
 
   /**
@@ -596,17 +601,22 @@ public final class Ops {
    */
   public static Tensor convTranspose2d(
       Tensor x, Tensor weight, @Nullable Tensor bias, int stride, int padding) {
-    return CONV_TRANSPOSE2D
-        .call()
-        .tensor(x)
-        .tensor(weight)
-        .optional(bias)
-        .integers(stride, stride)
-        .integers(padding, padding)
-        .integers(0, 0)
-        .integer(1)
-        .integers(1, 1)
-        .one();
+    return Autocast.run(
+        (input, kernel, offset) ->
+            CONV_TRANSPOSE2D
+                .call()
+                .tensor(input)
+                .tensor(kernel)
+                .optional(offset)
+                .integers(stride, stride)
+                .integers(padding, padding)
+                .integers(0, 0)
+                .integer(1)
+                .integers(1, 1)
+                .one(),
+        x,
+        weight,
+        bias);
   }
 
   /**

@@ -14,11 +14,13 @@ import org.gammanet.GammaNet;
 import org.gammanet.checkpoint.Checkpoint;
 import org.gammanet.config.GammaNetConfig;
 import org.gammanet.config.TrainingConfig;
+import org.gammanet.config.TrainingConfig.Recompute;
 import org.gammanet.model.Network;
 import org.gammanet.training.Optimizer;
 import org.gammanet.training.Trainer;
 import org.gammanet.training.TrainingData;
 import org.gammanet.training.TrainingListener;
+import org.gammanet.training.TrainingMemory;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -240,6 +242,26 @@ final class TrainCommand implements Callable<Integer> {
           trainer.epoch(),
           trainer.globalStep());
     }
+    long left = (long) training.numEpochs() * trainer.updatesPerEpoch() - trainer.globalStep();
+    out.printf(
+        Locale.ROOT,
+        "updates     %,d to come%n",
+        maxSteps == null ? left : Math.min(left, maxSteps - trainer.globalStep()));
+    int side = crop == 0 ? 400 : crop;
+    for (Recompute mode : List.of(Recompute.NONE, Recompute.CELLS, Recompute.TIMESTEPS)) {
+      long bytes =
+          TrainingMemory.estimate(
+              network, training.batchSize(), side, side, config.model().timesteps(), mode);
+      boolean chosen = mode == trainer.recompute();
+      if (dryRun || chosen) {
+        out.printf(
+            Locale.ROOT,
+            "memory      about %.1f GB with training.recompute=%s%s%n",
+            bytes / 1e9,
+            mode.word(),
+            dryRun && chosen ? " (chosen)" : "");
+      }
+    }
     out.println("device      " + network.device());
     out.println("output      " + folder);
     out.flush();
@@ -288,6 +310,13 @@ final class TrainCommand implements Callable<Integer> {
     }
 
     @Override
+    public void benchmarking(int done, int total) {
+      if (Terminal.errIsTerminal()) {
+        draw("benchmark  " + bar((double) done / total) + " " + done + "/" + total);
+      }
+    }
+
+    @Override
     public void epoch(Epoch epoch) {
       clear();
       PrintWriter out = spec.commandLine().getOut();
@@ -304,6 +333,15 @@ final class TrainCommand implements Callable<Integer> {
                 epoch.metrics().ois(),
                 epoch.metrics().ap(),
                 epoch.best() ? " *" : ""));
+      }
+      if (epoch.benchmark() != null) {
+        parts.add(
+            String.format(
+                Locale.ROOT,
+                "benchmark ODS %.4f OIS %.4f AP %.4f",
+                epoch.benchmark().ods().f(),
+                epoch.benchmark().ois().f(),
+                epoch.benchmark().ap()));
       }
       parts.add(
           epoch.rates().entrySet().stream()

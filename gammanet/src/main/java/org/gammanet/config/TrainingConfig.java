@@ -41,6 +41,7 @@ import org.jspecify.annotations.Nullable;
  * @param earlyStoppingPatience validations without improvement before stopping
  * @param earlyStoppingMetric what has to improve
  * @param mixedPrecision whether convolutions run in half precision
+ * @param halfType which half precision
  */
 public record TrainingConfig(
     int batchSize,
@@ -73,7 +74,8 @@ public record TrainingConfig(
     int benchmarkFrequency,
     int earlyStoppingPatience,
     Metric earlyStoppingMetric,
-    boolean mixedPrecision) {
+    boolean mixedPrecision,
+    HalfType halfType) {
 
   /** Update rules. */
   public enum Optimizer implements Word {
@@ -129,12 +131,22 @@ public record TrainingConfig(
 
   /** What is computed again in the backward pass to save memory. */
   public enum Recompute implements Word {
+    /** As little as the machine's memory allows. */
+    AUTO,
     /** Nothing: everything is kept. */
     NONE,
     /** The interior of each cell and block. */
     CELLS,
     /** Whole timesteps. */
     TIMESTEPS
+  }
+
+  /** Types of 16 bits. */
+  public enum HalfType implements Word {
+    /** Range of float32, 8 bits of precision. */
+    BFLOAT16,
+    /** 11 bits of precision; gradients are scaled to stay in its range. */
+    FLOAT16
   }
 
   /** What decides which network is best. */
@@ -222,14 +234,15 @@ public record TrainingConfig(
                 section.numberOrNull("pos_weight"),
                 gradClip(section),
                 section.integer("gradient_accumulation", 1),
-                section.word("recompute", Recompute.CELLS, Recompute.values()),
+                section.word("recompute", Recompute.AUTO, Recompute.values()),
                 section.integer("save_frequency", 5),
                 section.integer("validation_frequency", 1),
                 section.integer("validation_images", 100),
                 section.integer("benchmark_frequency", 10),
                 section.integer("early_stopping_patience", 30),
                 metric(section),
-                section.flag("mixed_precision", false)));
+                section.flag("mixed_precision", false),
+                section.word("half_type", HalfType.BFLOAT16, HalfType.values())));
   }
 
   private static Map<Loss, Double> readLosses(Section section) {
@@ -303,6 +316,7 @@ public record TrainingConfig(
     map.put("early_stopping_patience", earlyStoppingPatience);
     map.put("early_stopping_metric", earlyStoppingMetric.word());
     map.put("mixed_precision", mixedPrecision);
+    map.put("half_type", halfType.word());
     return map;
   }
 }

@@ -1,6 +1,8 @@
 package org.gammanet.data;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * One decoded image with its annotation, as the cache of a data set holds it.
@@ -12,6 +14,31 @@ import java.util.Arrays;
  * @param annotation edges drawn by people
  */
 public record Example(String id, int height, int width, byte[] rgb, Annotation annotation) {
+  /**
+   * The annotators' drawings, to be matched with: each mask of equal weight, else the one mask of
+   * pixels where the consensus is at least one half.
+   */
+  public Bsds500.GroundTruth drawings() {
+    List<byte[]> masks = new ArrayList<>();
+    if (annotation instanceof Layers layers && layers.isEqual()) {
+      for (int k = 0; k < layers.weights.length; k++) {
+        byte[] mask = new byte[layers.bits.length];
+        for (int i = 0; i < mask.length; i++) {
+          mask[i] = (byte) (layers.bits[i] >> k & 1);
+        }
+        masks.add(mask);
+      }
+    } else {
+      float[] consensus = annotation.consensus();
+      byte[] mask = new byte[consensus.length];
+      for (int i = 0; i < mask.length; i++) {
+        mask[i] = (byte) (consensus[i] >= 0.5f ? 1 : 0);
+      }
+      masks.add(mask);
+    }
+    return new Bsds500.GroundTruth(height, width, masks);
+  }
+
   /** Edges in an image; every form gives one soft target per pixel. */
   public sealed interface Annotation permits Layers, Soft {
     /** The target in [0, 1] per pixel, row-major; negative where it says "ignore". */
@@ -40,9 +67,18 @@ public record Example(String id, int height, int width, byte[] rgb, Annotation a
       return new Layers(bits, weights, lines);
     }
 
+    boolean isEqual() {
+      for (float w : weights) {
+        if (w != weights[0]) {
+          return false;
+        }
+      }
+      return true;
+    }
+
     @Override
     public float[] consensus() {
-      float[] sums = sums(weights);
+      float[] sums = sums();
       float[] m = new float[bits.length];
       for (int i = 0; i < m.length; i++) {
         m[i] = sums[bits[i] & 0xFFFF];
@@ -51,13 +87,10 @@ public record Example(String id, int height, int width, byte[] rgb, Annotation a
     }
 
     /** The consensus of every combination of masks, indexed by bits. */
-    private static float[] sums(float[] weights) {
+    private float[] sums() {
       int count = weights.length;
       float[] sums = new float[1 << count];
-      boolean equal = true;
-      for (float w : weights) {
-        equal &= w == weights[0];
-      }
+      boolean equal = isEqual();
       for (int code = 0; code < sums.length; code++) {
         if (equal) {
           // A quotient of whole numbers: 3 of 5 is the float nearest to 0.6, whatever the order.

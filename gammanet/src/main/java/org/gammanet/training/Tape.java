@@ -186,8 +186,15 @@ public final class Tape implements Executor, AutoCloseable {
   private final Map<Tensor, Value> values = new IdentityHashMap<>();
   private final Set<ForwardContext> contexts = new HashSet<>();
 
-  /** A tape for one pass. */
+  /**
+   * A tape for one pass.
+   *
+   * @param mode none, cells or timesteps
+   */
   public Tape(Recompute mode) {
+    if (mode == Recompute.AUTO) {
+      throw new IllegalArgumentException("a tape must be told what to compute again");
+    }
     this.mode = mode;
     stretches.add(new ArrayList<>());
   }

@@ -1,5 +1,6 @@
 package org.gammanet.training;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
@@ -7,19 +8,23 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
+import java.util.concurrent.CancellationException;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.gammanet.checkpoint.Checkpoint;
 import org.gammanet.checkpoint.CheckpointException;
@@ -27,18 +32,28 @@ import org.gammanet.checkpoint.ElementType;
 import org.gammanet.checkpoint.StoredTensor;
 import org.gammanet.config.GammaNetConfig;
 import org.gammanet.config.TrainingConfig;
+import org.gammanet.config.TrainingConfig.Recompute;
+import org.gammanet.data.AtomicFile;
 import org.gammanet.data.Augmentation;
 import org.gammanet.data.Batch;
 import org.gammanet.data.BatchSource;
 import org.gammanet.data.EdgeDataset;
+import org.gammanet.data.Example;
 import org.gammanet.data.Prefetcher;
 import org.gammanet.data.Sample;
 import org.gammanet.data.SplitMix;
+import org.gammanet.evaluation.BoundaryBenchmark;
+import org.gammanet.evaluation.BoundaryCounts;
+import org.gammanet.evaluation.BoundaryScores;
+import org.gammanet.evaluation.EdgeNms;
 import org.gammanet.evaluation.QuickMetrics;
 import org.gammanet.model.ForwardOptions;
+import org.gammanet.model.ForwardResult;
 import org.gammanet.model.Network;
 import org.gammanet.model.Parameter;
+import org.gammanet.torch.Autocast;
 import org.gammanet.torch.Autograd;
+import org.gammanet.torch.DType;
 import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
@@ -77,7 +92,16 @@ public final class Trainer implements AutoCloseable {
 
   private static final int KEPT_CHECKPOINTS = 5;
   private static final int BATCHES_AHEAD = 4;
+
+  /** Training samples of an epoch that are scored. */
+  private static final int SCORED_SAMPLES = 32;
+
+  private static final int BENCHMARK_THRESHOLDS = 24;
   private static final int FORMAT_VERSION = 1;
+
+  /** Side of a square as large as the images of the BSDS500. */
+  private static final int LARGEST_IMAGE = 400;
+
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final Pattern NUMBERED = Pattern.compile("checkpoint_epoch_(\\d+)\\.safetensors");
 
@@ -90,6 +114,9 @@ public final class Trainer implements AutoCloseable {
   private final LearningRate schedule;
   private final EdgeLoss loss;
   private final BatchSource source;
+  private final @Nullable DType half;
+  private final LossScale scale;
+  private Recompute recompute;
 
   /** Batches that make an update. */
   private final int accumulation;
@@ -107,8 +134,10 @@ public final class Trainer implements AutoCloseable {
   private int lossCount;
   private double best = Double.NaN;
   private int patience;
+  private int validations;
 
   private int failures;
+  private QuickMetrics trainingMetrics = new QuickMetrics(QuickMetrics.Recall.TARGET_PIXELS);
 
   /**
    * Prepares to train a network from its present weights.
@@ -139,9 +168,9 @@ public final class Trainer implements AutoCloseable {
           "training.samples_per_epoch is %d, less than one batch of %d"
               .formatted(training.samplesPerEpoch(), training.batchSize()));
     }
-    if (training.mixedPrecision()) {
-      listener.note("training.mixed_precision has no effect: training runs in float32");
-    }
+    boolean float16 = training.halfType() == TrainingConfig.HalfType.FLOAT16;
+    this.half = !training.mixedPrecision() ? null : float16 ? DType.FLOAT16 : DType.BFLOAT16;
+    this.scale = new LossScale(half == DType.FLOAT16);
     this.source =
         new BatchSource(
             data.train(),
@@ -149,6 +178,14 @@ public final class Trainer implements AutoCloseable {
             config.seed(),
             training.samplesPerEpoch(),
             training.batchSize());
+    this.recompute = training.recompute();
+    if (recompute == Recompute.AUTO) {
+      int crop = config.data().augmentation().randomCrop();
+      int side = crop == 0 ? LARGEST_IMAGE : crop;
+      this.recompute =
+          TrainingMemory.choose(
+              network, training.batchSize(), side, side, config.model().timesteps());
+    }
     this.accumulation = training.gradientAccumulation();
     this.updatesPerEpoch = Math.ceilDiv(source.batchesPerEpoch(), accumulation);
     this.loss =
@@ -235,6 +272,10 @@ public final class Trainer implements AutoCloseable {
       lossCount = Integer.parseInt(text(state, "epoch_loss_count"));
       best = Double.parseDouble(text(state, "best_metric"));
       patience = Integer.parseInt(text(state, "patience_counter"));
+      validations = Integer.parseInt(state.getOrDefault("validations", "0"));
+      scale.restore(
+          Double.parseDouble(state.getOrDefault("loss_scale", "0")),
+          Integer.parseInt(state.getOrDefault("loss_scale_updates", "0")));
       schedule.restore(
           new LearningRate.State(
               Double.parseDouble(text(state, "schedule_best")),
@@ -248,6 +289,15 @@ public final class Trainer implements AutoCloseable {
           "%s stopped at update %d of an epoch, which now has %d: samples_per_epoch, batch_size and"
                   .formatted(name, update, updatesPerEpoch)
               + " gradient_accumulation can only change between epochs");
+    }
+    String mode = state.get("recompute");
+    if (config.training().recompute() == Recompute.AUTO && mode != null) {
+      // As before, whatever memory there is now: other ways round differently.
+      recompute =
+          Stream.of(Recompute.values())
+              .filter(r -> r != Recompute.AUTO && r.word().equals(mode))
+              .findFirst()
+              .orElse(recompute);
     }
     String seen = state.get("data_fingerprint");
     if (seen != null && !seen.equals(data.train().fingerprint())) {
@@ -290,6 +340,11 @@ public final class Trainer implements AutoCloseable {
     return optimizer.groups();
   }
 
+  /** What the backward pass computes again: as configured, or as memory allows. */
+  public Recompute recompute() {
+    return recompute;
+  }
+
   /** Best value of the configured metric so far; NaN before the first validation. */
   public double best() {
     return best;
@@ -307,25 +362,36 @@ public final class Trainer implements AutoCloseable {
    * @param maxSteps updates of the whole run, earlier ones included, after which to end; at most
    *     {@link Long#MAX_VALUE}
    * @throws TrainingException after {@value #MAX_FAILURES} updates in a row without finite loss and
-   *     gradient
+   *     gradient, and when the output folder cannot be written, for instance because the disk is
+   *     full
    * @throws CheckpointException when a checkpoint cannot be written; those before stay whole
    * @throws UncheckedIOException when something else cannot be written
    */
   public End run(long maxSteps) throws InterruptedException {
     try {
       return train(maxSteps);
+    } catch (FileSystemException e) {
+      throw new UncheckedIOException(e); // which names its file
     } catch (IOException e) {
-      throw new UncheckedIOException(e);
+      throw new TrainingException(
+          "cannot write below %s: %s; the last good checkpoint is in %s"
+              .formatted(output, e.getMessage(), checkpoints()),
+          e);
     }
   }
 
   private End train(long maxSteps) throws IOException, InterruptedException {
     TrainingConfig training = config.training();
     Files.createDirectories(checkpoints());
-    Files.writeString(output.resolve("config.yaml"), config.toYaml());
+    tidy();
+    write(output.resolve("config.yaml"), config.toYaml());
     if (config.logging().tensorboard() && events == null) {
       events = new EventFile(output.resolve("tensorboard"));
       events.text("config", 0, "```yaml\n" + config.toYaml() + "```");
+      events.hyperparameters(
+          String.valueOf(output.toAbsolutePath().normalize().getFileName()),
+          hyperparameters(),
+          List.of("val/loss", "val/ods_f1", "val/ois_f1", "val/ap"));
     }
     int batches = source.batchesPerEpoch();
     long end = (long) training.numEpochs() * batches;
@@ -363,6 +429,63 @@ public final class Trainer implements AutoCloseable {
     return End.FINISHED;
   }
 
+  /** Removes what a run that was killed has left behind, and epochs that it will make again. */
+  private void tidy() throws IOException {
+    try (Stream<Path> files = Files.list(checkpoints())) {
+      for (Path file : files.toList()) {
+        String name = String.valueOf(file.getFileName());
+        if (name.startsWith(".") && name.contains(".safetensors.") && name.endsWith(".tmp")) {
+          Files.deleteIfExists(file);
+        }
+      }
+    }
+    Path metrics = output.resolve("metrics.jsonl");
+    if (Files.exists(metrics)) {
+      StringBuilder kept = new StringBuilder();
+      for (String line : Files.readAllLines(metrics)) {
+        try {
+          if (JSON.readTree(line).path("epoch").asInt(Integer.MAX_VALUE) < epoch) {
+            kept.append(line).append('\n');
+          }
+        } catch (JsonProcessingException e) {
+          listener.note("a damaged line of " + metrics + " is dropped");
+        }
+      }
+      write(metrics, kept.toString());
+    }
+  }
+
+  private static void write(Path file, String text) throws IOException {
+    AtomicFile.write(
+        file,
+        channel -> {
+          ByteBuffer bytes = ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8));
+          while (bytes.hasRemaining()) {
+            channel.write(bytes);
+          }
+        });
+  }
+
+  private Map<String, Object> hyperparameters() {
+    TrainingConfig training = config.training();
+    Map<String, Object> values = new LinkedHashMap<>();
+    values.put("timesteps", config.model().timesteps());
+    values.put("learning_rate", training.learningRate());
+    values.put("vgg_learning_rate", training.vggLearningRate());
+    values.put("batch_size", training.batchSize() * training.gradientAccumulation());
+    values.put("crop", config.data().augmentation().randomCrop());
+    values.put(
+        "loss",
+        training.losses().keySet().stream()
+            .map(TrainingConfig.Loss::word)
+            .collect(Collectors.joining("+")));
+    values.put("optimizer", training.optimizer().word());
+    values.put("lr_scheduler", training.lrScheduler().word());
+    values.put("weight_decay", training.weightDecay());
+    values.put("seed", config.seed());
+    return values;
+  }
+
   /** One update from one or more batches. */
   private void step(List<Batch> batches) throws IOException {
     long start = System.nanoTime();
@@ -381,19 +504,18 @@ public final class Trainer implements AutoCloseable {
       value += result.value() / batches.size();
       empty += result.emptyTargets();
     }
-    double norm = Double.isFinite(value) ? optimizer.gradientNorm() : Double.NaN;
+    double norm = Double.isFinite(value) ? optimizer.gradientNorm() / scale.value() : Double.NaN;
     boolean skipped = !Double.isFinite(norm);
     double clip = config.training().gradClip();
     boolean clipped = clip > 0 && norm > clip;
-    if (skipped) {
-      optimizer.zeroGradients();
-      skip(batches);
-    } else {
+    if (!skipped) {
       failures = 0;
-      optimizer.step(rates, clipped ? (norm + 1e-6) / clip : 1);
-      optimizer.zeroGradients();
+      optimizer.step(rates, scale.value() * (clipped ? (norm + 1e-6) / clip : 1));
+      scale.succeeded();
       lossSum += value;
       lossCount++;
+    } else if (!Double.isFinite(value) || !scale.overflowed()) {
+      skip(batches);
     }
     update++;
     globalStep++;
@@ -402,6 +524,9 @@ public final class Trainer implements AutoCloseable {
       events.scalar("train/grad_norm", globalStep, norm);
       events.scalar("train/clipped", globalStep, clipped ? 1 : 0);
       events.scalar("train/empty_targets", globalStep, empty);
+      if (half == DType.FLOAT16) {
+        events.scalar("train/loss_scale", globalStep, scale.value());
+      }
       for (var rate : named.entrySet()) {
         String tag = rates.length == 1 ? "train/lr" : "train/lr_" + rate.getKey();
         events.scalar(tag, globalStep, rate.getValue());
@@ -439,23 +564,52 @@ public final class Trainer implements AutoCloseable {
   /** Adds a batch's gradients to the parameters'. */
   private EdgeLoss.Result backward(Batch batch, int batches) {
     try (var scope = TensorScope.open();
-        var tape = new Tape(config.training().recompute());
+        var tape = new Tape(recompute);
+        var short_ = Autocast.convolutions(half);
         var recording = Autograd.enableGrad()) {
       Tensor images =
           Tensor.of(batch.images(), batch.size(), 3, batch.height(), batch.width())
               .to(network.device());
       Tensor logits = network.forward(images, ForwardOptions.DEFAULTS.withExecutor(tape)).logits();
-      EdgeLoss.Result result =
-          loss.evaluate(logits.toFloatArray(), batch.targets(), batch.valid(), batch.size());
+      float[] values = logits.toFloatArray();
+      EdgeLoss.Result result = loss.evaluate(values, batch.targets(), batch.valid(), batch.size());
+      score(batch, values);
       if (Double.isFinite(result.value())) {
         float[] gradient = result.gradient();
-        for (int i = 0; batches > 1 && i < gradient.length; i++) {
-          gradient[i] /= batches;
+        float factor = (float) (scale.value() / batches);
+        for (int i = 0; factor != 1 && i < gradient.length; i++) {
+          gradient[i] *= factor;
         }
         tape.backward(logits, Tensor.of(gradient, logits.shape()).to(network.device()));
       }
       return result;
     }
+  }
+
+  /** Adds a few evenly spaced batches of an epoch to its metrics. */
+  private void score(Batch batch, float[] logits) {
+    int scored = Math.max(1, SCORED_SAMPLES / batch.size());
+    if (batch.index() % Math.ceilDiv(source.batchesPerEpoch(), scored) != 0) {
+      return;
+    }
+    int n = batch.height() * batch.width();
+    for (int b = 0; b < batch.size(); b++) {
+      int from = b * n;
+      trainingMetrics.add(
+          probabilities(Arrays.copyOfRange(logits, from, from + n)),
+          Arrays.copyOfRange(batch.targets(), from, from + n),
+          Arrays.copyOfRange(batch.valid(), from, from + n),
+          batch.height(),
+          batch.width());
+    }
+  }
+
+  private static float[] probabilities(float[] logits) {
+    float[] probabilities = new float[logits.length];
+    for (int k = 0; k < logits.length; k++) {
+      probabilities[k] = (float) (1 / (1 + Math.exp(-logits[k])));
+    }
+    return probabilities;
   }
 
   // Epochs
@@ -468,11 +622,13 @@ public final class Trainer implements AutoCloseable {
     Validation validation = null;
     boolean improved = false;
     if ((epoch + 1) % training.validationFrequency() == 0 || last) {
-      validation = validate();
+      boolean benchmark = (validations + 1) % training.benchmarkFrequency() == 0 || last;
+      validation = validate(benchmark);
       if (validation == null) { // stopped meanwhile: this epoch ends when the run goes on
         save(checkpoints().resolve("last.safetensors"), true);
         return false;
       }
+      validations++;
       double metric =
           switch (training.earlyStoppingMetric()) {
             case LOSS -> -validation.loss;
@@ -498,6 +654,7 @@ public final class Trainer implements AutoCloseable {
             mean,
             validation == null ? null : validation.loss,
             validation == null ? null : validation.metrics,
+            validation == null ? null : validation.benchmark,
             improved,
             rates,
             source.batchesPerEpoch() * source.batchSize(),
@@ -508,6 +665,7 @@ public final class Trainer implements AutoCloseable {
     lossSum = 0;
     lossCount = 0;
     log(report, validation);
+    trainingMetrics = new QuickMetrics(QuickMetrics.Recall.TARGET_PIXELS);
     if (improved) {
       save(checkpoints().resolve("best_model.safetensors"), false);
     }
@@ -520,14 +678,23 @@ public final class Trainer implements AutoCloseable {
     return patience >= training.earlyStoppingPatience();
   }
 
-  private record Validation(double loss, QuickMetrics.Summary metrics, double[][] counts) {}
+  private record Validation(
+      double loss,
+      QuickMetrics.Summary metrics,
+      double[][] counts,
+      @Nullable BoundaryScores benchmark) {}
 
-  /** Loss and quick metrics on whole images; null when {@link #stop} was called meanwhile. */
-  private @Nullable Validation validate() throws IOException {
+  /**
+   * Loss and quick metrics on whole images, and on demand the boundary benchmark; null when {@link
+   * #stop} was called meanwhile.
+   */
+  private @Nullable Validation validate(boolean benchmark)
+      throws IOException, InterruptedException {
     EdgeDataset images = data.validation();
     int count = Math.min(config.training().validationImages(), images.size());
     Augmentation whole = Augmentation.none(Augmentation.Normalization.of(config.data()));
     QuickMetrics metrics = new QuickMetrics(QuickMetrics.Recall.TARGET_PIXELS);
+    List<BoundaryBenchmark.Image> maps = new ArrayList<>();
     int pictures =
         (epoch + 1) % config.logging().logImagesFreq() == 0 && events != null
             ? config.logging().numImagesToLog()
@@ -539,28 +706,89 @@ public final class Trainer implements AutoCloseable {
         if (stopping) {
           return null;
         }
-        Sample sample = whole.apply(images.load(i), new SplitMix(config.seed(), i, 'v'));
-        float[] logits = logits(sample);
+        Example example = images.load(i);
+        Sample sample = whole.apply(example, new SplitMix(config.seed(), i, 'v'));
+        boolean shown = i < pictures && events != null;
+        List<float[]> steps = logits(sample, shown);
+        float[] logits = steps.getLast();
         sum += loss.evaluate(logits, sample.target(), sample.valid(), 1).value();
-        float[] probabilities = new float[logits.length];
-        for (int k = 0; k < logits.length; k++) {
-          probabilities[k] = (float) (1 / (1 + Math.exp(-logits[k])));
-        }
+        float[] probabilities = probabilities(logits);
         metrics.add(
             probabilities, sample.target(), sample.valid(), sample.height(), sample.width());
-        if (i < pictures && events != null) {
+        if (benchmark) {
+          maps.add(
+              new BoundaryBenchmark.Image(
+                  example.id(),
+                  () ->
+                      BoundaryBenchmark.Strengths.of(
+                          probabilities, example.height(), example.width()),
+                  example::drawings));
+        }
+        if (shown && events != null) {
           events.image("validation/predictions/" + i, epoch, strip(sample, probabilities));
+          events.image("model/timesteps/" + i, epoch, timesteps(sample, steps));
         }
         listener.validating(i + 1, count);
       }
     } finally {
       network.training(true);
     }
-    return new Validation(sum / count, metrics.summary(), metrics.counts());
+    BoundaryScores scores = benchmark ? benchmark(maps) : null;
+    return stopping && scores == null && benchmark
+        ? null
+        : new Validation(sum / count, metrics.summary(), metrics.counts(), scores);
   }
 
-  private float[] logits(Sample sample) {
+  /** The benchmark of the BSDS500 on fewer thresholds; null when nothing could be scored. */
+  private @Nullable BoundaryScores benchmark(List<BoundaryBenchmark.Image> maps)
+      throws InterruptedException {
+    BoundaryBenchmark benchmark =
+        new BoundaryBenchmark(
+            BoundaryBenchmark.Settings.DEFAULT
+                .withThresholds(BENCHMARK_THRESHOLDS)
+                .withNms(EdgeNms.SMOOTH),
+            Runtime.getRuntime().availableProcessors());
+    BoundaryBenchmark.Listener progress =
+        new BoundaryBenchmark.Listener() {
+          @Override
+          public void scored(BoundaryCounts counts, int finished, int total) {
+            listener.benchmarking(finished, total);
+            if (stopping) {
+              benchmark.cancel();
+            }
+          }
+
+          @Override
+          public void failed(String id, String reason, int finished, int total) {
+            listener.note("%s is left out of the benchmark: %s".formatted(id, reason));
+          }
+        };
+    try {
+      BoundaryBenchmark.Result result = benchmark.run(maps, progress);
+      return result.counts().isEmpty() ? null : BoundaryScores.of(result.counts());
+    } catch (CancellationException e) {
+      return null;
+    }
+  }
+
+  /** The probabilities after each timestep, side by side. */
+  private static BufferedImage timesteps(Sample sample, List<float[]> logits) {
+    int width = sample.width();
+    var picture =
+        new BufferedImage(width * logits.size(), sample.height(), BufferedImage.TYPE_BYTE_GRAY);
+    for (int t = 0; t < logits.size(); t++) {
+      float[] probabilities = probabilities(logits.get(t));
+      for (int i = 0; i < probabilities.length; i++) {
+        picture.getRaster().setSample(t * width + i % width, i / width, 0, grey(probabilities[i]));
+      }
+    }
+    return picture;
+  }
+
+  /** Logits after the last timestep, or after each. */
+  private List<float[]> logits(Sample sample, boolean everyTimestep) {
     try (var scope = TensorScope.open();
+        var short_ = Autocast.convolutions(half);
         var silent = Autograd.noGrad()) {
       Tensor image = Tensor.of(sample.image(), 1, 3, sample.height(), sample.width());
       long right = Math.max(0, network.minimumSize() - sample.width());
@@ -568,9 +796,16 @@ public final class Trainer implements AutoCloseable {
       if (right > 0 || bottom > 0) {
         image = Ops.replicationPad2d(image, 0, (int) right, 0, (int) bottom);
       }
-      Tensor logits = network.forward(image.to(network.device()));
-      Tensor rows = Ops.narrow(logits, 2, 0, sample.height());
-      return Ops.narrow(rows, 3, 0, sample.width()).toFloatArray();
+      ForwardOptions options = ForwardOptions.DEFAULTS;
+      ForwardResult result =
+          network.forward(
+              image.to(network.device()), everyTimestep ? options.withEveryTimestep() : options);
+      List<float[]> steps = new ArrayList<>();
+      for (Tensor logits : everyTimestep ? result.logitsPerTimestep() : List.of(result.logits())) {
+        Tensor rows = Ops.narrow(logits, 2, 0, sample.height());
+        steps.add(Ops.narrow(rows, 3, 0, sample.width()).toFloatArray());
+      }
+      return steps;
     }
   }
 
@@ -615,6 +850,14 @@ public final class Trainer implements AutoCloseable {
       line.put("val_threshold", validation.metrics.threshold());
       line.put("best", report.best());
     }
+    BoundaryScores benchmark = report.benchmark();
+    if (benchmark != null) {
+      line.put("bench_ods", benchmark.ods().f());
+      line.put("bench_ois", benchmark.ois().f());
+      line.put("bench_ap", benchmark.ap());
+      line.put("bench_r50", benchmark.r50());
+      line.put("bench_threshold", benchmark.ods().threshold());
+    }
     report.rates().forEach((name, rate) -> line.put("lr_" + name, rate));
     line.put("seconds", report.seconds());
     Files.writeString(
@@ -625,12 +868,22 @@ public final class Trainer implements AutoCloseable {
         StandardOpenOption.APPEND);
     if (events != null) {
       events.scalar("train/epoch_loss", report.epoch(), report.loss());
+      if (trainingMetrics.images() > 0) {
+        events.scalar("train/ods_f1", report.epoch(), trainingMetrics.summary().ods());
+      }
       if (validation != null) {
         events.scalar("val/loss", report.epoch(), validation.loss);
         events.scalar("val/ods_f1", report.epoch(), validation.metrics.ods());
         events.scalar("val/ois_f1", report.epoch(), validation.metrics.ois());
         events.scalar("val/ap", report.epoch(), validation.metrics.ap());
         events.precisionRecall("val/pr", report.epoch(), validation.counts);
+      }
+      if (benchmark != null) {
+        events.scalar("val_bench/ods", report.epoch(), benchmark.ods().f());
+        events.scalar("val_bench/ois", report.epoch(), benchmark.ois().f());
+        events.scalar("val_bench/ap", report.epoch(), benchmark.ap());
+        events.scalar("val_bench/r50", report.epoch(), benchmark.r50());
+        events.scalar("val_bench/threshold", report.epoch(), benchmark.ods().threshold());
       }
     }
   }
@@ -659,6 +912,10 @@ public final class Trainer implements AutoCloseable {
       state.put("epoch_loss_sum", json(lossSum));
       state.put("epoch_loss_count", "" + lossCount);
       state.put("patience_counter", "" + patience);
+      state.put("validations", "" + validations);
+      state.put("loss_scale", json(scale.value()));
+      state.put("loss_scale_updates", "" + scale.good());
+      state.put("recompute", recompute.word());
       state.put("schedule_best", json(rates.best()));
       state.put("schedule_bad", "" + rates.bad());
       state.put("schedule_reductions", "" + rates.reductions());

@@ -1,6 +1,7 @@
 package org.gammanet.training;
 
 import java.util.Map;
+import org.gammanet.evaluation.BoundaryScores;
 import org.gammanet.evaluation.QuickMetrics;
 import org.jspecify.annotations.Nullable;
 
@@ -36,6 +37,7 @@ public interface TrainingListener {
    * @param loss mean over its updates
    * @param validationLoss null if this epoch was not validated
    * @param metrics null if this epoch was not validated
+   * @param benchmark scores of the boundary benchmark; null if it was not run
    * @param best whether it is the best so far by the configured metric
    * @param rates at its end
    * @param images seen
@@ -46,6 +48,7 @@ public interface TrainingListener {
       double loss,
       @Nullable Double validationLoss,
       QuickMetrics.@Nullable Summary metrics,
+      @Nullable BoundaryScores benchmark,
       boolean best,
       Map<String, Double> rates,
       int images,
@@ -56,6 +59,9 @@ public interface TrainingListener {
 
   /** During validation: images done. */
   default void validating(int done, int total) {}
+
+  /** During the boundary benchmark: images done; calls come from any thread, one at a time. */
+  default void benchmarking(int done, int total) {}
 
   /** After each epoch. */
   default void epoch(Epoch epoch) {}

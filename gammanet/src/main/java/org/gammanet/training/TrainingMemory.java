@@ -1,0 +1,96 @@
+package org.gammanet.training;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.gammanet.config.TrainingConfig.Recompute;
+import org.gammanet.model.LayerSummary;
+import org.gammanet.model.Network;
+import org.gammanet.torch.Device;
+
+/**
+ * How much memory a training step takes, roughly: within a third of what was measured. Counts maps
+ * (the values of a layer's channels at all pixels, in float32) that the {@link Tape} keeps.
+ */
+public final class TrainingMemory {
+  /** Maps inside one update of a cell that automatic differentiation keeps. */
+  private static final int CELL_INTERIOR = 75;
+
+  /** The same for a block of convolutions, a projection or a read-out. */
+  private static final int LAYER_INTERIOR = 4;
+
+  /** Code, buffers of operators, JVM with its cache of images. */
+  private static final long BASE = 700L << 20;
+
+  /** Share of the available memory that may be planned with. */
+  private static final double USABLE = 0.7;
+
+  private TrainingMemory() {}
+
+  /**
+   * Bytes at the peak of a step.
+   *
+   * @param mode none, cells or timesteps
+   */
+  public static long estimate(
+      Network network, int batch, int height, int width, int timesteps, Recompute mode) {
+    List<LayerSummary> layers = network.summary(height, width);
+    long once = 0;
+    long everyTimestep = 0;
+    long widest = 0;
+    for (LayerSummary layer : layers) {
+      boolean cell = layer.kind().startsWith("fGRU");
+      long map = 4L * batch * layer.channels() * layer.height() * layer.width();
+      long interior = (cell ? CELL_INTERIOR : LAYER_INTERIOR) * map;
+      widest = Math.max(widest, interior);
+      // Between segments pass two states of a cell and its drive, or one result.
+      long kept = mode == Recompute.NONE ? interior : cell ? 2 * map : map;
+      if (layer.everyTimestep()) {
+        everyTimestep += kept;
+      } else {
+        once += kept;
+      }
+    }
+    long activity =
+        switch (mode) {
+          case NONE -> once + timesteps * everyTimestep;
+          case CELLS -> once + timesteps * everyTimestep + widest;
+          // States are about half of what passes between segments.
+          case TIMESTEPS -> once + timesteps * everyTimestep / 2 + everyTimestep + widest;
+          case AUTO -> throw new IllegalArgumentException("auto is not a way of recomputing");
+        };
+    // Weights, gradients and two moments; the optimiser's own copy is transient.
+    return BASE + 16 * network.parameterCount() + activity;
+  }
+
+  /** The least recomputation that fits into this machine's memory; {@code cells} on a GPU. */
+  static Recompute choose(Network network, int batch, int height, int width, int timesteps) {
+    if (network.device().type() != Device.Type.CPU) {
+      return Recompute.CELLS;
+    }
+    double usable = USABLE * available();
+    for (Recompute mode : List.of(Recompute.NONE, Recompute.CELLS)) {
+      if (estimate(network, batch, height, width, timesteps, mode) <= usable) {
+        return mode;
+      }
+    }
+    return Recompute.TIMESTEPS;
+  }
+
+  /** Bytes that new work may take: on Linux what the kernel says, elsewhere four heaps. */
+  public static long available() {
+    long heaps = 4 * Runtime.getRuntime().maxMemory(); // the JVM takes a quarter by itself
+    try {
+      for (String line : Files.readAllLines(Path.of("/proc/meminfo"), StandardCharsets.US_ASCII)) {
+        if (line.startsWith("MemAvailable:")) {
+          return Long.parseLong(line.replaceAll("\\D", "")) << 10;
+        }
+      }
+    } catch (IOException | NumberFormatException e) {
+      return heaps;
+    }
+    return heaps;
+  }
+}

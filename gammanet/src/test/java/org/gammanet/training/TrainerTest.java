@@ -1,0 +1,410 @@
+package org.gammanet.training;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.awt.Color;
+import java.awt.Graphics2D;
+import java.awt.image.BufferedImage;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+import javax.imageio.ImageIO;
+import org.gammanet.checkpoint.Checkpoint;
+import org.gammanet.config.GammaNetConfig;
+import org.gammanet.config.TrainingConfig.Recompute;
+import org.gammanet.model.Network;
+import org.gammanet.model.Parameter;
+import org.gammanet.torch.Tensor;
+import org.gammanet.torch.TensorScope;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class TrainerTest {
+  @TempDir Path folder;
+
+  /** What a run told. */
+  private static class Log implements TrainingListener {
+    final List<Step> steps = new ArrayList<>();
+    final List<Epoch> epochs = new ArrayList<>();
+    final List<String> notes = new ArrayList<>();
+    Consumer<Step> then = step -> {};
+
+    @Override
+    public void step(Step step) {
+      steps.add(step);
+      then.accept(step);
+    }
+
+    @Override
+    public void epoch(Epoch epoch) {
+      epochs.add(epoch);
+    }
+
+    @Override
+    public void note(String sentence) {
+      notes.add(sentence);
+    }
+  }
+
+  /** Pictures of bright rectangles on a dark ground with their outlines as edges. */
+  private void pictures(int count) throws IOException {
+    Files.createDirectories(folder.resolve("data/images"));
+    Files.createDirectories(folder.resolve("data/edges"));
+    for (int i = 0; i < count; i++) {
+      var image = new BufferedImage(24, 24, BufferedImage.TYPE_INT_RGB);
+      var edges = new BufferedImage(24, 24, BufferedImage.TYPE_BYTE_GRAY);
+      Graphics2D g = image.createGraphics();
+      g.setColor(new Color(200 - 20 * i, 180, 90 + 30 * i));
+      g.fillRect(4 + i, 5, 12, 10 + i);
+      g.dispose();
+      for (int x = 4 + i; x < 16 + i; x++) {
+        edges.getRaster().setSample(x, 5, 0, 255);
+        edges.getRaster().setSample(x, 14 + i, 0, 255);
+      }
+      for (int y = 5; y < 15 + i; y++) {
+        edges.getRaster().setSample(4 + i, y, 0, 255);
+        edges.getRaster().setSample(15 + i, y, 0, 255);
+      }
+      ImageIO.write(image, "png", folder.resolve("data/images/i" + i + ".png").toFile());
+      ImageIO.write(edges, "png", folder.resolve("data/edges/i" + i + ".png").toFile());
+    }
+  }
+
+  private GammaNetConfig config(String... settings) {
+    List<String> all =
+        new ArrayList<>(
+            List.of(
+                "model.layers=[conv1_1, conv1_2]",
+                "model.hidden_channels=4",
+                "model.timesteps=2",
+                "data.train_path='" + folder.resolve("data") + "'",
+                "data.augmentation.preset=none",
+                "data.augmentation.random_crop=24",
+                "training.samples_per_epoch=4",
+                "training.batch_size=2",
+                "training.num_workers=1",
+                "training.learning_rate=1e-2",
+                "training.vgg_learning_rate=1e-3",
+                "training.lr_scheduler=none",
+                "training.loss=bce",
+                "training.num_epochs=2"));
+    all.addAll(List.of(settings));
+    return GammaNetConfig.shipped("default", all);
+  }
+
+  private Trainer trainer(GammaNetConfig config, Network network, String output, Log log) {
+    return new Trainer(
+        config, network, TrainingData.open(config.data()), folder.resolve(output), log);
+  }
+
+  private static Map<String, float[]> weights(Network network) {
+    Map<String, float[]> weights = new TreeMap<>();
+    for (Parameter parameter : network.parameters()) {
+      weights.put(parameter.name(), parameter.tensor().toFloatArray());
+    }
+    return weights;
+  }
+
+  private Path last(String output) {
+    return folder.resolve(output).resolve("checkpoints/last.safetensors");
+  }
+
+  @Test
+  void twoImagesAreLearntByHeart() throws Exception {
+    pictures(2);
+    long before = Tensor.liveHandles();
+    GammaNetConfig config = config("training.num_epochs=100", "training.validation_frequency=1000");
+    Log log = new Log();
+    try (Network network = Network.create(config.model(), 1);
+        Trainer trainer = trainer(config, network, "run", log)) {
+      assertEquals(Trainer.End.FINISHED, trainer.run(Long.MAX_VALUE));
+    }
+    double first = log.steps.getFirst().loss();
+    double end = log.steps.getLast().loss();
+    assertTrue(end < first / 10, first + " fell to " + end);
+    assertEquals(before, Tensor.liveHandles());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"none", "cells"})
+  void aResumedRunMakesTheSameSteps(String recompute) throws Exception {
+    pictures(4);
+    GammaNetConfig config =
+        config(
+            "training.num_epochs=4",
+            "data.augmentation.preset=hed",
+            "training.lr_scheduler=plateau",
+            "training.optimizer=adamw",
+            "training.recompute=" + recompute);
+    Log straight = new Log();
+    Map<String, float[]> expected;
+    try (Network network = Network.create(config.model(), 1);
+        Trainer trainer = trainer(config, network, "straight", straight)) {
+      trainer.run(Long.MAX_VALUE);
+      expected = weights(network);
+    }
+    Log resumed = new Log();
+    try (Network network = Network.create(config.model(), 1);
+        Trainer trainer = trainer(config, network, "parts", resumed)) {
+      assertEquals(Trainer.End.LIMIT, trainer.run(3)); // in the middle of the second epoch
+    }
+    try (Network network = Network.create(config.model());
+        Trainer trainer = trainer(config, network, "parts", resumed)) {
+      trainer.resume(Checkpoint.load(last("parts")), "last");
+      assertEquals(3, trainer.globalStep());
+      assertEquals(Trainer.End.FINISHED, trainer.run(Long.MAX_VALUE));
+      weights(network).forEach((name, w) -> assertArrayEquals(expected.get(name), w, name));
+    }
+    assertEquals(
+        straight.steps.stream().map(TrainingListener.Step::loss).toList(),
+        resumed.steps.stream().map(TrainingListener.Step::loss).toList());
+    List<String> lines = Files.readAllLines(folder.resolve("parts/metrics.jsonl"));
+    assertEquals(4, lines.size());
+    for (int e = 0; e < 4; e++) {
+      assertTrue(lines.get(e).startsWith("{\"epoch\":" + e + ","), lines.get(e));
+    }
+  }
+
+  @Test
+  void stoppingSavesAndNothingLeaks() throws Exception {
+    pictures(2);
+    GammaNetConfig config = config("training.num_epochs=50", "training.validation_frequency=1000");
+    long before = Tensor.liveHandles();
+    try (Network network = Network.create(config.model(), 1)) {
+      Log log = new Log();
+      try (Trainer trainer = trainer(config, network, "run", log)) {
+        log.then =
+            step -> {
+              if (step.globalStep() == 5) {
+                trainer.stop();
+              }
+            };
+        assertEquals(Trainer.End.STOPPED, trainer.run(Long.MAX_VALUE));
+      }
+      assertEquals(5, log.steps.size());
+      assertEquals("5", Checkpoint.load(last("run")).metadata().get("global_step"));
+    }
+    assertEquals(before, Tensor.liveHandles());
+  }
+
+  @Test
+  void handlesStayAsTheyAreOverAHundredSteps() throws Exception {
+    pictures(2);
+    GammaNetConfig config =
+        config("training.num_epochs=1000", "training.validation_frequency=1000");
+    try (Network network = Network.create(config.model(), 1)) {
+      Log log = new Log();
+      List<Long> live = new ArrayList<>();
+      log.then =
+          step -> {
+            live.add(Tensor.liveHandles());
+            if (step.globalStep() % 10 == 0) {
+              throw new ArithmeticException("on purpose");
+            }
+          };
+      try (Trainer trainer = trainer(config, network, "run", log)) {
+        int thrown = 0;
+        while (trainer.globalStep() < 100) {
+          try {
+            trainer.run(100);
+          } catch (ArithmeticException expected) {
+            thrown++;
+          }
+        }
+        assertEquals(10, thrown);
+      }
+      assertEquals(100, live.size());
+      // The moments of each parameter come with the first update.
+      assertTrue(live.stream().allMatch(n -> n.equals(live.getFirst())), live.toString());
+    }
+  }
+
+  @Test
+  void updatesThatAreNotFiniteAreLeftOut() throws Exception {
+    pictures(2);
+    GammaNetConfig config = config("training.num_epochs=50", "training.validation_frequency=1000");
+    try (Network network = Network.create(config.model(), 1);
+        var scope = TensorScope.open()) {
+      Log log = new Log();
+      try (Trainer trainer = trainer(config, network, "run", log)) {
+        trainer.run(2);
+        var good = weights(network);
+        network.parameter("output_projection.0.bias").set(Tensor.of(new float[] {Float.NaN}, 1));
+        var e =
+            assertThrows(TrainingException.class, () -> trainer.run(Long.MAX_VALUE)).getMessage();
+        assertTrue(e.contains("10 updates in a row") && e.contains("i0"), e);
+        var kept = weights(network);
+        good.remove("output_projection.0.bias");
+        good.forEach((name, w) -> assertArrayEquals(w, kept.get(name), name));
+      }
+      assertEquals(11, log.steps.size()); // the tenth failure is not told but thrown
+      assertTrue(log.steps.getLast().skipped());
+    }
+  }
+
+  @Test
+  void trainingEndsWhenNothingImproves() throws Exception {
+    pictures(2);
+    GammaNetConfig config =
+        config(
+            "training.num_epochs=50",
+            "training.learning_rate=1e-30",
+            "training.vgg_learning_rate=1e-30",
+            "training.lr_min=0",
+            "training.early_stopping_metric=loss",
+            "training.early_stopping_patience=3");
+    Log log = new Log();
+    try (Network network = Network.create(config.model(), 1);
+        Trainer trainer = trainer(config, network, "run", log)) {
+      assertEquals(Trainer.End.EARLY_STOP, trainer.run(Long.MAX_VALUE));
+    }
+    assertEquals(4, log.epochs.size()); // the first is the best
+    assertTrue(Files.exists(folder.resolve("run/checkpoints/best_model.safetensors")));
+  }
+
+  @Test
+  void theNewestFiveCheckpointsAreKeptByNumber() throws Exception {
+    pictures(2);
+    GammaNetConfig config =
+        config(
+            "training.num_epochs=12",
+            "training.save_frequency=1",
+            "training.samples_per_epoch=2",
+            "training.validation_frequency=1000");
+    Log log = new Log();
+    try (Network network = Network.create(config.model(), 1);
+        Trainer trainer = trainer(config, network, "run", log)) {
+      Files.createDirectories(folder.resolve("run/checkpoints"));
+      Path left = folder.resolve("run/checkpoints/.last.safetensors.4711.tmp");
+      Files.writeString(left, "of a run that was killed");
+      trainer.run(Long.MAX_VALUE);
+      assertFalse(Files.exists(left));
+    }
+    try (Stream<Path> files = Files.list(folder.resolve("run/checkpoints"))) {
+      assertEquals(
+          List.of(
+              "best_model.safetensors",
+              "checkpoint_epoch_10.safetensors",
+              "checkpoint_epoch_11.safetensors",
+              "checkpoint_epoch_7.safetensors",
+              "checkpoint_epoch_8.safetensors",
+              "checkpoint_epoch_9.safetensors",
+              "last.safetensors"),
+          files.map(f -> String.valueOf(f.getFileName())).sorted().toList());
+    }
+    assertNotNull(log.epochs.getLast().benchmark()); // the last validation ends with it
+  }
+
+  @Test
+  void anotherNetworkOrBareWeightsAreNotResumed() throws Exception {
+    pictures(2);
+    GammaNetConfig config = config();
+    try (Network network = Network.create(config.model(), 1);
+        Trainer trainer = trainer(config, network, "run", new Log())) {
+      trainer.run(Long.MAX_VALUE);
+      Checkpoint best = Checkpoint.load(folder.resolve("run/checkpoints/best_model.safetensors"));
+      String message =
+          assertThrows(TrainingException.class, () -> trainer.resume(best, "best")).getMessage();
+      assertTrue(message.contains("weights alone"), message);
+    }
+    GammaNetConfig other = config("model.timesteps=3");
+    try (Network network = Network.create(other.model(), 1);
+        Trainer trainer = trainer(other, network, "run", new Log())) {
+      Checkpoint last = Checkpoint.load(last("run"));
+      String message =
+          assertThrows(TrainingException.class, () -> trainer.resume(last, "last")).getMessage();
+      assertTrue(message.contains("another model section"), message);
+    }
+  }
+
+  @Test
+  void accumulatedBatchesMakeOneUpdateOfTheirMean() throws Exception {
+    pictures(4);
+    Map<String, float[]> whole = afterOneUpdate("training.batch_size=4");
+    Map<String, float[]> parts =
+        afterOneUpdate("training.batch_size=1", "training.gradient_accumulation=4");
+    whole.forEach(
+        (name, w) -> {
+          for (int i = 0; i < w.length; i++) {
+            assertEquals(w[i], parts.get(name)[i], 2e-4, name);
+          }
+        });
+  }
+
+  private Map<String, float[]> afterOneUpdate(String... settings) throws Exception {
+    List<String> all = new ArrayList<>(List.of(settings));
+    // bi_bce_hed is a mean over images; bce counts its classes over a batch.
+    all.add("training.loss=bi_bce_hed");
+    all.add("training.num_epochs=1");
+    all.add("training.grad_clip=0");
+    GammaNetConfig config = config(all.toArray(String[]::new));
+    try (Network network = Network.create(config.model(), 1);
+        Trainer trainer = trainer(config, network, "run" + settings.length, new Log())) {
+      trainer.run(1);
+      return weights(network);
+    }
+  }
+
+  @Test
+  void halfPrecisionLearnsToo() throws Exception {
+    pictures(2);
+    GammaNetConfig config =
+        config(
+            "training.num_epochs=30",
+            "training.mixed_precision=true",
+            "training.validation_frequency=1000");
+    Log log = new Log();
+    try (Network network = Network.create(config.model(), 1);
+        Trainer trainer = trainer(config, network, "run", log)) {
+      trainer.run(Long.MAX_VALUE);
+    }
+    double first = log.steps.getFirst().loss();
+    double end = log.steps.getLast().loss();
+    assertTrue(end < first / 2, first + " fell to " + end);
+    assertFalse(log.steps.stream().anyMatch(TrainingListener.Step::skipped));
+  }
+
+  @Test
+  void theScaleOfFloat16FollowsOverflows() {
+    LossScale scale = new LossScale(true);
+    assertEquals(65536, scale.value());
+    assertTrue(scale.overflowed());
+    assertEquals(32768, scale.value());
+    for (int i = 0; i < 2000; i++) {
+      scale.succeeded();
+    }
+    assertEquals(65536, scale.value());
+    for (int i = 0; i < 16; i++) {
+      assertTrue(scale.overflowed());
+    }
+    assertFalse(scale.overflowed());
+    LossScale none = new LossScale(false);
+    assertFalse(none.overflowed());
+    assertEquals(1, none.value());
+  }
+
+  @Test
+  void memoryIsPlannedForByMode() {
+    GammaNetConfig config = config("model.layers=null", "model.hidden_channels=16");
+    try (Network network = Network.create(config.model())) {
+      long none = TrainingMemory.estimate(network, 1, 320, 320, 8, Recompute.NONE);
+      long cells = TrainingMemory.estimate(network, 1, 320, 320, 8, Recompute.CELLS);
+      long timesteps = TrainingMemory.estimate(network, 1, 320, 320, 8, Recompute.TIMESTEPS);
+      assertTrue(none > 2 * cells && cells > timesteps, none + ", " + cells + ", " + timesteps);
+      assertTrue(TrainingMemory.available() > 0);
+    }
+  }
+}
