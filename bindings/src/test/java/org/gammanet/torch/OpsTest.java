@@ -297,4 +297,28 @@ class OpsTest {
     Tensor x = Tensor.ones(2).requiresGrad(true);
     assertThrows(TorchException.class, () -> Autograd.backward(Ops.relu(x)));
   }
+
+  @Test
+  void convolutionsRunInHalfPrecisionWhileAutocastIsOn() {
+    Tensor x = random(1, 1, 8, 12, 12).requiresGrad(true);
+    Tensor weight = random(2, 16, 8, 3, 3).requiresGrad(true);
+    Tensor full = Ops.conv2d(x, weight, null, 1, 1);
+    Autograd.backward(Ops.sum(full));
+    double[] expected = weight.grad().toDoubleArray();
+    weight.zeroGrad();
+    Tensor half;
+    try (var on = Autocast.convolutions(DType.BFLOAT16)) {
+      half = Ops.conv2d(x, weight, null, 1, 1);
+      try (var off = Autocast.convolutions(null)) {
+        assertArrayEquals(full.toFloatArray(), Ops.conv2d(x, weight, null, 1, 1).toFloatArray());
+      }
+    }
+    assertEquals(DType.FLOAT32, half.dtype());
+    double error = Ops.amax(Ops.abs(Ops.sub(half, full)), false, 0, 1, 2, 3).item();
+    assertTrue(error > 0 && error < 0.1, "bfloat16 differs by " + error);
+    Autograd.backward(Ops.sum(half));
+    assertArrayEquals(expected, weight.grad().toDoubleArray(), 0.5);
+    assertArrayEquals(full.toFloatArray(), Ops.conv2d(x, weight, null, 1, 1).toFloatArray());
+    assertThrows(IllegalArgumentException.class, () -> Autocast.convolutions(DType.FLOAT64));
+  }
 }

@@ -4,11 +4,16 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.stream.Stream;
 import org.gammanet.GammaNet;
+import org.gammanet.config.TrainingConfig.Recompute;
 import org.gammanet.data.Npy;
 import org.gammanet.model.ForwardOptions;
 import org.gammanet.model.Network;
@@ -17,6 +22,7 @@ import org.gammanet.torch.Autograd;
 import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
+import org.gammanet.training.Tape;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -30,8 +36,9 @@ import picocli.CommandLine.Spec;
     name = "bench",
     header = "Time a network's passes.",
     description =
-        "Prints one line of JSON for each pass: its seconds, and the norm of all gradients together"
-            + " when training. The first passes warm up the machine.",
+        "Prints one line of JSON for each pass: its seconds; when training, the norm of all"
+            + " gradients together; and on Linux the most memory that the process has had so far."
+            + " The first passes warm up the machine.",
     footer = {"Example:", "  gammanet bench --size 160 --timesteps 2 --repeats 5"})
 final class BenchCommand implements Callable<Integer> {
   @Option(
@@ -68,6 +75,14 @@ final class BenchCommand implements Callable<Integer> {
 
   @Option(names = "--train", description = "Forward and backward pass of the mean logit.")
   boolean train;
+
+  @Option(
+      names = "--recompute",
+      paramLabel = "MODE",
+      defaultValue = "none",
+      description =
+          "What the backward pass computes again: none, cells or timesteps; default: none.")
+  String recompute = "none";
 
   @Option(
       names = "--serve",
@@ -137,8 +152,10 @@ final class BenchCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     ForwardOptions options = ForwardOptions.DEFAULTS.withTimesteps(timesteps);
     try (var scope = TensorScope.open();
-        var mode = train ? Autograd.enableGrad() : Autograd.noGrad()) {
+        var tape = new Tape(mode());
+        var recording = train ? Autograd.enableGrad() : Autograd.noGrad()) {
       if (train) {
+        options = options.withExecutor(tape);
         network.parameters().stream()
             .filter(p -> !p.isBuffer())
             .forEach(p -> p.tensor().zeroGrad());
@@ -146,13 +163,18 @@ final class BenchCommand implements Callable<Integer> {
       long start = System.nanoTime();
       Tensor logits = network.forward(image, options).logits();
       if (train) {
-        Autograd.backward(Ops.mean(logits));
+        double share = 1.0 / logits.numel(); // of a pixel in the mean
+        tape.backward(logits, Tensor.full(share, logits.dtype(), logits.device(), logits.shape()));
       }
       Ops.amax(logits, false, 0, 1, 2, 3).item(); // waits for the device
       double seconds = (System.nanoTime() - start) / 1e9;
       out.printf(Locale.ROOT, "{\"seconds\": %.6f", seconds);
       if (train) {
         out.printf(Locale.ROOT, ", \"gradient_norm\": %.9g", gradientNorm(network));
+      }
+      long peak = peakMemory();
+      if (peak > 0) {
+        out.printf(Locale.ROOT, ", \"peak_rss_mb\": %d", peak >> 20);
       }
       out.println("}");
       out.flush();
@@ -166,6 +188,29 @@ final class BenchCommand implements Callable<Integer> {
             (int) shape[2],
             (int) shape[3]);
       }
+    }
+  }
+
+  private Recompute mode() {
+    for (Recompute mode : List.of(Recompute.NONE, Recompute.CELLS, Recompute.TIMESTEPS)) {
+      if (mode.word().equals(recompute)) {
+        return mode;
+      }
+    }
+    throw new ParameterException(
+        spec.commandLine(), "--recompute must be none, cells or timesteps, not " + recompute);
+  }
+
+  /** Bytes of resident memory at their most; 0 where the system does not tell. */
+  private static long peakMemory() {
+    try (Stream<String> lines = Files.lines(Path.of("/proc/self/status"))) {
+      return lines
+          .filter(line -> line.startsWith("VmHWM:"))
+          .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) << 10)
+          .findFirst()
+          .orElse(0);
+    } catch (IOException | UncheckedIOException e) {
+      return 0;
     }
   }
 

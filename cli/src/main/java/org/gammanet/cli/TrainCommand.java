@@ -220,7 +220,7 @@ final class TrainCommand implements Callable<Integer> {
     for (Optimizer.Group group : trainer.groups()) {
       out.printf(
           Locale.ROOT,
-          "parameters  %,d in group %s at rate %s%n",
+          "parameters  %,d in group %s at rate %.3g%n",
           group.size(),
           group.name(),
           group.learningRate());
