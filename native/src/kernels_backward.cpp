@@ -1,3 +1,441 @@
 // Arithmetic of the gradients; compiled once for each instruction set, with GAMMANET_ISA as its
 // name.
+#include "kernels_backward.h"
+
+#include <math.h>
+
 #include "simd.h"
+
+namespace gammanet {
+namespace {
+
+// ---- Activations ----
+
+struct Slope {
+  Vec value, slope;
+};
+
+GAMMANET_INLINE Slope sigmoid_slope(Vec x) {
+  const Vec t = exponential(minimum(x, -x));
+  const Vec large = 1.0f / (1.0f + t);
+  return {x < 0.0f ? t * large : large, t * large * large};
+}
+
+template <Activation activation>
+GAMMANET_INLINE Slope activate(Vec x) {
+  const Slope y = sigmoid_slope(x);
+  return activation == kSoftplus ? Slope{softplus(x), y.value} : y;
+}
+
+// ---- Gradients of weights ----
+
+// Rows and vectors of what is kept in registers: as many sums as hide the latency of a
+// multiply-add, and the operands beside them.
+constexpr int kRows = 6;
+constexpr int kVectors = kWidth == 16 ? 4 : 2;
+
+// A vector of which only the first n elements exist, unless n is kWidth.
+template <bool part>
+GAMMANET_INLINE Vec load_some(const float* p, int64_t n) {
+  return part ? load_part(p, n) : load(p);
+}
+
+// Starts at 0, not at `out`: sums of short stretches added to the whole lose less to rounding.
+template <int rows, int vectors, bool part>
+GAMMANET_INLINE void gradient_block(const float* grad, int64_t grad_stride, int64_t grad_line,
+                                    const float* in, int64_t in_stride, int64_t in_line,
+                                    int64_t lines, int64_t length, int64_t last, float* out,
+                                    int64_t out_stride) {
+  Vec sums[rows][vectors] = {};
+  for (int64_t line = 0; line < lines; ++line) {
+    const float* a = grad + line * grad_line;
+    const float* b = in + line * in_line;
+    for (int64_t p = 0; p < length; ++p, a += grad_stride, b += in_stride) {
+      Vec x[vectors];
+      for (int v = 0; v < vectors; ++v) {
+        x[v] = v == vectors - 1 ? load_some<part>(b + v * kWidth, last) : load(b + v * kWidth);
+      }
+      for (int r = 0; r < rows; ++r) {
+        const Vec g = splat(a[r]);
+        for (int v = 0; v < vectors; ++v) {
+          sums[r][v] += g * x[v];
+        }
+      }
+    }
+  }
+  for (int r = 0; r < rows; ++r) {
+    for (int v = 0; v < vectors; ++v) {
+      float* to = out + r * out_stride + v * kWidth;
+      if (part && v == vectors - 1) {
+        store_part(to, load_part(to, last) + sums[r][v], last);
+      } else {
+        store(to, load(to) + sums[r][v]);
+      }
+    }
+  }
+}
+
+template <int vectors, bool part>
+void gradient_panel(const float* grad, int64_t grad_stride, int64_t grad_line, const float* in,
+                    int64_t in_stride, int64_t in_line, int64_t lines, int64_t length,
+                    int64_t rows, int64_t last, float* out, int64_t out_stride) {
+  int64_t r = 0;
+  for (; r + kRows <= rows; r += kRows) {
+    gradient_block<kRows, vectors, part>(grad + r, grad_stride, grad_line, in, in_stride, in_line,
+                                         lines, length, last, out + r * out_stride, out_stride);
+  }
+  for (; r + 2 <= rows; r += 2) {
+    gradient_block<2, vectors, part>(grad + r, grad_stride, grad_line, in, in_stride, in_line,
+                                     lines, length, last, out + r * out_stride, out_stride);
+  }
+  for (; r < rows; ++r) {
+    gradient_block<1, vectors, part>(grad + r, grad_stride, grad_line, in, in_stride, in_line,
+                                     lines, length, last, out + r * out_stride, out_stride);
+  }
+}
+
+void weight_gradient(const float* grad, int64_t grad_stride, int64_t grad_line, const float* in,
+                     int64_t in_stride, int64_t in_line, int64_t lines, int64_t length,
+                     int64_t rows, int64_t columns, float* out, int64_t out_stride) {
+#define GAMMANET_PANEL(vectors, part)                                                           \
+  gradient_panel<vectors, part>(grad, grad_stride, grad_line, in, in_stride, in_line, lines,    \
+                                length, rows, columns - (vectors - 1) * kWidth, out, out_stride)
+  const bool whole = columns % kWidth == 0;
+  switch ((columns + kWidth - 1) / kWidth) {
+    case 1:
+      whole ? GAMMANET_PANEL(1, false) : GAMMANET_PANEL(1, true);
+      break;
+    case 2:
+      whole ? GAMMANET_PANEL(2, false) : GAMMANET_PANEL(2, true);
+      break;
+#if defined(__AVX512F__)
+    case 3:
+      whole ? GAMMANET_PANEL(3, false) : GAMMANET_PANEL(3, true);
+      break;
+    case 4:
+      whole ? GAMMANET_PANEL(4, false) : GAMMANET_PANEL(4, true);
+      break;
+#endif
+  }
+#undef GAMMANET_PANEL
+}
+
+// ---- Rows and columns ----
+
+// body(c, n) for the vectors of a row: n < kWidth elements only in the last one.
+template <class Body>
+GAMMANET_INLINE void for_each_vector(int64_t channels, const Body& body) {
+  int64_t c = 0;
+  for (; c + kWidth <= channels; c += kWidth) {
+    body(c, kWidth);
+  }
+  if (c < channels) {
+    body(c, channels - c);
+  }
+}
+
+GAMMANET_INLINE Vec load_n(const float* p, int64_t n) {
+  return n == kWidth ? load(p) : load_part(p, n);
+}
+
+GAMMANET_INLINE void store_n(float* p, Vec v, int64_t n) {
+  if (n == kWidth) {
+    store(p, v);
+  } else {
+    store_part(p, v, n);
+  }
+}
+
+void column_sums(const float* a, int64_t a_stride, const float* b, int64_t b_stride, int64_t rows,
+                 int64_t channels, float* sums) {
+  for_each_vector(channels, [&](int64_t c, int64_t n) {
+    Vec total = {};
+    for (int64_t p = 0; p < rows; ++p) {
+      const Vec x = load_n(a + p * a_stride + c, n);
+      total += b == nullptr ? x : x * load_n(b + p * b_stride + c, n);
+    }
+    store_n(sums + c, load_n(sums + c, n) + total, n);
+  });
+}
+
+void load_rows(const float* map, int64_t channels, int64_t rows, float* out, int64_t stride,
+               int64_t padded) {
+  for (int64_t p = 0; p < rows; ++p, out += stride) {
+    int64_t c = 0;
+    if (map != nullptr) {
+      for_each_vector(channels, [&](int64_t k, int64_t n) {
+        store(out + k, load_n(map + p * channels + k, n));
+      });
+      c = (channels + kWidth - 1) / kWidth * kWidth;
+    }
+    for (; c < padded; c += kWidth) {
+      store(out + c, Vec{});
+    }
+  }
+}
+
+void store_rows(const float* data, int64_t stride, int64_t rows, int64_t channels, float* map) {
+  for (int64_t p = 0; p < rows; ++p) {
+    for_each_vector(channels, [&](int64_t c, int64_t n) {
+      store_n(map + p * channels + c, load(data + p * stride + c), n);
+    });
+  }
+}
+
+void add_rows(float* a, int64_t a_stride, const float* b, int64_t b_stride, int64_t rows,
+              int64_t channels) {
+  for (int64_t p = 0; p < rows; ++p) {
+    for_each_vector(channels, [&](int64_t c, int64_t n) {
+      float* to = a + p * a_stride + c;
+      store_n(to, load_n(to, n) + load_n(b + p * b_stride + c, n), n);
+    });
+  }
+}
+
+// body(k, n) for the vectors of the parts of a row.
+template <class Body>
+GAMMANET_INLINE void for_each_part_vector(int64_t parts, int64_t channels, int64_t padded,
+                                          const Body& body) {
+  for (int64_t part = 0; part < parts; ++part) {
+    for_each_vector(channels, [&](int64_t c, int64_t n) { body(part * padded + c, n); });
+  }
+}
+
+void normalize_rows(float* data, int64_t rows, int64_t parts, int64_t channels, int64_t padded,
+                    float* r) {
+  const float count = static_cast<float>(parts * channels);
+  for (int64_t p = 0; p < rows; ++p, data += parts * padded) {
+    Vec total = {}, squares = {};
+    for_each_part_vector(parts, channels, padded,
+                         [&](int64_t k, int64_t) { total += load(data + k); });
+    const float mean = sum(total) / count;
+    for_each_part_vector(parts, channels, padded, [&](int64_t k, int64_t n) {
+      Vec d = load(data + k) - mean;
+      if (n != kWidth) {
+        store(data + k, d);
+        d = load_part(data + k, n);
+      }
+      store(data + k, d);
+      squares += d * d;
+    });
+    r[p] = 1.0f / sqrtf(sum(squares) / count + 1e-5f);
+    for_each_part_vector(parts, channels, padded,
+                         [&](int64_t k, int64_t) { store(data + k, load(data + k) * r[p]); });
+  }
+}
+
+void normalize_rows_backward(float* grad, const float* y, const float* r, int64_t rows,
+                             int64_t parts, int64_t channels, int64_t padded) {
+  const float count = static_cast<float>(parts * channels);
+  for (int64_t p = 0; p < rows; ++p, grad += parts * padded, y += parts * padded) {
+    Vec total = {}, products = {};
+    for_each_part_vector(parts, channels, padded, [&](int64_t k, int64_t n) {
+      const Vec g = load_n(grad + k, n);
+      total += g;
+      products += g * load(y + k);
+    });
+    const float mean = sum(total) / count, projection = sum(products) / count;
+    for_each_part_vector(parts, channels, padded, [&](int64_t k, int64_t) {
+      store(grad + k, r[p] * (load(grad + k) - mean - load(y + k) * projection));
+    });
+  }
+}
+
+void normalize_columns(const float* data, int64_t stride, const float* mean, const float* r,
+                       int64_t rows, int64_t channels, float* out, int64_t out_stride) {
+  for (int64_t p = 0; p < rows; ++p) {
+    for_each_vector(channels, [&](int64_t c, int64_t n) {
+      const Vec y = (load_n(data + p * stride + c, n) - load_n(mean + c, n)) * load_n(r + c, n);
+      store_n(out + p * out_stride + c, y, n);
+    });
+  }
+}
+
+void normalize_columns_backward(float* grad, int64_t grad_stride, const float* y, int64_t y_stride,
+                                const float* r, const float* mean_grad, const float* mean_product,
+                                int64_t rows, int64_t channels) {
+  for (int64_t p = 0; p < rows; ++p) {
+    for_each_vector(channels, [&](int64_t c, int64_t n) {
+      float* g = grad + p * grad_stride + c;
+      const Vec centred = load_n(g, n) - load_n(mean_grad + c, n) -
+                          load_n(y + p * y_stride + c, n) * load_n(mean_product + c, n);
+      store_n(g, load_n(r + c, n) * centred, n);
+    });
+  }
+}
+
+void scale_columns(float* data, int64_t stride, const float* scale, const float* shift,
+                   int64_t rows, int64_t channels) {
+  for (int64_t p = 0; p < rows; ++p) {
+    for_each_vector(channels, [&](int64_t c, int64_t n) {
+      float* to = data + p * stride + c;
+      Vec y = load_n(to, n) * load_n(scale + c, n);
+      if (shift != nullptr) {
+        y += load_n(shift + c, n);
+      }
+      store_n(to, y, n);
+    });
+  }
+}
+
+// ---- The cell ----
+
+template <Activation activation>
+void dynamic_candidate(const ExcitationTile& t) {
+  for (int64_t p = 0; p < t.rows; ++p) {
+    float* product = t.product + p * 2 * t.padded;
+    for_each_vector(t.channels, [&](int64_t c, int64_t n) {
+      const Slope kappa = activate<activation>(load(product + c) + load(t.bias + c));
+      const Slope omega =
+          activate<activation>(load(product + t.padded + c) + load(t.bias + t.padded + c));
+      store(product + c, kappa.slope);
+      store(product + t.padded + c, omega.slope);
+      store(t.omega_rows + p * t.padded + c, omega.value);
+      const Vec q = omega.value * load_n(t.c2 + p * t.channels + c, n) + kappa.value;
+      store_n(t.q + p * t.padded + c, q, n);
+    });
+  }
+}
+
+void candidate(const ExcitationTile& t) {
+  if (t.multiplicative && t.activation == kSoftplus) {
+    return dynamic_candidate<kSoftplus>(t);
+  }
+  if (t.multiplicative && t.activation == kSigmoid) {
+    return dynamic_candidate<kSigmoid>(t);
+  }
+  for (int64_t p = 0; p < t.rows; ++p) {
+    for_each_vector(t.channels, [&](int64_t c, int64_t n) {
+      const Vec c2 = load_n(t.c2 + p * t.channels + c, n);
+      const Vec q = t.multiplicative ? load(t.omega + c) * c2 + load(t.kappa + c)
+                                     : relu(load(t.states + p * 2 * t.padded + c) + c2);
+      store_n(t.q + p * t.padded + c, q, n);
+    });
+  }
+}
+
+void mix_backward(const ExcitationTile& t) {
+  for (int64_t p = 0; p < t.rows; ++p) {
+    for_each_vector(t.channels, [&](int64_t c, int64_t n) {
+      const int64_t k = p * t.padded + c;
+      const Vec grad =
+          t.grad_new_e == nullptr ? Vec{} : load_n(t.grad_new_e + p * t.channels + c, n);
+      const Slope g = sigmoid_slope(load(t.gate + k) + load(t.gate_bias + c));
+      const Vec e = load(t.states + (p * 2 + 1) * t.padded + c);
+      store(t.grad_gate + k, grad * (load(t.q + k) - e) * g.slope);
+      store(t.grad_q + k, grad * g.value);
+      store(t.grad_e + k, grad * (1.0f - g.value));
+    });
+  }
+}
+
+void candidate_backward(const ExcitationTile& t) {
+  for (int64_t p = 0; p < t.rows; ++p) {
+    for_each_vector(t.channels, [&](int64_t c, int64_t n) {
+      const int64_t k = p * t.padded + c;
+      const Vec c2 = load_n(t.c2 + p * t.channels + c, n);
+      const Vec grad = load_n(t.grad_q + k, n);
+      Vec grad_c2;
+      if (!t.multiplicative) {
+        grad_c2 = load(t.q + k) > 0.0f ? grad : Vec{};
+        store(t.grad_new_i + k, load(t.grad_new_i + k) + grad_c2);
+      } else {
+        float* product = t.product + p * 2 * t.padded + c;
+        if (t.activation == kIdentity) {
+          grad_c2 = grad * load(t.omega + c);
+          store(product, grad);
+          store(product + t.padded, grad * c2);
+        } else {
+          grad_c2 = grad * load(t.omega_rows + k);
+          store(product, grad * load(product));
+          store(product + t.padded, grad * c2 * load(product + t.padded));
+        }
+      }
+      store_n(t.grad_u2 + p * t.channels + c, c2 > 0.0f ? grad_c2 : Vec{}, n);
+    });
+  }
+}
+
+template <Activation activation, bool backward>
+void inhibition_tile(const InhibitionTile& t) {
+  for (int64_t p = 0; p < t.rows; ++p) {
+    const float* inputs = t.inputs + p * 3 * t.padded;
+    float* grads = backward ? t.grad_inputs + p * 3 * t.padded : nullptr;
+    float* product = t.product + p * 2 * t.padded;
+    for_each_vector(t.channels, [&](int64_t c, int64_t n) {
+      const int64_t second = t.padded + c, third = 2 * t.padded + c;
+      const Vec i = load(inputs + c), c1 = load(inputs + second), x = load(inputs + third);
+      Slope alpha, mu;
+      if (activation == kIdentity) {
+        alpha = {load(t.alpha + c), splat(1.0f)};
+        mu = {load(t.mu + c), splat(1.0f)};
+      } else {
+        alpha = activate<activation>(load(product + c) + load(t.bias + c));
+        mu = activate<activation>(load(product + second) + load(t.bias + second));
+      }
+      const Slope g = sigmoid_slope(load(t.gate + p * t.padded + c) + load(t.gate_bias + c));
+      const Vec strength = alpha.value * i + mu.value;
+      const Vec s = x - strength * c1;
+      if (!backward) {
+        store_n(t.new_i + p * t.channels + c, i + g.value * (relu(s) - i), n);
+        return;
+      }
+      const Vec grad = load_n(t.grad_new_i + p * t.channels + c, n);
+      const Vec grad_s = s > 0.0f ? grad * g.value : Vec{};
+      const Vec grad_strength = -grad_s * c1;
+      store(t.grad_gate + p * t.padded + c, grad * (relu(s) - i) * g.slope);
+      store(product + c, grad_strength * i * alpha.slope);
+      store(product + second, grad_strength * mu.slope);
+      store(grads + c, grad * (1.0f - g.value) + grad_strength * alpha.value);
+      store(grads + second, -grad_s * strength);
+      store(grads + third, grad_s);
+    });
+  }
+}
+
+template <bool backward>
+void inhibition(const InhibitionTile& t) {
+  switch (t.activation) {
+    case kSoftplus:
+      return inhibition_tile<kSoftplus, backward>(t);
+    case kSigmoid:
+      return inhibition_tile<kSigmoid, backward>(t);
+    default:
+      return inhibition_tile<kIdentity, backward>(t);
+  }
+}
+
+void mask(const float* a, const float* mask, int64_t size, float* out) {
+  for_each_vector(size, [&](int64_t k, int64_t n) {
+    const Vec m = load_n(mask + k, n), x = load_n(a + k, n);
+    store_n(out + k, m > 0.0f ? x : Vec{}, n);
+  });
+}
+
+}  // namespace
+
+#define GAMMANET_TABLE_NAME(isa) GAMMANET_JOIN(backward_kernels_, isa)
+#define GAMMANET_JOIN(a, b) a##b
+
+extern const BackwardKernels GAMMANET_TABLE_NAME(GAMMANET_ISA);
+const BackwardKernels GAMMANET_TABLE_NAME(GAMMANET_ISA) = {
+    kVectors * kWidth,
+    weight_gradient,
+    column_sums,
+    load_rows,
+    store_rows,
+    add_rows,
+    normalize_rows,
+    normalize_rows_backward,
+    normalize_columns,
+    normalize_columns_backward,
+    scale_columns,
+    candidate,
+    mix_backward,
+    candidate_backward,
+    inhibition<false>,
+    inhibition<true>,
+    mask,
+};
+
+}  // namespace gammanet

@@ -1,0 +1,118 @@
+// Arithmetic of the gradients, once for each instruction set, as in kernels.h.
+//
+// Rows are tiles of [rows, parts * padded] floats: `padded` is the number of channels rounded up to
+// whole vectors. What lies between is finite and of no importance.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels.h"
+
+namespace gammanet {
+
+// One tile of the excitatory half. Pointers to maps have a row stride of `channels`, all others one
+// of as many `padded` as their comment says.
+struct ExcitationTile {
+  int64_t rows, channels, padded;
+  Activation activation;    // kIdentity: static parameters
+  bool multiplicative;
+  const float* c2;          // map
+  const float* grad_new_e;  // map, or null for zeros
+  const float* states;      // 2: [i'; e]
+  float* product;           // 2: of the network; then its slopes; then the gradient
+  const float* bias;        // [2 * padded], of the network
+  const float* kappa;       // [padded], static
+  const float* omega;       // [padded]
+  float* omega_rows;        // 1: omega at every pixel
+  float* q;                 // 1
+  const float* gate;        // 1: argument of the sigmoid, without bias
+  const float* gate_bias;   // [padded]
+  float* grad_gate;         // 1
+  float* grad_q;            // 1
+  float* grad_e;            // 1
+  float* grad_new_i;        // 1
+  float* grad_u2;           // map
+};
+
+struct InhibitionTile {
+  int64_t rows, channels, padded;
+  Activation activation;    // kIdentity: static parameters
+  const float* inputs;      // 3: [i; c1; x]
+  float* product;           // 2: of the network; inhibition_backward turns it into the gradient
+  const float* bias;        // [2 * padded]
+  const float* alpha;       // [padded], static
+  const float* mu;          // [padded]
+  const float* gate;        // 1
+  const float* gate_bias;   // [padded]
+  float* new_i;             // map; result of `inhibition`
+  const float* grad_new_i;  // map
+  float* grad_gate;         // 1
+  float* grad_inputs;       // 3: of [i; c1; x]
+};
+
+struct BackwardKernels {
+  // Columns that weight_gradient takes at most.
+  int64_t panel;
+
+  // out[o][k] += the sum over p of grad[p][o] * in[p][k]; o < rows, k < columns. The pixels are
+  // `lines` lines of `length`, grad_line and in_line floats apart.
+  void (*weight_gradient)(const float* grad, int64_t grad_stride, int64_t grad_line,
+                          const float* in, int64_t in_stride, int64_t in_line, int64_t lines,
+                          int64_t length, int64_t rows, int64_t columns, float* out,
+                          int64_t out_stride);
+
+  // sums[c] += the sum over rows of a[p][c] (times b[p][c] unless b is null), c < channels.
+  void (*column_sums)(const float* a, int64_t a_stride, const float* b, int64_t b_stride,
+                      int64_t rows, int64_t channels, float* sums);
+
+  // Copies `channels` floats a row from a map (null: zeros) and fills up to `padded` with 0.
+  void (*load_rows)(const float* map, int64_t channels, int64_t rows, float* out, int64_t stride,
+                    int64_t padded);
+  // The other way round.
+  void (*store_rows)(const float* rows_data, int64_t stride, int64_t rows, int64_t channels,
+                     float* map);
+  // a += b.
+  void (*add_rows)(float* a, int64_t a_stride, const float* b, int64_t b_stride, int64_t rows,
+                   int64_t channels);
+
+  // Normalises each row over its parts * channels values, in place; r gets 1/sigma of each row.
+  void (*normalize_rows)(float* data, int64_t rows, int64_t parts, int64_t channels,
+                         int64_t padded, float* r);
+  // grad becomes the gradient of what was normalised to y.
+  void (*normalize_rows_backward)(float* grad, const float* y, const float* r, int64_t rows,
+                                  int64_t parts, int64_t channels, int64_t padded);
+  // data = (data - mean[c]) * r[c]; out may be data.
+  void (*normalize_columns)(const float* data, int64_t stride, const float* mean, const float* r,
+                            int64_t rows, int64_t channels, float* out, int64_t out_stride);
+  // grad = r[c] * (grad - mean_grad[c] - y * mean_product[c]).
+  void (*normalize_columns_backward)(float* grad, int64_t grad_stride, const float* y,
+                                     int64_t y_stride, const float* r, const float* mean_grad,
+                                     const float* mean_product, int64_t rows, int64_t channels);
+  // data[p][c] = data * scale[c] + shift[c]; shift null: none.
+  void (*scale_columns)(float* data, int64_t stride, const float* scale, const float* shift,
+                        int64_t rows, int64_t channels);
+
+  // q, omega_rows and the slopes from the network's product.
+  void (*candidate)(const ExcitationTile& tile);
+  // grad_gate, grad_q and grad_e from the gate.
+  void (*mix_backward)(const ExcitationTile& tile);
+  // The gradient of the network's product and grad_u2 from grad_q.
+  void (*candidate_backward)(const ExcitationTile& tile);
+  // i'.
+  void (*inhibition)(const InhibitionTile& tile);
+  void (*inhibition_backward)(const InhibitionTile& tile);
+
+  // out = a where mask > 0, else 0; out may be a.
+  void (*mask)(const float* a, const float* mask, int64_t size, float* out);
+};
+
+// Those for the same instruction set.
+const BackwardKernels& backward_kernels(const Kernels& kernels);
+
+extern const BackwardKernels backward_kernels_portable;
+#ifdef GAMMANET_X86
+extern const BackwardKernels backward_kernels_avx2;
+extern const BackwardKernels backward_kernels_avx512;
+#endif
+
+}  // namespace gammanet
