@@ -10,6 +10,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "cuda.h"
 #include "gradients.h"
 #include "torch.h"
 
@@ -982,6 +983,33 @@ class CellBackward {
 };
 
 }  // namespace
+
+void check_cell_gradient_maps(const Map& x, const Map& e, const Map& i, const Map& grad_new_e,
+                              const Map& grad_new_i, const Map& grad_x, const Map& grad_e,
+                              const Map& grad_i) {
+  struct Named {
+    const Map& map;
+    const char* name;
+  };
+  const Named inputs[] = {{x, "x"}, {e, "e"}, {i, "i"}};
+  const Named outputs[] = {{grad_x, "grad_x"}, {grad_e, "grad_e"}, {grad_i, "grad_i"}};
+  const Named given[] = {{grad_new_e, "grad_new_e"}, {grad_new_i, "grad_new_i"}};
+  for (int o = 0; o < 3; ++o) {
+    const Named& out = outputs[o];
+    for (const Named& in : inputs) {
+      check_disjoint(out.map, out.name, in.map, in.name);
+    }
+    for (int other = 0; other < o; ++other) {
+      check_disjoint(out.map, out.name, outputs[other].map, outputs[other].name);
+    }
+    for (int g = 0; g < 2; ++g) {
+      // grad_e may be grad_new_e and grad_i may be grad_new_i.
+      const auto check = o == g + 1 ? check_same_or_disjoint : check_disjoint;
+      check(out.map, out.name, given[g].map, given[g].name);
+    }
+  }
+}
+
 }  // namespace gammanet
 
 using namespace gammanet;
@@ -993,6 +1021,10 @@ extern "C" GAMMANET_API int32_t gammanet_cell_backward(
   return guarded([&] {
     if (cell == nullptr) {
       invalid("cell is null");
+    }
+    if (cell->cuda) {
+      return cuda::cell_backward(*cell->cuda, x, e, i, grad_new_e, grad_new_i, grad_x, grad_e,
+                                 grad_i, grad_parameters);
     }
     Arguments a;
     a.x = map_of(x, "x");
@@ -1011,28 +1043,8 @@ extern "C" GAMMANET_API int32_t gammanet_cell_backward(
     a.grad_x = same(grad_x, "grad_x");
     a.grad_e = same(grad_e, "grad_e");
     a.grad_i = same(grad_i, "grad_i");
-    struct Named {
-      const Map* map;
-      const char* name;
-    };
-    const Named inputs[] = {{&a.x, "x"}, {&a.e, "e"}, {&a.i, "i"}};
-    const Named outputs[] = {{&a.grad_x, "grad_x"}, {&a.grad_e, "grad_e"}, {&a.grad_i, "grad_i"}};
-    const Named given[] = {{&a.grad_new_e, "grad_new_e"}, {&a.grad_new_i, "grad_new_i"}};
-    for (int o = 0; o < 3; ++o) {
-      for (const Named& in : inputs) {
-        check_disjoint(*outputs[o].map, outputs[o].name, *in.map, in.name);
-      }
-      for (int p = 0; p < o; ++p) {
-        check_disjoint(*outputs[o].map, outputs[o].name, *outputs[p].map, outputs[p].name);
-      }
-      for (int g = 0; g < 2; ++g) {
-        if (o == g + 1) {
-          check_same_or_disjoint(*outputs[o].map, outputs[o].name, *given[g].map, given[g].name);
-        } else {
-          check_disjoint(*outputs[o].map, outputs[o].name, *given[g].map, given[g].name);
-        }
-      }
-    }
+    check_cell_gradient_maps(a.x, a.e, a.i, a.grad_new_e, a.grad_new_i, a.grad_x, a.grad_e,
+                             a.grad_i);
     for (int place = 0; grad_parameters != nullptr && place < GAMMANET_CELL_PARAMETERS; ++place) {
       const int64_t elements = parameter_elements(*cell, place);
       const AtenTensorHandle tensor = grad_parameters[place];

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "cuda.h"
 #include "packed.h"
 #include "torch.h"
 
@@ -541,6 +542,25 @@ class Step {
 };
 
 }  // namespace
+
+void check_cell_maps(const Map& x, const Map& e, const Map& i, const Map& new_e, const Map& new_i,
+                     const Map& sum) {
+  check_disjoint(x, "x", new_e, "new_e");
+  check_disjoint(x, "x", new_i, "new_i");
+  check_disjoint(new_e, "new_e", new_i, "new_i");
+  check_same_or_disjoint(e, "e", i, "i");
+  check_same_or_disjoint(e, "e", new_e, "new_e");
+  check_same_or_disjoint(i, "i", new_i, "new_i");
+  // i' is written while neighbours still need e; e' where e is i, too, is not allowed either.
+  check_disjoint(e, "e", new_i, "new_i");
+  check_disjoint(i, "i", new_e, "new_e");
+  check_disjoint(sum, "sum", x, "x");
+  check_disjoint(sum, "sum", e, "e");
+  check_disjoint(sum, "sum", i, "i");
+  check_disjoint(sum, "sum", new_e, "new_e");
+  check_disjoint(sum, "sum", new_i, "new_i");
+}
+
 }  // namespace gammanet
 
 using namespace gammanet;
@@ -555,7 +575,11 @@ GAMMANET_API int32_t gammanet_cell_pack(const AtenTensorHandle* parameters, cons
               parameters == nullptr ? "parameters" : options == nullptr ? "options" : "ret");
     }
     auto cell = std::make_unique<GammanetCellOpaque>();
-    pack_cell(parameters, options, *cell);
+    if (cuda::on_cuda(parameters[GAMMANET_CELL_W_INH])) {
+      cell->cuda = cuda::pack_cell(parameters, options);
+    } else {
+      pack_cell(parameters, options, *cell);
+    }
     *ret = cell.release();
   });
 }
@@ -573,6 +597,9 @@ GAMMANET_API int32_t gammanet_cell_forward(GammanetCell cell, AtenTensorHandle x
     if (cell == nullptr) {
       invalid("cell is null");
     }
+    if (cell->cuda) {
+      return cuda::cell_forward(*cell->cuda, x, e, i, new_e, new_i, sum);
+    }
     const Map drive = map_of(x, "x");
     const int64_t n = drive.n, c = cell->channels, h = drive.h, w = drive.w;
     if (drive.c != c) {
@@ -584,20 +611,7 @@ GAMMANET_API int32_t gammanet_cell_forward(GammanetCell cell, AtenTensorHandle x
     const Map next_e = map_of(new_e, "new_e", n, c, h, w);
     const Map next_i = map_of(new_i, "new_i", n, c, h, w);
     const Map total = sum ? map_of(sum, "sum", n, c, h, w) : Map();
-    check_disjoint(drive, "x", next_e, "new_e");
-    check_disjoint(drive, "x", next_i, "new_i");
-    check_disjoint(next_e, "new_e", next_i, "new_i");
-    check_same_or_disjoint(excitation, "e", inhibition, "i");
-    check_same_or_disjoint(excitation, "e", next_e, "new_e");
-    check_same_or_disjoint(inhibition, "i", next_i, "new_i");
-    // i' is written while neighbours still need e; e' where e is i, too, is not allowed either.
-    check_disjoint(excitation, "e", next_i, "new_i");
-    check_disjoint(inhibition, "i", next_e, "new_e");
-    check_disjoint(total, "sum", drive, "x");
-    check_disjoint(total, "sum", excitation, "e");
-    check_disjoint(total, "sum", inhibition, "i");
-    check_disjoint(total, "sum", next_e, "new_e");
-    check_disjoint(total, "sum", next_i, "new_i");
+    check_cell_maps(drive, excitation, inhibition, next_e, next_i, total);
     Step(*cell, drive, excitation, inhibition, next_e, next_i, total).run();
   });
 }

@@ -1,4 +1,7 @@
 // Convolutions, backward.
+#include <algorithm>
+
+#include "cuda.h"
 #include "gradients.h"
 #include "torch.h"
 
@@ -92,6 +95,9 @@ extern "C" GAMMANET_API int32_t gammanet_conv_backward(GammanetConv conv, AtenTe
   return guarded([&] {
     if (conv == nullptr) {
       invalid("conv is null");
+    }
+    if (conv->cuda) {
+      return cuda::conv_backward(*conv->cuda, x, out, grad_out, grad_x, grad_weight, grad_bias);
     }
     const int64_t outputs = conv->outputs, inputs = conv->inputs, k = conv->k;
     const Map in = map_of(x, "x");

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "cuda.h"
 #include "packed.h"
 #include "torch.h"
 
@@ -242,6 +243,12 @@ GAMMANET_API int32_t gammanet_conv_pack(AtenTensorHandle weight, AtenTensorHandl
     if (ret == nullptr) {
       invalid("ret is null");
     }
+    if (cuda::on_cuda(weight)) {
+      auto conv = std::make_unique<GammanetConvOpaque>();
+      conv->cuda = cuda::pack_conv(weight, bias, precision);
+      *ret = conv.release();
+      return;
+    }
     check_algorithm(algorithm, precision);
     int64_t sizes[4] = {-1, -1, -1, -1};
     const float* w = weights_of(weight, "weight", sizes, 4);
@@ -270,6 +277,9 @@ GAMMANET_API int32_t gammanet_conv_forward(GammanetConv conv, AtenTensorHandle x
     if (relu != 0 && relu != 1) {
       invalid("relu must be 0 or 1");
     }
+    if (conv->cuda) {
+      return cuda::conv_forward(*conv->cuda, x, relu == 1, out);
+    }
     const Map in = map_of(x, "x");
     if (in.c != conv->inputs) {
       invalid("x must have %lld channels, not %lld", static_cast<long long>(conv->inputs),
@@ -284,6 +294,9 @@ GAMMANET_API int32_t gammanet_conv_forward(GammanetConv conv, AtenTensorHandle x
 GAMMANET_API int32_t gammanet_align_pool_forward(GammanetConv conv, AtenTensorHandle x,
                                                  AtenTensorHandle out) {
   return guarded([&] {
+    if (conv ? conv->cuda != nullptr : cuda::on_cuda(x)) {
+      return cuda::align_pool_forward(conv ? conv->cuda.get() : nullptr, x, out);
+    }
     const Map in = map_of(x, "x");
     if (in.h < 2 || in.w < 2) {
       invalid("x must have at least 2 x 2 pixels, not %lld x %lld", static_cast<long long>(in.h),
@@ -329,6 +342,9 @@ GAMMANET_API int32_t gammanet_project_up_forward(GammanetConv conv, AtenTensorHa
   return guarded([&] {
     if (conv == nullptr) {
       invalid("conv is null");
+    }
+    if (conv->cuda) {
+      return cuda::project_up_forward(*conv->cuda, x, out);
     }
     const Map in = map_of(x, "x");
     check_pointwise(conv, in);

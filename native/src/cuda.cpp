@@ -1270,7 +1270,7 @@ void cell_forward(const Cell& cell, AtenTensorHandle x, AtenTensorHandle e, Aten
   const Map to_e = map_on(cell.place, new_e, "new_e", in.x, cell.channels);
   const Map to_i = map_on(cell.place, new_i, "new_i", in.x, cell.channels);
   const Map to_sum = sum == nullptr ? Map() : map_on(cell.place, sum, "sum", in.x, cell.channels);
-  check_cell_outputs(in.x, in.e, in.i, to_e, to_i, to_sum);
+  check_cell_maps(in.x, in.e, in.i, to_e, to_i, to_sum);
   Step step(cell, in.x, in.e.data, in.i.data);
   step.inhibition(e, to_i.data);
   step.forget_inhibition();
@@ -1290,7 +1290,7 @@ void cell_backward(const Cell& cell, AtenTensorHandle x, AtenTensorHandle e, Ate
   const Map of_e = optional(grad_new_e, "grad_new_e"), of_i = optional(grad_new_i, "grad_new_i");
   const Map to_x = optional(grad_x, "grad_x"), to_e = optional(grad_e, "grad_e");
   const Map to_i = optional(grad_i, "grad_i");
-  check_cell_gradients(in.x, in.e, in.i, of_e, of_i, to_x, to_e, to_i);
+  check_cell_gradient_maps(in.x, in.e, in.i, of_e, of_i, to_x, to_e, to_i);
   Step::Gradients wanted{of_e.data, of_i.data, to_x.data, to_e.data, to_i.data, {}};
   for (int number = 0; grad_parameters != nullptr && number < GAMMANET_CELL_PARAMETERS;
        ++number) {

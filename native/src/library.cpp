@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+#include "cuda.h"
 #include "kernels.h"
 #include "torch.h"
 
@@ -80,7 +81,7 @@ GAMMANET_API int32_t gammanet_native_init(const char* libtorch_cpu_path) {
 GAMMANET_API int32_t gammanet_native_init_cuda(const char* gammanet_cuda_path) {
   return guarded([&] {
     torch();
-    unavailable("no CUDA kernels: cannot load %s", gammanet_cuda_path ? gammanet_cuda_path : "");
+    cuda::init(gammanet_cuda_path);
   });
 }
 
@@ -105,6 +106,9 @@ GAMMANET_API int32_t gammanet_channel_layer_norm_forward(AtenTensorHandle x,
                                                          AtenTensorHandle bias,
                                                          AtenTensorHandle out) {
   return guarded([&] {
+    if (cuda::on_cuda(x)) {
+      return cuda::channel_layer_norm_forward(x, weight, bias, out);
+    }
     const Map in = map_of(x, "x");
     const Map result = map_of(out, "out", in.n, in.c, in.h, in.w);
     const float* w = optional_vector_of(weight, "weight", in.c);

@@ -57,6 +57,15 @@ float from_bf16(uint16_t value);
 
 }  // namespace gammanet
 
+namespace gammanet {
+struct BackwardWeights;
+namespace cuda {
+struct Cell;
+struct Conv;
+}  // namespace cuda
+}  // namespace gammanet
+
+// On CUDA only `cuda` is set.
 struct GammanetConvOpaque {
   const gammanet::Kernels* kernels = nullptr;
   int32_t algorithm = 0, precision = 0;
@@ -76,12 +85,19 @@ struct GammanetConvOpaque {
   // Of Winograd's: 36 matrices.
   const std::vector<gammanet::Panels>& winograd() const;
 
+  // See gammanet::transposed.
+  mutable std::once_flag transposed_once;
+  mutable std::shared_ptr<const GammanetConvOpaque> transposed;
+
+  std::shared_ptr<const gammanet::cuda::Conv> cuda;
+
  private:
   mutable std::once_flag direct_once_, winograd_once_;
   mutable gammanet::Panels direct_;
   mutable std::vector<gammanet::Panels> winograd_;
 };
 
+// On CUDA only `cuda` is set.
 struct GammanetCellOpaque {
   const gammanet::Kernels* kernels = nullptr;
   int32_t options[GAMMANET_CELL_OPTIONS] = {};
@@ -100,6 +116,12 @@ struct GammanetCellOpaque {
   gammanet::Panels gain, mix;
   // Sums of the gates' weights over their 3C inputs, padded as a vector.
   std::vector<float> gain_sums, mix_sums;
+
+  // Made by the first backward pass.
+  mutable std::once_flag backward_once;
+  mutable std::shared_ptr<const gammanet::BackwardWeights> backward;
+
+  std::shared_ptr<const gammanet::cuda::Cell> cuda;
 
   bool bf16() const {
     return options[GAMMANET_CELL_PRECISION] == GAMMANET_PRECISION_BFLOAT16;
@@ -129,6 +151,13 @@ void fill_conv(GammanetConvOpaque& conv, const float* weight, const float* bias,
 // each group of c / groups channels, repeated for its channels. mean, scale: c floats.
 void channel_moments(const Kernels& kernels, const float* x, int64_t stride, int64_t pixels,
                      int64_t c, int64_t groups, float* mean, float* scale);
+
+// Whether the maps of gammanet_cell_forward, or of gammanet_cell_backward, may lie where they do.
+void check_cell_maps(const Map& x, const Map& e, const Map& i, const Map& new_e, const Map& new_i,
+                     const Map& sum);
+void check_cell_gradient_maps(const Map& x, const Map& e, const Map& i, const Map& grad_new_e,
+                              const Map& grad_new_i, const Map& grad_x, const Map& grad_e,
+                              const Map& grad_i);
 
 // Rows of c floats that a thread works on at a time: they and what is made of them stay in its
 // second-level cache.

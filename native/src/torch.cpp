@@ -272,8 +272,8 @@ Map map_of(AtenTensorHandle tensor, const char* what, int64_t n, int64_t c, int6
   return m;
 }
 
-float* vector_of(AtenTensorHandle tensor, const char* what, int64_t elements) {
-  Description d = on_cpu(tensor, what);
+DeviceVector device_vector_of(AtenTensorHandle tensor, const char* what, int64_t elements) {
+  Description d = describe(tensor, what);
   int64_t found = 1;
   for (int64_t i = 0; i < d.ndim; ++i) {
     found *= d.sizes[i];
@@ -285,7 +285,15 @@ float* vector_of(AtenTensorHandle tensor, const char* what, int64_t elements) {
   if (!contiguous(d) || d.data == nullptr) {
     invalid("%s must be contiguous", what);
   }
-  return static_cast<float*>(d.data);
+  return {static_cast<float*>(d.data), d.device_type, d.device_index};
+}
+
+float* vector_of(AtenTensorHandle tensor, const char* what, int64_t elements) {
+  const DeviceVector vector = device_vector_of(tensor, what, elements);
+  if (vector.device_type != table.device_cpu) {
+    invalid("%s must be on the CPU", what);
+  }
+  return vector.data;
 }
 
 float* optional_vector_of(AtenTensorHandle tensor, const char* what, int64_t elements) {

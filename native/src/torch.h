@@ -99,6 +99,13 @@ float* optional_vector_of(AtenTensorHandle tensor, const char* what, int64_t ele
 // size and is replaced by it.
 float* weights_of(AtenTensorHandle tensor, const char* what, int64_t* sizes, int64_t ndim);
 
+// The checks of a vector, or of weights of so many elements, on whatever device they live.
+struct DeviceVector {
+  float* data;
+  int32_t device_type, device_index;
+};
+DeviceVector device_vector_of(AtenTensorHandle tensor, const char* what, int64_t elements);
+
 // Checks that two pieces of memory do not meet.
 void check_disjoint(const Map& a, const char* name_a, const Map& b, const char* name_b);
 // Checks that two maps are the same memory or do not meet.
