@@ -12,6 +12,7 @@ namespace {
 
 int failures = 0;
 void* fake = nullptr;
+int32_t device_type = 0;
 constexpr int64_t kGuard = 64;
 constexpr float kGuardValue = -12345.678f;
 
@@ -101,6 +102,10 @@ void set_threads(uint32_t threads) {
   fake_function<void (*)(uint32_t)>("fake_torch_set_threads")(threads);
 }
 
+void set_cuda(bool cuda) { device_type = cuda ? 1 : 0; }
+
+int64_t live_tensors() { return fake_function<int64_t (*)()>("fake_torch_live_tensors")(); }
+
 static std::vector<int64_t> contiguous_strides(const std::vector<int64_t>& sizes) {
   std::vector<int64_t> strides(sizes.size());
   int64_t stride = 1;
@@ -124,7 +129,7 @@ TestTensor::TestTensor(std::vector<int64_t> sizes, const std::vector<int64_t>& s
     elements_ *= size;
   }
   memory_.assign(static_cast<size_t>(elements_ + 2 * kGuard), kGuardValue);
-  handle_ = make_tensor(data(), sizes_, strides, 6, 0, true);
+  handle_ = make_tensor(data(), sizes_, strides, 6, device_type, true);
 }
 
 TestTensor::TestTensor(TestTensor&& other) noexcept

@@ -91,6 +91,10 @@ AtenTensorHandle make_tensor(void* data, std::vector<int64_t> sizes, std::vector
                              int32_t dtype, int32_t device_type, bool defined);
 void delete_tensor(AtenTensorHandle tensor);
 void set_threads(uint32_t threads);
+// Tensors that are made from now on say that they live on CUDA; their memory is the host's.
+void set_cuda(bool cuda);
+// Tensors of LibTorch that were made and not deleted.
+int64_t live_tensors();
 
 // The greatest |a - b|, where NaN equals only NaN (infinity otherwise).
 double greatest_difference(const std::vector<float>& a, const std::vector<float>& b);
