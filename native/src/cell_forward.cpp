@@ -45,14 +45,16 @@ void check_option(const int32_t* options, int place, int32_t last, const char* n
 Panels pack_matrix(const GammanetCellOpaque& cell, int place, int64_t groups, int64_t parts) {
   const int64_t c = cell.channels, padded = round_up(c, cell.kernels->width);
   const int64_t part = cell.bf16() ? round_up(c, 2) : c;
-  const float* w = cell.parameter(place);
-  return pack_panels(*cell.kernels, groups * padded, parts * part, cell.bf16(),
-                     [&](int64_t o, int64_t k) {
-                       const int64_t row = o % padded, column = k % part;
-                       return row < c && column < c
-                                  ? w[(o / padded * c + row) * parts * c + k / part * c + column]
-                                  : 0.0f;
-                     });
+  std::vector<int64_t> rows, columns;
+  for (int64_t o = 0; o < groups * padded; ++o) {
+    const int64_t row = o % padded;
+    rows.push_back(row < c ? (o / padded * c + row) * parts * c : -1);
+  }
+  for (int64_t k = 0; k < parts * part; ++k) {
+    const int64_t column = k % part;
+    columns.push_back(column < c ? k / part * c + column : -1);
+  }
+  return pack_panels(*cell.kernels, cell.parameter(place), rows, columns, cell.bf16());
 }
 
 std::vector<float> grouped_bias(const GammanetCellOpaque& cell, int place, int64_t groups) {
@@ -243,6 +245,8 @@ class Step {
   // Some pixels and a thread's memory for what is made of them.
   struct Tile {
     int64_t first, count;
+    // The thread's next ones; 0: none.
+    int64_t next, next_count;
     float *parameters, *candidate, *gate, *horizontal, *normalized, *mean, *scale;
     uint16_t* halves;
     // What has been converted to bfloat16: in the order of its places in `halves`.
@@ -274,6 +278,8 @@ class Step {
       for (int64_t item = begin; item < end; ++item) {
         t.first = start + item * rows;
         t.count = std::min(rows, pixels - item * rows);
+        t.next = item + 1 < end ? t.first + rows : 0;
+        t.next_count = std::min(rows, pixels - (item + 1) * rows);
         t.conversions = 0;
         body(t);
       }
@@ -297,10 +303,11 @@ class Step {
     return {to, part_, 0, part_, index * part_};
   }
 
-  // out = panels x the parts that are not zero, from output `start` on.
+  // out = panels x the parts that are not zero, from output `start` on. Meanwhile the next tile's
+  // rows of a map are fetched.
   void product(Tile& t, const Panels& panels, int64_t start, int64_t outputs, const float* bias,
-               bool relu, const Rows* parts, int64_t part_count, float* out,
-               int64_t out_stride) const {
+               bool relu, const Rows* parts, int64_t part_count, float* out, int64_t out_stride,
+               const float* map) const {
     Operand operands[3];
     int64_t count = 0;
     for (int64_t j = 0; j < part_count; ++j) {
@@ -310,8 +317,12 @@ class Step {
     }
     const char* data = static_cast<const char*>(panels.data()) +
                        start * panels.depth * (cell_.bf16() ? 2 : 4);
-    const Product p{data, panels.depth, outputs, operands,   count, 1,
-                    t.count, bias,      out,     out_stride, 0,     relu};
+    Product p{data, panels.depth, outputs, operands, count, 1, t.count, bias, out, out_stride, 0,
+              relu, nullptr, 0};
+    if (map && t.next) {
+      p.ahead = map + t.next * c_;
+      p.ahead_floats = t.next_count * c_;
+    }
     (cell_.bf16() ? k_.product_bf16 : k_.product)(p);
   }
 
@@ -322,7 +333,7 @@ class Step {
     }
     const Rows part = source.from(t.first);
     product(t, (half == kFirst ? cell_.inhibition : cell_.excitation).direct(), 0, padded_,
-            nullptr, true, &part, 1, t.horizontal, stride_);
+            nullptr, true, &part, 1, t.horizontal, stride_, half == kFirst ? e_.data : sum_);
     return {t.horizontal, stride_};
   }
 
@@ -338,7 +349,7 @@ class Step {
         const int64_t skip = parts[0].data || padded_ % k_.block ? 0 : padded_;
         product(t, cell_.inhibition_net, skip, 2 * padded_ - skip,
                 cell_.inhibition_net_bias.data() + skip, false, parts, 3, t.parameters + skip,
-                2 * stride_);
+                2 * stride_, x_.data);
         a.alpha = t.parameters;
         a.mu = t.parameters + padded_;
         a.parameter_stride = 2 * stride_;
@@ -352,7 +363,7 @@ class Step {
                cell_.omega.data(), 0, activation_, out, stride_, t.count, c_};
       if (dynamic && multiplicative) {
         product(t, cell_.excitation_net, 0, 2 * padded_, cell_.excitation_net_bias.data(), false,
-                parts, 2, t.parameters, 2 * stride_);
+                parts, 2, t.parameters, 2 * stride_, cell_.k > 1 ? e_.data : nullptr);
         a.kappa = t.parameters;
         a.omega = t.parameters + padded_;
         a.parameter_stride = 2 * stride_;
@@ -371,7 +382,7 @@ class Step {
   // The gate's argument before norm and bias.
   void make_gate(Tile& t, Half half, const Rows (&parts)[3], float* out) const {
     product(t, half == kFirst ? cell_.gain : cell_.mix, 0, padded_, nullptr, false, parts, 3, out,
-            stride_);
+            stride_, half == kFirst ? i_.data : cell_.k > 1 ? next_i_.data : nullptr);
   }
 
   Mix mix_of(const Tile& t, Half half, const float* gate, const float* candidate) const {

@@ -33,7 +33,8 @@ void convolve_pixels(const GammanetConvOpaque& conv, const float* x, int64_t pix
       Product p{panels.data(), panels.depth,      conv.outputs,
                 &operand,      1,                 1,
                 count,         conv.bias.data(),  out + t * rows * out_stride,
-                out_stride,    0,                 relu};
+                out_stride,    0,                 relu,
+                nullptr,       0};
       (halves ? k.product_bf16 : k.product)(p);
     }
   });
@@ -98,7 +99,9 @@ void convolve_direct(const GammanetConvOpaque& conv, const float* x, int64_t n, 
                 out + (sample * h + top) * w * out_stride,
                 out_stride,
                 w * out_stride,
-                relu};
+                relu,
+                nullptr,
+                0};
       (conv.bf16() ? k.product_bf16 : k.product)(p);
     }
   });
@@ -106,17 +109,11 @@ void convolve_direct(const GammanetConvOpaque& conv, const float* x, int64_t n, 
 
 // ---- 3 x 3, Winograd's F(4x4, 3x3) ----
 
-void plane_product(const Kernels& k, const Panels& panels, const float* v, int64_t v_stride,
-                   int64_t depth, int64_t tiles, float* m, int64_t m_stride) {
-  const Operand operand{v, v_stride, 0, depth, 0};
-  k.product({panels.data(), panels.depth, panels.outputs, &operand, 1, 1, tiles, nullptr, m,
-             m_stride, 0, false});
-}
-
 void convolve_winograd(const GammanetConvOpaque& conv, const float* x, int64_t n, int64_t h,
                        int64_t w, bool relu, float* out, int64_t out_stride) {
   const Kernels& k = *conv.kernels;
-  const std::vector<Panels>& planes = conv.winograd();
+  const Panels& panels = conv.winograd();
+  const int64_t plane_size = panels.outputs * panels.depth;
   const int64_t ci = round_up(conv.inputs, 16), co = round_up(conv.outputs, 16);
   const int64_t tiles = (h + 3) / 4 * ((w + 3) / 4);  // of a sample
   const int64_t in_size = h * w * conv.inputs, out_size = h * w * out_stride;
@@ -137,8 +134,9 @@ void convolve_winograd(const GammanetConvOpaque& conv, const float* x, int64_t n
         const int64_t count = std::min(rows, tiles - first);
         k.winograd_input(x + sample * in_size, h, w, conv.inputs, first, count, v, ci, v_stride);
         for (int64_t p = 0; p < 36; ++p) {
-          plane_product(k, planes[static_cast<size_t>(p)], v + p * v_stride, ci, conv.inputs,
-                        count, m + p * m_stride, co);
+          const Operand operand{v + p * v_stride, ci, 0, conv.inputs, 0};
+          k.product({panels.floats.get() + p * plane_size, panels.depth, panels.outputs, &operand,
+                     1, 1, count, nullptr, m + p * m_stride, co, 0, false, nullptr, 0});
         }
         k.winograd_output(m, co, m_stride, first, count, conv.bias.data(), relu,
                           out + sample * out_size, h, w, conv.outputs, out_stride);
@@ -168,12 +166,11 @@ void convolve_winograd(const GammanetConvOpaque& conv, const float* x, int64_t n
       parallel_for(36 * parts, 1, [&](int64_t begin, int64_t end) {
         for (int64_t item = begin; item < end; ++item) {
           const int64_t p = item / parts, o = item % parts * part;
-          const Panels& panels = planes[static_cast<size_t>(p)];
           const int64_t outputs = std::min(part, panels.outputs - o);
           if (outputs > 0) {
             const Operand operand{v + p * v_stride, ci, 0, conv.inputs, 0};
-            k.product({panels.floats.get() + o * panels.depth, panels.depth, outputs, &operand, 1,
-                       1, count, nullptr, m + p * m_stride + o, co, 0, false});
+            k.product({panels.floats.get() + p * plane_size + o * panels.depth, panels.depth, outputs, &operand, 1,
+                       1, count, nullptr, m + p * m_stride + o, co, 0, false, nullptr, 0});
           }
         }
       });
@@ -329,7 +326,8 @@ GAMMANET_API int32_t gammanet_align_pool_forward(GammanetConv conv, AtenTensorHa
         const Panels& panels = conv->direct();
         const Product p{panels.data(), panels.depth, panels.outputs, &operand,
                         1,             1,            2 * in.w,       conv->bias.data(),
-                        lines,         stride,       0,              true};
+                        lines,         stride,       0,              true,
+                        nullptr,       0};
         (conv->bf16() ? k.product_bf16 : k.product)(p);
         k.max_pool(lines, lines + in.w * stride, stride, in.w, c, to);
       }

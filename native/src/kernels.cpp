@@ -97,12 +97,14 @@ void product(const Product& p) {
   // Tiles of nearly equal height: a small last one would waste registers.
   const int64_t tiles = (p.rows + kRows - 1) / kRows;
   const int64_t height = tiles ? p.rows / tiles : 0, higher = tiles ? p.rows % tiles : 0;
+  Ahead ahead(p, tiles * p.lines * ((p.outputs + kVectors * kWidth - 1) / (kVectors * kWidth)));
   for (int64_t first = 0; first < p.outputs; first += kVectors * kWidth) {
     const float* panel = static_cast<const float*>(p.panels) + first * p.depth;
     const bool two = p.outputs - first > kWidth;
     for (int64_t line = 0; line < p.lines; ++line) {
       for (int64_t t = 0, row = 0; t < tiles; ++t) {
         const int64_t rows = height + (t < higher);
+        ahead.fetch();
         if (two) {
           tile_of<2>(rows, p, panel, line, row, first);
         } else {

@@ -27,6 +27,9 @@ struct Product {
   float* out;
   int64_t out_stride, out_line_stride;
   bool relu;
+  // Contiguous memory that is wanted soon: brought into the cache while this is computed.
+  const float* ahead;
+  int64_t ahead_floats;
 };
 
 enum Activation { kIdentity, kSoftplus, kSigmoid };

@@ -88,12 +88,14 @@ GAMMANET_INLINE void tile_of(int64_t rows, const Product& p, const uint16_t* pan
 void product_bf16_avx512(const Product& p) {
   const int64_t tiles = (p.rows + kRows - 1) / kRows;
   const int64_t height = tiles ? p.rows / tiles : 0, higher = tiles ? p.rows % tiles : 0;
+  Ahead ahead(p, tiles * p.lines * ((p.outputs + kVectors * kWidth - 1) / (kVectors * kWidth)));
   for (int64_t first = 0; first < p.outputs; first += kVectors * kWidth) {
     const uint16_t* panel = static_cast<const uint16_t*>(p.panels) + first * p.depth;
     const bool two = p.outputs - first > kWidth;
     for (int64_t line = 0; line < p.lines; ++line) {
       for (int64_t t = 0, row = 0; t < tiles; ++t) {
         const int64_t rows = height + (t < higher);
+        ahead.fetch();
         if (two) {
           tile_of<2>(rows, p, panel, line, row, first);
         } else {

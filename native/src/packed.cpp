@@ -2,9 +2,50 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
 namespace gammanet {
+
+// ---- Memory ----
+
+namespace {
+constexpr size_t kHugePage = 2 << 20;
+}  // namespace
+
+void* allocate(size_t bytes) {
+  const bool large = bytes >= kHugePage;
+  void* memory = nullptr;
+#ifdef _WIN32
+  memory = _aligned_malloc(bytes, 64);
+#else
+  if (posix_memalign(&memory, large ? kHugePage : 64, bytes) != 0) {
+    memory = nullptr;
+  }
+#endif
+  if (memory == nullptr) {
+    throw std::bad_alloc();
+  }
+#ifdef MADV_HUGEPAGE
+  if (large) {
+    // A wish: without it all is right, too. The rest beyond the last whole page stays small.
+    madvise(memory, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
+  }
+#endif
+  return memory;
+}
+
+void deallocate(void* memory) {
+#ifdef _WIN32
+  _aligned_free(memory);
+#else
+  std::free(memory);
+#endif
+}
 
 uint16_t to_bf16(float value) {
   uint32_t bits;
@@ -35,8 +76,11 @@ void check_algorithm(int32_t algorithm, int32_t precision) {
   }
 }
 
-Panels pack_panels(const Kernels& kernels, int64_t outputs, int64_t depth, bool bf16,
-                   const std::function<float(int64_t o, int64_t k)>& element) {
+namespace {
+
+template <class Element>
+Panels packed(const Kernels& kernels, int64_t outputs, int64_t depth, bool bf16,
+              const Element& element) {
   Panels p;
   p.outputs = round_up(outputs, kernels.width);
   p.depth = bf16 ? round_up(depth, 2) : depth;
@@ -46,24 +90,44 @@ Panels pack_panels(const Kernels& kernels, int64_t outputs, int64_t depth, bool 
   } else {
     p.floats = Buffer<float>(size);
   }
-  size_t at = 0;
   const int64_t group = bf16 ? 2 : 1;
-  for (int64_t first = 0; first < p.outputs; first += kernels.block) {
-    const int64_t last = std::min(first + kernels.block, p.outputs);
-    for (int64_t k = 0; k < p.depth; k += group) {
-      for (int64_t o = first; o < last; ++o) {
-        for (int64_t j = k; j < k + group; ++j) {
-          const float w = o < outputs && j < depth ? element(o, j) : 0.0f;
-          if (bf16) {
-            p.halves[at++] = to_bf16(w);
-          } else {
-            p.floats[at++] = w;
+  const int64_t blocks = (p.outputs + kernels.block - 1) / kernels.block;
+  parallel_for(blocks, 1 + 65536 / (kernels.block * p.depth), [&](int64_t begin, int64_t end) {
+    for (int64_t block = begin; block < end; ++block) {
+      const int64_t first = block * kernels.block;
+      const int64_t last = std::min(first + kernels.block, p.outputs);
+      int64_t at = first * p.depth;
+      for (int64_t k = 0; k < p.depth; k += group) {
+        for (int64_t o = first; o < last; ++o) {
+          for (int64_t j = k; j < k + group; ++j, ++at) {
+            const float w = o < outputs && j < depth ? element(o, j) : 0.0f;
+            if (bf16) {
+              p.halves[static_cast<size_t>(at)] = to_bf16(w);
+            } else {
+              p.floats[static_cast<size_t>(at)] = w;
+            }
           }
         }
       }
     }
-  }
+  });
   return p;
+}
+
+}  // namespace
+
+Panels pack_panels(const Kernels& kernels, const float* weight, const std::vector<int64_t>& rows,
+                   const std::vector<int64_t>& columns, bool bf16) {
+  const int64_t *row = rows.data(), *column = columns.data();
+  return packed(kernels, static_cast<int64_t>(rows.size()), static_cast<int64_t>(columns.size()),
+                bf16, [=](int64_t o, int64_t k) {
+                  return (row[o] | column[k]) < 0 ? 0.0f : weight[row[o] + column[k]];
+                });
+}
+
+Panels pack_panels(const Kernels& kernels, int64_t outputs, int64_t depth, bool bf16,
+                   const std::function<float(int64_t o, int64_t k)>& element) {
+  return packed(kernels, outputs, depth, bf16, element);
 }
 
 std::vector<float> symmetrised(const float* weight, int64_t c, int64_t k, int32_t symmetry) {
@@ -105,7 +169,7 @@ void fill_conv(GammanetConvOpaque& conv, const float* weight, const float* bias,
   }
 }
 
-int64_t tile_rows(int64_t c) { return 12 * std::max<int64_t>(4, std::min<int64_t>(20, 1600 / c)); }
+int64_t tile_rows(int64_t c) { return 12 * std::max<int64_t>(4, std::min<int64_t>(10, 800 / c)); }
 
 void channel_moments(const Kernels& k, const float* x, int64_t stride, int64_t pixels, int64_t c,
                      int64_t groups, float* mean, float* scale) {
@@ -152,16 +216,22 @@ using namespace gammanet;
 
 const Panels& GammanetConvOpaque::direct() const {
   std::call_once(direct_once_, [this] {
-    const int64_t i = bf16() ? round_up(inputs, 2) : inputs;
-    direct_ = pack_panels(*kernels, outputs, k * k * i, bf16(), [&](int64_t o, int64_t d) {
-      const int64_t tap = d / i, c = d % i;
-      return c < inputs ? weight[static_cast<size_t>((o * inputs + c) * k * k + tap)] : 0.0f;
-    });
+    const int64_t padded = bf16() ? round_up(inputs, 2) : inputs;
+    std::vector<int64_t> rows, columns;
+    for (int64_t o = 0; o < outputs; ++o) {
+      rows.push_back(o * inputs * k * k);
+    }
+    for (int64_t tap = 0; tap < k * k; ++tap) {
+      for (int64_t c = 0; c < padded; ++c) {
+        columns.push_back(c < inputs ? c * k * k + tap : -1);
+      }
+    }
+    direct_ = pack_panels(*kernels, weight.data(), rows, columns, bf16());
   });
   return direct_;
 }
 
-const std::vector<Panels>& GammanetConvOpaque::winograd() const {
+const Panels& GammanetConvOpaque::winograd() const {
   std::call_once(winograd_once_, [this] {
     const double a = kWinogradA, b = kWinogradB;
     const double points[5] = {0, a, -a, b, -b};
@@ -176,36 +246,44 @@ const std::vector<Panels>& GammanetConvOpaque::winograd() const {
       }
     }
     g[5][2] = 1;
-    // Transformed once into [36][outputs][inputs], then packed.
-    std::vector<float> transformed(static_cast<size_t>(36 * outputs * inputs));
-    parallel_for(outputs, 8, [&](int64_t begin, int64_t end) {
-      for (int64_t at = begin * inputs; at < end * inputs; ++at) {
-        const float* w = weight.data() + at * 9;
-        double half[6][3];
-        for (int y = 0; y < 6; ++y) {
-          for (int x = 0; x < 3; ++x) {
-            half[y][x] = g[y][0] * w[x] + g[y][1] * w[3 + x] + g[y][2] * w[6 + x];
+    winograd_.outputs = round_up(outputs, kernels->width);
+    winograd_.depth = inputs;
+    const int64_t padded = winograd_.outputs, plane_size = padded * inputs;
+    winograd_.floats = Buffer<float>(static_cast<size_t>(36 * plane_size));
+    // A block of outputs at a time, each step for all of them.
+    const int64_t block = kernels->block;
+    parallel_for((padded + block - 1) / block, 1, [&](int64_t begin, int64_t end) {
+      constexpr int64_t kMost = 32;
+      double w[9][kMost], half[6][3][kMost];
+      for (int64_t first = begin * block; first < std::min(end * block, padded); first += block) {
+        const int64_t count = std::min(block, padded - first);
+        for (int64_t i = 0; i < inputs; ++i) {
+          for (int64_t j = 0; j < count; ++j) {
+            const int64_t o = first + j;
+            for (int64_t tap = 0; tap < 9; ++tap) {
+              w[tap][j] =
+                  o < outputs ? weight[static_cast<size_t>((o * inputs + i) * 9 + tap)] : 0.0f;
+            }
           }
-        }
-        for (int y = 0; y < 6; ++y) {
-          for (int x = 0; x < 6; ++x) {
-            transformed[static_cast<size_t>((y * 6 + x) * outputs * inputs + at)] =
-                static_cast<float>(g[x][0] * half[y][0] + g[x][1] * half[y][1] +
-                                   g[x][2] * half[y][2]);
+          for (int y = 0; y < 6; ++y) {
+            for (int x = 0; x < 3; ++x) {
+              for (int64_t j = 0; j < count; ++j) {
+                half[y][x][j] = g[y][0] * w[x][j] + g[y][1] * w[3 + x][j] + g[y][2] * w[6 + x][j];
+              }
+            }
+          }
+          for (int plane = 0; plane < 36; ++plane) {
+            const auto& in = half[plane / 6];
+            const double* factors = g[plane % 6];
+            float* out = winograd_.floats.get() + plane * plane_size + first * inputs + i * count;
+            for (int64_t j = 0; j < count; ++j) {
+              out[j] = static_cast<float>(factors[0] * in[0][j] + factors[1] * in[1][j] +
+                                          factors[2] * in[2][j]);
+            }
           }
         }
       }
     });
-    std::vector<Panels> planes(36);
-    parallel_for(36, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t plane = begin; plane < end; ++plane) {
-        const float* u = transformed.data() + plane * outputs * inputs;
-        planes[static_cast<size_t>(plane)] =
-            pack_panels(*kernels, outputs, inputs, false,
-                        [&](int64_t o, int64_t i) { return u[o * inputs + i]; });
-      }
-    });
-    winograd_ = std::move(planes);
   });
   return winograd_;
 }

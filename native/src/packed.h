@@ -14,19 +14,21 @@
 
 namespace gammanet {
 
-// 64-byte aligned memory.
+// Memory for weights: aligned to lines of the cache, in huge pages where it is large.
+void* allocate(size_t bytes);
+void deallocate(void* memory);
+
 template <class T>
 class Buffer {
  public:
   Buffer() = default;
-  explicit Buffer(size_t size)
-      : data_(static_cast<T*>(::operator new(size * sizeof(T), std::align_val_t(64)))) {}
+  explicit Buffer(size_t size) : data_(static_cast<T*>(allocate(size * sizeof(T)))) {}
   T* get() const { return data_.get(); }
   T& operator[](size_t i) const { return data_.get()[i]; }
 
  private:
   struct Delete {
-    void operator()(T* p) const { ::operator delete(p, std::align_val_t(64)); }
+    void operator()(T* p) const { deallocate(p); }
   };
   std::unique_ptr<T, Delete> data_;
 };
@@ -47,7 +49,11 @@ struct Panels {
   }
 };
 
-// element(o, k) for 0 <= o < outputs, 0 <= k < depth; the rest is filled with zeros.
+// A packed matrix: element (o, k) is weight[rows[o] + columns[k]], or 0 where one of them is
+// negative.
+Panels pack_panels(const Kernels& kernels, const float* weight, const std::vector<int64_t>& rows,
+                   const std::vector<int64_t>& columns, bool bf16);
+// The same for element(o, k), 0 <= o < outputs, 0 <= k < depth; slower.
 Panels pack_panels(const Kernels& kernels, int64_t outputs, int64_t depth, bool bf16,
                    const std::function<float(int64_t o, int64_t k)>& element);
 
@@ -82,8 +88,8 @@ struct GammanetConvOpaque {
   // Of the direct algorithm: depth is [k][k][inputs], inputs made even in bfloat16. Packed when
   // first asked for.
   const gammanet::Panels& direct() const;
-  // Of Winograd's: 36 matrices.
-  const std::vector<gammanet::Panels>& winograd() const;
+  // Of Winograd's: 36 matrices, one after the other.
+  const gammanet::Panels& winograd() const;
 
   // See gammanet::transposed.
   mutable std::once_flag transposed_once;
@@ -93,8 +99,7 @@ struct GammanetConvOpaque {
 
  private:
   mutable std::once_flag direct_once_, winograd_once_;
-  mutable gammanet::Panels direct_;
-  mutable std::vector<gammanet::Panels> winograd_;
+  mutable gammanet::Panels direct_, winograd_;
 };
 
 // On CUDA only `cuda` is set.

@@ -126,6 +126,28 @@ GAMMANET_INLINE Vec softplus(Vec x) {
 
 GAMMANET_INLINE Vec elu(Vec x) { return x < 0.0f ? exponential(x) - 1.0f : x; }
 
+// Asks for memory line by line, some with each step: bursts of requests would hold up the arithmetic
+// as long as the loads would have.
+class Ahead {
+ public:
+  template <class Product>
+  Ahead(const Product& p, int64_t steps)
+      : at_(p.ahead),
+        end_(p.ahead ? p.ahead + p.ahead_floats : p.ahead),
+        each_(p.ahead && steps > 0 ? (p.ahead_floats / kLine + steps) / steps * kLine : 0) {}
+  GAMMANET_INLINE void fetch() {
+    const float* stop = end_ - at_ < each_ ? end_ : at_ + each_;
+    for (; at_ < stop; at_ += kLine) {
+      __builtin_prefetch(at_, 0, 2);
+    }
+  }
+
+ private:
+  static constexpr int64_t kLine = 16;
+  const float *at_, *end_;
+  int64_t each_;
+};
+
 // ---- Channels: whole vectors and one part ----
 
 struct Whole {

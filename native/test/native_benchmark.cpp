@@ -166,6 +166,12 @@ double cell(const char* label, int64_t c, int64_t size, int64_t k, int32_t preci
   int32_t options[GAMMANET_CELL_OPTIONS] = {1, 0, 1, 0, 0, 1, 0, 0, precision, 0};
   GammanetCell packed = nullptr;
   double ms = 0;
+  if (k == 3) {
+    line(std::string("pack ") + name, 0, [&] {
+      check(gammanet_cell_pack(p, options, &packed), "gammanet_cell_pack");
+      gammanet_cell_free(packed);
+    });
+  }
   if (gammanet_cell_pack(p, options, &packed) == GAMMANET_OK) {
     const double mega = static_cast<double>((2 * k * k + 16) * c * c * size * size) * 1e-6;
     ms = line(name, mega, [&] {
@@ -263,6 +269,21 @@ int main(int arguments, char** argument) {
     convolution("winograd", c, c, 3, size, GAMMANET_ALGORITHM_WINOGRAD, 0);
     convolution("direct-bf16", c, c, 3, size, GAMMANET_ALGORITHM_DIRECT, 1);
     convolution("winograd-bf16", c, c, 3, size, GAMMANET_ALGORITHM_WINOGRAD, 1);
+  }
+  {
+    AtenTensorHandle x = map(512, 4, 4), out = map(512, 4, 4);
+    AtenTensorHandle weight = plain({512, 512, 3, 3}, -0.05f, 0.05f);
+    for (int32_t algorithm : {GAMMANET_ALGORITHM_DIRECT, GAMMANET_ALGORITHM_WINOGRAD}) {
+      line("pack conv 3x3 512->512, algorithm " + std::to_string(algorithm), 0, [&] {
+        GammanetConv conv = nullptr;
+        check(gammanet_conv_pack(weight, nullptr, algorithm, 0, &conv), "gammanet_conv_pack");
+        check(gammanet_conv_forward(conv, x, 1, out), "gammanet_conv_forward");
+        gammanet_conv_free(conv);
+      });
+    }
+    for (AtenTensorHandle t : {x, out, weight}) {
+      release(t);
+    }
   }
   network("float32", GAMMANET_PRECISION_FLOAT32);
   network("bfloat16", GAMMANET_PRECISION_BFLOAT16);
