@@ -3,6 +3,7 @@ package org.gammanet;
 import java.awt.image.BufferedImage;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
@@ -11,6 +12,7 @@ import org.gammanet.checkpoint.CheckpointException;
 import org.gammanet.config.GammaNetConfig;
 import org.gammanet.data.EdgeMap;
 import org.gammanet.data.RgbImage;
+import org.gammanet.model.DivergenceException;
 import org.gammanet.model.ForwardOptions;
 import org.gammanet.model.ForwardResult;
 import org.gammanet.model.Network;
@@ -58,10 +60,19 @@ public final class GammaNet implements AutoCloseable {
   public static GammaNet load(
       Path checkpoint, GammaNetConfig fallback, Device device, Consumer<String> notes) {
     Checkpoint loaded = Checkpoint.load(checkpoint);
-    GammaNetConfig config = loaded.config(fallback, notes);
+    return of(loaded, loaded.config(fallback, notes), device);
+  }
+
+  /**
+   * The network of a configuration with a checkpoint's weights.
+   *
+   * @param config {@link Checkpoint#config} of it, or another one {@link Checkpoint#fitted} to it
+   * @throws CheckpointException listing every missing, unexpected and mis-shaped name
+   */
+  public static GammaNet of(Checkpoint checkpoint, GammaNetConfig config, Device device) {
     Network network = Network.create(config.model());
     try {
-      loaded.loadInto(network);
+      checkpoint.loadInto(network);
       network.to(device);
     } catch (RuntimeException e) {
       network.close();
@@ -131,25 +142,47 @@ public final class GammaNet implements AutoCloseable {
    * Edge probabilities of an image, of its size: after the last timestep, or after each if the
    * options ask for that.
    *
-   * @throws IllegalStateException when the network runs away: logits that are not finite
+   * @throws DivergenceException when the network runs away: logits that are not finite
    */
   public List<EdgeMap> detect(RgbImage image, ForwardOptions options) {
+    return detect(List.of(image), options).getFirst();
+  }
+
+  /**
+   * Edge probabilities of several images in one pass: for each image one map, or one per timestep
+   * if the options ask for that.
+   *
+   * @param images at least one, all of one size
+   * @throws IllegalArgumentException when their sizes differ
+   * @throws DivergenceException when the network runs away: logits that are not finite
+   */
+  public List<List<EdgeMap>> detect(List<RgbImage> images, ForwardOptions options) {
+    int width = images.getFirst().width();
+    int height = images.getFirst().height();
     try (var scope = TensorScope.open();
         var noGrad = Autograd.noGrad()) {
-      ForwardResult result = network.forward(input(image), options);
+      ForwardResult result = network.forward(input(images), options);
       List<Tensor> logits =
           options.everyTimestep() ? result.logitsPerTimestep() : List.of(result.logits());
       int wrong = Network.firstNonFinite(logits);
       if (wrong >= 0) {
-        throw new IllegalStateException(
+        throw new DivergenceException(
             "the network's output is not finite"
                 + (options.everyTimestep() ? " from timestep " + (wrong + 1) + " on" : "")
                 + ": its weights make the recurrence run away");
       }
-      List<EdgeMap> maps = new ArrayList<>();
+      List<List<EdgeMap>> maps = new ArrayList<>();
+      images.forEach(image -> maps.add(new ArrayList<>()));
       for (Tensor z : logits) {
-        Tensor cropped = Ops.narrow(Ops.narrow(z, 2, 0, image.height()), 3, 0, image.width());
-        maps.add(new EdgeMap(image.width(), image.height(), Ops.sigmoid(cropped).toFloatArray()));
+        Tensor cropped = Ops.narrow(Ops.narrow(z, 2, 0, height), 3, 0, width);
+        float[] probabilities = Ops.sigmoid(cropped).toFloatArray();
+        // Of several output channels the first one counts.
+        int perImage = probabilities.length / images.size();
+        for (int i = 0; i < images.size(); i++) {
+          int from = i * perImage;
+          float[] values = Arrays.copyOfRange(probabilities, from, from + width * height);
+          maps.get(i).add(new EdgeMap(width, height, values));
+        }
       }
       return maps;
     }
@@ -160,24 +193,38 @@ public final class GammaNet implements AutoCloseable {
    * repeated where it is smaller than the network's minimum.
    */
   public Tensor input(RgbImage image) {
-    int width = image.width();
-    int height = image.height();
-    byte[] samples = image.samples();
-    List<Double> mean = config.data().normalizeMean();
-    List<Double> std = config.data().normalizeStd();
-    float[] values = new float[3 * width * height];
+    return input(List.of(image));
+  }
+
+  /** Images of one size as the network wants them, (N, 3, H, W), otherwise as for a single one. */
+  private Tensor input(List<RgbImage> images) {
+    int width = images.getFirst().width();
+    int height = images.getFirst().height();
+    float[][] table = new float[3][256];
     for (int c = 0; c < 3; c++) {
-      float[] table = new float[256];
+      double mean = config.data().normalizeMean().get(c);
+      double std = config.data().normalizeStd().get(c);
       for (int v = 0; v < 256; v++) {
-        table[v] = (float) ((v / 255.0 - mean.get(c)) / std.get(c));
+        table[c][v] = (float) ((v / 255.0 - mean) / std);
       }
-      int plane = c * width * height;
-      for (int i = 0; i < width * height; i++) {
-        values[plane + i] = table[samples[3 * i + c] & 0xFF];
+    }
+    int plane = width * height;
+    float[] values = new float[Math.multiplyExact(3 * images.size(), plane)];
+    int at = 0;
+    for (RgbImage image : images) {
+      if (image.width() != width || image.height() != height) {
+        throw new IllegalArgumentException(
+            "images of one pass must have one size, not " + images.getFirst() + " and " + image);
+      }
+      byte[] samples = image.samples();
+      for (int c = 0; c < 3; c++) {
+        for (int i = 0; i < plane; i++) {
+          values[at++] = table[c][samples[3 * i + c] & 0xFF];
+        }
       }
     }
     try (var scope = TensorScope.open()) {
-      Tensor x = Tensor.of(values, 1, 3, height, width);
+      Tensor x = Tensor.of(values, images.size(), 3, height, width);
       int right = Math.max(0, network.minimumSize() - width);
       int bottom = Math.max(0, network.minimumSize() - height);
       if (right > 0 || bottom > 0) {

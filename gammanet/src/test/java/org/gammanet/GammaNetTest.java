@@ -10,18 +10,27 @@ import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
+import java.util.stream.Stream;
 import javax.imageio.ImageIO;
+import org.gammanet.checkpoint.Checkpoint;
+import org.gammanet.checkpoint.CheckpointException;
+import org.gammanet.checkpoint.StoredTensor;
 import org.gammanet.config.GammaNetConfig;
 import org.gammanet.data.EdgeMap;
 import org.gammanet.data.RgbImage;
+import org.gammanet.model.DivergenceException;
 import org.gammanet.model.ForwardOptions;
 import org.gammanet.model.Network;
 import org.gammanet.torch.Device;
 import org.gammanet.torch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class GammaNetTest {
   /** VGG16 up to its third pooling, cells of 48 channels, eight timesteps. */
@@ -120,6 +129,91 @@ class GammaNetTest {
       }
       assertEquals(before, Tensor.liveHandles());
     }
+  }
+
+  @Test
+  void severalImagesInOnePassGiveWhatEachGivesAlone() throws IOException {
+    try (var model = GammaNet.random(config(SMALL), 1, Device.CPU)) {
+      List<RgbImage> images =
+          Stream.of(1, 2, 3).map(seed -> RgbImage.of(noise(20, 18, seed))).toList();
+      var options = ForwardOptions.DEFAULTS.withEveryTimestep();
+      List<List<EdgeMap>> together = model.detect(images, options);
+      for (int i = 0; i < 3; i++) {
+        List<EdgeMap> alone = model.detect(images.get(i), options);
+        for (int t = 0; t < 2; t++) {
+          assertArrayEquals(alone.get(t).values(), together.get(i).get(t).values(), 1e-6f);
+        }
+      }
+      RgbImage other = RgbImage.of(noise(18, 20, 4));
+      assertThrows(
+          IllegalArgumentException.class,
+          () -> model.detect(List.of(images.get(0), other), options));
+    }
+  }
+
+  @Test
+  void aNetworkThatRunsAwaySaysSo() throws IOException {
+    long before = Tensor.liveHandles();
+    try (var model = GammaNet.random(config(SMALL), 1, Device.CPU)) {
+      Tensor bias = model.network().parameters().getLast().tensor();
+      try (Tensor infinite = Tensor.full(Double.POSITIVE_INFINITY, bias.shape())) {
+        bias.copy_(infinite);
+      }
+      assertThrows(DivergenceException.class, () -> model.detect(noise(16, 16, 1)));
+    }
+    assertEquals(before, Tensor.liveHandles());
+  }
+
+  /** Torchvision's names; the blocks that this network does not have, and the classifier, drop. */
+  @ParameterizedTest
+  @ValueSource(strings = {"vgg16.pth", "vgg16.safetensors"})
+  void torchvisionsVgg16StartsTheBackbone(String name) throws IOException {
+    Map<String, StoredTensor> vgg16 = new LinkedHashMap<>();
+    long[][] shapes = {{64, 3, 3, 3}, {64, 64, 3, 3}, {128, 64, 3, 3}, {128, 128, 3, 3}};
+    int[] numbers = {0, 2, 5, 7};
+    for (int i = 0; i < shapes.length; i++) {
+      try (Tensor weight = Tensor.full(i + 1, shapes[i]);
+          Tensor bias = Tensor.full(-i - 1, shapes[i][0])) {
+        vgg16.put("features." + numbers[i] + ".weight", StoredTensor.of(weight));
+        vgg16.put("features." + numbers[i] + ".bias", StoredTensor.of(bias));
+      }
+    }
+    try (Tensor weight = Tensor.ones(10, 20)) {
+      vgg16.put("features.10.weight", StoredTensor.of(weight));
+      vgg16.put("classifier.0.weight", StoredTensor.of(weight));
+    }
+    Path file = folder.resolve(name);
+    Checkpoint checkpoint = Checkpoint.of(vgg16, Map.of(), Map.of());
+    if (name.endsWith(".pth")) {
+      checkpoint.saveTorch(file);
+    } else {
+      checkpoint.save(file);
+    }
+    GammaNetConfig config = config(SMALL).with(List.of("model.pretrained=" + file));
+    try (var model = GammaNet.random(config, 1, Device.CPU)) {
+      for (int i = 0; i < shapes.length; i++) {
+        String block = "block" + (i / 2 + 1) + "_conv.layers." + numbers[i];
+        assertEquals(i + 1, first(model, block + ".weight"));
+        assertEquals(-i - 1, first(model, block + ".bias"));
+      }
+    }
+    CheckpointException e =
+        assertThrows(CheckpointException.class, () -> GammaNet.load(file, Device.CPU));
+    assertTrue(e.getMessage().contains("model.pretrained"), e.getMessage());
+
+    vgg16.remove("features.5.bias");
+    Checkpoint.of(vgg16, Map.of(), Map.of()).save(file);
+    e = assertThrows(CheckpointException.class, () -> GammaNet.random(config, 1, Device.CPU));
+    assertTrue(e.getMessage().contains("1 missing: block2_conv.layers.5.bias"), e.getMessage());
+  }
+
+  private static double first(GammaNet model, String name) {
+    return model.network().parameters().stream()
+        .filter(p -> p.name().equals(name))
+        .findFirst()
+        .orElseThrow()
+        .tensor()
+        .toDoubleArray()[0];
   }
 
   @Test

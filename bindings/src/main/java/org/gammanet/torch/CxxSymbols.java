@@ -23,6 +23,7 @@ final class CxxSymbols {
   private static final String GRAD = "_ZNK3c1010TensorImpl4gradEv";
   private static final String REQUIRES_GRAD = "_ZNK3c1010TensorImpl13requires_gradEv";
   private static final String SET_NUM_THREADS = "_ZN2at15set_num_threadsEi";
+  private static final String INIT_LOGGING = "_ZN3c1011initLoggingEv";
   private static final String DEVICE_COUNT = "_ZN3c104cuda12device_countEv";
 
   private CxxSymbols() {}
@@ -49,6 +50,18 @@ final class CxxSymbols {
       required(SET_NUM_THREADS, FunctionDescriptor.ofVoid(JAVA_INT)).invokeExact(threads);
     } catch (Throwable e) {
       throw unexpected(SET_NUM_THREADS, e);
+    }
+  }
+
+  /** Makes LibTorch read TORCH_CPP_LOG_LEVEL, which otherwise only Python does. */
+  static void readLogLevel() {
+    MethodHandle read = find(INIT_LOGGING, FunctionDescriptor.ofVoid());
+    if (read != null) {
+      try {
+        read.invokeExact();
+      } catch (Throwable e) {
+        throw unexpected(INIT_LOGGING, e);
+      }
     }
   }
 

@@ -52,6 +52,8 @@ public final class LibTorch {
     try {
       // libgomp's spinning threads starve each other on a busy machine; read when it is loaded.
       CLibrary.setEnvironment("OMP_WAIT_POLICY", "passive");
+      // Remarks such as "Could not initialize NNPACK" on each call are not for users' terminals.
+      CLibrary.setEnvironment("TORCH_CPP_LOG_LEVEL", "ERROR");
       boolean keeps = false;
       long keepMib = Long.getLong("gammanet.keepFreedMemory", 2047);
       if (keepMib > 0) {
@@ -60,6 +62,7 @@ public final class LibTorch {
       String source = LibTorchLoader.load();
       checkVersion(source);
       checkDTypes(source);
+      CxxSymbols.readLogLevel();
       state = new State(source, keeps);
       int threads = Integer.getInteger("gammanet.threads", LibTorchLoader.physicalCores());
       CxxSymbols.setNumThreads(threads);
@@ -72,6 +75,13 @@ public final class LibTorch {
   }
 
   private static void checkVersion(String source) {
+    if (Native.find("aoti_torch_abi_version") == null) {
+      throw new TorchException(
+          "the libraries from "
+              + source
+              + " are not a LibTorch of 2.11 or newer: they do not say which version they are; name"
+              + " another folder by GAMMANET_LIBTORCH, or unset it to use the one from Maven");
+    }
     long found = LibTorchStable.aoti_torch_abi_version();
     if (Long.compareUnsigned(found >>> 48, Native.ABI_VERSION >>> 48) < 0) {
       throw new TorchException(
@@ -79,7 +89,8 @@ public final class LibTorch {
               + versionText(found)
               + " from "
               + source
-              + " is too old: 2.11 or newer is needed");
+              + " is too old: 2.11 or newer is needed; name another folder by GAMMANET_LIBTORCH, or"
+              + " unset it to use the one from Maven");
     }
   }
 

@@ -3,6 +3,7 @@ package org.gammanet.torch;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -90,6 +91,26 @@ class LibTorchLoaderTest {
     assertRefused(
         probe(classPath(), Map.of("GAMMANET_LIBTORCH", folder.toString())),
         "cannot load " + folder.resolve(System.mapLibraryName("c10")));
+  }
+
+  /** Libraries that load but are something else, or a LibTorch from before its C ABI. */
+  @Test
+  void anotherLibraryUnderLibTorchsNameIsRefused(@TempDir Path folder) throws Exception {
+    Path any =
+        LibTorch.libraries().stream()
+            .map(Path::of)
+            .filter(file -> file.getFileName().toString().matches("lib(quadmath|gomp|omp).*"))
+            .findFirst()
+            .orElse(null);
+    assumeTrue(
+        any != null, "this platform's LibTorch has no small library to take as the wrong one");
+    for (String name : List.of("c10", "torch_cpu")) {
+      Files.copy(any, folder.resolve(System.mapLibraryName(name)));
+    }
+    assertRefused(
+        probe(classPath(), Map.of("GAMMANET_LIBTORCH", folder.toString())),
+        folder + " are not a LibTorch of 2.11 or newer",
+        "GAMMANET_LIBTORCH");
   }
 
   @Test

@@ -11,6 +11,7 @@ import java.nio.file.NotDirectoryException;
 import org.gammanet.checkpoint.CheckpointException;
 import org.gammanet.config.ConfigException;
 import org.gammanet.data.DataException;
+import org.gammanet.model.DivergenceException;
 import org.gammanet.torch.TorchException;
 import org.gammanet.training.TrainingException;
 import org.jspecify.annotations.Nullable;
@@ -38,6 +39,12 @@ final class Failures {
 
   /** Handles what a command throws. */
   static int failed(Exception e, CommandLine line, ParseResult parsed) {
+    return report(e, line);
+  }
+
+  /** Handles what no command expects: too little memory, damaged installations, faults. */
+  static int error(Throwable e, CommandLine line) {
+    Terminal.clear();
     return report(e, line);
   }
 
@@ -88,6 +95,10 @@ final class Failures {
       case DataException d -> oneLine(String.valueOf(d.getMessage()));
       case TorchException t -> oneLine(String.valueOf(t.getMessage()));
       case UncheckedIOException u when u.getCause() != null -> sentence(u.getCause());
+      case DivergenceException d -> oneLine(String.valueOf(d.getMessage()));
+      case OutOfMemoryError o ->
+          "Java's memory of %d MB is used up: give it more with GAMMANET_JAVA_OPTS=-Xmx8g"
+              .formatted(Runtime.getRuntime().maxMemory() >> 20);
       case NoSuchFileException f -> "there is no file or folder " + f.getFile();
       case FileNotFoundException f -> oneLine(String.valueOf(f.getMessage()));
       case AccessDeniedException f -> f.getFile() + ": permission denied";

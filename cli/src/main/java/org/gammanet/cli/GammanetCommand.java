@@ -23,6 +23,8 @@ import picocli.CommandLine.Spec;
       DetectCommand.class,
       TrainCommand.class,
       EvaluateCommand.class,
+      InspectCommand.class,
+      ConvertCommand.class,
       ArchitectureCommand.class,
       InfoCommand.class,
       BenchCommand.class,
@@ -58,7 +60,13 @@ public final class GammanetCommand implements Runnable {
   /** Runs the command line and exits with its status. */
   public static void main(String[] args) {
     Terminal.start();
-    int status = commandLine().execute(args);
+    CommandLine line = commandLine();
+    int status;
+    try {
+      status = line.execute(args);
+    } catch (Throwable e) { // picocli hands over exceptions, but not errors
+      status = Failures.error(e, line);
+    }
     System.out.flush();
     System.exit(status);
   }

@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.gammanet.GammaNet;
+import org.gammanet.checkpoint.Checkpoint;
 import org.gammanet.config.GammaNetConfig;
 import org.gammanet.torch.Device;
 import org.gammanet.torch.LibTorch;
@@ -19,13 +20,15 @@ final class ModelOptions {
   @Option(
       names = "--checkpoint",
       paramLabel = "FILE",
-      description = "Weights (.safetensors). Without it the weights are random.")
+      description = "Weights: .safetensors, .pt or .pth. Without it the weights are random.")
   @Nullable Path checkpoint;
 
   @Option(
       names = "--config",
       paramLabel = "FILE",
-      description = "Configuration (YAML); default: the shipped config/default.yaml.")
+      description =
+          "Configuration (YAML); default: the checkpoint's own, else the shipped"
+              + " config/default.yaml.")
   @Nullable Path config;
 
   @Option(
@@ -84,12 +87,24 @@ final class ModelOptions {
   /** The network with the checkpoint's weights, or with random ones, which is said. */
   GammaNet open() {
     Device where = openDevice();
-    GammaNetConfig read = readConfig();
-    Path file = checkpoint;
-    if (file != null) {
-      return GammaNet.load(file, read, where, this::note);
+    if (checkpoint != null) {
+      Checkpoint loaded = Checkpoint.load(checkpoint);
+      return GammaNet.of(loaded, configOf(loaded), where);
     }
+    GammaNetConfig read = readConfig();
     note("no --checkpoint: the weights are random, so what it finds means nothing yet");
     return GammaNet.random(read, seed == null ? read.seed() : seed, where);
+  }
+
+  /**
+   * What a network of a checkpoint is built from: --config or else what the file carries, then
+   * --set, then the structure that the weights have.
+   */
+  GammaNetConfig configOf(Checkpoint loaded) {
+    if (config != null) {
+      return loaded.fitted(readConfig(), this::note);
+    }
+    GammaNetConfig stored = loaded.config(GammaNetConfig.defaults(), this::note);
+    return overrides.isEmpty() ? stored : loaded.fitted(stored.with(overrides), this::note);
   }
 }

@@ -5,6 +5,7 @@ import java.io.FileOutputStream;
 import java.io.PrintStream;
 import java.lang.reflect.Constructor;
 import java.nio.charset.Charset;
+import java.util.Locale;
 
 /**
  * Whether standard output and error are terminals, which a JVM cannot ask but the launcher can
@@ -66,14 +67,15 @@ final class Terminal {
     }
   }
 
-  /** Shows a line on the error stream that the next one replaces. */
+  /** Shows a line that the next one replaces, if people read the error stream directly. */
   static void draw(String text) {
-    int width = Math.max(1, width() - 1);
-    System.err.print("\r\033[K" + text.substring(0, Math.min(text.length(), width)));
-    System.err.flush();
+    if (errIsTerminal()) {
+      System.err.print("\r\033[K" + text.substring(0, Math.min(text.length(), width() - 1)));
+      System.err.flush();
+    }
   }
 
-  /** Takes away what {@link #draw} has shown. */
+  /** Takes away what {@link #draw} has shown, before something else is printed. */
   static void clear() {
     if (errIsTerminal()) {
       System.err.print("\r\033[K");
@@ -81,10 +83,30 @@ final class Terminal {
     }
   }
 
-  /** A bar that is filled to a part, 0 to 1. */
+  /** A bar of 26 characters; {@code part} is from 0 to 1. */
   static String bar(double part) {
     int width = 24;
-    int filled = (int) Math.round(part * width);
+    int filled = (int) Math.round(Math.clamp(part, 0, 1) * width);
     return "[" + "#".repeat(filled) + ".".repeat(width - filled) + "]";
+  }
+
+  /** A duration as 0:05, 12:34 or 1:02:03. */
+  static String clock(double seconds) {
+    long s = Math.round(seconds);
+    return s < 3600
+        ? "%d:%02d".formatted(s / 60, s % 60)
+        : "%d:%02d:%02d".formatted(s / 3600, s / 60 % 60, s % 60);
+  }
+
+  /** A number of bytes as people write it: 812 B, 1.5 kB, 171.2 MB; powers of 1000. */
+  static String bytes(long count) {
+    String[] units = {"B", "kB", "MB", "GB", "TB"};
+    double value = count;
+    int unit = 0;
+    while (value >= 999.95 && unit < units.length - 1) {
+      value /= 1000;
+      unit++;
+    }
+    return unit == 0 ? count + " B" : String.format(Locale.ROOT, "%.1f %s", value, units[unit]);
   }
 }

@@ -1,19 +1,35 @@
 package org.gammanet.cli;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+import org.gammanet.GammaNet;
+import org.gammanet.checkpoint.Checkpoint;
+import org.gammanet.config.GammaNetConfig;
 import org.gammanet.data.Images;
+import org.gammanet.data.Npy;
 import org.gammanet.data.RgbImage;
+import org.gammanet.torch.Device;
 import org.gammanet.torch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
 
@@ -104,12 +120,251 @@ class CommandsTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "detect", "detect --timesteps x.png", "detect x.png --set model.nokey=1",
-        "detect x.png --device gpu", "nonsense", "architecture --size 3"
+        "detect",
+        "detect --timesteps x.png",
+        "detect PHOTO --set model.nokey=1",
+        "detect PHOTO --device gpu",
+        "detect PHOTO --device cuda:99",
+        "detect PHOTO --threads 0",
+        "detect PHOTO --batch 0",
+        "detect PHOTO --size -3",
+        "detect PHOTO --size 9 --max-side 9",
+        "detect PHOTO --probabilities bmp",
+        "detect PHOTO --config PHOTO",
+        "convert one.pt",
+        "convert one.pt two.txt",
+        "inspect",
+        "inspect a b",
+        "nonsense",
+        "architecture --size 3"
       })
-  void wrongUsageIsTwo(String words) {
-    assertEquals(2, run((Object[]) words.split(" ")), err.toString());
+  void wrongUsageIsTwo(String words, @TempDir Path folder) throws IOException {
+    String photo = photo(folder).toString();
+    assertEquals(2, run((Object[]) words.replace("PHOTO", photo).split(" ")), err.toString());
     assertTrue(err.toString().startsWith("gammanet: "), err.toString());
+    assertTrue(err.toString().lines().count() <= 3, err.toString());
+  }
+
+  @Test
+  void anUnknownKeyIsNamedWithItsFileAndTheAcceptedOnes(@TempDir Path folder) throws IOException {
+    Path config = Files.writeString(folder.resolve("my.yaml"), "model: {timestep: 4}\n");
+    assertEquals(2, run("detect", photo(folder), "--config", config));
+    assertTrue(err.toString().contains("my.yaml"), err.toString());
+    assertTrue(err.toString().contains("timestep"), err.toString());
+    assertTrue(err.toString().contains("timesteps"), err.toString());
+  }
+
+  @Test
+  void aFolderIsDoneInBatchesWithTheSameResults(@TempDir Path folder) throws IOException {
+    Path photos = Files.createDirectory(folder.resolve("photos"));
+    for (int i = 0; i < 5; i++) {
+      byte[] samples = new byte[3 * 40 * 36];
+      Arrays.fill(samples, (byte) (40 * i));
+      Arrays.fill(samples, 0, 1000 + 300 * i, (byte) 255);
+      RgbImage image = i < 3 ? new RgbImage(40, 36, samples) : new RgbImage(36, 40, samples);
+      Images.writePng(photos.resolve("p" + i + ".png"), image);
+    }
+    Files.writeString(photos.resolve("notes.txt"), "not looked at");
+    Path single = folder.resolve("single");
+    Path batches = folder.resolve("batches");
+    Object[] common =
+        with(new Object[] {"detect", photos, "--timesteps", 2, "--probabilities", "npy"}, SMALL);
+    assertEquals(0, run(with(common, "--output", single)), err.toString());
+    assertEquals(0, run(with(common, "--output", batches, "--batch", 2)), err.toString());
+    for (int i = 0; i < 5; i++) {
+      String name = "p" + i + "-edges.npy";
+      Npy one = Npy.read(single.resolve(name));
+      assertArrayEquals(i < 3 ? new int[] {36, 40} : new int[] {40, 36}, one.shape());
+      assertArrayEquals(one.floats(), Npy.read(batches.resolve(name)).floats(), 1e-4f);
+      assertEquals(one.shape()[1], Images.read(single.resolve("p" + i + "-edges.png")).width());
+    }
+  }
+
+  @Test
+  void resultsNeverOverwriteEachOther(@TempDir Path folder) throws IOException {
+    Path photo = photo(folder);
+    Files.copy(photo, folder.resolve("photo.jpg")); // whatever its name says
+    Path elsewhere = Files.createDirectory(folder.resolve("elsewhere"));
+    Object[] common = with(new Object[] {"detect", "--timesteps", 1, "--output", folder}, SMALL);
+    assertEquals(0, run(with(common, photo, folder.resolve("photo.jpg"))), err.toString());
+    assertTrue(Files.exists(folder.resolve("photo.png-edges.png")));
+    assertTrue(Files.exists(folder.resolve("photo.jpg-edges.png")));
+    assertEquals(1, run(with(common, photo, Files.copy(photo, elsewhere.resolve("photo.png")))));
+    assertTrue(err.toString().contains("would both be written to"), err.toString());
+  }
+
+  @Test
+  void sizesAreAskedFor(@TempDir Path folder) throws IOException {
+    Object[] common =
+        with(new Object[] {"detect", photo(folder), "--timesteps", 1, "--no-side-by-side"}, SMALL);
+    assertEquals(0, run(with(common, "--output", folder, "--size", 33)), err.toString());
+    RgbImage square = Images.read(folder.resolve("photo-edges.png"));
+    assertEquals("33×33", square.width() + "×" + square.height());
+    assertEquals(0, run(with(common, "--output", folder, "--max-side", 36)), err.toString());
+    RgbImage shrunk = Images.read(folder.resolve("photo-edges.png"));
+    assertEquals("36×30", shrunk.width() + "×" + shrunk.height());
+  }
+
+  @Test
+  void anOutputThatIsNoFolderIsNamed(@TempDir Path folder) throws IOException {
+    Path file = Files.createFile(folder.resolve("file"));
+    assertEquals(1, run("detect", photo(folder), "--output", file));
+    assertTrue(err.toString().contains(file.toString()), err.toString());
+    assertEquals(1, err.toString().lines().count(), err.toString());
+  }
+
+  /** Weights that are not finite, as a training that went wrong leaves them. */
+  @Test
+  void aNetworkThatRunsAwayIsReported(@TempDir Path folder) throws IOException {
+    Path file = folder.resolve("bad.safetensors");
+    GammaNetConfig config =
+        GammaNetConfig.shipped("default", List.of("model.use_backbone=false", "model.timesteps=1"));
+    try (GammaNet net = GammaNet.random(config, 1, Device.CPU)) {
+      Tensor bias = net.network().parameters().getLast().tensor();
+      try (Tensor nan = Tensor.full(Double.NaN, bias.shape())) {
+        bias.copy_(nan);
+      }
+      net.save(file);
+    }
+    assertEquals(1, run("detect", photo(folder), "--checkpoint", file, "--output", folder));
+    assertTrue(err.toString().contains("photo.png: the network's output is not finite"));
+  }
+
+  private static Path saved(Path folder) {
+    Path file = folder.resolve("model.safetensors");
+    GammaNetConfig config =
+        GammaNetConfig.shipped("default", List.of("model.use_backbone=false", "model.timesteps=3"));
+    try (GammaNet net = GammaNet.random(config, 1, Device.CPU)) {
+      net.save(file);
+    }
+    return file;
+  }
+
+  @Test
+  void singleKeysWinOverTheCheckpointsConfiguration(@TempDir Path folder) throws IOException {
+    Object[] common =
+        new Object[] {
+          "detect",
+          photo(folder),
+          "--checkpoint",
+          saved(folder),
+          "--output",
+          folder,
+          "--all-timesteps"
+        };
+    assertEquals(0, run(common), err.toString());
+    assertTrue(Files.exists(folder.resolve("photo-edges-t3.png")));
+    assertEquals(0, run(with(common, "--set", "model.timesteps=5")), err.toString());
+    assertTrue(Files.exists(folder.resolve("photo-edges-t5.png")));
+  }
+
+  @Test
+  void convertThereAndBackChangesNothing(@TempDir Path folder) throws IOException {
+    Path original = saved(folder);
+    Path torch = folder.resolve("model.pt");
+    Path back = folder.resolve("back.safetensors");
+    assertEquals(0, run("convert", original, torch), err.toString());
+    assertEquals(0, run("convert", torch, back), err.toString());
+    Checkpoint first = Checkpoint.load(original);
+    Checkpoint last = Checkpoint.load(back);
+    assertEquals(Checkpoint.Format.TORCH_ZIP, Checkpoint.load(torch).format());
+    assertEquals(List.copyOf(first.weights().keySet()), List.copyOf(last.weights().keySet()));
+    first
+        .weights()
+        .forEach((name, t) -> assertEquals(t.data(), last.weights().get(name).data(), name));
+    assertEquals(
+        first.config(GammaNetConfig.defaults(), n -> {}).toJson(),
+        last.config(GammaNetConfig.defaults(), n -> {}).toJson());
+
+    assertEquals(1, run("convert", original, torch));
+    assertTrue(err.toString().contains("--force"), err.toString());
+    assertEquals(0, run("convert", original, torch, "--force", "--weights-only"));
+    assertTrue(Checkpoint.load(torch).metadata().isEmpty());
+    assertEquals(1, run("convert", original, folder.resolve("no/such/folder.pt")));
+    assertTrue(err.toString().contains("there is no folder for it"), err.toString());
+  }
+
+  @Test
+  void inspectShowsNetworkConfigurationAndTensors(@TempDir Path folder) throws IOException {
+    Path file = saved(folder);
+    assertEquals(0, run("inspect", file), err.toString());
+    String text = out.toString();
+    assertTrue(text.contains("GammaNet, timesteps 3"), text);
+    assertTrue(text.contains("212 tensors with 694,481 elements"), text);
+    assertTrue(text.contains("encoder_layers.0.h_fgru.W_exc"), text);
+    assertTrue(text.contains("normalization_type: layer"), text);
+    assertEquals("", err.toString());
+
+    out.getBuffer().setLength(0);
+    assertEquals(0, run("inspect", file, "--json", "--statistics"), err.toString());
+    JsonNode json = new ObjectMapper().readTree(out.toString());
+    assertEquals(694_481, json.get("parameters").asLong());
+    assertEquals(212, json.get("weights").size());
+    assertEquals(0, json.at("/weights/0/not_finite").asInt());
+    assertEquals(3, json.at("/metadata/config/model/timesteps").asInt());
+  }
+
+  @Test
+  void damagedCheckpointsAreRefusedByEveryCommand(@TempDir Path folder) throws IOException {
+    byte[] whole = Files.readAllBytes(saved(folder));
+    Path cut = folder.resolve("cut.safetensors");
+    Files.write(cut, Arrays.copyOf(whole, whole.length / 2));
+    Path empty = Files.createFile(folder.resolve("empty.pt"));
+    Path text = Files.writeString(folder.resolve("text.pth"), "These are no weights.");
+    for (Path file : List.of(cut, empty, text, folder.resolve("none.pt"), folder)) {
+      for (Object[] command :
+          List.of(
+              new Object[] {"inspect", file},
+              new Object[] {"convert", file, folder.resolve("x.pt")},
+              new Object[] {"detect", photo(folder), "--checkpoint", file})) {
+        err.getBuffer().setLength(0);
+        assertEquals(1, run(command), file.toString());
+        assertEquals(1, err.toString().lines().count(), err.toString());
+        assertTrue(err.toString().contains(file.toString()), err.toString());
+      }
+    }
+    assertFalse(Files.exists(folder.resolve("x.pt")));
+  }
+
+  /** What is printed comes from a file: it must not reach the terminal's own language. */
+  @Test
+  void inspectPrintsNoControlCharacters(@TempDir Path folder) throws IOException {
+    Path file = folder.resolve("sly.safetensors");
+    String header =
+        "{\"a\\u001b[2Jb\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]},"
+            + "\"__metadata__\":{\"k\":\"v\\u001b[31m\"}}";
+    byte[] json = header.getBytes(StandardCharsets.UTF_8);
+    ByteBuffer bytes = ByteBuffer.allocate(12 + json.length).order(ByteOrder.LITTLE_ENDIAN);
+    Files.write(file, bytes.putLong(json.length).put(json).array());
+    assertEquals(0, run("inspect", file), err.toString());
+    assertFalse(out.toString().contains("\u001b"), out.toString());
+    assertTrue(out.toString().contains("\\u001b[2J"), out.toString());
+  }
+
+  static Stream<String> commands() {
+    return GammanetCommand.commandLine().getSubcommands().keySet().stream();
+  }
+
+  @ParameterizedTest
+  @MethodSource("commands")
+  void helpHasAnExampleThatParses(String command) {
+    assertEquals(0, run(command, "--help"));
+    String help = out.toString();
+    assertTrue(help.contains("Usage: gammanet " + command), help);
+    List<String> examples =
+        help.lines().map(String::strip).filter(l -> l.startsWith("gammanet " + command)).toList();
+    assertFalse(
+        examples.isEmpty() && !help.contains("(gammanet " + command + ")"), "no example:\n" + help);
+    for (String example : examples) {
+      String[] words = example.replaceFirst(" [|>].*", "").split(" +");
+      GammanetCommand.commandLine().parseArgs(Arrays.copyOfRange(words, 1, words.length));
+    }
+  }
+
+  @Test
+  void completionKnowsEveryCommand() {
+    assertEquals(0, run("completion"));
+    commands().forEach(c -> assertTrue(out.toString().contains(c), c));
   }
 
   @Test

@@ -522,8 +522,19 @@ public final class Checkpoint {
    */
   public GammaNetConfig config(GammaNetConfig fallback, Consumer<String> notes) {
     String stored = metadata.get("config");
-    GammaNetConfig config =
-        stored == null ? fallback : GammaNetConfig.parseStored(stored, source, notes);
+    return fitted(
+        stored == null ? fallback : GammaNetConfig.parseStored(stored, source, notes), notes);
+  }
+
+  /**
+   * A configuration with what the weights say otherwise: levels, widths, kernels, alignment, kind
+   * of circuit parameters, norms of the circuit, attention. The stored configuration is not looked
+   * at.
+   *
+   * @param notes receives a sentence with everything in which weights and configuration differ
+   * @throws CheckpointException if no network has such a structure
+   */
+  public GammaNetConfig fitted(GammaNetConfig config, Consumer<String> notes) {
     Structure structure;
     try {
       structure = Structure.of(config.model(), weights);
@@ -533,11 +544,8 @@ public final class Checkpoint {
     }
     if (!structure.differences().isEmpty()) {
       notes.accept(
-          "%s: its weights do not have the structure that %s describes; they win: %s"
-              .formatted(
-                  source,
-                  stored == null ? "the configuration" : "its configuration",
-                  String.join(", ", structure.differences())));
+          "%s: its weights do not have the structure that the configuration describes; they win: %s"
+              .formatted(source, String.join(", ", structure.differences())));
     }
     return config.withModel(structure.config());
   }

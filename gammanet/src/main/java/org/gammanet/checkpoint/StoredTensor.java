@@ -3,6 +3,7 @@ package org.gammanet.checkpoint;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.function.DoubleConsumer;
 import java.util.function.Supplier;
 import org.gammanet.torch.Tensor;
 
@@ -119,6 +120,15 @@ public final class StoredTensor {
   /** Element {@code i} in row-major order, as a number; exact for all but I64 beyond 2^53. */
   public double get(int i) {
     return type.get(data(), i);
+  }
+
+  /** Passes every element in row-major order, as {@link #get} gives it. */
+  public void forEach(DoubleConsumer action) {
+    ByteBuffer data = data();
+    long count = numel();
+    for (int i = 0; i < count; i++) {
+      action.accept(type.get(data, i));
+    }
   }
 
   /** Type and shape: {@code F32[64, 3, 3, 3]}. */

@@ -7,7 +7,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * Files that are there completely or not at all: written under a temporary name beside the target,
@@ -22,7 +24,24 @@ public final class AtomicFile {
     void writeTo(FileChannel file) throws IOException;
   }
 
+  /** What is being written, to be removed when the program is interrupted. */
+  private static final Set<Path> UNFINISHED = ConcurrentHashMap.newKeySet();
+
+  static {
+    Runtime.getRuntime().addShutdownHook(new Thread(AtomicFile::removeUnfinished));
+  }
+
   private AtomicFile() {}
+
+  private static void removeUnfinished() {
+    for (Path temporary : UNFINISHED) {
+      try {
+        Files.deleteIfExists(temporary);
+      } catch (IOException e) {
+        // It stays behind under its temporary name; there is nobody left to tell.
+      }
+    }
+  }
 
   /**
    * Writes a file, replacing one that is there. The folder must exist.
@@ -34,6 +53,7 @@ public final class AtomicFile {
     Path real = Files.isSymbolicLink(target) ? target.toRealPath() : target.toAbsolutePath();
     Path temporary =
         real.resolveSibling("." + real.getFileName() + "." + UUID.randomUUID() + ".tmp");
+    UNFINISHED.add(temporary);
     try {
       try (FileChannel file =
           FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
@@ -52,6 +72,8 @@ public final class AtomicFile {
         e.addSuppressed(suppressed);
       }
       throw e;
+    } finally {
+      UNFINISHED.remove(temporary);
     }
     Path folder = real.getParent();
     if (folder != null) {

@@ -1,0 +1,117 @@
+package org.gammanet.cli;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.gammanet.checkpoint.Checkpoint;
+import org.gammanet.config.GammaNetConfig;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** From PyTorch's files to safetensors and back. */
+@Command(
+    name = "convert",
+    header = "Convert a checkpoint between PyTorch's format and safetensors.",
+    description = {
+      "The ending of OUT decides: .safetensors, or .pt and .pth for a file that"
+          + " torch.load(weights_only=True) reads. Weights are copied bit for bit, under their"
+          + " names. Configuration, epoch and metric come along, and so does Adam's state. Nothing"
+          + " in IN is executed. OUT is there completely or not at all."
+    },
+    footer = {
+      "Examples:",
+      "  gammanet convert checkpoint_best.pth model.safetensors",
+      "  gammanet convert model.safetensors model.pt --weights-only"
+    })
+final class ConvertCommand implements Callable<Integer> {
+  @Parameters(
+      index = "0",
+      paramLabel = "IN",
+      description = "Checkpoint: .safetensors, .pt or .pth, recognised by its content.")
+  Path in = Path.of("");
+
+  @Parameters(
+      index = "1",
+      paramLabel = "OUT",
+      description = "File to write: .safetensors, .pt or .pth.")
+  Path out = Path.of("");
+
+  @Option(
+      names = "--weights-only",
+      description =
+          "Leave out epoch, metric and optimiser; a .pt file is a bare state_dict then, while"
+              + " .safetensors keeps the configuration.")
+  boolean weightsOnly;
+
+  @Option(
+      names = "--config",
+      paramLabel = "FILE",
+      description =
+          "Put this configuration (YAML) into OUT instead of the one in IN, for checkpoints that"
+              + " carry none.")
+  @Nullable Path config;
+
+  @Option(names = "--force", description = "Replace OUT if it exists.")
+  boolean force;
+
+  @Spec CommandSpec spec;
+
+  @SuppressWarnings("NullAway.Init")
+  ConvertCommand() {}
+
+  @Override
+  public Integer call() throws IOException {
+    String name = String.valueOf(out.getFileName()).toLowerCase(Locale.ROOT);
+    boolean torch = name.endsWith(".pt") || name.endsWith(".pth");
+    if (!torch && !name.endsWith(".safetensors")) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "OUT must end in .safetensors, .pt or .pth, and " + out + " does not");
+    }
+    Checkpoint checkpoint = Checkpoint.load(in);
+    if (!force && Files.exists(out)) {
+      throw new CommandException(out + " exists already: --force replaces it");
+    }
+    checkpoint.remarks().forEach(this::note);
+    Map<String, String> metadata = new LinkedHashMap<>(checkpoint.metadata());
+    if (weightsOnly) {
+      metadata.keySet().retainAll(torch ? List.of() : List.of("config"));
+    }
+    if (config != null) {
+      if (torch && weightsOnly) {
+        throw new ParameterException(
+            spec.commandLine(), "a bare state_dict has no place for --config");
+      }
+      GammaNetConfig read = GammaNetConfig.load(config, List.of(), this::note);
+      metadata.put("config", checkpoint.fitted(read, this::note).toJson());
+    }
+    Checkpoint converted =
+        Checkpoint.of(
+            checkpoint.weights(), weightsOnly ? Map.of() : checkpoint.optimizer(), metadata);
+    if (torch) {
+      converted.saveTorch(out);
+    } else {
+      converted.save(out);
+    }
+    spec.commandLine()
+        .getOut()
+        .printf(
+            "%s: %d weights, %s%n",
+            out, converted.weights().size(), Terminal.bytes(Files.size(out)));
+    return 0;
+  }
+
+  private void note(String sentence) {
+    spec.commandLine().getErr().println("gammanet: note: " + sentence);
+  }
+}
