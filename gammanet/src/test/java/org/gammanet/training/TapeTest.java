@@ -12,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.function.UnaryOperator;
 import org.gammanet.config.GammaNetConfig;
 import org.gammanet.config.ModelConfig;
 import org.gammanet.config.TrainingConfig.Recompute;
@@ -26,12 +27,16 @@ import org.gammanet.torch.Autograd;
 import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class TapeTest {
+  private static final List<Recompute> MODES =
+      List.of(Recompute.NONE, Recompute.CELLS, Recompute.TIMESTEPS);
+
   private static final String VGG = "model.layers=[conv1_1, conv1_2, pool1, conv2_1, conv2_2]";
 
   /** Small networks of every kind. */
@@ -74,12 +79,22 @@ class TapeTest {
     return Tensor.of(values, shape);
   }
 
-  /** Gradients of all parameters and of the image and a state; null where there is none. */
   private static Map<String, float[]> gradients(
-      Network network, Recompute mode, ForwardOptions options) {
+      Network network, @Nullable Recompute mode, ForwardOptions options) {
+    return gradients(network, mode, options, false);
+  }
+
+  /**
+   * Gradients of all parameters and of the image and a state; empty where there is none.
+   *
+   * @param mode null for automatic differentiation of the whole network at once
+   * @param byThemselves whether all segments have derivatives of their own
+   */
+  private static Map<String, float[]> gradients(
+      Network network, @Nullable Recompute mode, ForwardOptions options, boolean byThemselves) {
     Map<String, float[]> result = new LinkedHashMap<>();
     try (var scope = TensorScope.open();
-        Tape tape = new Tape(mode)) {
+        Tape tape = new Tape(mode == null ? Recompute.NONE : mode)) {
       Tensor image = random(7, 2, 3, 16, 19).requiresGrad(true);
       var shape = network.stateShapes(2, 16, 19).entrySet().iterator().next();
       Tensor state = random(9, shape.getValue()).requiresGrad(true);
@@ -87,9 +102,19 @@ class TapeTest {
           network
               .forward(
                   image,
-                  options.withExecutor(tape).withInitialStates(Map.of(shape.getKey(), state)))
+                  options
+                      .withExecutor(
+                          mode == null
+                              ? Executor.DIRECT
+                              : byThemselves ? new Wrapping(tape, ByItself::new) : tape)
+                      .withInitialStates(Map.of(shape.getKey(), state)))
               .logits();
-      tape.backward(logits, random(8, logits.shape()));
+      Tensor ofLogits = random(8, logits.shape());
+      if (mode == null) {
+        Autograd.backward(logits, ofLogits);
+      } else {
+        tape.backward(logits, ofLogits);
+      }
       Tensor ofImage = image.grad();
       Tensor ofState = state.grad();
       assertNotNull(ofImage);
@@ -129,10 +154,12 @@ class TapeTest {
   void gradientsAreThoseOfPlainDifferentiation(List<String> settings) {
     long before = Tensor.liveHandles();
     try (Network network = network(settings)) {
-      var plain = gradients(network, Recompute.NONE, ForwardOptions.DEFAULTS);
+      var plain = gradients(network, null, ForwardOptions.DEFAULTS);
       assertTrue(plain.values().stream().filter(g -> g.length > 0).count() > 10);
-      assertSame(plain, gradients(network, Recompute.CELLS, ForwardOptions.DEFAULTS));
-      assertSame(plain, gradients(network, Recompute.TIMESTEPS, ForwardOptions.DEFAULTS));
+      for (Recompute mode : MODES) {
+        assertSame(plain, gradients(network, mode, ForwardOptions.DEFAULTS));
+        assertSame(plain, gradients(network, mode, ForwardOptions.DEFAULTS, true));
+      }
     }
     assertEquals(before, Tensor.liveHandles());
   }
@@ -148,14 +175,15 @@ class TapeTest {
         };
     ForwardOptions options = ForwardOptions.DEFAULTS.withHooks(hooks);
     try (Network network = network(networks().getFirst())) {
-      var plain = gradients(network, Recompute.NONE, options);
-      assertSame(plain, gradients(network, Recompute.CELLS, options));
-      assertSame(plain, gradients(network, Recompute.TIMESTEPS, options));
+      var plain = gradients(network, null, options);
+      for (Recompute mode : MODES) {
+        assertSame(plain, gradients(network, mode, options));
+      }
     }
   }
 
   @ParameterizedTest
-  @EnumSource(Recompute.class)
+  @EnumSource(value = Recompute.class, mode = EnumSource.Mode.EXCLUDE, names = "AUTO")
   void nothingLeaksWhenEitherPassThrows(Recompute mode) {
     try (Network network = network(networks().getFirst())) {
       gradients(network, mode, ForwardOptions.DEFAULTS);
@@ -165,18 +193,7 @@ class TapeTest {
         int[] countdown = {failAt};
         try (var scope = TensorScope.open();
             Tape tape = new Tape(mode)) {
-          Executor failing =
-              new Executor() {
-                @Override
-                public Tensor[] run(Segment segment, ForwardContext context, Tensor... inputs) {
-                  return tape.run(new Failing(segment, countdown), context, inputs);
-                }
-
-                @Override
-                public void beginTimestep(int t) {
-                  tape.beginTimestep(t);
-                }
-              };
+          Executor failing = new Wrapping(tape, segment -> new Failing(segment, countdown));
           Tensor image = random(7, 1, 3, 16, 16);
           Tensor logits =
               network.forward(image, ForwardOptions.DEFAULTS.withExecutor(failing)).logits();
@@ -188,6 +205,84 @@ class TapeTest {
         assertTrue(Autograd.isEnabled());
       }
       assertTrue(failed >= 7, failed + " failures");
+    }
+  }
+
+  @Test
+  void whatIsFrozenGetsNoGradients() {
+    try (Network network = network(networks().getFirst())) {
+      network.parameters().stream()
+          .filter(p -> p.name().startsWith("block1") && !p.isBuffer())
+          .forEach(p -> p.tensor().requiresGrad(false));
+      var plain = gradients(network, null, ForwardOptions.DEFAULTS);
+      for (Recompute mode : MODES) {
+        assertSame(plain, gradients(network, mode, ForwardOptions.DEFAULTS));
+      }
+      assertEquals(0, plain.get("block1_conv.layers.0.weight").length);
+    }
+  }
+
+  /** Hands other segments to a tape than those of the network. */
+  private record Wrapping(Tape tape, UnaryOperator<Segment> wrap) implements Executor {
+    @Override
+    public Tensor[] run(Segment segment, ForwardContext context, Tensor... inputs) {
+      return tape.run(wrap.apply(segment), context, inputs);
+    }
+
+    @Override
+    public void beginTimestep(int t) {
+      tape.beginTimestep(t);
+    }
+  }
+
+  /** A segment that knows its derivative. */
+  private record ByItself(Segment of) implements Segment {
+    @Override
+    public String name() {
+      return of.name();
+    }
+
+    @Override
+    public List<Parameter> parameters() {
+      return of.parameters();
+    }
+
+    @Override
+    public Tensor[] forward(ForwardContext context, Tensor... inputs) {
+      return of.forward(context, inputs);
+    }
+
+    @Override
+    public boolean hasBackward(ForwardContext context, Tensor... inputs) {
+      return true;
+    }
+
+    @Override
+    public @Nullable Tensor[] backward(
+        ForwardContext context, Tensor[] inputs, @Nullable Tensor[] gradients, boolean[] wanted) {
+      Tensor[] leaves = new Tensor[inputs.length];
+      for (int i = 0; i < leaves.length; i++) {
+        leaves[i] = inputs[i].detach().requiresGrad(wanted[i]);
+      }
+      List<Tensor> outputs = new ArrayList<>();
+      List<Tensor> ofOutputs = new ArrayList<>();
+      try (var recording = Autograd.enableGrad()) {
+        Tensor[] made = of.forward(context, leaves);
+        for (int i = 0; i < made.length; i++) {
+          if (gradients[i] != null && made[i].requiresGrad()) {
+            outputs.add(made[i]);
+            ofOutputs.add(gradients[i]);
+          }
+        }
+      }
+      if (!outputs.isEmpty()) {
+        Autograd.backward(outputs, ofOutputs);
+      }
+      @Nullable Tensor[] ofInputs = new @Nullable Tensor[leaves.length];
+      for (int i = 0; i < leaves.length; i++) {
+        ofInputs[i] = leaves[i].grad();
+      }
+      return ofInputs;
     }
   }
 
