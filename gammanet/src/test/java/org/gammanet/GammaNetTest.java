@@ -112,6 +112,31 @@ class GammaNetTest {
   }
 
   @Test
+  void weightsAloneTellOtherWidthsThanVgg16s() {
+    GammaNetConfig narrow =
+        GammaNetConfig.shipped(
+            "default",
+            List.of(
+                "model.base_channels=6",
+                "model.layers=[conv1_1, conv1_2, pool1, conv2_1, conv2_2, pool2]"));
+    Path file = folder.resolve("narrow.safetensors");
+    RgbImage image = RgbImage.of(noise(24, 16, 3));
+    EdgeMap expected;
+    try (var model = GammaNet.random(narrow, 1, Device.CPU)) {
+      assertArrayEquals(
+          new long[] {12, 6, 3, 3},
+          model.network().parameter("block2_conv.layers.5.weight").tensor().shape());
+      Checkpoint.of(Checkpoint.weightsOf(model.network()), Map.of(), Map.of()).save(file);
+      expected = model.detect(image, ForwardOptions.DEFAULTS).getFirst();
+    }
+    try (var model = GammaNet.load(file, Device.CPU)) {
+      assertEquals(6, model.config().model().baseChannels());
+      assertArrayEquals(
+          expected.values(), model.detect(image, ForwardOptions.DEFAULTS).getFirst().values());
+    }
+  }
+
+  @Test
   void imagesSmallerThanTheHierarchyAreExtended() throws IOException {
     try (var model = GammaNet.random(config(QUICK_EXAMPLE), 1, Device.CPU)) {
       EdgeMap edges = model.detect(noise(1, 2, 4));

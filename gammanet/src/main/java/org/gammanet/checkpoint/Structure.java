@@ -67,6 +67,7 @@ record Structure(ModelConfig config, List<String> differences) {
           found == Architecture.VGG16_GAMMANET_V2 || found == Architecture.VGG16_GAMMANET;
       if (layered) {
         levels(found == Architecture.VGG16_GAMMANET_V2 ? 0 : 1);
+        baseChannels();
         widthAndKernel(cell, kernel.shape());
         String lowest = cell.replace("fgru", "align");
         boolean aligned = weights.containsKey(lowest + ".projection.weight");
@@ -105,6 +106,14 @@ record Structure(ModelConfig config, List<String> differences) {
       }
       int levels = before + numbered;
       differ("layers", levels, config.levels(), c -> c.withLevels(levels));
+    }
+
+    private void baseChannels() {
+      StoredTensor first = weights.get("block1_conv.layers.0.weight");
+      if (first != null && first.shape().length == 4 && first.shape()[0] <= Integer.MAX_VALUE) {
+        int base = (int) first.shape()[0];
+        differ("base_channels", base, config.baseChannels(), c -> c.withBaseChannels(base));
+      }
     }
 
     private void widthAndKernel(String cell, long[] shape) {

@@ -19,6 +19,8 @@ import org.jspecify.annotations.Nullable;
  * @param levels VGG models: blocks of VGG16 used, 1 to 5
  * @param layers {@link Architecture#GAMMANET}: encoder and decoder layers
  * @param hiddenChannels VGG models: width of all cells; null gives each the width of its level
+ * @param baseChannels VGG models: width of the first block; the blocks have 1, 2, 4, 8 and 8 times
+ *     that. 64 makes VGG16; other widths make a network of the same plan that needs less.
  * @param kernelSize VGG models: side of the horizontal kernels of bottom-up cells, odd
  * @param inputChannels channels of an image; VGG models take 3 only
  * @param outputChannels channels of the read-out
@@ -39,6 +41,7 @@ public record ModelConfig(
     int levels,
     List<LayerConfig> layers,
     @Nullable Integer hiddenChannels,
+    int baseChannels,
     int kernelSize,
     int inputChannels,
     int outputChannels,
@@ -69,6 +72,7 @@ public record ModelConfig(
           5,
           LayerConfig.DEFAULT_LAYERS,
           null,
+          64,
           3,
           3,
           1,
@@ -91,6 +95,18 @@ public record ModelConfig(
     if (hiddenChannels != null) {
       Check.atLeast("hidden_channels", hiddenChannels, 1);
     }
+    Check.that(
+        baseChannels >= 1 && baseChannels <= 1024, "base_channels", baseChannels, "1 to 1024");
+    Check.that(
+        baseChannels == 64 || architecture != Architecture.GAMMANET_BACKBONE,
+        "base_channels",
+        baseChannels,
+        "64 for a network on the fixed VGG16");
+    Check.that(
+        baseChannels == 64 || pretrained == null,
+        "base_channels",
+        baseChannels,
+        "64 for a network that starts from VGG16's weights");
     Check.oddKernel("kernel_size", kernelSize);
     Check.atLeast("input_channels", inputChannels, 1);
     Check.that(
@@ -192,6 +208,28 @@ public record ModelConfig(
     return with(architecture, ablation, timesteps, levels, newHiddenChannels, kernelSize);
   }
 
+  /** Another width of the first block. */
+  public ModelConfig withBaseChannels(int newBaseChannels) {
+    return new ModelConfig(
+        architecture,
+        ablation,
+        timesteps,
+        levels,
+        layers,
+        hiddenChannels,
+        newBaseChannels,
+        kernelSize,
+        inputChannels,
+        outputChannels,
+        activation,
+        normalization,
+        useDistributionAlignment,
+        skipConnections,
+        residualConnections,
+        fgru,
+        pretrained);
+  }
+
   /** Another side of the horizontal kernels. */
   public ModelConfig withKernelSize(int newKernelSize) {
     return with(architecture, ablation, timesteps, levels, hiddenChannels, newKernelSize);
@@ -216,6 +254,7 @@ public record ModelConfig(
         levels,
         layers,
         hiddenChannels,
+        baseChannels,
         kernelSize,
         inputChannels,
         outputChannels,
@@ -237,6 +276,7 @@ public record ModelConfig(
         levels,
         layers,
         hiddenChannels,
+        baseChannels,
         kernelSize,
         inputChannels,
         newOutputChannels,
@@ -258,6 +298,7 @@ public record ModelConfig(
         levels,
         layers,
         hiddenChannels,
+        baseChannels,
         kernelSize,
         inputChannels,
         outputChannels,
@@ -284,6 +325,7 @@ public record ModelConfig(
         newLevels,
         layers,
         newHiddenChannels,
+        baseChannels,
         newKernelSize,
         inputChannels,
         outputChannels,
@@ -377,6 +419,7 @@ public record ModelConfig(
                     section.integerOrNull("hidden_channels"),
                     "fgru.hidden_channels",
                     fgru.integerOrNull("hidden_channels")),
+                section.integer("base_channels", d.baseChannels),
                 Objects.requireNonNullElse(
                     same(
                         section,
@@ -518,6 +561,7 @@ public record ModelConfig(
       map.put("layers", layers.stream().map(LayerConfig::toMap).toList());
     }
     map.put("hidden_channels", hiddenChannels);
+    map.put("base_channels", baseChannels);
     map.put("kernel_size", kernelSize);
     map.put("input_channels", inputChannels);
     map.put("output_channels", outputChannels);

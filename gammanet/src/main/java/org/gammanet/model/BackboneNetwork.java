@@ -91,12 +91,12 @@ public final class BackboneNetwork extends Network {
   static BackboneNetwork build(ModelConfig config) {
     Parts parts = new Parts();
     List<List<Parts.Conv>> blocks = new ArrayList<>();
-    for (int b = 0; b < VggBlocks.WIDTHS.length; b++) {
-      blocks.add(VggBlocks.block(parts, "backbone.features.", b));
+    for (int b = 0; b < VggBlocks.COUNT; b++) {
+      blocks.add(VggBlocks.block(parts, "backbone.features.", VggBlocks.BASE, b));
     }
     List<FgruV1Cell> cells = new ArrayList<>();
     for (int k = 0; k < LEVELS; k++) {
-      int width = VggBlocks.WIDTHS[k + 1];
+      int width = VggBlocks.width(VggBlocks.BASE, k + 1);
       cells.add(new FgruV1Cell(parts, CELLS + "fgru_" + k, width, 3, config.fgru(), null));
     }
     List<Feedback> feedback = new ArrayList<>();
@@ -215,7 +215,7 @@ public final class BackboneNetwork extends Network {
   public List<LayerSummary> summary(long height, long width) {
     List<LayerSummary> rows = new ArrayList<>();
     for (int b = 0; b < blocks.size(); b++) {
-      long[] shape = {1, VggBlocks.WIDTHS[b], height >> b, width >> b};
+      long[] shape = {1, VggBlocks.width(VggBlocks.BASE, b), height >> b, width >> b};
       rows.add(
           LayerSummary.of(
               "backbone block " + (b + 1),

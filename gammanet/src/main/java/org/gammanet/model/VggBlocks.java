@@ -7,8 +7,10 @@ import org.gammanet.torch.Tensor;
 
 /** The convolutions of VGG16 (Simonyan and Zisserman 2015), configuration D, in five blocks. */
 final class VggBlocks {
-  /** Width of each block. */
-  static final int[] WIDTHS = {64, 128, 256, 512, 512};
+  /** Width of VGG16's first block. */
+  static final int BASE = 64;
+
+  static final int COUNT = 5;
 
   /** Position of each convolution in torchvision's {@code features}, by block. */
   private static final int[][] POSITIONS = {
@@ -28,13 +30,21 @@ final class VggBlocks {
         Initialization.ZERO);
   }
 
+  /**
+   * Width of block {@code b}, counted from 0, when the first has {@code base}: it doubles thrice.
+   */
+  static int width(int base, int b) {
+    return base << Math.min(b, 3);
+  }
+
   /** Convolutions of block {@code b}, counted from 0, named {@code prefix + position}. */
-  static List<Parts.Conv> block(Parts parts, String prefix, int b) {
+  static List<Parts.Conv> block(Parts parts, String prefix, int base, int b) {
     List<Parts.Conv> convs = new ArrayList<>();
-    int in = b == 0 ? 3 : WIDTHS[b - 1];
+    int in = b == 0 ? 3 : width(base, b - 1);
+    int out = width(base, b);
     for (int position : POSITIONS[b]) {
-      convs.add(conv(parts, prefix + position, in, WIDTHS[b]));
-      in = WIDTHS[b];
+      convs.add(conv(parts, prefix + position, in, out));
+      in = out;
     }
     return convs;
   }

@@ -106,14 +106,14 @@ public final class VggNetwork extends Network {
     Parts parts = new Parts();
     List<List<Parts.Conv>> convs = new ArrayList<>();
     for (int l = 0; l < count; l++) {
-      convs.add(VggBlocks.block(parts, blockName(l) + ".layers.", l));
+      convs.add(VggBlocks.block(parts, blockName(l) + ".layers.", config.baseChannels(), l));
     }
     List<FgruCell> cells = new ArrayList<>();
     List<Parts.@Nullable Conv> ins = new ArrayList<>();
     List<Parts.@Nullable Conv> outs = new ArrayList<>();
     for (int l = 0; l < count; l++) {
       String name = "fgru_" + levelName(l, v2);
-      int vgg = VggBlocks.WIDTHS[l];
+      int vgg = VggBlocks.width(config.baseChannels(), l);
       int width = hidden == null ? vgg : hidden;
       cells.add(cell(parts, name, width, config.kernelSize(), config));
       ins.add(hidden == null ? null : parts.conv(name + ".in_proj", vgg, width, 1));
@@ -133,7 +133,9 @@ public final class VggNetwork extends Network {
       String name = levelName(l, v2);
       String align = "align_" + name;
       Parts.Conv alignment =
-          config.useDistributionAlignment() ? parts.alignment(align, VggBlocks.WIDTHS[l]) : null;
+          config.useDistributionAlignment()
+              ? parts.alignment(align, VggBlocks.width(config.baseChannels(), l))
+              : null;
       levels.add(
           new Level(
               name,
@@ -197,6 +199,10 @@ public final class VggNetwork extends Network {
           Tensor y = convs.getFirst().forward(x);
           return convs.size() == 1 ? y : convs.getLast().forward(Ops.elu(Parts.instanceNorm(y)));
         });
+  }
+
+  private int width(int level) {
+    return VggBlocks.width(config().baseChannels(), level);
   }
 
   @Override
@@ -288,7 +294,7 @@ public final class VggNetwork extends Network {
       Level level = levels.get(l);
       long h = height >> l;
       long w = width >> l;
-      long[] vgg = {1, VggBlocks.WIDTHS[l], h, w};
+      long[] vgg = {1, width(l), h, w};
       long[] hidden = {1, level.cell.channels(), h, w};
       rows.add(
           LayerSummary.of(
@@ -315,7 +321,7 @@ public final class VggNetwork extends Network {
             LayerSummary.of(
                 level.upward.name,
                 top ? "unused: nothing is above" : "projection 1x1, ReLU, pooling 2x2",
-                new long[] {1, VggBlocks.WIDTHS[l], h / 2, w / 2},
+                new long[] {1, width(l), h / 2, w / 2},
                 level.upward.parameters,
                 top ? 0 : level.upward.macsPerPixel() * h * w,
                 !top));

@@ -22,6 +22,9 @@ import org.gammanet.testing.DeterministicWeights;
 import org.gammanet.testing.Fixtures;
 import org.gammanet.testing.GoldenCase;
 import org.gammanet.torch.Autograd;
+import org.gammanet.torch.DType;
+import org.gammanet.torch.Device;
+import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
 import org.gammanet.training.EdgeLoss;
@@ -209,7 +212,9 @@ class NetworkFixtureTest {
       golden.check("output", logits);
       float[] gradient = lossGradient(golden, logits);
       Autograd.backward(logits, Tensor.of(gradient, logits.shape()));
-      golden.check("grad.input", image.grad());
+      if (golden.error("grad.input", image.grad()) > golden.tolerance("grad.input")) {
+        checkAcrossKinks(golden, image.grad());
+      }
       checkGradients(golden, network);
       json.path("initial_state_gradients")
           .properties()
@@ -222,6 +227,43 @@ class NetworkFixtureTest {
               });
     }
     assertEquals(before, Tensor.liveHandles(), "live handles");
+  }
+
+  /**
+   * The gradient jumps where a rectified or pooled value is nearly a tie, and on which side float32
+   * falls depends on the processor's kernels. Where single elements exceed the stored tolerance,
+   * double precision has to give the golden gradient, and float32 has to agree with it as a whole.
+   */
+  private static void checkAcrossKinks(GoldenCase golden, Tensor gradient) {
+    Tensor exact = imageGradient(golden, golden.input("input"));
+    double error = golden.error("grad.input", exact);
+    assertTrue(
+        error <= golden.tolerance("grad.input") / 10,
+        golden.name() + ": in double precision grad.input differs by " + error);
+    double relative = norm(Ops.sub(gradient.to(DType.FLOAT64), exact)) / norm(exact);
+    System.out.printf(
+        "%-34s %-50s in double precision; float32 differs by %.2e of its norm%n",
+        golden.name(), "grad.input", relative);
+    double tolerance = golden.json().get("gradient_l2_relative_tolerance").asDouble();
+    assertTrue(
+        relative <= tolerance,
+        golden.name() + ": grad.input differs by " + relative + " of its norm");
+  }
+
+  /** Gradient of the loss with respect to the image, in double precision. */
+  private static Tensor imageGradient(GoldenCase golden, Tensor image) {
+    try (Network network = Network.create(config(golden))) {
+      DeterministicWeights.fill(network, golden.seed());
+      network.to(Device.CPU, DType.FLOAT64);
+      Tensor input = image.to(DType.FLOAT64).requiresGrad(true);
+      Tensor logits;
+      try (var recording = Autograd.enableGrad()) {
+        logits = network.forward(input);
+      }
+      float[] gradient = lossGradient(golden, logits);
+      Autograd.backward(logits, Tensor.of(gradient, logits.shape()).to(DType.FLOAT64));
+      return input.grad();
+    }
   }
 
   /** Checks the loss and gives its gradient with respect to the logits. */
