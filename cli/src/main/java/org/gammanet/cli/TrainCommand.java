@@ -3,6 +3,7 @@ package org.gammanet.cli;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -130,7 +131,7 @@ final class TrainCommand implements Callable<Integer> {
         trainer.resume(checkpoint, file.toString());
       }
       printPlan(trainer, config, net.network(), data, folder);
-      return dryRun ? 0 : run(trainer);
+      return dryRun ? 0 : run(trainer, folder);
     }
   }
 
@@ -186,7 +187,7 @@ final class TrainCommand implements Callable<Integer> {
         : GammaNet.random(config, config.seed(), model.openDevice());
   }
 
-  private int run(Trainer trainer) throws InterruptedException {
+  private int run(Trainer trainer, Path folder) throws InterruptedException {
     AtomicInteger interrupted = new AtomicInteger();
     for (String name : List.of("INT", "TERM")) {
       Signal.handle(
@@ -201,6 +202,13 @@ final class TrainCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     Trainer.End end = trainer.run(maxSteps == null ? Long.MAX_VALUE : maxSteps);
     Console.clear();
+    try {
+      TrainingCurves.write(folder);
+    } catch (NoSuchFileException e) {
+      // No epoch is complete.
+    } catch (IOException e) {
+      model.note("the curves could not be drawn: " + Failures.sentence(e));
+    }
     switch (end) {
       case FINISHED -> out.println("done: all epochs");
       case EARLY_STOP -> out.println("done: no improvement any more");
