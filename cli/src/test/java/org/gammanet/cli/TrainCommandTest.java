@@ -1,0 +1,124 @@
+package org.gammanet.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.awt.image.BufferedImage;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import javax.imageio.ImageIO;
+import org.gammanet.torch.Tensor;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
+
+class TrainCommandTest {
+  private static final List<String> TINY =
+      List.of(
+          "model.layers=[conv1_1, conv1_2]",
+          "model.hidden_channels=3",
+          "model.timesteps=2",
+          "data.augmentation.random_crop=16",
+          "training.samples_per_epoch=2",
+          "training.num_workers=1");
+
+  @TempDir Path folder;
+  private final StringWriter out = new StringWriter();
+  private final StringWriter err = new StringWriter();
+
+  private int run(Object... arguments) {
+    CommandLine line = GammanetCommand.commandLine();
+    line.setOut(new PrintWriter(out, true));
+    line.setErr(new PrintWriter(err, true));
+    return line.execute(Arrays.stream(arguments).map(Object::toString).toArray(String[]::new));
+  }
+
+  private int train(Object... arguments) {
+    List<Object> all = new ArrayList<>(List.of("train"));
+    TINY.forEach(setting -> all.addAll(List.of("--set", setting)));
+    all.addAll(List.of(arguments));
+    return run(all.toArray());
+  }
+
+  /** A dark and a bright half. */
+  @BeforeEach
+  void pictures() throws IOException {
+    for (String kind : List.of("images", "edges")) {
+      Files.createDirectories(folder.resolve("data").resolve(kind));
+      for (int i = 0; i < 2; i++) {
+        var picture = new BufferedImage(20, 20, BufferedImage.TYPE_BYTE_GRAY);
+        for (int y = 0; y < 20; y++) {
+          int from = 8 + i;
+          for (int x = from; x < (kind.equals("edges") ? from + 1 : 20); x++) {
+            picture.getRaster().setSample(x, y, 0, 255);
+          }
+        }
+        Path file = folder.resolve("data").resolve(kind).resolve(i + ".png");
+        ImageIO.write(picture, "png", file.toFile());
+      }
+    }
+  }
+
+  @Test
+  void aDryRunTellsThePlanAndWritesNothing() {
+    Path output = folder.resolve("run");
+    int status = train("--data-dir", folder.resolve("data"), "--output", output, "--dry-run");
+    assertEquals(0, status, err.toString());
+    for (String line :
+        List.of(
+            "network     VGG16GammaNetV2, T = 2",
+            "38,720 in group vgg at rate",
+            "2 images of",
+            "2000 of 2 updates, 1 crops of 16x16 each",
+            "4,000 to come",
+            "training.recompute=none (chosen)",
+            "training.recompute=timesteps")) {
+      assertTrue(out.toString().contains(line), out.toString());
+    }
+    assertFalse(Files.exists(output));
+  }
+
+  @Test
+  void aRunGoesOnWhereItEnded() throws IOException {
+    long before = Tensor.liveHandles();
+    Path output = folder.resolve("run");
+    int status = train("--data-dir", folder.resolve("data"), "--output", output, "--max-steps", 3);
+    assertEquals(0, status, err.toString());
+    assertTrue(out.toString().contains("stopped after 3 updates"), out.toString());
+    assertEquals(0, run("train", "--resume", output, "--num-epochs", 3), err.toString());
+    assertTrue(out.toString().contains("resumed     at epoch 1, after 3 updates"), out.toString());
+    assertTrue(out.toString().contains("done: all epochs"), out.toString());
+    assertTrue(out.toString().contains("benchmark ODS"), out.toString());
+    assertEquals(3, Files.readAllLines(output.resolve("metrics.jsonl")).size());
+    for (String file : List.of("curves.png", "curves.svg", "checkpoints/best_model.safetensors")) {
+      assertTrue(Files.size(output.resolve(file)) > 0, file);
+    }
+    assertEquals(before, Tensor.liveHandles());
+  }
+
+  @Test
+  void mistakesAreNamedInOneSentence() throws IOException {
+    assertEquals(1, train("--data-dir", folder.resolve("nowhere")));
+    assertTrue(err.toString().contains("has no folder images/train"), err.toString());
+    assertEquals(1, run("train", "--resume", folder.resolve("data")));
+    assertTrue(err.toString().contains("there is nothing to resume in"), err.toString());
+    Path cut = folder.resolve("cut.safetensors");
+    Files.write(cut, new byte[100]);
+    assertEquals(1, run("train", "--resume", cut));
+    assertEquals(2, train("--data-dir", folder.resolve("data"), "--max-steps", 0));
+    assertEquals(2, train("--data-dir", folder.resolve("data"), "--set", "training.loss=bde"));
+    assertTrue(err.toString().contains("training.loss"), err.toString());
+    Files.delete(folder.resolve("data/edges/1.png"));
+    assertEquals(1, train("--data-dir", folder.resolve("data"), "--dry-run"));
+    assertTrue(err.toString().contains("1.png has no annotation"), err.toString());
+    err.toString().lines().forEach(l -> assertFalse(l.contains("fault in gammanet"), l));
+  }
+}
