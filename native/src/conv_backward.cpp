@@ -9,10 +9,11 @@ namespace gammanet {
 
 const BackwardKernels& backward_kernels(const Kernels& kernels) {
 #ifdef GAMMANET_X86
-  if (&kernels == &kernels_avx512) {
+  // By the width: there is more than one table for AVX-512.
+  if (kernels.width == kernels_avx512.width) {
     return backward_kernels_avx512;
   }
-  if (&kernels == &kernels_avx2) {
+  if (kernels.width == kernels_avx2.width) {
     return backward_kernels_avx2;
   }
 #endif

@@ -135,6 +135,17 @@ double convolution(const char* label, int64_t i, int64_t o, int64_t k, int64_t s
     if (gammanet_conv_pack(weight, nullptr, algorithm, precision, &conv) == GAMMANET_OK) {
       ms = line(name, mega,
                 [&] { check(gammanet_conv_forward(conv, x, 1, out), "gammanet_conv_forward"); });
+      if (algorithm == GAMMANET_ALGORITHM_AUTO && precision == GAMMANET_PRECISION_FLOAT32) {
+        AtenTensorHandle grad_x = map(i, size, size), grad = map(o, size, size);
+        AtenTensorHandle grad_weight = plain({o, i, k, k}, 0, 0);
+        line(name + " backward", 2 * mega, [&] {
+          check(gammanet_conv_backward(conv, x, out, grad, grad_x, grad_weight, nullptr),
+                "gammanet_conv_backward");
+        });
+        for (AtenTensorHandle t : {grad_x, grad, grad_weight}) {
+          release(t);
+        }
+      }
       gammanet_conv_free(conv);
     }
   }
@@ -142,6 +153,36 @@ double convolution(const char* label, int64_t i, int64_t o, int64_t k, int64_t s
     release(t);
   }
   return ms;
+}
+
+// All gradients of a step, whose multiply-adds include those of the interior computed again.
+void cell_backward(const std::string& name, GammanetCell packed, const AtenTensorHandle* parameters,
+                   int64_t c, int64_t size, double mega_macs) {
+  AtenTensorHandle maps[8], grads[GAMMANET_CELL_PARAMETERS] = {};
+  for (AtenTensorHandle& t : maps) {
+    t = map(c, size, size);
+  }
+  for (int place = 0; place < GAMMANET_CELL_PARAMETERS; ++place) {
+    if (parameters[place] != nullptr) {
+      int64_t dimensions = 0, *sizes = nullptr;
+      TORCH(aoti_torch_get_dim)(parameters[place], &dimensions);
+      TORCH(aoti_torch_get_sizes)(parameters[place], &sizes);
+      grads[place] = plain(std::vector<int64_t>(sizes, sizes + dimensions), 0, 0);
+    }
+  }
+  line(name + " backward", mega_macs, [&] {
+    check(gammanet_cell_backward(packed, maps[0], maps[1], maps[2], maps[3], maps[4], maps[5],
+                                 maps[6], maps[7], grads),
+          "gammanet_cell_backward");
+  });
+  for (AtenTensorHandle t : maps) {
+    release(t);
+  }
+  for (AtenTensorHandle t : grads) {
+    if (t != nullptr) {
+      release(t);
+    }
+  }
 }
 
 double cell(const char* label, int64_t c, int64_t size, int64_t k, int32_t precision) {
@@ -177,6 +218,9 @@ double cell(const char* label, int64_t c, int64_t size, int64_t k, int32_t preci
     ms = line(name, mega, [&] {
       check(gammanet_cell_forward(packed, x, e, i, e, i, sum), "gammanet_cell_forward");
     });
+    if (precision == GAMMANET_PRECISION_FLOAT32) {
+      cell_backward(name, packed, p, c, size, 3 * mega);
+    }
     gammanet_cell_free(packed);
   }
   for (AtenTensorHandle t : {x, e, i, sum}) {
