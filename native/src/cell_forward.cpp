@@ -211,6 +211,13 @@ class Step {
       });
       return;
     }
+    const Pieces pieces = pieces_of(cell_.inhibition, shape_.h, shape_.w, std::max<int64_t>(96, tile_rows_));
+    if (!global && !normalize_inputs && pieces.count > 0) {
+      // A thread takes a piece of the horizontal term at once to the end of the half.
+      piecewise_half(kFirst, e_, pieces);
+      piecewise_half(kSecond, next_i_, pieces);
+      return;
+    }
     const int64_t map = shape_.pixels() * stride_;
     float* memory = scratch(
         kCellScratch, static_cast<size_t>(((wide ? 1 : 0) + (normalize_inputs ? 1 : 0) +
@@ -233,7 +240,8 @@ class Step {
       if (global) {
         global_half(half, source, term, memory, memory + map);
       } else {
-        over_tiles(0, shape_.pixels(), [&](Tile& t) { local_half(t, half, source, term); });
+        over_tiles(0, shape_.pixels(),
+                   [&](Tile& t) { local_half(t, half, source, term.from(t.first)); });
       }
     }
   }
@@ -247,7 +255,7 @@ class Step {
     int64_t first, count;
     // The thread's next ones; 0: none.
     int64_t next, next_count;
-    float *parameters, *candidate, *gate, *horizontal, *normalized, *mean, *scale;
+    float *parameters, *candidate, *gate, *horizontal, *normalized, *mean, *scale, *more;
     uint16_t* halves;
     // What has been converted to bfloat16: in the order of its places in `halves`.
     const float* converted[8];
@@ -259,22 +267,29 @@ class Step {
     }
   };
 
+  // A thread's memory for tiles, and for `more` floats.
+  Tile make_tile(int64_t more) const {
+    const int64_t rows = tile_rows_;
+    const int64_t own = round_up(rows * (8 * stride_ + 2 + (cell_.bf16() ? 4 * part_ : 0)), 16);
+    float* memory = scratch(kThreadScratch, static_cast<size_t>(own + more));
+    Tile t{};
+    t.parameters = memory;
+    t.candidate = memory + rows * 2 * stride_;
+    t.gate = memory + rows * 3 * stride_;
+    t.horizontal = memory + rows * 4 * stride_;
+    t.normalized = memory + rows * 5 * stride_;
+    t.mean = memory + rows * 8 * stride_;
+    t.scale = t.mean + rows;
+    t.halves = reinterpret_cast<uint16_t*>(t.scale + rows);
+    t.more = memory + own;
+    return t;
+  }
+
   template <class Body>
   void over_tiles(int64_t start, int64_t pixels, const Body& body) const {
     const int64_t rows = tile_rows_;
     parallel_for((pixels + rows - 1) / rows, 1, [&](int64_t begin, int64_t end) {
-      const int64_t floats = 8 * stride_ + 2;
-      float* memory = scratch(kThreadScratch,
-                              static_cast<size_t>(rows * (floats + (cell_.bf16() ? 4 * part_ : 0))));
-      Tile t{};
-      t.parameters = memory;
-      t.candidate = memory + rows * 2 * stride_;
-      t.gate = memory + rows * 3 * stride_;
-      t.horizontal = memory + rows * 4 * stride_;
-      t.normalized = memory + rows * 5 * stride_;
-      t.mean = memory + rows * 8 * stride_;
-      t.scale = t.mean + rows;
-      t.halves = reinterpret_cast<uint16_t*>(t.scale + rows);
+      Tile t = make_tile(0);
       for (int64_t item = begin; item < end; ++item) {
         t.first = start + item * rows;
         t.count = std::min(rows, pixels - item * rows);
@@ -282,6 +297,41 @@ class Step {
         t.next_count = std::min(rows, pixels - (item + 1) * rows);
         t.conversions = 0;
         body(t);
+      }
+    });
+  }
+
+  // A half of a cell with a wide kernel, whose horizontal term never becomes a map.
+  void piecewise_half(Half half, Rows source, const Pieces& pieces) const {
+    const GammanetConvOpaque& conv = half == kFirst ? cell_.inhibition : cell_.excitation;
+    const int64_t area = shape_.h * shape_.w;
+    parallel_for(shape_.n * pieces.count, 1, [&](int64_t begin, int64_t end) {
+      Tile t = make_tile(4 * pieces.columns * stride_);
+      for (int64_t item = begin; item < end; ++item) {
+        const int64_t start = item / pieces.count * area;
+        const Pieces::Piece piece = pieces.at(item % pieces.count, shape_.h, shape_.w);
+        if (source.data) {
+          convolve_piece(conv, source.from(start).data, shape_.h, shape_.w, piece, t.more,
+                         stride_);
+        }
+        // Lines of a piece are longer than a tile, or shorter.
+        const int64_t parts = (piece.columns + tile_rows_ - 1) / tile_rows_;
+        for (int64_t j = 0; j < piece.lines * parts; ++j) {
+          auto column = [&](int64_t part) { return part * piece.columns / parts; };
+          auto pixel = [&](int64_t at) {
+            return start + (piece.y + at / parts) * shape_.w + piece.x + column(at % parts);
+          };
+          t.first = pixel(j);
+          t.count = column(j % parts + 1) - column(j % parts);
+          t.next = j + 1 < piece.lines * parts ? pixel(j + 1) : 0;
+          t.next_count = t.next ? column((j + 1) % parts + 1) - column((j + 1) % parts) : 0;
+          t.conversions = 0;
+          Rows term;
+          if (source.data) {
+            term = {t.more + (j / parts * piece.columns + column(j % parts)) * stride_, stride_};
+          }
+          local_half(t, half, source, term);
+        }
       }
     });
   }
@@ -326,10 +376,10 @@ class Step {
     (cell_.bf16() ? k_.product_bf16 : k_.product)(p);
   }
 
-  // The horizontal term of a tile: given, or made here by a 1x1 kernel.
+  // The horizontal term of a tile: given as `term`, or made here by a 1x1 kernel.
   Rows horizontal_term(Tile& t, Half half, Rows source, Rows term) const {
     if (term.data || !source.data) {
-      return term.from(t.first);
+      return term;
     }
     const Rows part = source.from(t.first);
     product(t, (half == kFirst ? cell_.inhibition : cell_.excitation).direct(), 0, padded_,
@@ -401,7 +451,8 @@ class Step {
     return a;
   }
 
-  // A half whose gate has no norm, or one over channels.
+  // A half whose gate has no norm, or one over channels. horizontal: the tile's horizontal term, if
+  // the kernel is wide.
   void local_half(Tile& t, Half half, Rows source, Rows horizontal) const {
     make_candidate(t, half, horizontal_term(t, half, source, horizontal), t.candidate);
     Rows parts[3];
@@ -446,7 +497,7 @@ class Step {
     for (int64_t sample = 0; sample < shape_.n; ++sample) {
       const int64_t start = sample * pixels;
       over_tiles(start, pixels, [&](Tile& t) {
-        make_candidate(t, half, horizontal_term(t, half, source, horizontal),
+        make_candidate(t, half, horizontal_term(t, half, source, horizontal.from(t.first)),
                        candidates + t.first * stride_);
         if (post_) {
           Rows parts[3];

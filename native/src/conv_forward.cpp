@@ -109,6 +109,43 @@ void convolve_direct(const GammanetConvOpaque& conv, const float* x, int64_t n, 
 
 // ---- 3 x 3, Winograd's F(4x4, 3x3) ----
 
+// Planes a multiple of 4 KB apart would all fall into the same few lines of the cache.
+int64_t plane_stride(int64_t rows, int64_t c) { return rows * c + 16; }
+
+// The transformed weights are small: each thread takes some tiles through all three steps, inside
+// its cache.
+bool small_winograd(const GammanetConvOpaque& conv) {
+  return conv.inputs * conv.outputs <= 128 * 192;
+}
+
+// All steps for the tiles first ... first + count - 1 of x; their outputs are the tiles from
+// out_first on of out [out_h, out_w].
+void winograd_tiles(const GammanetConvOpaque& conv, const float* x, int64_t h, int64_t w,
+                    int64_t first, int64_t count, bool relu, float* out, int64_t out_h,
+                    int64_t out_w, int64_t out_first, int64_t out_stride) {
+  const Kernels& k = *conv.kernels;
+  const Panels& panels = conv.winograd();
+  const int64_t ci = round_up(conv.inputs, 16), co = round_up(conv.outputs, 16);
+  const int64_t v_stride = plane_stride(count, ci), m_stride = plane_stride(count, co);
+  float* v = scratch(kThreadConvScratch, static_cast<size_t>(36 * (v_stride + m_stride)));
+  float* m = v + 36 * v_stride;
+  k.winograd_input(x, h, w, conv.inputs, first, count, v, ci, v_stride);
+  for (int64_t p = 0; p < 36; ++p) {
+    const Operand operand{v + p * v_stride, ci, 0, conv.inputs, 0};
+    k.product({panels.floats.get() + p * panels.outputs * panels.depth, panels.depth,
+               panels.outputs, &operand, 1, 1, count, nullptr, m + p * m_stride, co, 0, false,
+               nullptr, 0});
+  }
+  k.winograd_output(m, co, m_stride, out_first, count, conv.bias.data(), relu, out, out_h, out_w,
+                    conv.outputs, out_stride);
+}
+
+bool takes_winograd(const GammanetConvOpaque& conv) {
+  return conv.k == 3 && (conv.algorithm == GAMMANET_ALGORITHM_WINOGRAD ||
+                         (conv.algorithm == GAMMANET_ALGORITHM_AUTO && conv.inputs >= 32 &&
+                          conv.outputs >= 16));
+}
+
 void convolve_winograd(const GammanetConvOpaque& conv, const float* x, int64_t n, int64_t h,
                        int64_t w, bool relu, float* out, int64_t out_stride) {
   const Kernels& k = *conv.kernels;
@@ -117,29 +154,15 @@ void convolve_winograd(const GammanetConvOpaque& conv, const float* x, int64_t n
   const int64_t ci = round_up(conv.inputs, 16), co = round_up(conv.outputs, 16);
   const int64_t tiles = (h + 3) / 4 * ((w + 3) / 4);  // of a sample
   const int64_t in_size = h * w * conv.inputs, out_size = h * w * out_stride;
-  // Planes a multiple of 4 KB apart would all fall into the same few lines of the cache.
-  auto plane_stride = [](int64_t rows, int64_t c) { return rows * c + 16; };
 
-  if (conv.inputs * conv.outputs <= 128 * 192) {
-    // The transformed weights are small: each thread takes some tiles through all three steps,
-    // inside its cache.
+  if (small_winograd(conv)) {
     const int64_t rows = std::min<int64_t>(24, tiles);
     const int64_t pieces = (tiles + rows - 1) / rows;
-    const int64_t v_stride = plane_stride(rows, ci), m_stride = plane_stride(rows, co);
     parallel_for(n * pieces, 1, [&](int64_t begin, int64_t end) {
-      float* v = scratch(kThreadScratch, static_cast<size_t>(36 * (v_stride + m_stride)));
-      float* m = v + 36 * v_stride;
       for (int64_t item = begin; item < end; ++item) {
         const int64_t sample = item / pieces, first = item % pieces * rows;
-        const int64_t count = std::min(rows, tiles - first);
-        k.winograd_input(x + sample * in_size, h, w, conv.inputs, first, count, v, ci, v_stride);
-        for (int64_t p = 0; p < 36; ++p) {
-          const Operand operand{v + p * v_stride, ci, 0, conv.inputs, 0};
-          k.product({panels.floats.get() + p * plane_size, panels.depth, panels.outputs, &operand,
-                     1, 1, count, nullptr, m + p * m_stride, co, 0, false, nullptr, 0});
-        }
-        k.winograd_output(m, co, m_stride, first, count, conv.bias.data(), relu,
-                          out + sample * out_size, h, w, conv.outputs, out_stride);
+        winograd_tiles(conv, x + sample * in_size, h, w, first, std::min(rows, tiles - first),
+                       relu, out + sample * out_size, h, w, first, out_stride);
       }
     });
     return;
@@ -185,12 +208,32 @@ void convolve_winograd(const GammanetConvOpaque& conv, const float* x, int64_t n
 
 }  // namespace
 
+Pieces::Piece Pieces::at(int64_t piece, int64_t h, int64_t w) const {
+  const int64_t y = piece / across * 4, x = piece % across * columns;
+  return {y, x, std::min<int64_t>(4, h - y), std::min(columns, w - x)};
+}
+
+Pieces pieces_of(const GammanetConvOpaque& conv, int64_t h, int64_t w, int64_t columns) {
+  Pieces p;
+  if (takes_winograd(conv) && small_winograd(conv)) {
+    const int64_t tiles = (w + 3) / 4, most = std::max<int64_t>(1, columns / 4);
+    p.across = (tiles + most - 1) / most;
+    p.columns = (tiles + p.across - 1) / p.across * 4;
+    p.across = (w + p.columns - 1) / p.columns;
+    p.count = (h + 3) / 4 * p.across;
+  }
+  return p;
+}
+
+void convolve_piece(const GammanetConvOpaque& conv, const float* x, int64_t h, int64_t w,
+                    const Pieces::Piece& piece, float* out, int64_t out_stride) {
+  winograd_tiles(conv, x, h, w, piece.y / 4 * ((w + 3) / 4) + piece.x / 4,
+                 (piece.columns + 3) / 4, true, out, piece.lines, piece.columns, 0, out_stride);
+}
+
 void convolve(const GammanetConvOpaque& conv, const float* x, int64_t n, int64_t h, int64_t w,
               bool relu, float* out, int64_t out_stride) {
-  const bool winograd =
-      conv.k == 3 && (conv.algorithm == GAMMANET_ALGORITHM_WINOGRAD ||
-                      (conv.algorithm == GAMMANET_ALGORITHM_AUTO && conv.inputs >= 32 &&
-                       conv.outputs >= 16));
+  const bool winograd = takes_winograd(conv);
   if (conv.k == 1) {
     convolve_pixels(conv, x, n * h * w, relu, out, out_stride);
   } else if (winograd) {

@@ -148,6 +148,24 @@ void check_algorithm(int32_t algorithm, int32_t precision);
 void convolve(const GammanetConvOpaque& conv, const float* x, int64_t n, int64_t h, int64_t w,
               bool relu, float* out, int64_t out_stride);
 
+// Pieces of an output map: four lines (fewer at the lower edge) of some columns, each made by one
+// thread on its own.
+struct Pieces {
+  // Of a sample; 0 if the convolution is not one that can be made so.
+  int64_t count = 0;
+  int64_t across = 0, columns = 0;
+
+  struct Piece {
+    int64_t y, x, lines, columns;
+  };
+  Piece at(int64_t piece, int64_t h, int64_t w) const;
+};
+// columns: how many at most.
+Pieces pieces_of(const GammanetConvOpaque& conv, int64_t h, int64_t w, int64_t columns);
+// out[lines][columns][out_stride] = relu(conv * x), x [h, w, inputs] being one sample.
+void convolve_piece(const GammanetConvOpaque& conv, const float* x, int64_t h, int64_t w,
+                    const Pieces::Piece& piece, float* out, int64_t out_stride);
+
 // Fills a convolution from plain memory; weight [outputs, inputs, k, k], bias may be null.
 void fill_conv(GammanetConvOpaque& conv, const float* weight, const float* bias, int64_t outputs,
                int64_t inputs, int64_t k, int32_t algorithm, int32_t precision);

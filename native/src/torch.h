@@ -128,8 +128,9 @@ enum ScratchPurpose {
   // may be a part of a cell.
   kCellScratch,
   kConvScratch,
-  // Belongs to one range of parallel_for.
+  // Belong to one range of parallel_for, the second to a convolution in it.
   kThreadScratch,
+  kThreadConvScratch,
   kScratchPurposes
 };
 
