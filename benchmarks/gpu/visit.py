@@ -13,8 +13,9 @@ Needs CMake, a C++ compiler, nvcc and a PyTorch with CUDA (2.11 or newer), and n
 3. for the whole network, if there is a launcher of GammaNet (--gammanet; cli/gammanet needs a JDK,
    a carried jlink image has its own): benchmarks/compare_pytorch.py with the same choices.
 
-Without a GPU, `--device cpu` goes the same way on the processor, to check this script.
-GAMMANET_LIBTORCH names the folder of LibTorch's libraries (default: that of the PyTorch in use).
+Without a GPU, `--device cpu` goes the same way on the processor, to check this script; with a PyTorch
+older than 2.11 the cells are left out. GAMMANET_LIBTORCH names the LibTorch of the network's runs
+(default: that of the PyTorch in use; the cells always use that one, a process can hold only one).
 """
 import argparse
 import ctypes
@@ -52,7 +53,7 @@ def build(folder, device):
     start = time.perf_counter()
     cuda = "ON" if device == "cuda" else "OFF"
     for command in (["cmake", "-S", str(ROOT / "native"), "-B", str(folder), f"-DGAMMANET_CUDA={cuda}"],
-                    ["cmake", "--build", str(folder), "--parallel"]):
+                    ["cmake", "--build", str(folder), "--parallel", str(os.cpu_count())]):
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if done.returncode != 0:
             sys.exit(f"{' '.join(command)} failed:\n{done.stdout[-4000:]}")
@@ -75,16 +76,7 @@ class Native:
 
     def __init__(self, folder, libtorch, device):
         self.device = device
-        own = libtorch == pathlib.Path(torch.__file__).parent / "lib"
-        if not own:
-            # Another LibTorch than Python's beside it: for trials on the processor only.
-            mode = os.RTLD_NOW | os.RTLD_LOCAL | getattr(os, "RTLD_DEEPBIND", 0)
-            for name in ("libquadmath.so.0", "libgfortran.so.5", "libopenblas.so.0", "libgomp.so.1", "libc10.so"):
-                if (libtorch / name).exists():
-                    ctypes.CDLL(str(libtorch / name), mode=mode)
-            self.torch = ctypes.CDLL(str(libtorch / "libtorch_cpu.so"), mode=mode)
-        else:
-            self.torch = ctypes.CDLL(str(libtorch / "libtorch_cpu.so"))
+        self.torch = ctypes.CDLL(str(libtorch / "libtorch_cpu.so"))
         self.library = ctypes.CDLL(str(folder / "libgammanet_native.so"))
         self.library.gammanet_last_error.restype = ctypes.c_char_p
         self.check(self.library.gammanet_native_init(str(libtorch / "libtorch_cpu.so").encode()))
@@ -213,6 +205,11 @@ def relative(actual, expected):
     return float((actual.double() - expected).abs().max() / max(float(expected.abs().max()), 1e-30))
 
 
+def relative_norm(actual, expected):
+    """For gradients: a single one jumps where rounding moves a rectified sum across zero."""
+    return float((actual.double() - expected).norm() / max(float(expected.norm()), 1e-30))
+
+
 def eager_step(function, maps, half=False):
     """Forward alone, and forward with backward, of a cell in PyTorch."""
     x, e, i = (t.detach().clone(memory_format=torch.preserve_format).requires_grad_(True) for t in maps[:3])
@@ -254,8 +251,8 @@ def visit_cell(native, c, size, k, mode, arguments):
     synchronise(device)
     row["difference"] = max(relative(a, b) for a, b in zip(cell.outputs, expected))
     row["gradient_difference"] = max(
-        [relative(a, b) for a, b in zip(cell.gradients, expected_grads)] +
-        [relative(a, expected_weights[n]) for n, a in zip(PARAMETERS, cell.parameter_gradients)])
+        [relative_norm(a, b) for a, b in zip(cell.gradients, expected_grads)] +
+        [relative_norm(a, expected_weights[n]) for n, a in zip(PARAMETERS, cell.parameter_gradients)])
     del exact, forward, both, expected, expected_grads, expected_weights
 
     # Speed and memory.
@@ -348,7 +345,8 @@ def main():
     if shutil.which("cmake") is None:
         sys.exit("cmake is not found")
     given = os.environ.get("GAMMANET_LIBTORCH")
-    arguments.libtorch = pathlib.Path(given) if given else pathlib.Path(torch.__file__).parent / "lib"
+    own = pathlib.Path(torch.__file__).parent / "lib"
+    arguments.libtorch = pathlib.Path(given) if given else own
 
     print(f"PyTorch {torch.__version__}, LibTorch {arguments.libtorch}")
     if arguments.device == "cuda":
@@ -358,9 +356,14 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         folder = build(arguments.build or pathlib.Path(temporary) / "native", arguments.device)
         tested = None if arguments.skip_tests else run_tests(folder)
-        native = Native(folder, arguments.libtorch, arguments.device)
         modes = ("float32", "tf32", "bf16") if arguments.device == "cuda" else ("float32",)
-        for c, size, k in CELLS[:arguments.cells]:
+        version = tuple(int(part) for part in torch.__version__.split(".")[:2])
+        cells = CELLS[:arguments.cells] if version >= (2, 11) else ()
+        if cells:
+            native = Native(folder, own, arguments.device)
+        else:
+            print(f"cells are left out: PyTorch {torch.__version__} is older than 2.11", flush=True)
+        for c, size, k in cells:
             for mode in modes:
                 rows.append(visit_cell(native, c, size // arguments.shrink, k, mode, arguments))
                 print(json.dumps(rows[-1]), flush=True)
@@ -370,7 +373,8 @@ def main():
                     for compiled in (False, True) if arguments.compile else (False,):
                         networks.append(visit_network(mode, train, compiled, arguments,
                                                       pathlib.Path(temporary)))
-    print_table(rows)
+    if rows:
+        print_table(rows)
     for row in networks:
         if row:
             print(json.dumps(row))
