@@ -158,8 +158,9 @@ public final class EventFile implements AutoCloseable {
   }
 
   private void hparams(String tag, Message data) throws IOException {
-    Message empty = new Message().varint(1, FLOAT).message(2, new Message());
-    event(0, new Message().text(1, tag).message(8, empty).message(9, plugin("hparams", data)));
+    // The plugin reads the metadata alone, but readers of tensors expect one that is whole.
+    Message zero = new Message().varint(1, FLOAT).message(2, shape(1)).bytes(4, new byte[4]);
+    event(0, new Message().text(1, tag).message(8, zero).message(9, plugin("hparams", data)));
   }
 
   private static Message plugin(String name, Message content) {
