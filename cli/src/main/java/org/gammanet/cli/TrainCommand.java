@@ -124,6 +124,13 @@ final class TrainCommand implements Callable<Integer> {
     }
     TrainingData data = TrainingData.open(config.data());
     Path folder = folder(config, file);
+    if (resume == null && !dryRun && Files.exists(lastOf(folder))) {
+      throw new CommandException(
+          folder
+              + " holds a run already: go on with --resume "
+              + folder
+              + ", or name another --output");
+    }
     try (GammaNet net = open(config, checkpoint);
         Trainer trainer =
             new Trainer(config, net.network(), data, folder, new Console(config, data))) {
@@ -146,11 +153,15 @@ final class TrainCommand implements Callable<Integer> {
     return "'" + path.toAbsolutePath().normalize().toString().replace("'", "''") + "'";
   }
 
+  private static Path lastOf(Path run) {
+    return run.resolve("checkpoints").resolve("last.safetensors");
+  }
+
   private static Path checkpointOf(Path run) {
     if (!Files.isDirectory(run)) {
       return run;
     }
-    Path last = run.resolve("checkpoints").resolve("last.safetensors");
+    Path last = lastOf(run);
     if (!Files.exists(last)) {
       throw new CommandException(
           "there is nothing to resume in " + run + ": it has no checkpoints/last.safetensors");

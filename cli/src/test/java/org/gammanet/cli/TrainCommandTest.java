@@ -93,6 +93,8 @@ class TrainCommandTest {
     int status = train("--data-dir", folder.resolve("data"), "--output", output, "--max-steps", 3);
     assertEquals(0, status, err.toString());
     assertTrue(out.toString().contains("stopped after 3 updates"), out.toString());
+    assertEquals(1, train("--data-dir", folder.resolve("data"), "--output", output));
+    assertTrue(err.toString().contains("holds a run already"), err.toString());
     assertEquals(0, run("train", "--resume", output, "--num-epochs", 3), err.toString());
     assertTrue(out.toString().contains("resumed     at epoch 1, after 3 updates"), out.toString());
     assertTrue(out.toString().contains("done: all epochs"), out.toString());

@@ -565,7 +565,7 @@ public final class Trainer implements AutoCloseable {
   private EdgeLoss.Result backward(Batch batch, int batches) {
     try (var scope = TensorScope.open();
         var tape = new Tape(recompute);
-        var short_ = Autocast.convolutions(half);
+        var cast = Autocast.convolutions(half);
         var recording = Autograd.enableGrad()) {
       Tensor images =
           Tensor.of(batch.images(), batch.size(), 3, batch.height(), batch.width())
@@ -788,7 +788,7 @@ public final class Trainer implements AutoCloseable {
   /** Logits after the last timestep, or after each. */
   private List<float[]> logits(Sample sample, boolean everyTimestep) {
     try (var scope = TensorScope.open();
-        var short_ = Autocast.convolutions(half);
+        var cast = Autocast.convolutions(half);
         var silent = Autograd.noGrad()) {
       Tensor image = Tensor.of(sample.image(), 1, 3, sample.height(), sample.width());
       long right = Math.max(0, network.minimumSize() - sample.width());
