@@ -140,10 +140,15 @@ void winograd_tiles(const GammanetConvOpaque& conv, const float* x, int64_t h, i
                     conv.outputs, out_stride);
 }
 
-bool takes_winograd(const GammanetConvOpaque& conv) {
-  return conv.k == 3 && (conv.algorithm == GAMMANET_ALGORITHM_WINOGRAD ||
-                         (conv.algorithm == GAMMANET_ALGORITHM_AUTO && conv.inputs >= 32 &&
-                          conv.outputs >= 16));
+// By measurement: Winograd is two to three times as fast as the direct sum, but for maps of so few
+// tiles that reading its larger weights takes longer than the multiplications it saves.
+bool takes_winograd(const GammanetConvOpaque& conv, int64_t h, int64_t w) {
+  if (conv.k != 3 || conv.algorithm == GAMMANET_ALGORITHM_DIRECT) {
+    return false;
+  }
+  const int64_t tiles = (h + 3) / 4 * ((w + 3) / 4);
+  return conv.algorithm == GAMMANET_ALGORITHM_WINOGRAD ||
+         (conv.inputs >= 32 && conv.outputs >= 16 && (small_winograd(conv) || tiles >= 4));
 }
 
 void convolve_winograd(const GammanetConvOpaque& conv, const float* x, int64_t n, int64_t h,
@@ -215,7 +220,7 @@ Pieces::Piece Pieces::at(int64_t piece, int64_t h, int64_t w) const {
 
 Pieces pieces_of(const GammanetConvOpaque& conv, int64_t h, int64_t w, int64_t columns) {
   Pieces p;
-  if (takes_winograd(conv) && small_winograd(conv)) {
+  if (takes_winograd(conv, h, w) && small_winograd(conv)) {
     const int64_t tiles = (w + 3) / 4, most = std::max<int64_t>(1, columns / 4);
     p.across = (tiles + most - 1) / most;
     p.columns = (tiles + p.across - 1) / p.across * 4;
@@ -233,7 +238,7 @@ void convolve_piece(const GammanetConvOpaque& conv, const float* x, int64_t h, i
 
 void convolve(const GammanetConvOpaque& conv, const float* x, int64_t n, int64_t h, int64_t w,
               bool relu, float* out, int64_t out_stride) {
-  const bool winograd = takes_winograd(conv);
+  const bool winograd = takes_winograd(conv, h, w);
   if (conv.k == 1) {
     convolve_pixels(conv, x, n * h * w, relu, out, out_stride);
   } else if (winograd) {
