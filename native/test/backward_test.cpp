@@ -21,23 +21,8 @@ void compare(const Values& expected, const TestTensor& actual, const std::string
   worst = difference > worst ? difference : worst;
 }
 
-struct Maps {
-  TestTensor x, e, i, grad_e, grad_i;
-};
-
-Maps random_maps(Random& random, Shape s) {
-  auto map = [&] { return TestTensor::map(s.n, s.c, s.h, s.w); };
-  Maps maps{map(), map(), map(), map(), map()};
-  maps.x.fill(random, -0.5f, 1.5f);
-  maps.e.fill(random, -0.3f, 1.0f);
-  maps.i.fill(random, -0.3f, 1.0f);
-  maps.grad_e.fill(random, -1.0f, 1.0f);
-  maps.grad_i.fill(random, -1.0f, 1.0f);
-  return maps;
-}
-
 // A gradient jumps where a rectified value is near 0: then float32 and the reference may differ.
-bool near_a_kink(const Cell& cell, Shape shape, const Maps& maps, bool states) {
+bool near_a_kink(const Cell& cell, Shape shape, const StepMaps& maps, bool states) {
   const auto step = gammanet::reference::cell_forward(
       cell, shape, doubles(maps.x), states ? doubles(maps.e) : Values(),
       states ? doubles(maps.i) : Values());
@@ -57,7 +42,7 @@ bool near_a_kink(const Cell& cell, Shape shape, const Maps& maps, bool states) {
 void test_cell(Random& random, const CellOptions& options, Shape shape, int64_t kernel,
                bool states) {
   RandomCell parameters(random, options, shape.c, kernel);
-  Maps maps = random_maps(random, shape);
+  StepMaps maps(random, shape);
   const std::string name = option_text(options) + ", C " + std::to_string(shape.c) + ", " +
                            std::to_string(shape.n) + "x" + std::to_string(shape.h) + "x" +
                            std::to_string(shape.w) + ", k " + std::to_string(kernel) +
@@ -124,7 +109,7 @@ void test_optional_outputs() {
   Random random(4);
   const Shape shape{1, 6, 5, 7};
   RandomCell parameters(random, pattern_options(1, 0, 1, 0), shape.c, 3);
-  Maps maps = random_maps(random, shape);
+  StepMaps maps(random, shape);
   GammanetCell cell = parameters.pack();
   const Values zeros(static_cast<size_t>(shape.size()), 0.0);
   auto map = [&] { return TestTensor::map(shape.n, shape.c, shape.h, shape.w); };
@@ -178,7 +163,7 @@ void test_threads() {
   const Shape shape{2, 12, 33, 35};
   for (int32_t norm : {1, 2}) {
     RandomCell parameters(random, pattern_options(norm, 0, 1, 1), shape.c, 3);
-    Maps maps = random_maps(random, shape);
+    StepMaps maps(random, shape);
     GammanetCell cell = parameters.pack();
     std::vector<std::vector<float>> first;
     for (uint32_t threads : {1u, 2u, 5u}) {

@@ -18,27 +18,13 @@ void compare(const Values& expected, const TestTensor& actual, const std::string
   worst = difference > worst ? difference : worst;
 }
 
-struct Maps {
-  TestTensor x, e, i, grad_e, grad_i;
-};
-
-TestTensor new_map(Shape s) { return TestTensor::map(s.n, s.c, s.h, s.w); }
-
-Maps random_maps(Random& random, Shape s) {
-  Maps maps{new_map(s), new_map(s), new_map(s), new_map(s), new_map(s)};
-  maps.x.fill(random, -0.5f, 1.5f);
-  maps.e.fill(random, -0.3f, 1.0f);
-  maps.i.fill(random, -0.3f, 1.0f);
-  maps.grad_e.fill(random, -1.0f, 1.0f);
-  maps.grad_i.fill(random, -1.0f, 1.0f);
-  return maps;
-}
+TestTensor new_map(Shape s) { return StepMaps::of(s); }
 
 void test_cell(Random& random, CellOptions options, Shape shape, int64_t kernel, bool states,
                bool half) {
   options[GAMMANET_CELL_PRECISION] = half;
   RandomCell parameters(random, options, shape.c, kernel);
-  Maps maps = random_maps(random, shape);
+  StepMaps maps(random, shape);
   const std::string name = option_text(options) + ", C " + std::to_string(shape.c) + ", k " +
                            std::to_string(kernel) + (states ? "" : ", at rest") + ": ";
   const Values x = doubles(maps.x);

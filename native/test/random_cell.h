@@ -63,7 +63,6 @@ struct RandomCell {
   Cell cell;
   std::vector<std::unique_ptr<TestTensor>> tensors{GAMMANET_CELL_PARAMETERS};
 
-  // device: of the tensors' description.
   RandomCell(Random& random, const CellOptions& options, int64_t channels, int64_t kernel) {
     cell.channels = channels;
     cell.kernel = kernel;
@@ -121,6 +120,21 @@ inline std::vector<AtenTensorHandle> handles_of(
   }
   return result;
 }
+
+// Inputs of a step and gradients of its outputs.
+struct StepMaps {
+  TestTensor x, e, i, grad_e, grad_i;
+
+  StepMaps(Random& random, Shape s)
+      : x(of(s)), e(of(s)), i(of(s)), grad_e(of(s)), grad_i(of(s)) {
+    x.fill(random, -0.5f, 1.5f);
+    e.fill(random, -0.3f, 1.0f);
+    i.fill(random, -0.3f, 1.0f);
+    grad_e.fill(random, -1.0f, 1.0f);
+    grad_i.fill(random, -1.0f, 1.0f);
+  }
+  static TestTensor of(Shape s) { return TestTensor::map(s.n, s.c, s.h, s.w); }
+};
 
 // Options in a pattern that meets all pairs that the formulas combine: normalisation, its place,
 // kind of parameters; the rest by `number`.
