@@ -25,6 +25,7 @@ import picocli.CommandLine.Spec;
       EvaluateCommand.class,
       InspectCommand.class,
       ConvertCommand.class,
+      AblateCommand.class,
       ArchitectureCommand.class,
       InfoCommand.class,
       BenchCommand.class,

@@ -74,6 +74,11 @@ final class ModelOptions {
   }
 
   Device openDevice() {
+    return openDevice(spec, device, threads);
+  }
+
+  /** The device of that name, with the number of threads of an operator set. */
+  static Device openDevice(CommandSpec spec, String device, @Nullable Integer threads) {
     try {
       if (threads != null) {
         LibTorch.setThreads(threads);

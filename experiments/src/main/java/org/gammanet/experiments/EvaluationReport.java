@@ -4,8 +4,6 @@ import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -14,7 +12,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import javax.imageio.ImageIO;
-import org.gammanet.data.AtomicFile;
 import org.gammanet.data.Bsds500.GroundTruth;
 import org.gammanet.data.DataException;
 import org.gammanet.data.RgbImage;
@@ -24,6 +21,7 @@ import org.gammanet.evaluation.BoundaryBenchmark.Segmentations;
 import org.gammanet.evaluation.BoundaryBenchmark.Settings;
 import org.gammanet.evaluation.BoundaryBenchmark.Strengths;
 import org.gammanet.evaluation.BoundaryBenchmark.Verdict;
+import org.gammanet.evaluation.BoundaryFiles;
 import org.gammanet.evaluation.BoundaryScores;
 import org.gammanet.evaluation.BoundaryScores.ImageScore;
 import org.gammanet.evaluation.BoundaryScores.Point;
@@ -154,14 +152,7 @@ public final class EvaluationReport {
    */
   public void write(Path folder, Samples samples, int each) throws IOException {
     figure().write(folder.resolve("pr_curve"));
-    ByteBuffer bytes = ByteBuffer.wrap(csv().getBytes(StandardCharsets.UTF_8));
-    AtomicFile.write(
-        folder.resolve("images.csv"),
-        channel -> {
-          while (bytes.hasRemaining()) {
-            channel.write(bytes);
-          }
-        });
+    BoundaryFiles.write(folder.resolve("images.csv"), csv());
     page(samples, each).write(folder.resolve("report.html"));
   }
 

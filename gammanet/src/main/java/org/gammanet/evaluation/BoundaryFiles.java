@@ -278,6 +278,7 @@ public final class BoundaryFiles {
     write(folder.resolve("eval_bdry_img.txt"), images(scores));
   }
 
+  /** Writes a text file, completely or not at all. */
   public static void write(Path file, String text) throws IOException {
     ByteBuffer bytes = ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8));
     AtomicFile.write(

@@ -63,17 +63,11 @@ public record BoundaryScores(
             "%s and %s were measured at different thresholds"
                 .formatted(counts.getFirst().id(), c.id()));
       }
-      long[][] columns = {c.cntR(), c.sumR(), c.cntP(), c.sumP()};
-      int best = 0;
-      double bestF = -1;
+      long[][] columns = columns(c);
+      int best = bestThreshold(c);
       List<Point> curve = new ArrayList<>();
       for (int k = 0; k < n; k++) {
-        Point point = new Point(thresholds[k], c.recall(k), c.precision(k));
-        curve.add(point);
-        if (point.f > bestF) {
-          bestF = point.f;
-          best = k;
-        }
+        curve.add(new Point(thresholds[k], c.recall(k), c.precision(k)));
         for (int i = 0; i < 4; i++) {
           set[i][k] += columns[i][k];
         }
@@ -84,14 +78,60 @@ public record BoundaryScores(
       ownThresholds += thresholds[best];
       images.add(new ImageScore(c.id(), best(curve)));
     }
-    List<Point> curve = new ArrayList<>();
-    for (int k = 0; k < n; k++) {
-      curve.add(new Point(thresholds[k], ratio(set[0][k], set[1][k]), ratio(set[2][k], set[3][k])));
-    }
+    List<Point> curve = curve(thresholds, set);
     Point ois =
         new Point(ownThresholds / counts.size(), ratio(own[0], own[1]), ratio(own[2], own[3]));
     return new BoundaryScores(
         best(curve), ois, area(curve), r50(curve), List.copyOf(curve), List.copyOf(images));
+  }
+
+  private static long[][] columns(BoundaryCounts c) {
+    return new long[][] {c.cntR(), c.sumR(), c.cntP(), c.sumP()};
+  }
+
+  /** The threshold at which an image on its own has the largest F; the first of equal ones. */
+  static int bestThreshold(BoundaryCounts c) {
+    int best = 0;
+    double bestF = -1;
+    for (int k = 0; k < c.thresholds().length; k++) {
+      double f = harmonicMean(c.recall(k), c.precision(k));
+      if (f > bestF) {
+        bestF = f;
+        best = k;
+      }
+    }
+    return best;
+  }
+
+  private static List<Point> curve(double[] thresholds, long[][] set) {
+    List<Point> curve = new ArrayList<>();
+    for (int k = 0; k < thresholds.length; k++) {
+      curve.add(new Point(thresholds[k], ratio(set[0][k], set[1][k]), ratio(set[2][k], set[3][k])));
+    }
+    return curve;
+  }
+
+  /**
+   * ODS F, OIS F and AP of some of the images, each as often as it is picked.
+   *
+   * @param best {@link #bestThreshold} of each image
+   */
+  static double[] pooled(List<BoundaryCounts> counts, int[] best, int[] picks) {
+    double[] thresholds = counts.getFirst().thresholds();
+    long[][] set = new long[4][thresholds.length];
+    long[] own = new long[4];
+    for (int pick : picks) {
+      long[][] columns = columns(counts.get(pick));
+      for (int i = 0; i < 4; i++) {
+        own[i] += columns[i][best[pick]];
+        for (int k = 0; k < thresholds.length; k++) {
+          set[i][k] += columns[i][k];
+        }
+      }
+    }
+    List<Point> curve = curve(thresholds, set);
+    double ois = harmonicMean(ratio(own[0], own[1]), ratio(own[2], own[3]));
+    return new double[] {best(curve).f, ois, area(curve)};
   }
 
   /** The largest F on the curve, which is taken as straight between thresholds; first on ties. */

@@ -1,0 +1,520 @@
+package org.gammanet.cli;
+
+import java.io.BufferedWriter;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.stream.DoubleStream;
+import org.gammanet.GammaNet;
+import org.gammanet.checkpoint.Checkpoint;
+import org.gammanet.checkpoint.CheckpointException;
+import org.gammanet.config.Ablation;
+import org.gammanet.config.AblationConfig;
+import org.gammanet.config.GammaNetConfig;
+import org.gammanet.config.ModelConfig;
+import org.gammanet.data.DataException;
+import org.gammanet.evaluation.BoundaryBenchmark;
+import org.gammanet.evaluation.BoundaryCounts;
+import org.gammanet.evaluation.BoundaryEvaluation;
+import org.gammanet.evaluation.BoundaryFiles;
+import org.gammanet.evaluation.EdgeNms;
+import org.gammanet.experiments.NetworkComparison;
+import org.gammanet.model.ForwardOptions;
+import org.gammanet.model.LayerSummary;
+import org.gammanet.model.Network;
+import org.gammanet.torch.Device;
+import org.gammanet.torch.TorchException;
+import org.gammanet.training.Trainer;
+import org.gammanet.training.TrainingData;
+import org.gammanet.training.TrainingException;
+import org.gammanet.training.TrainingListener;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** Trains and scores several networks on the same data and compares them. */
+@Command(
+    name = "ablate",
+    header = "Train and score networks that lack one mechanism each, and compare them.",
+    description = {
+      "Each NETWORK is full (GammaNet from scratch), one of its ablations (ffonly, honly, tdonly,"
+          + " no_recurrence, bottom_up_only, delayed_td, additive_only, multiplicative_only,"
+          + " no_gates, no_divisive, linear_gates, symmetric_gates), v1, v2 or backbone, or a"
+          + " configuration file. The first one is what the others are compared with. Default: full"
+          + " and all its ablations.",
+      "",
+      "All are trained on the same images in the same order from the same seed, then scored as"
+          + " evaluate does. Each has a folder below the output. What is done already is kept: the"
+          + " same command goes on after an interruption."
+    },
+    footer = {
+      "Example:",
+      "  gammanet ablate full no_gates honly --data-dir BSDS500 --max-steps 2000"
+    })
+final class AblateCommand implements Callable<Integer> {
+  @Parameters(paramLabel = "NETWORK", arity = "0..*", description = "Names or configuration files.")
+  List<String> names = new ArrayList<>();
+
+  @Option(
+      names = "--data-dir",
+      paramLabel = "DIR",
+      required = true,
+      description = "Folder that contains images and groundTruth.")
+  Path dataDir = Path.of("");
+
+  @Option(
+      names = {"--output", "--output-dir"},
+      paramLabel = "DIR",
+      defaultValue = "ablation_results",
+      description = "Folder for everything; default: ablation_results.")
+  Path output = Path.of("ablation_results");
+
+  @Option(
+      names = "--max-steps",
+      paramLabel = "N",
+      description =
+          "Updates of each network; its last weights are scored. Default: the epochs of its"
+              + " configuration; the best weights are scored.")
+  @Nullable Long maxSteps;
+
+  @Option(
+      names = "--no-train",
+      description = "Score the weights that an earlier run has left in the output.")
+  boolean noTrain;
+
+  @Option(
+      names = "--split",
+      paramLabel = "NAME",
+      defaultValue = "test",
+      description = "Images that are scored; default: test.")
+  String split = "test";
+
+  @Option(
+      names = "--thresholds",
+      paramLabel = "N",
+      defaultValue = "99",
+      description = "Thresholds of the benchmark; default: 99.")
+  int thresholds = 99;
+
+  @Option(names = "--limit", paramLabel = "N", description = "Score only the first N images.")
+  @Nullable Integer limit;
+
+  @Option(
+      names = "--set",
+      paramLabel = "KEY=VALUE",
+      description = "Overrides one key in all configurations. May be repeated.")
+  List<String> overrides = new ArrayList<>();
+
+  @Option(names = "--seed", paramLabel = "N", description = "Seed of all trainings; default: 42.")
+  @Nullable Long seed;
+
+  @Option(
+      names = "--device",
+      paramLabel = "DEVICE",
+      defaultValue = "auto",
+      description = "auto, cpu, cuda or cuda:N; default: auto.")
+  String device = "auto";
+
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      description = "Threads; default: the number of cores.")
+  @Nullable Integer threads;
+
+  @Spec CommandSpec spec;
+
+  @SuppressWarnings("NullAway.Init")
+  AblateCommand() {}
+
+  @Override
+  public Integer call() throws IOException, InterruptedException {
+    check();
+    Map<String, GammaNetConfig> configs = new LinkedHashMap<>();
+    if (names.isEmpty()) {
+      names.add("full");
+      Arrays.stream(Ablation.values()).map(Ablation::word).forEach(names::add);
+    }
+    for (String name : names) {
+      String plain = plainName(name);
+      if (configs.put(plain, config(name)) != null) {
+        throw new ParameterException(
+            spec.commandLine(), "two networks have the name " + plain + "; folders would collide");
+      }
+    }
+    Device where = ModelOptions.openDevice(spec, device, threads);
+    Evaluation.Data data = Evaluation.Data.open(dataDir, split);
+    BoundaryBenchmark.Settings settings =
+        BoundaryBenchmark.Settings.DEFAULT.withThresholds(thresholds).withNms(EdgeNms.SMOOTH);
+    List<NetworkComparison.Entry> entries = new ArrayList<>();
+    List<String> failed = new ArrayList<>();
+    for (Map.Entry<String, GammaNetConfig> entry : configs.entrySet()) {
+      String name = entry.getKey();
+      say("%s (%d of %d)", name, entries.size() + 1, configs.size());
+      try {
+        entries.add(one(name, entry.getValue(), where, data, settings));
+      } catch (TrainingException
+          | CheckpointException
+          | DataException
+          | TorchException
+          | CommandException e) {
+        Terminal.clear();
+        spec.commandLine().getErr().println("gammanet: " + name + ": " + e.getMessage());
+        failed.add(name);
+        entries.add(describe(name, entry.getValue(), List.of(), Double.NaN));
+      }
+    }
+    long drawSeed = configs.values().iterator().next().seed();
+    var comparison = new NetworkComparison(entries, parameters(settings, data, where), drawSeed);
+    comparison.write(output);
+    PrintWriter out = spec.commandLine().getOut();
+    out.println();
+    out.print(comparison.text());
+    out.println(output.resolve("comparison.html"));
+    out.flush();
+    return failed.isEmpty() ? 0 : Failures.FAILED;
+  }
+
+  private void check() {
+    if (maxSteps != null && maxSteps < 1 || limit != null && limit < 1) {
+      throw new ParameterException(
+          spec.commandLine(), "--max-steps and --limit must be at least 1");
+    }
+    if (noTrain && maxSteps != null) {
+      throw new ParameterException(
+          spec.commandLine(), "--no-train and --max-steps exclude each other");
+    }
+    try {
+      var unused = BoundaryBenchmark.Settings.DEFAULT.withThresholds(thresholds);
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  private void say(String format, Object... values) {
+    PrintWriter out = spec.commandLine().getOut();
+    out.printf(Locale.ROOT, format + "%n", values);
+    out.flush();
+  }
+
+  private void note(String sentence) {
+    spec.commandLine().getErr().println("gammanet: note: " + sentence);
+  }
+
+  // Configurations
+
+  private static String plainName(String name) {
+    Path file = Path.of(name).getFileName();
+    return file == null ? name : file.toString().replaceFirst("\\.ya?ml$", "");
+  }
+
+  private GammaNetConfig config(String name) {
+    List<String> all = new ArrayList<>();
+    String root = "'" + dataDir.toAbsolutePath().normalize().toString().replace("'", "''") + "'";
+    all.add("data.train_path=" + root);
+    all.add("data.val_path=" + root);
+    if (seed != null) {
+      all.add("seed=" + seed);
+    }
+    all.addAll(overrides);
+    if (name.matches(".*\\.ya?ml$")) {
+      return GammaNetConfig.load(Path.of(name), all, this::note);
+    }
+    Ablation ablation = Ablation.ofName(name);
+    if (ablation != null) {
+      return GammaNetConfig.shipped("ablations/" + ablation.word(), all);
+    }
+    String model =
+        switch (name) {
+          case "full" -> "model.use_backbone=false";
+          case "v1" -> "model.model_version=v1";
+          case "v2" -> "model.model_version=v2";
+          case "backbone" -> "model.name=GammaNetBackbone";
+          default ->
+              throw new ParameterException(
+                  spec.commandLine(),
+                  name
+                      + " is no network: use full, v1, v2, backbone, an ablation ("
+                      + String.join(
+                          ", ", Arrays.stream(Ablation.values()).map(Ablation::word).toList())
+                      + ") or a .yaml file");
+        };
+    all.addFirst(model);
+    return GammaNetConfig.shipped("default", all);
+  }
+
+  /** What a reader of the comparison should know about a network. */
+  static String remark(ModelConfig model) {
+    AblationConfig ablation = model.ablation();
+    if (ablation == null) {
+      return switch (model.architecture()) {
+        case VGG16_GAMMANET, GAMMANET, GAMMANET_BACKBONE -> "one state per level";
+        case VGG16_GAMMANET_V2 -> "";
+      };
+    }
+    return switch (ablation.ablation()) {
+      case HONLY -> "levels above the first cannot reach the output";
+      case BOTTOM_UP_ONLY -> "one timestep; levels above the first cannot reach the output";
+      case NO_RECURRENCE -> "one timestep";
+      case FFONLY -> "has no memory: the output does not depend on the number of timesteps";
+      case DELAYED_TD ->
+          ablation.delayTimesteps() >= model.timesteps()
+              ? "feedback would begin after the last timestep, so there is none"
+              : "feedback from timestep " + (ablation.delayTimesteps() + 1) + " on";
+      default -> "";
+    };
+  }
+
+  // One network
+
+  private NetworkComparison.Entry one(
+      String name,
+      GammaNetConfig config,
+      Device where,
+      Evaluation.Data data,
+      BoundaryBenchmark.Settings settings)
+      throws IOException, InterruptedException {
+    Path folder = output.resolve(name);
+    if (!noTrain) {
+      train(name, config, where, folder);
+    }
+    Path checkpoint = weights(folder);
+    long[] time = new long[2];
+    try (GammaNet net = GammaNet.load(checkpoint, config, where, this::note)) {
+      Map<String, String> facts = new LinkedHashMap<>();
+      facts.put("checkpoint", checkpoint.toString());
+      facts.put("weights sha256", BoundaryEvaluation.hash(checkpoint));
+      facts.put("timesteps", Integer.toString(net.config().model().timesteps()));
+      facts.put("device", where.toString());
+      var detector =
+          new EvaluateCommand.ImageDetector(
+              name,
+              facts,
+              data.images(),
+              image -> {
+                long start = System.nanoTime();
+                var map = net.detect(image, ForwardOptions.DEFAULTS).getFirst();
+                time[0] += System.nanoTime() - start;
+                time[1]++;
+                return map;
+              },
+              null);
+      int workers = threads == null ? Runtime.getRuntime().availableProcessors() : threads;
+      Evaluation.Outcome outcome =
+          new Evaluation(
+                  spec,
+                  detector,
+                  data,
+                  settings,
+                  folder.resolve("evaluation"),
+                  workers,
+                  limit == null ? Integer.MAX_VALUE : limit)
+              .run();
+      if (outcome.scores() == null) {
+        throw new CommandException("no image could be scored");
+      }
+      say(
+          "  ODS %.4f  OIS %.4f  AP %.4f  (%d images)",
+          outcome.scores().ods().f(),
+          outcome.scores().ois().f(),
+          outcome.scores().ap(),
+          outcome.counts().size());
+      return describe(
+          name, config, outcome.counts(), time[1] == 0 ? Double.NaN : time[0] / 1e9 / time[1]);
+    }
+  }
+
+  private NetworkComparison.Entry describe(
+      String name, GammaNetConfig config, List<BoundaryCounts> counts, double secondsPerImage)
+      throws IOException {
+    double[][] updates = updates(output.resolve(name));
+    double[] seconds = updates[1].clone();
+    Arrays.sort(seconds);
+    try (Network network = Network.create(config.model())) {
+      List<LayerSummary> layers = network.summary(320, 320);
+      return new NetworkComparison.Entry(
+          name,
+          remark(config.model()),
+          network.parameterCount(),
+          LayerSummary.macs(layers, config.model().timesteps()) / 1e9,
+          updates[0],
+          seconds.length == 0 ? Double.NaN : seconds[seconds.length / 2],
+          secondsPerImage,
+          counts);
+    }
+  }
+
+  /** The weights to score: after a given number of updates the last ones, otherwise the best. */
+  private Path weights(Path folder) {
+    Path checkpoints = folder.resolve("checkpoints");
+    List<String> kinds =
+        maxSteps != null ? List.of("last", "best_model") : List.of("best_model", "last");
+    for (String kind : kinds) {
+      Path file = checkpoints.resolve(kind + ".safetensors");
+      if (Files.isRegularFile(file)) {
+        return file;
+      }
+    }
+    throw new CommandException("there are no weights in " + checkpoints);
+  }
+
+  private void train(String name, GammaNetConfig config, Device where, Path folder)
+      throws IOException, InterruptedException {
+    Path last = folder.resolve("checkpoints").resolve("last.safetensors");
+    Path done = folder.resolve("trained.txt");
+    String target = maxSteps == null ? "all epochs" : maxSteps + " updates";
+    Checkpoint checkpoint = Files.isRegularFile(last) ? Checkpoint.load(last) : null;
+    if (checkpoint != null) {
+      if (!config.toJson().equals(checkpoint.metadata().get("config"))) {
+        throw new CommandException(
+            folder
+                + " holds a training with another configuration; choose another --output or remove"
+                + " it");
+      }
+      if (Files.isRegularFile(done) && Files.readString(done).strip().equals(target)) {
+        say("  trained already");
+        return;
+      }
+    }
+    TrainingData data = TrainingData.open(config.data());
+    Files.createDirectories(folder);
+    try (GammaNet net =
+            checkpoint == null
+                ? GammaNet.random(config, config.seed(), where)
+                : GammaNet.empty(config, where);
+        var log = new Log(name, folder);
+        Trainer trainer = new Trainer(config, net.network(), data, folder, log);
+        var interrupt = Interrupt.handle(trainer::stop)) {
+      if (checkpoint != null) {
+        trainer.resume(checkpoint, last.toString());
+      }
+      log.start(trainer.globalStep());
+      Trainer.End end = trainer.run(maxSteps == null ? Long.MAX_VALUE : maxSteps);
+      Terminal.clear();
+      if (end == Trainer.End.STOPPED) {
+        throw new InterruptedByUser(
+            interrupt.signal(), "interrupted; saved, and the same command goes on from there");
+      }
+      BoundaryFiles.write(done, target + "\n");
+      say("  %d updates", trainer.globalStep());
+    }
+  }
+
+  /** Losses and seconds of all updates that the folder tells of. */
+  private static double[][] updates(Path folder) throws IOException {
+    Path file = folder.resolve("updates.csv");
+    var loss = DoubleStream.builder();
+    var seconds = DoubleStream.builder();
+    if (Files.isRegularFile(file)) {
+      for (String line : Files.readAllLines(file)) {
+        String[] cells = line.split(",", -1);
+        if (cells.length == 3 && cells[0].matches("[0-9]+")) {
+          loss.add(Double.parseDouble(cells[1]));
+          seconds.add(Double.parseDouble(cells[2]));
+        }
+      }
+    }
+    return new double[][] {loss.build().toArray(), seconds.build().toArray()};
+  }
+
+  private Map<String, String> parameters(
+      BoundaryBenchmark.Settings settings, Evaluation.Data data, Device where) {
+    Map<String, String> parameters = new LinkedHashMap<>();
+    parameters.put("data", dataDir + ", scored on split " + data.split());
+    parameters.put("seed", seed == null ? "each configuration's (42)" : seed.toString());
+    parameters.put(
+        "training",
+        noTrain
+            ? "not in this run"
+            : maxSteps == null ? "all epochs of each configuration" : maxSteps + " updates each");
+    parameters.put("overrides", overrides.isEmpty() ? "none" : String.join(" ", overrides));
+    parameters.put("thresholds", Integer.toString(settings.thresholds()));
+    parameters.put("max. distance", Double.toString(settings.maxDistance()));
+    parameters.put("nms", Evaluation.word(settings.nms()));
+    parameters.put("images", limit == null ? "all" : "the first " + limit);
+    parameters.put("device", where.toString());
+    parameters.put("gammanet", GammanetCommand.Version.program());
+    parameters.put("java", Runtime.version().toString());
+    return parameters;
+  }
+
+  /** Keeps the loss of each update in {@code updates.csv}, and shows how training goes on. */
+  private final class Log implements TrainingListener, AutoCloseable {
+    private final String name;
+    private final Path file;
+    private @Nullable BufferedWriter writer;
+    private double seconds = Double.NaN;
+
+    Log(String name, Path folder) {
+      this.name = name;
+      this.file = folder.resolve("updates.csv");
+    }
+
+    /** Leaves out what came after the checkpoint that training goes on from. */
+    void start(long globalStep) throws IOException {
+      var kept = new StringBuilder("update,loss,seconds\n");
+      if (Files.isRegularFile(file)) {
+        for (String line : Files.readAllLines(file)) {
+          String number = line.replaceFirst(",.*", "");
+          if (number.matches("[0-9]{1,18}") && Long.parseLong(number) <= globalStep) {
+            kept.append(line).append('\n');
+          }
+        }
+      }
+      BoundaryFiles.write(file, kept.toString());
+      writer = Files.newBufferedWriter(file, StandardOpenOption.APPEND);
+    }
+
+    @Override
+    public void step(Step step) {
+      seconds = Double.isNaN(seconds) ? step.seconds() : 0.9 * seconds + 0.1 * step.seconds();
+      BufferedWriter w = writer;
+      if (w != null) {
+        try {
+          w.write("%d,%s,%s%n".formatted(step.globalStep(), step.loss(), step.seconds()));
+          w.flush();
+        } catch (IOException e) {
+          throw new UncheckedIOException(e);
+        }
+      }
+      if (Terminal.errIsTerminal()) {
+        Long end = maxSteps;
+        String position =
+            end == null
+                ? "epoch %d, update %d of %d"
+                    .formatted(step.epoch() + 1, step.update(), step.updates())
+                : "update %d of %d, %d s left"
+                    .formatted(
+                        step.globalStep(), end, Math.round(seconds * (end - step.globalStep())));
+        Terminal.draw(
+            String.format(Locale.ROOT, "  %s: %s, loss %.4g", name, position, step.loss()));
+      }
+    }
+
+    @Override
+    public void note(String sentence) {
+      Terminal.clear();
+      AblateCommand.this.note(sentence);
+    }
+
+    @Override
+    public void close() throws IOException {
+      if (writer != null) {
+        writer.close();
+      }
+    }
+  }
+}

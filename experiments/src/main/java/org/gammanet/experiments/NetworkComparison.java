@@ -1,0 +1,382 @@
+package org.gammanet.experiments;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.gammanet.evaluation.BoundaryBootstrap;
+import org.gammanet.evaluation.BoundaryBootstrap.Interval;
+import org.gammanet.evaluation.BoundaryCounts;
+import org.gammanet.evaluation.BoundaryFiles;
+import org.gammanet.experiments.figures.Axis;
+import org.gammanet.experiments.figures.Figure;
+import org.gammanet.experiments.figures.HtmlReport;
+import org.gammanet.experiments.figures.Plot;
+import org.gammanet.experiments.figures.Style;
+
+/**
+ * Compares networks that were trained and scored on the same data with the first of them: scores
+ * with intervals, differences, loss, size, cost and time; as a table, a figure, CSV and JSON.
+ *
+ * <p>Intervals come from drawing the scored images anew ({@link BoundaryBootstrap}). They say how
+ * far a difference depends on the images, not how far it depends on the seed of the training.
+ */
+public final class NetworkComparison {
+  /** How often the images are drawn anew. */
+  public static final int RESAMPLES = 1000;
+
+  /**
+   * One network.
+   *
+   * @param name short, such as {@code no_gates}
+   * @param remark what a reader should know about it, or nothing
+   * @param parameters number of trainable values
+   * @param gmac multiply-accumulates of one 320 × 320 image, 10⁹
+   * @param losses training loss of each update; empty if it was not trained here
+   * @param secondsPerUpdate of training, NaN if unknown
+   * @param secondsPerImage of detection, NaN if unknown
+   * @param counts of the scored images; empty if there are none
+   */
+  public record Entry(
+      String name,
+      String remark,
+      long parameters,
+      double gmac,
+      double[] losses,
+      double secondsPerUpdate,
+      double secondsPerImage,
+      List<BoundaryCounts> counts) {
+    /** Mean loss of the first updates, a tenth of them but at least five. */
+    public double firstLoss() {
+      return mean(0, part());
+    }
+
+    /** Mean loss of as many last updates. */
+    public double lastLoss() {
+      return mean(losses.length - part(), losses.length);
+    }
+
+    private int part() {
+      return Math.min(losses.length, Math.max(5, losses.length / 10));
+    }
+
+    private double mean(int from, int to) {
+      return Arrays.stream(losses, from, to).average().orElse(Double.NaN);
+    }
+  }
+
+  private record Scored(Entry entry, BoundaryBootstrap own, BoundaryBootstrap difference) {}
+
+  private static final Interval UNKNOWN = new Interval(Double.NaN, Double.NaN, Double.NaN);
+  private static final BoundaryBootstrap NOTHING = new BoundaryBootstrap(UNKNOWN, UNKNOWN, UNKNOWN);
+
+  private final List<Scored> rows = new ArrayList<>();
+  private final Map<String, String> parameters;
+
+  /**
+   * Draws the intervals.
+   *
+   * @param entries the first one is what the others are compared with
+   * @param parameters how they were trained and scored
+   * @param seed of the draws
+   */
+  public NetworkComparison(List<Entry> entries, Map<String, String> parameters, long seed) {
+    this.parameters = parameters;
+    List<BoundaryCounts> reference = entries.isEmpty() ? List.of() : entries.getFirst().counts;
+    for (Entry entry : entries) {
+      boolean scored = !entry.counts.isEmpty();
+      rows.add(
+          new Scored(
+              entry,
+              scored ? BoundaryBootstrap.scores(entry.counts, RESAMPLES, seed) : NOTHING,
+              scored && !reference.isEmpty() && entry != entries.getFirst()
+                  ? BoundaryBootstrap.difference(entry.counts, reference, RESAMPLES, seed)
+                  : NOTHING));
+    }
+  }
+
+  private String reference() {
+    return rows.isEmpty() ? "" : rows.getFirst().entry.name;
+  }
+
+  /** The table as lines of text for a terminal. */
+  public String text() {
+    var text = new StringBuilder();
+    text.append(
+        String.format(
+            Locale.ROOT,
+            "%-20s %6s %6s %6s  %-25s %9s %9s %11s %8s %9s%n",
+            "network",
+            "ODS",
+            "OIS",
+            "AP",
+            "ODS − " + reference(),
+            "loss",
+            "at first",
+            "parameters",
+            "GMAC",
+            "s/update"));
+    for (Scored row : rows) {
+      Entry e = row.entry;
+      Interval d = row.difference.ods();
+      text.append(
+          String.format(
+              Locale.ROOT,
+              "%-20s %6s %6s %6s  %-25s %9s %9s %,11d %8.1f %9s%n",
+              e.name,
+              f(row.own.ods().value()),
+              f(row.own.ois().value()),
+              f(row.own.ap().value()),
+              Double.isNaN(d.value()) ? "" : signed(d),
+              short4(e.lastLoss()),
+              short4(e.firstLoss()),
+              e.parameters,
+              e.gmac,
+              short4(e.secondsPerUpdate)));
+    }
+    return text.toString();
+  }
+
+  private static String f(double value) {
+    return Double.isNaN(value) ? "n/a" : String.format(Locale.ROOT, "%.4f", value);
+  }
+
+  private static String short4(double value) {
+    return Double.isNaN(value) ? "n/a" : String.format(Locale.ROOT, "%.4g", value);
+  }
+
+  private static String signed(Interval i) {
+    return String.format(Locale.ROOT, "%+.4f [%+.4f, %+.4f]", i.value(), i.low(), i.high());
+  }
+
+  /** One line for each network; empty cells where something is not known. */
+  public String csv() {
+    var text =
+        new StringBuilder(
+            "name,ods,ods_low,ods_high,ois,ois_low,ois_high,ap,ap_low,ap_high,d_ods,d_ods_low,"
+                + "d_ods_high,d_ois,d_ois_low,d_ois_high,d_ap,d_ap_low,d_ap_high,loss,first_loss,"
+                + "updates,parameters,gmac_320,seconds_per_update,seconds_per_image,images\n");
+    for (Scored row : rows) {
+      Entry e = row.entry;
+      List<String> cells = new ArrayList<>();
+      cells.add(e.name);
+      for (BoundaryBootstrap b : List.of(row.own, row.difference)) {
+        for (Interval i : List.of(b.ods(), b.ois(), b.ap())) {
+          cells.add(cell(i.value()));
+          cells.add(cell(i.low()));
+          cells.add(cell(i.high()));
+        }
+      }
+      cells.add(cell(e.lastLoss()));
+      cells.add(cell(e.firstLoss()));
+      cells.add(Integer.toString(e.losses.length));
+      cells.add(Long.toString(e.parameters));
+      cells.add(cell(e.gmac));
+      cells.add(cell(e.secondsPerUpdate));
+      cells.add(cell(e.secondsPerImage));
+      cells.add(Integer.toString(e.counts.size()));
+      text.append(String.join(",", cells)).append('\n');
+    }
+    return text.toString();
+  }
+
+  private static String cell(double value) {
+    return Double.isNaN(value) ? "" : String.format(Locale.ROOT, "%.6g", value);
+  }
+
+  /** Everything as JSON; null where something is not known. */
+  public String json() throws IOException {
+    ObjectMapper mapper = new ObjectMapper();
+    ObjectNode root = mapper.createObjectNode();
+    root.put("reference", reference());
+    root.put("resamples", RESAMPLES);
+    ObjectNode how = root.putObject("parameters");
+    parameters.forEach(how::put);
+    ArrayNode networks = root.putArray("networks");
+    for (Scored row : rows) {
+      Entry e = row.entry;
+      ObjectNode node = networks.addObject();
+      node.put("name", e.name);
+      if (!e.remark.isEmpty()) {
+        node.put("remark", e.remark);
+      }
+      put(node, row.own);
+      put(node.putObject("difference"), row.difference);
+      number(node, "loss", e.lastLoss());
+      number(node, "first_loss", e.firstLoss());
+      node.put("updates", e.losses.length);
+      node.put("parameters", e.parameters);
+      number(node, "gmac_320", e.gmac);
+      number(node, "seconds_per_update", e.secondsPerUpdate);
+      number(node, "seconds_per_image", e.secondsPerImage);
+      node.put("images", e.counts.size());
+    }
+    return mapper.writerWithDefaultPrettyPrinter().writeValueAsString(root) + "\n";
+  }
+
+  private static void put(ObjectNode node, BoundaryBootstrap b) {
+    Map<String, Interval> scores = Map.of("ods", b.ods(), "ois", b.ois(), "ap", b.ap());
+    for (String name : List.of("ods", "ois", "ap")) {
+      Interval i = scores.get(name);
+      if (i != null) {
+        number(node, name, i.value());
+        ArrayNode interval = node.putArray(name + "_interval");
+        for (double bound : new double[] {i.low(), i.high()}) {
+          if (Double.isNaN(bound)) {
+            interval.addNull();
+          } else {
+            interval.add(bound);
+          }
+        }
+      }
+    }
+  }
+
+  private static void number(ObjectNode node, String name, double value) {
+    if (Double.isNaN(value)) {
+      node.putNull(name);
+    } else {
+      node.put(name, value);
+    }
+  }
+
+  /** Scores and differences with their intervals, and the losses on the way. */
+  public Figure figure() {
+    int n = rows.size();
+    var figure = new Figure(11, 4.6 + 0.26 * n);
+    figure.letters().rowHeights(0.26 * n + 0.4, 2.8).columnWidths(1, 1);
+    List<String> names = rows.stream().map(r -> r.entry.name).toList();
+    double[] at = new double[n];
+    Arrays.setAll(at, i -> i);
+    Plot scores = figure.panel(0, 0).y(Axis.names("", names).reverse()).x(Axis.linear("F-measure"));
+    intervals(
+        scores,
+        Arrays.stream(at).map(y -> y - 0.15).toArray(),
+        rows.stream().map(r -> r.own.ods()).toList(),
+        Style.series(0).label("ODS"));
+    intervals(
+        scores,
+        Arrays.stream(at).map(y -> y + 0.15).toArray(),
+        rows.stream().map(r -> r.own.ois()).toList(),
+        Style.series(1).label("OIS"));
+    Plot differences =
+        figure
+            .panel(0, 1)
+            .y(Axis.names("", names).reverse())
+            .x(Axis.linear("ODS − ODS of " + reference()))
+            .vertical(0, Style.GUIDE);
+    intervals(
+        differences, at, rows.stream().map(r -> r.difference.ods()).toList(), Style.series(0));
+    Plot curves =
+        figure
+            .panel(1, 0, 1, 2)
+            .x(Axis.linear("Update"))
+            .y(Axis.linear("Training loss (running mean)"))
+            .legend(Plot.Legend.OUTSIDE);
+    for (int i = 0; i < n; i++) {
+      double[] smooth = smooth(rows.get(i).entry.losses);
+      double[] updates = new double[smooth.length];
+      Arrays.setAll(updates, k -> k + 1);
+      curves.line(updates, smooth, Style.series(i).plain().label(names.get(i)));
+    }
+    return figure;
+  }
+
+  private static void intervals(Plot plot, double[] at, List<Interval> values, Style style) {
+    plot.horizontalErrorBars(
+        at,
+        values.stream().mapToDouble(Interval::low).toArray(),
+        values.stream().mapToDouble(Interval::high).toArray(),
+        style);
+    plot.points(values.stream().mapToDouble(Interval::value).toArray(), at, style.filled(true));
+  }
+
+  private static double[] smooth(double[] losses) {
+    int window = Math.max(1, losses.length / 20);
+    double[] out = new double[losses.length];
+    double sum = 0;
+    for (int i = 0; i < losses.length; i++) {
+      sum += losses[i] - (i >= window ? losses[i - window] : 0);
+      out[i] = sum / Math.min(i + 1, window);
+    }
+    return out;
+  }
+
+  /**
+   * Writes {@code comparison.csv}, {@code .json}, {@code .svg}, {@code .png} and {@code .html}.
+   *
+   * @throws IOException when a file cannot be written
+   */
+  public void write(Path folder) throws IOException {
+    Files.createDirectories(folder);
+    BoundaryFiles.write(folder.resolve("comparison.csv"), csv());
+    BoundaryFiles.write(folder.resolve("comparison.json"), json());
+    figure().write(folder.resolve("comparison"));
+    var page =
+        new HtmlReport("Comparison of networks")
+            .lead("%d networks, compared with %s.".formatted(rows.size(), reference()))
+            .section("Scores");
+    List<List<String>> scores = new ArrayList<>();
+    List<List<String>> costs = new ArrayList<>();
+    for (Scored row : rows) {
+      Entry e = row.entry;
+      scores.add(
+          List.of(
+              e.name,
+              f(row.own.ods().value()),
+              f(row.own.ois().value()),
+              f(row.own.ap().value()),
+              Double.isNaN(row.difference.ods().value()) ? "" : signed(row.difference.ods()),
+              Double.isNaN(row.difference.ois().value()) ? "" : signed(row.difference.ois()),
+              Double.isNaN(row.difference.ap().value()) ? "" : signed(row.difference.ap()),
+              e.remark));
+      costs.add(
+          List.of(
+              e.name,
+              short4(e.firstLoss()),
+              short4(e.lastLoss()),
+              Integer.toString(e.losses.length),
+              String.format(Locale.ROOT, "%,d", e.parameters),
+              String.format(Locale.ROOT, "%.1f", e.gmac),
+              short4(e.secondsPerUpdate),
+              short4(e.secondsPerImage)));
+    }
+    page.table(
+        "Scores, and differences from "
+            + reference()
+            + " with 95 % intervals from "
+            + RESAMPLES
+            + " draws of the images.",
+        List.of("network", "ODS", "OIS", "AP", "Δ ODS", "Δ OIS", "Δ AP", "remark"),
+        scores);
+    page.figure(
+        figure(),
+        "Scores with 95 % intervals (A), differences from " + reference() + " (B), losses (C).");
+    page.section("Training and cost");
+    page.table(
+        "Loss: means of the first and the last tenth of all updates. GMAC: for one 320 × 320"
+            + " image.",
+        List.of(
+            "network",
+            "loss at first",
+            "at last",
+            "updates",
+            "parameters",
+            "GMAC",
+            "s/update",
+            "s/image"),
+        costs);
+    page.section("How it was made").values(parameters);
+    page.text(
+        "The intervals say how far a difference depends on the images that were scored. How far it"
+            + " depends on the seed of the training takes several trainings to see.");
+    page.write(folder.resolve("comparison.html"));
+  }
+}
