@@ -18,7 +18,6 @@ import java.util.List;
 import org.gammanet.data.EdgeMap;
 import org.gammanet.data.Images;
 import org.gammanet.data.Npy;
-import org.gammanet.data.RgbImage;
 import org.gammanet.testing.Fixtures;
 import org.gammanet.torch.Tensor;
 import org.junit.jupiter.api.BeforeEach;
@@ -27,8 +26,8 @@ import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
 
 class EvaluateCommandTest {
-  private static final int W = 48;
-  private static final int H = 40;
+  private static final int W = Squares.WIDTH;
+  private static final int H = Squares.HEIGHT;
 
   @TempDir Path folder = Path.of("");
   private final StringWriter out = new StringWriter();
@@ -43,29 +42,9 @@ class EvaluateCommandTest {
     return line.execute(words.toArray(String[]::new));
   }
 
-  /** Three pictures of a bright square, people's drawings of it, and maps of it. */
   @BeforeEach
   void data() throws IOException {
-    for (String name : List.of("images/test", "groundTruth/test", "maps")) {
-      Files.createDirectories(folder.resolve(name));
-    }
-    for (int i = 0; i < 3; i++) {
-      int left = 10 + 3 * i;
-      byte[] photo = new byte[3 * W * H];
-      float[] drawing = new float[W * H];
-      for (int k = 0; k < W * H; k++) {
-        int x = k % W;
-        int y = k / W;
-        boolean inside = x >= left && x <= left + 15 && y >= 8 && y <= 30;
-        boolean border = inside && (x == left || x == left + 15 || y == 8 || y == 30);
-        Arrays.fill(photo, 3 * k, 3 * k + 3, (byte) (inside ? 230 : 20));
-        drawing[k] = border ? 1 : 0;
-      }
-      Images.writePng(folder.resolve("images/test/p" + i + ".png"), new RgbImage(W, H, photo));
-      EdgeMap map = new EdgeMap(W, H, drawing);
-      Images.writePng8(folder.resolve("groundTruth/test/p" + i + ".png"), map);
-      Images.writePng8(folder.resolve("maps/p" + i + ".png"), map);
-    }
+    Squares.write(folder, "test");
   }
 
   private Object[] maps(Object... more) {

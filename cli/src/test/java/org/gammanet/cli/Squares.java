@@ -1,0 +1,45 @@
+package org.gammanet.cli;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import org.gammanet.data.EdgeMap;
+import org.gammanet.data.Images;
+import org.gammanet.data.RgbImage;
+
+/** A small data set: pictures of a bright rectangle, people's drawings of it, and maps of it. */
+final class Squares {
+  static final int WIDTH = 48;
+  static final int HEIGHT = 40;
+
+  private Squares() {}
+
+  /** Writes three images {@code p0} to {@code p2} of a split, and {@code maps}. */
+  static void write(Path folder, String split) throws IOException {
+    for (String name : List.of("images/" + split, "groundTruth/" + split, "maps")) {
+      Files.createDirectories(folder.resolve(name));
+    }
+    for (int i = 0; i < 3; i++) {
+      int left = 10 + 3 * i;
+      byte[] photo = new byte[3 * WIDTH * HEIGHT];
+      float[] drawing = new float[WIDTH * HEIGHT];
+      for (int k = 0; k < drawing.length; k++) {
+        int x = k % WIDTH;
+        int y = k / WIDTH;
+        boolean inside = x >= left && x <= left + 15 && y >= 8 && y <= 30;
+        boolean border = inside && (x == left || x == left + 15 || y == 8 || y == 30);
+        Arrays.fill(photo, 3 * k, 3 * k + 3, (byte) (inside ? 230 : 20));
+        drawing[k] = border ? 1 : 0;
+      }
+      String name = "p" + i + ".png";
+      Images.writePng(
+          folder.resolve("images").resolve(split).resolve(name),
+          new RgbImage(WIDTH, HEIGHT, photo));
+      EdgeMap map = new EdgeMap(WIDTH, HEIGHT, drawing);
+      Images.writePng8(folder.resolve("groundTruth").resolve(split).resolve(name), map);
+      Images.writePng8(folder.resolve("maps").resolve(name), map);
+    }
+  }
+}
