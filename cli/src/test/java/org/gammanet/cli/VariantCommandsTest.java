@@ -1,0 +1,85 @@
+package org.gammanet.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.stream.Stream;
+import org.gammanet.config.Ablation;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import picocli.CommandLine;
+
+/** Commands accept every network of the family. */
+class VariantCommandsTest {
+  @TempDir Path folder = Path.of("");
+  private final StringWriter out = new StringWriter();
+  private final StringWriter err = new StringWriter();
+
+  static Stream<String> names() {
+    return Stream.concat(
+        Stream.of("VGG16GammaNetV2", "VGG16GammaNet", "GammaNetBackbone", "GammaNet"),
+        Arrays.stream(Ablation.values()).map(Ablation::modelName));
+  }
+
+  private int run(String... words) {
+    CommandLine line = GammanetCommand.commandLine();
+    line.setOut(new PrintWriter(out, true));
+    line.setErr(new PrintWriter(err, true));
+    return line.execute(words);
+  }
+
+  @ParameterizedTest
+  @MethodSource("names")
+  void architecture(String name) {
+    assertEquals(0, run("architecture", "--set", "model.name=" + name), err.toString());
+    assertTrue(out.toString().contains(name), out.toString());
+  }
+
+  /** Without GammaNetBackbone, which has one width only and is trained in VariantsTest. */
+  static Stream<String> quickNames() {
+    return names().filter(name -> !name.equals("GammaNetBackbone"));
+  }
+
+  @ParameterizedTest
+  @MethodSource("quickNames")
+  void detectAndEvaluate(String name) throws IOException {
+    Squares.write(folder, "test");
+    boolean vgg = name.startsWith("VGG");
+    String model = "model.name=" + name;
+    // Full width takes seconds to fill with random weights.
+    String size = vgg ? "model.layers=[conv1_1, conv1_2]" : "model.skip_connections=true";
+    String output = folder.resolve("out").toString();
+    String image = folder.resolve("images/test/p0.png").toString();
+    assertEquals(
+        0,
+        run("detect", image, "--output", output, "--set", model, "--set", size, "--timesteps", "1"),
+        err.toString());
+    assertTrue(Files.exists(folder.resolve("out/p0-edges.png")));
+    assertEquals(
+        0,
+        run(
+            "evaluate",
+            "--data-dir",
+            folder.toString(),
+            "--output",
+            output,
+            "--set",
+            model,
+            "--set",
+            size,
+            "--timesteps",
+            "1",
+            "--thresholds",
+            "3",
+            "--limit",
+            "1"),
+        err.toString());
+  }
+}
