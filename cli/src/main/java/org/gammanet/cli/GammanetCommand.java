@@ -26,6 +26,7 @@ import picocli.CommandLine.Spec;
       InspectCommand.class,
       ConvertCommand.class,
       AblateCommand.class,
+      OptoCommand.class,
       ArchitectureCommand.class,
       InfoCommand.class,
       BenchCommand.class,

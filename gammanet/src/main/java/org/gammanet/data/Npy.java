@@ -1,17 +1,24 @@
 package org.gammanet.data;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
+import java.nio.channels.WritableByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.time.LocalDateTime;
 import java.util.Arrays;
+import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipOutputStream;
 
 /**
  * An array in NumPy's file format (versions 1 to 3): numbers and truth values of any size, both
@@ -20,6 +27,9 @@ import java.util.stream.Collectors;
 public final class Npy {
   private static final byte[] MAGIC = {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y'};
   private static final int MAX_HEADER = 1 << 16;
+
+  /** Time of the parts of an .npz file: equal arrays give equal files. */
+  private static final LocalDateTime NO_TIME = LocalDateTime.of(1980, 1, 1, 0, 0);
 
   private static final Pattern TYPE = Pattern.compile("'descr'\\s*:\\s*'([^']*)'");
   private static final Pattern ORDER = Pattern.compile("'fortran_order'\\s*:\\s*(True|False)");
@@ -174,26 +184,76 @@ public final class Npy {
     return values;
   }
 
+  /** Double-precision numbers in C order. */
+  public static Npy of(double[] values, int... shape) {
+    ByteBuffer data = ByteBuffer.allocate(8 * values.length).order(ByteOrder.LITTLE_ENDIAN);
+    data.asDoubleBuffer().put(values);
+    return new Npy(shape.clone(), "<f8", data, false);
+  }
+
+  /** Single-precision numbers in C order. */
+  public static Npy of(float[] values, int... shape) {
+    ByteBuffer data = ByteBuffer.allocate(4 * values.length).order(ByteOrder.LITTLE_ENDIAN);
+    data.asFloatBuffer().put(values);
+    return new Npy(shape.clone(), "<f4", data, false);
+  }
+
   /**
    * Writes single-precision numbers in C order; the file is there completely or not at all.
    *
    * @throws IllegalArgumentException if the shape has another number of elements
    */
   public static void write(Path file, float[] values, int... shape) throws IOException {
-    ByteBuffer data = ByteBuffer.allocate(4 * values.length).order(ByteOrder.LITTLE_ENDIAN);
-    data.asFloatBuffer().put(values);
-    write(file, "<f4", data, values.length, shape);
+    write(file, "<f4", of(values, shape).data, values.length, shape);
   }
 
   /** As {@link #write(Path, float[], int...)}, in double precision. */
   public static void write(Path file, double[] values, int... shape) throws IOException {
-    ByteBuffer data = ByteBuffer.allocate(8 * values.length).order(ByteOrder.LITTLE_ENDIAN);
-    data.asDoubleBuffer().put(values);
-    write(file, "<f8", data, values.length, shape);
+    write(file, "<f8", of(values, shape).data, values.length, shape);
   }
 
   private static void write(Path file, String type, ByteBuffer data, int count, int[] shape)
       throws IOException {
+    ByteBuffer head = header(type, count, shape);
+    AtomicFile.write(
+        file,
+        channel -> {
+          writeFully(channel, head);
+          writeFully(channel, data);
+        });
+  }
+
+  /**
+   * Writes several arrays into one file (.npz), which NumPy's {@code load} reads by name.
+   *
+   * @param arrays by name
+   */
+  public static void writeAll(Path file, Map<String, Npy> arrays) throws IOException {
+    var bytes = new ByteArrayOutputStream();
+    try (var zip = new ZipOutputStream(bytes);
+        WritableByteChannel out = Channels.newChannel(zip)) {
+      for (Map.Entry<String, Npy> entry : arrays.entrySet()) {
+        Npy array = entry.getValue();
+        ZipEntry part = new ZipEntry(entry.getKey() + ".npy");
+        part.setTimeLocal(NO_TIME);
+        zip.putNextEntry(part);
+        int size = array.type.charAt(2) - '0';
+        writeFully(out, header(array.type, array.data.limit() / size, array.shape));
+        writeFully(out, array.data.duplicate());
+        zip.closeEntry();
+      }
+    }
+    ByteBuffer all = ByteBuffer.wrap(bytes.toByteArray());
+    AtomicFile.write(file, channel -> writeFully(channel, all));
+  }
+
+  private static void writeFully(WritableByteChannel channel, ByteBuffer data) throws IOException {
+    while (data.hasRemaining()) {
+      channel.write(data);
+    }
+  }
+
+  private static ByteBuffer header(String type, int count, int[] shape) {
     long product = 1;
     for (int size : shape) {
       product *= size;
@@ -208,17 +268,8 @@ public final class Npy {
             .formatted(type, shape.length == 1 ? sizes : sizes.replaceAll(",$", ""));
     // NumPy wants the data to begin at a multiple of 64.
     String padded = header + " ".repeat(63 - (10 + header.length()) % 64) + "\n";
-    ByteBuffer start = ByteBuffer.allocate(10).order(ByteOrder.LITTLE_ENDIAN);
-    start.put(MAGIC).put((byte) 1).put((byte) 0).putShort((short) padded.length()).flip();
-    ByteBuffer text = ByteBuffer.wrap(padded.getBytes(StandardCharsets.US_ASCII));
-    AtomicFile.write(
-        file,
-        channel -> {
-          for (ByteBuffer part : new ByteBuffer[] {start, text, data}) {
-            while (part.hasRemaining()) {
-              channel.write(part);
-            }
-          }
-        });
+    ByteBuffer start = ByteBuffer.allocate(10 + padded.length()).order(ByteOrder.LITTLE_ENDIAN);
+    start.put(MAGIC).put((byte) 1).put((byte) 0).putShort((short) padded.length());
+    return start.put(padded.getBytes(StandardCharsets.US_ASCII)).flip();
   }
 }
