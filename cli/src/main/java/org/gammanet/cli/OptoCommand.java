@@ -245,7 +245,7 @@ final class OptoCommand implements Callable<Integer> {
           OrientationOpto.run(net, settings, folder, console, files::add);
         }
       } catch (CancellationException e) {
-        console.clear();
+        Terminal.clear();
         spec.commandLine()
             .getErr()
             .println(
@@ -254,10 +254,10 @@ final class OptoCommand implements Callable<Integer> {
                     + ", and the same command goes on there");
         return 128 + interrupted.get();
       } catch (IllegalArgumentException | IllegalStateException e) {
-        console.clear();
+        Terminal.clear();
         throw new CommandException(String.valueOf(e.getMessage()), e);
       }
-      console.clear();
+      Terminal.clear();
       PrintWriter out = spec.commandLine().getOut();
       files.forEach(out::println);
       out.flush();
@@ -388,26 +388,17 @@ final class OptoCommand implements Callable<Integer> {
           return;
         }
         told = now;
-        int filled = total == 0 ? 24 : (int) (24L * done / total);
         double left = done == 0 ? Double.NaN : (now - began) / 1e9 / done * (total - done);
-        String rest =
-            Double.isNaN(left)
-                ? ""
-                : String.format(Locale.ROOT, "  %d:%02d left", (int) left / 60, (int) left % 60);
-        String text =
+        Terminal.draw(
             what
-                + " ["
-                + "#".repeat(filled)
-                + ".".repeat(24 - filled)
-                + "] "
+                + " "
+                + Terminal.bar(total == 0 ? 1 : (double) done / total)
+                + " "
                 + done
                 + "/"
                 + total
                 + tail
-                + rest;
-        int width = Math.max(1, Terminal.width() - 1);
-        System.err.print("\r\033[K" + text.substring(0, Math.min(text.length(), width)));
-        System.err.flush();
+                + (Double.isNaN(left) ? "" : "  " + Terminal.clock(left) + " left"));
       } else if (done == total || now - told > 30_000_000_000L) {
         told = now;
         System.err.println(what + ": " + done + "/" + total + tail);
@@ -417,13 +408,6 @@ final class OptoCommand implements Callable<Integer> {
     @Override
     public boolean cancelled() {
       return interrupted.get() != 0;
-    }
-
-    void clear() {
-      if (Terminal.errIsTerminal()) {
-        System.err.print("\r\033[K");
-        System.err.flush();
-      }
     }
   }
 }
