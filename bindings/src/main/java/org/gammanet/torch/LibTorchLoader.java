@@ -98,7 +98,11 @@ final class LibTorchLoader {
     if (xdg != null && Path.of(xdg).isAbsolute()) {
       return Path.of(xdg, "gammanet");
     }
-    return Path.of(System.getProperty("user.home"), ".cache", "gammanet");
+    String home = System.getenv("HOME"); // in a container Java may not know the user
+    return Path.of(
+        home != null && Path.of(home).isAbsolute() ? home : System.getProperty("user.home"),
+        ".cache",
+        "gammanet");
   }
 
   private static @Nullable String setting(String property, String variable) {

@@ -1,6 +1,8 @@
 package org.gammanet.cli;
 
+import com.sun.management.OperatingSystemMXBean;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,6 +22,7 @@ import org.gammanet.data.Npy;
 import org.gammanet.data.RgbImage;
 import org.gammanet.model.DivergenceException;
 import org.gammanet.model.ForwardOptions;
+import org.gammanet.torch.Device;
 import org.gammanet.torch.TorchException;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -239,11 +242,24 @@ final class DetectCommand implements Callable<Integer> {
         fail(String.valueOf(e.getMessage()));
         continue;
       }
+      int most = (int) Math.min(batch, fitting(net, image));
+      if (most == 0) {
+        fail(
+            "%s has %d×%d pixels, for which this network needs %s or more, but this machine has %s:"
+                    .formatted(
+                        job.file(),
+                        image.width(),
+                        image.height(),
+                        Terminal.bytes(workingBytes(net, image)),
+                        Terminal.bytes(memory()))
+                + " --max-side shrinks it");
+        continue;
+      }
       List<Integer> key = List.of(image.width(), image.height());
       List<Loaded> group = waiting.computeIfAbsent(key, k -> new ArrayList<>());
       group.add(new Loaded(job, image));
       loaded++;
-      if (group.size() == batch) {
+      if (group.size() == most) {
         waiting.remove(key);
         loaded -= group.size();
         pass(net, options, group);
@@ -256,6 +272,30 @@ final class DetectCommand implements Callable<Integer> {
     for (List<Loaded> group : waiting.values()) {
       pass(net, options, group);
     }
+  }
+
+  /** How many images of this size the machine can hold at once; the system would end us later. */
+  private static long fitting(GammaNet net, RgbImage image) {
+    return net.network().device().type() == Device.Type.CPU
+        ? memory() / workingBytes(net, image)
+        : Long.MAX_VALUE; // a GPU's allocator says so itself
+  }
+
+  /** At least this much is in use at once: states, and twelve of the largest maps. */
+  private static long workingBytes(GammaNet net, RgbImage image) {
+    int smallest = net.network().minimumSize();
+    return 12
+        * net
+            .network()
+            .summary(Math.max(smallest, image.height()), Math.max(smallest, image.width()))
+            .stream()
+            .mapToLong(row -> (long) row.channels() * row.height() * row.width() * Float.BYTES)
+            .max()
+            .orElse(1);
+  }
+
+  private static long memory() {
+    return ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getTotalMemorySize();
   }
 
   private RgbImage resized(RgbImage image) {
