@@ -211,7 +211,8 @@ class Step {
       });
       return;
     }
-    const Pieces pieces = pieces_of(cell_.inhibition, shape_.h, shape_.w, std::max<int64_t>(96, tile_rows_));
+    const Pieces pieces =
+        pieces_of(cell_.inhibition, shape_.h, shape_.w, std::max<int64_t>(96, tile_rows_));
     if (!global && !normalize_inputs && pieces.count > 0) {
       // A thread takes a piece of the horizontal term at once to the end of the half.
       piecewise_half(kFirst, e_, pieces);
