@@ -455,7 +455,7 @@ public final class OptogeneticPerturbation {
         Kept.empty().put("r2", far).write(file, key);
       }
     }
-    tick("parameter sweep", total, total, Double.NaN);
+    tick("parameter sweep", total * first.size(), total * first.size(), Double.NaN);
     return SweepResult.of(frequencies, contrasts, r2);
   }
 
