@@ -209,13 +209,19 @@ Description on_cpu(AtenTensorHandle tensor, const char* what) {
   return d;
 }
 
+// a * b, or the greatest number where that is greater.
+int64_t times(int64_t a, int64_t b) {
+  int64_t result;
+  return __builtin_mul_overflow(a, b, &result) ? INT64_MAX : result;
+}
+
 bool contiguous(const Description& d) {
   int64_t stride = 1;
   for (int64_t i = d.ndim - 1; i >= 0; --i) {
     if (d.sizes[i] != 1 && d.strides[i] != stride) {
       return false;
     }
-    stride *= d.sizes[i];
+    stride = times(stride, d.sizes[i]);
   }
   return true;
 }
@@ -232,7 +238,7 @@ Map map_from(const Description& d, const char* what) {
   if (m.n <= 0 || m.c <= 0 || m.h <= 0 || m.w <= 0) {
     invalid("%s has no elements: %s", what, shape_text(d.sizes, 4).c_str());
   }
-  const int64_t expected[4] = {m.h * m.w * m.c, 1, m.w * m.c, m.c};
+  const int64_t expected[4] = {times(times(m.h, m.w), m.c), 1, times(m.w, m.c), m.c};
   for (int i = 0; i < 4; ++i) {
     if (d.sizes[i] != 1 && d.strides[i] != expected[i]) {
       invalid("%s must be in channels-last memory without gaps: its strides are %s, not %s", what,
@@ -276,7 +282,7 @@ DeviceVector device_vector_of(AtenTensorHandle tensor, const char* what, int64_t
   Description d = describe(tensor, what);
   int64_t found = 1;
   for (int64_t i = 0; i < d.ndim; ++i) {
-    found *= d.sizes[i];
+    found = times(found, d.sizes[i]);
   }
   if (found != elements) {
     invalid("%s must have %lld elements, not %s", what, static_cast<long long>(elements),
