@@ -248,6 +248,7 @@ class StatisticsKernelsTest {
     test.productsOfEveryShape();
     test.correlationsOfRowsInBlocks();
     test.resamplesAreTheSameInEveryLane();
+    new JavaCellWidthsTest().channelsWithAllTails();
     System.out.println(Simd.describe());
   }
 }
