@@ -105,7 +105,7 @@ final class LibTorchLoader {
         "gammanet");
   }
 
-  private static @Nullable String setting(String property, String variable) {
+  static @Nullable String setting(String property, String variable) {
     String value = System.getProperty(property);
     if (value == null || value.isBlank()) {
       value = System.getenv(variable);
@@ -202,6 +202,13 @@ final class LibTorchLoader {
     ClassLoader own = LibTorchLoader.class.getClassLoader();
     URL url = own == null ? null : own.getResource(name);
     return url != null ? url : ClassLoader.getSystemResource(name);
+  }
+
+  /** The same as a short word for the name of a folder. */
+  static String checksum(URL url) {
+    CRC32 sum = new CRC32();
+    sum.update(fingerprint(url).getBytes(StandardCharsets.UTF_8));
+    return String.format("%08x", sum.getValue());
   }
 
   /** Tells versions of a resource apart without reading it, where a jar's index allows. */

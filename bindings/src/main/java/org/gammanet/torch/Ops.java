@@ -463,6 +463,17 @@ public final class Ops {
         .one();
   }
 
+  /**
+   * A map (N, C, H, W) that lies channels last, as {@link Tensor#isChannelsLast} has it: another
+   * owner of {@code x}, or a copy.
+   */
+  public static Tensor channelsLast(Tensor x) {
+    if (x.isChannelsLast()) {
+      return x.alias();
+    }
+    return scoped(() -> permute(contiguous(permute(x, 0, 2, 3, 1)), 0, 3, 1, 2));
+  }
+
   /** A row-major copy, differentiable. */
   public static Tensor cloneOf(Tensor x) {
     return CLONE

@@ -36,6 +36,10 @@ public final class Tensor implements AutoCloseable {
   private static final System.Logger LOG = System.getLogger(Tensor.class.getName());
   private static final Cleaner CLEANER = Cleaner.create();
   private static final AtomicLong LIVE = new AtomicLong();
+
+  /** Dimensions of a map from the fastest on. */
+  private static final int[] CHANNELS_LAST = {1, 3, 2, 0};
+
   private static final boolean TRACE_CLOSE = Boolean.getBoolean("gammanet.trace.close");
 
   /** Owner: read and written by the thread of that scope only. */
@@ -110,6 +114,25 @@ public final class Tensor implements AutoCloseable {
 
   /** Uninitialised memory. */
   public static Tensor empty(DType dtype, Device device, long... shape) {
+    long[] strides = new long[shape.length];
+    long stride = 1;
+    for (int i = shape.length - 1; i >= 0; i--) {
+      strides[i] = stride;
+      stride *= Math.max(shape[i], 1);
+    }
+    return empty(dtype, device, shape, strides);
+  }
+
+  /**
+   * Uninitialised float32 memory for a map (N, C, H, W) that lies channels last: the channels of a
+   * pixel side by side.
+   */
+  public static Tensor emptyMap(Device device, long n, long c, long h, long w) {
+    long[] strides = {h * w * c, 1, w * c, c};
+    return empty(DType.FLOAT32, device, new long[] {n, c, h, w}, strides);
+  }
+
+  private static Tensor empty(DType dtype, Device device, long[] shape, long[] strides) {
     LibTorch.load();
     count(shape);
     int n = shape.length;
@@ -117,11 +140,9 @@ public final class Tensor implements AutoCloseable {
       throw new IllegalArgumentException("a tensor of " + n + " dimensions is not supported");
     }
     MemorySegment scratch = Native.scratch();
-    long stride = 1;
-    for (int i = n - 1; i >= 0; i--) {
+    for (int i = 0; i < n; i++) {
       scratch.setAtIndex(JAVA_LONG, i, shape[i]);
-      scratch.setAtIndex(JAVA_LONG, n + i, stride);
-      stride *= Math.max(shape[i], 1);
+      scratch.setAtIndex(JAVA_LONG, n + i, strides[i]);
     }
     MemorySegment out = scratch.asSlice((Native.SLOTS - 1) * 8L);
     int status =
@@ -313,6 +334,33 @@ public final class Tensor implements AutoCloseable {
       MemorySegment out = Native.scratch();
       Native.check(LibTorchStable.aoti_torch_is_contiguous(native_, out), "reading the layout");
       return out.get(JAVA_BOOLEAN, 0);
+    } finally {
+      handle.release();
+    }
+  }
+
+  /**
+   * Whether this is a map (N, C, H, W) that lies channels last without gaps: the channels of a
+   * pixel side by side, pixels row by row.
+   */
+  public boolean isChannelsLast() {
+    long[] sizes = sizes();
+    if (sizes.length != 4) {
+      return false;
+    }
+    MemorySegment native_ = handle.acquire();
+    try {
+      MemorySegment out = Native.scratch();
+      Native.check(LibTorchStable.aoti_torch_get_strides(native_, out), "reading the layout");
+      MemorySegment strides = out.get(ADDRESS, 0).reinterpret(4 * 8);
+      long expected = 1;
+      for (int d : CHANNELS_LAST) {
+        if (sizes[d] != 1 && strides.getAtIndex(JAVA_LONG, d) != expected) {
+          return false;
+        }
+        expected *= sizes[d];
+      }
+      return true;
     } finally {
       handle.release();
     }
@@ -545,6 +593,15 @@ public final class Tensor implements AutoCloseable {
     if (!isClosed()) {
       close();
     }
+  }
+
+  /** The native tensor, which stays open until {@link #giveBack}. */
+  MemorySegment borrow() {
+    return handle.acquire();
+  }
+
+  void giveBack() {
+    handle.release();
   }
 
   /** A handle of its own for a callee that consumes it. */

@@ -1,0 +1,255 @@
+package org.gammanet.torch;
+
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Map;
+import org.gammanet.torch.gen.GammanetNative;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An fGRU cell with excitatory and inhibitory states with packed weights, in {@link NativeKernels}.
+ * Maps are float32 (N, C, H, W), channels last ({@link Tensor#emptyMap}, {@link Ops#channelsLast}).
+ * Later changes of the weights do not reach it. Autograd records nothing.
+ *
+ * <p>Methods throw {@link TorchException} for a tensor of another shape, type, layout or device.
+ */
+public final class NativeCell implements AutoCloseable {
+  /** Parameters, in the order of the native interface; shapes in {@code gammanet_native.h}. */
+  public enum Weight {
+    /** Inhibitory horizontal kernel, before symmetrisation. */
+    W_INH,
+    /** Excitatory horizontal kernel, before symmetrisation. */
+    W_EXC,
+    /** Input gate. */
+    W_GAIN,
+    /** Mixing gate. */
+    W_MIX,
+    /** Bias of the input gate. */
+    B_GAIN,
+    /** Bias of the mixing gate. */
+    B_MIX,
+    /** Network of alpha and mu. */
+    D_INH,
+    /** Its bias. */
+    D_INH_BIAS,
+    /** Network of kappa and omega. */
+    D_EXC,
+    /** Its bias. */
+    D_EXC_BIAS,
+    /** Static alpha, as stored. */
+    ALPHA,
+    /** Static mu. */
+    MU,
+    /** Static kappa. */
+    KAPPA,
+    /** Static omega, as stored. */
+    OMEGA,
+    /** Affine part of the norm in front of the inhibitory kernel. */
+    N1_WEIGHT,
+    /** Its bias. */
+    N1_BIAS,
+    /** Affine part of the norm in front of the excitatory kernel. */
+    N2_WEIGHT,
+    /** Its bias. */
+    N2_BIAS
+  }
+
+  private static final int WEIGHTS = Weight.values().length;
+
+  /** Normalisation of gates and of horizontal inputs. */
+  public enum Norm {
+    /** None. */
+    NONE,
+    /** Over the channels of each pixel. */
+    LAYER,
+    /** Over the pixels of each channel. */
+    INSTANCE,
+    /** Over pixels and groups of channels, at most 8 groups. */
+    GROUP
+  }
+
+  /** Where alpha, mu, kappa and omega come from. */
+  public enum Circuit {
+    /** Constants of each channel. */
+    STATIC,
+    /** Networks, followed by softplus. */
+    SOFTPLUS,
+    /** Networks, followed by the logistic function. */
+    SIGMOID
+  }
+
+  /** Symmetry of the horizontal kernels. */
+  public enum Symmetry {
+    /** None. */
+    NONE,
+    /** Exchange of input and output channel. */
+    CHANNEL,
+    /** Exchange of rows and columns. */
+    SPATIAL,
+    /** Both. */
+    SPATIAL_CHANNEL
+  }
+
+  /**
+   * What a cell computes.
+   *
+   * @param gateNormPost whether a gate's norm stands after its product
+   * @param forceAlpha whether a static alpha passes through the logistic function
+   * @param forceOmega whether a static omega is rectified
+   * @param multiplicative whether {@code q = omega c2 + kappa}, else {@code relu(i' + c2)}
+   * @param normalizeInputs whether the inputs of the horizontal kernels are normalised
+   */
+  public record Options(
+      Norm norm,
+      boolean gateNormPost,
+      Circuit circuit,
+      boolean forceAlpha,
+      boolean forceOmega,
+      boolean multiplicative,
+      boolean normalizeInputs,
+      Symmetry symmetry,
+      Precision precision,
+      NativeConv.Algorithm algorithm) {
+    private int[] numbers() {
+      return new int[] {
+        norm.ordinal(),
+        gateNormPost ? 1 : 0,
+        circuit.ordinal(),
+        forceAlpha ? 1 : 0,
+        forceOmega ? 1 : 0,
+        multiplicative ? 1 : 0,
+        normalizeInputs ? 1 : 0,
+        symmetry.ordinal(),
+        precision.ordinal(),
+        algorithm.ordinal()
+      };
+    }
+  }
+
+  private final NativeKernels.Packed packed;
+
+  private NativeCell(MemorySegment out) {
+    packed = NativeKernels.Packed.cell(this, out);
+  }
+
+  /**
+   * Packs weights.
+   *
+   * @param weights what the options need, each contiguous
+   * @throws UnsupportedOperationException when this processor or build lacks what is asked for
+   */
+  public static NativeCell pack(Map<Weight, Tensor> weights, Options options) {
+    NativeKernels.require();
+    try (Borrowed use = new Borrowed();
+        Arena arena = Arena.ofConfined()) {
+      MemorySegment out = Native.out();
+      NativeKernels.check(
+          GammanetNative.gammanet_cell_pack(
+              use.array(ordered(weights)), arena.allocateFrom(JAVA_INT, options.numbers()), out),
+          "packing a cell " + options);
+      return new NativeCell(out);
+    }
+  }
+
+  private static @Nullable Tensor[] ordered(Map<Weight, Tensor> weights) {
+    @Nullable Tensor[] list = new @Nullable Tensor[WEIGHTS];
+    weights.forEach((weight, tensor) -> list[weight.ordinal()] = tensor);
+    return list;
+  }
+
+  private interface Body {
+    int call(MemorySegment cell, Borrowed use);
+  }
+
+  private void run(String what, Body body) {
+    MemorySegment cell = packed.acquire();
+    try (Borrowed use = new Borrowed()) {
+      int status = body.call(cell, use);
+      NativeKernels.check(status, what + use);
+    } finally {
+      packed.release();
+    }
+  }
+
+  /**
+   * One step; all maps have one shape.
+   *
+   * @param x drive
+   * @param e excitatory state; null for zeros
+   * @param i inhibitory state; null for zeros; may be e
+   * @param newE gets the new excitatory state; may be e, unless i is e, too
+   * @param newI gets the new inhibitory state; may be i, unless that is e
+   * @param sum the new excitatory state is added to it; null for none
+   */
+  public void forward(
+      Tensor x,
+      @Nullable Tensor e,
+      @Nullable Tensor i,
+      Tensor newE,
+      Tensor newI,
+      @Nullable Tensor sum) {
+    run(
+        "cell",
+        (cell, use) ->
+            GammanetNative.gammanet_cell_forward(
+                cell,
+                use.of(x),
+                use.of(e),
+                use.of(i),
+                use.of(newE),
+                use.of(newI),
+                use.of(sum)));
+  }
+
+  /**
+   * Gradients of one step from its inputs alone; all maps have one shape.
+   *
+   * @param x drive
+   * @param e excitatory state; null for zeros
+   * @param i inhibitory state; null for zeros; may be e, whose gradient then is the sum of both
+   * @param gradNewE gradient of the new excitatory state; null for zeros
+   * @param gradNewI gradient of the new inhibitory state; null for zeros
+   * @param gradX gets a gradient; null if not wanted, and so on
+   * @param gradE may be gradNewE
+   * @param gradI may be gradNewI
+   * @param gradWeights contiguous, shaped as the weights, added to; absent where not wanted
+   * @throws UnsupportedOperationException when this build has no such kernel
+   */
+  public void backward(
+      Tensor x,
+      @Nullable Tensor e,
+      @Nullable Tensor i,
+      @Nullable Tensor gradNewE,
+      @Nullable Tensor gradNewI,
+      @Nullable Tensor gradX,
+      @Nullable Tensor gradE,
+      @Nullable Tensor gradI,
+      Map<Weight, Tensor> gradWeights) {
+    run(
+        "gradient of a cell",
+        (cell, use) ->
+            GammanetNative.gammanet_cell_backward(
+                cell,
+                use.of(x),
+                use.of(e),
+                use.of(i),
+                use.of(gradNewE),
+                use.of(gradNewI),
+                use.of(gradX),
+                use.of(gradE),
+                use.of(gradI),
+                use.array(ordered(gradWeights))));
+  }
+
+  /**
+   * Frees the packed weights; closing twice does nothing.
+   *
+   * @throws IllegalStateException while another thread uses them
+   */
+  @Override
+  public void close() {
+    packed.close();
+  }
+}

@@ -1,0 +1,9 @@
+package org.gammanet.torch;
+
+/** How the native kernels multiply. States, normalisations and sums are float32 in any case. */
+public enum Precision {
+  /** In float32. */
+  FLOAT32,
+  /** Factors rounded to bfloat16, products summed in float32; needs a processor made for it. */
+  BFLOAT16
+}
