@@ -194,13 +194,7 @@ public final class NativeCell implements AutoCloseable {
         "cell",
         (cell, use) ->
             GammanetNative.gammanet_cell_forward(
-                cell,
-                use.of(x),
-                use.of(e),
-                use.of(i),
-                use.of(newE),
-                use.of(newI),
-                use.of(sum)));
+                cell, use.of(x), use.of(e), use.of(i), use.of(newE), use.of(newI), use.of(sum)));
   }
 
   /**

@@ -123,8 +123,7 @@ public final class NativeConv implements AutoCloseable {
     NativeKernels.require();
     try (Borrowed use = new Borrowed()) {
       NativeKernels.check(
-          GammanetNative.gammanet_align_pool_forward(
-              MemorySegment.NULL, use.of(x), use.of(out)),
+          GammanetNative.gammanet_align_pool_forward(MemorySegment.NULL, use.of(x), use.of(out)),
           "pooling" + use);
     }
   }

@@ -64,7 +64,12 @@ public final class NativeKernels {
     State found = loaded();
     return found.active
         ? "native, %s (%s)".formatted(instructionSet(), found.reason)
-        : "composed of LibTorch's operators: " + found.reason;
+        : "none (%s); everything is composed of LibTorch's operators".formatted(found.reason);
+  }
+
+  /** Why there are no kernels for networks, in a few words. */
+  public static String whyAbsent() {
+    return available() ? "this build lacks some of the native kernels" : loaded().reason;
   }
 
   /**
@@ -174,7 +179,7 @@ public final class NativeKernels {
       String name = System.mapLibraryName("gammanet_native");
       URL url = resource(name);
       if (url == null) {
-        return new State(false, whyAbsent(), null);
+        return new State(false, whyNotBuilt(), null);
       }
       file = unpack(url, name);
       source = "unpacked in " + file.getParent();
@@ -184,8 +189,7 @@ public final class NativeKernels {
     if (version != GammanetNative.GAMMANET_NATIVE_ABI_VERSION()) {
       throw new TorchException(
           "the native kernels in %s have the interface version %d, not %d; %s"
-              .formatted(
-                  file, version, GammanetNative.GAMMANET_NATIVE_ABI_VERSION(), HINT));
+              .formatted(file, version, GammanetNative.GAMMANET_NATIVE_ABI_VERSION(), HINT));
     }
     try (Arena arena = Arena.ofConfined()) {
       check(
@@ -199,7 +203,7 @@ public final class NativeKernels {
     return LibTorchLoader.resource("org/gammanet/native/" + LibTorchLoader.platform() + "/" + file);
   }
 
-  private static String whyAbsent() {
+  private static String whyNotBuilt() {
     URL url = LibTorchLoader.resource("org/gammanet/native/unavailable.txt");
     if (url != null) {
       try (BufferedReader reader =

@@ -186,6 +186,11 @@ public final class Operator {
       return new Tensor(MemorySegment.ofAddress(invoke().getAtIndex(JAVA_LONG, 0)));
     }
 
+    /** Runs an operator whose result is a whole number. */
+    long integerResult() {
+      return invoke().getAtIndex(JAVA_LONG, 0);
+    }
+
     /**
      * Runs an operator with {@code n} results.
      *

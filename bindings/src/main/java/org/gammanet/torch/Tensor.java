@@ -40,6 +40,7 @@ public final class Tensor implements AutoCloseable {
   /** Dimensions of a map from the fastest on. */
   private static final int[] CHANNELS_LAST = {1, 3, 2, 0};
 
+  private static final Operator VERSION = Operator.of("aten::_version");
   private static final boolean TRACE_CLOSE = Boolean.getBoolean("gammanet.trace.close");
 
   /** Owner: read and written by the thread of that scope only. */
@@ -373,6 +374,23 @@ public final class Tensor implements AutoCloseable {
       return CxxSymbols.requiresGrad(native_);
     } finally {
       handle.release();
+    }
+  }
+
+  /**
+   * A number that rises with every change that an operator makes to the elements, also through
+   * another tensor over the same memory. Two do not count by themselves, {@link #copyFrom} and
+   * LibTorch's fused optimizers: see {@link #countChange}.
+   */
+  public long version() {
+    return VERSION.call().tensor(this).integerResult();
+  }
+
+  /** Raises {@link #version} after a change that did not. */
+  public void countChange() {
+    try (var scope = TensorScope.open();
+        var silent = Autograd.noGrad()) {
+      Ops.narrow(Ops.reshape(detach(), -1), 0, 0, 0).zero_(); // of no elements, but it counts
     }
   }
 

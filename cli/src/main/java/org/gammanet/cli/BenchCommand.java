@@ -1,24 +1,37 @@
 package org.gammanet.cli;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintWriter;
-import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Random;
 import java.util.concurrent.Callable;
-import java.util.stream.Stream;
 import org.gammanet.GammaNet;
 import org.gammanet.config.TrainingConfig.Recompute;
 import org.gammanet.data.Npy;
+import org.gammanet.model.CellPlace;
+import org.gammanet.model.FgruCell;
+import org.gammanet.model.ForwardContext;
 import org.gammanet.model.ForwardOptions;
+import org.gammanet.model.LayerSummary;
 import org.gammanet.model.Network;
 import org.gammanet.model.Parameter;
+import org.gammanet.simd.JavaCell;
+import org.gammanet.simd.Simd;
 import org.gammanet.torch.Autograd;
+import org.gammanet.torch.LibTorch;
+import org.gammanet.torch.NativeKernels;
 import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
@@ -31,21 +44,27 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** Times a network. */
+/** Times cells and networks. */
 @Command(
     name = "bench",
-    header = "Time a network's passes.",
-    description =
-        "Prints one line of JSON for each pass: its seconds; when training, the norm of all"
-            + " gradients together; and on Linux the most memory that the process has had so far."
-            + " The first passes warm up the machine.",
-    footer = {"Example:", "  gammanet bench --size 160 --timesteps 2 --repeats 5"})
+    header = "Compare native, composed and Java code on this machine.",
+    description = {
+      "Times a step of cells of four widths by native kernels, composed of LibTorch's operators, in"
+          + " Java with the Vector API and in scalar Java; then a whole network by native kernels"
+          + " and composed. Takes less than a minute on two cores.",
+      "With --serve it makes one pass for each line read instead and answers with a line of JSON,"
+          + " so that another program can take turns with it."
+    },
+    footer = {"Example:", "  gammanet bench --json"})
 final class BenchCommand implements Callable<Integer> {
+  /** Side of the maps of a cell of 64 channels; wider cells have smaller maps, as in VGG16. */
+  private static final int CELL_SIZE = 320;
+
   @Option(
       names = "--size",
       paramLabel = "N",
       defaultValue = "160",
-      description = "Height and width of the image; default: 160.")
+      description = "Height and width of the network's image; default: 160.")
   int size = 160;
 
   @Option(
@@ -58,31 +77,11 @@ final class BenchCommand implements Callable<Integer> {
       names = "--repeats",
       paramLabel = "N",
       defaultValue = "3",
-      description = "Passes; default: 3.")
+      description = "Measurements of each, of which the median counts; default: 3.")
   int repeats = 3;
 
-  @Option(
-      names = "--input",
-      paramLabel = "FILE",
-      description = "Image batch (N, 3, H, W), float32, as .npy, in place of --size.")
-  @Nullable Path input;
-
-  @Option(
-      names = "--write",
-      paramLabel = "FILE",
-      description = "Write the last pass's logits as .npy.")
-  @Nullable Path write;
-
-  @Option(names = "--train", description = "Forward and backward pass of the mean logit.")
-  boolean train;
-
-  @Option(
-      names = "--recompute",
-      paramLabel = "MODE",
-      defaultValue = "none",
-      description =
-          "What the backward pass computes again: none, cells or timesteps; default: none.")
-  String recompute = "none";
+  @Option(names = "--json", description = "Print JSON instead of tables.")
+  boolean json;
 
   @Option(
       names = "--serve",
@@ -90,12 +89,23 @@ final class BenchCommand implements Callable<Integer> {
   boolean serve;
 
   @Option(
-      names = "--precision",
-      paramLabel = "float32",
-      defaultValue = "float32",
-      description = "float32.")
-  String precision = "float32";
+      names = "--input",
+      paramLabel = "FILE",
+      description = "With --serve: image batch (N, 3, H, W), float32, as .npy, not --size.")
+  @Nullable Path input;
 
+  @Option(
+      names = "--write",
+      paramLabel = "FILE",
+      description = "With --serve: write each pass's logits as .npy.")
+  @Nullable Path write;
+
+  @Option(
+      names = "--train",
+      description = "With --serve: forward and backward pass of the mean logit.")
+  boolean train;
+
+  @Mixin PrecisionOption precision;
   @Mixin ModelOptions model;
   @Spec CommandSpec spec;
 
@@ -104,41 +114,292 @@ final class BenchCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    if (!precision.equals("float32")) {
-      throw new ParameterException(spec.commandLine(), "--precision must be float32");
-    }
+    precision.value();
     if (size < 1 || repeats < 1 || timesteps < 0) {
       throw new ParameterException(
           spec.commandLine(), "--size, --repeats and --timesteps must be at least 1");
     }
-    try (GammaNet net = model.open();
+    if (!serve && (input != null || write != null || train)) {
+      throw new ParameterException(
+          spec.commandLine(), "--input, --write and --train go with --serve");
+    }
+    try (GammaNet net = precision.applyTo(model.open());
         var scope = TensorScope.open()) {
       Network network = net.network();
       network.requiresGrad(train);
-      Tensor image = image().to(network.device());
       if (serve) {
-        BufferedReader lines =
-            new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
-        while (lines.readLine() != null) {
-          pass(network, image);
+        serve(network);
+        return 0;
+      }
+      int least = network.minimumSize();
+      if (size < least) {
+        throw new ParameterException(spec.commandLine(), "--size must be at least " + least);
+      }
+      ObjectNode root = new ObjectMapper().createObjectNode();
+      try (var noGrad = Autograd.noGrad()) {
+        cells(network, root.putArray("cell"));
+        root.set("model", network(network));
+      }
+      print(root);
+    }
+    return 0;
+  }
+
+  // ---- Comparison ----
+
+  private void cells(Network network, ArrayNode rows) {
+    List<Integer> done = new ArrayList<>();
+    for (CellPlace place : network.places()) {
+      FgruCell cell = place.cell();
+      int side = CELL_SIZE * 64 / cell.channels();
+      if (done.contains(cell.channels()) || place.block() == null || side < 1) {
+        continue;
+      }
+      done.add(cell.channels());
+      progress(cell.channels() + " channels");
+      ObjectNode row = rows.addObject();
+      row.put("channels", cell.channels());
+      row.put("height", side);
+      row.put("width", side);
+      try (var scope = TensorScope.open();
+          var fused = ForwardContext.plain();
+          var composed = ForwardContext.composed()) {
+        Tensor[] inputs = new Tensor[1 + cell.states()];
+        for (int k = 0; k < inputs.length; k++) {
+          Tensor map =
+              Tensor.of(noise(k, cell.channels() * side * side), 1, cell.channels(), side, side);
+          inputs[k] = map.to(network.device());
         }
-      } else {
-        for (int i = 0; i < repeats; i++) {
-          pass(network, image);
+        boolean kernels = network.whyComposed() == null;
+        row.put("fused_ms", kernels ? cellTime(cell, fused, inputs, true) : null);
+        row.put("composed_ms", cellTime(cell, composed, inputs, false));
+        row.put("vector_ms", Simd.bits() > 0 ? javaTime(cell, side, true) : null);
+        row.put("scalar_ms", javaTime(cell, side, false));
+      }
+    }
+    progress("");
+  }
+
+  private Double cellTime(
+      FgruCell cell, ForwardContext context, Tensor[] maps, boolean channelsLast) {
+    try (var scope = TensorScope.open()) {
+      Tensor[] inputs =
+          Arrays.stream(maps)
+              .map(map -> channelsLast ? Ops.channelsLast(map) : map)
+              .toArray(Tensor[]::new);
+      return 1e3
+          * median(
+              () -> {
+                try (var inner = TensorScope.open()) {
+                  waitFor(cell.forward(context, inputs)[0]);
+                }
+              });
+    }
+  }
+
+  /** Null where the Java cell lacks an option of this cell's. */
+  private @Nullable Double javaTime(FgruCell cell, int side, boolean vector) {
+    JavaCell java;
+    try {
+      java =
+          new JavaCell(
+              cell.config(), cell.channels(), cell.kernelSize(), name -> value(cell, name), vector);
+    } catch (IllegalArgumentException e) {
+      return null;
+    }
+    int n = cell.channels() * side * side;
+    float[] x = noise(0, n);
+    float[] e = noise(1, n);
+    float[] i = noise(2, n);
+    int threads = LibTorch.threads();
+    // Compiles the loops on a few rows first.
+    int few = cell.channels() * side * Math.min(side, 8);
+    float[] small = new float[few];
+    for (int k = 0; k < 10; k++) {
+      java.step(small, small, small, small, small.clone(), 1, Math.min(side, 8), side, threads);
+    }
+    return 1e3 * median(() -> java.step(x, e, i, e, i, 1, side, side, threads));
+  }
+
+  private static float[] value(FgruCell cell, String name) {
+    return cell.parameters().stream()
+        .filter(p -> p.name().equals(cell.name() + "." + name))
+        .findFirst()
+        .orElseThrow()
+        .tensor()
+        .toFloatArray();
+  }
+
+  private static float[] noise(long seed, int n) {
+    Random random = new Random(seed);
+    float[] values = new float[n];
+    for (int i = 0; i < n; i++) {
+      values[i] = random.nextFloat();
+    }
+    return values;
+  }
+
+  private ObjectNode network(Network network) throws IOException {
+    ObjectNode row = new ObjectMapper().createObjectNode();
+    int steps = timesteps == 0 ? network.config().timesteps() : timesteps;
+    row.put("size", size);
+    row.put("timesteps", steps);
+    try (var scope = TensorScope.open()) {
+      Tensor image = image().to(network.device());
+      ForwardOptions options = ForwardOptions.DEFAULTS.withTimesteps(steps);
+      progress("network");
+      boolean resets = resetPeakMemory();
+      row.put(
+          "fused_s", network.whyComposed() == null ? (Double) pass(network, image, options) : null);
+      Double peak = resets && network.whyComposed() == null ? peakMemory() : null;
+      row.put("composed_s", pass(network, image, options.withComposedOnly()));
+      row.put("peak_rss_mb", peak != null ? peak : peakMemory());
+      row.put("floor_s", floor(network, size, size, steps));
+    }
+    progress("");
+    return row;
+  }
+
+  private double pass(Network network, Tensor image, ForwardOptions options) {
+    return median(
+        () -> {
+          try (var inner = TensorScope.open()) {
+            waitFor(network.forward(image, options).logits());
+          }
+        });
+  }
+
+  /** Seconds; the first of the runs warms up and does not count. */
+  private double median(Runnable body) {
+    body.run();
+    double[] seconds = new double[repeats];
+    for (int i = 0; i < repeats; i++) {
+      long start = System.nanoTime();
+      body.run();
+      seconds[i] = (System.nanoTime() - start) / 1e9;
+    }
+    Arrays.sort(seconds);
+    return (seconds[(repeats - 1) / 2] + seconds[repeats / 2]) / 2;
+  }
+
+  /**
+   * Seconds that the multiply-accumulates of a pass would take at the speed of the fastest 3x3
+   * convolution of LibTorch among VGG16's sizes.
+   */
+  private double floor(Network network, long height, long width, int steps) {
+    double fastest = 0;
+    try (var scope = TensorScope.open();
+        var noGrad = Autograd.noGrad()) {
+      for (int c = 64; c <= 512; c *= 2) {
+        try (var inner = TensorScope.open()) {
+          int side = 160 * 64 / c;
+          Tensor weight = Tensor.ones(c, c, 3, 3).to(network.device());
+          Tensor rows = Tensor.ones(1, c, side, side).to(network.device());
+          Tensor last = Ops.channelsLast(rows);
+          for (Tensor x : List.of(rows, last)) {
+            double seconds = median(() -> waitFor(Ops.conv2d(x, weight, null, 1, 1)));
+            fastest = Math.max(fastest, 9.0 * c * c * side * side / seconds);
+          }
         }
       }
     }
-    return 0;
+    return LayerSummary.macs(network.summary(height, width), steps) / fastest;
+  }
+
+  /** Forgets the largest memory so far (Linux). */
+  private static boolean resetPeakMemory() {
+    try {
+      Files.writeString(Path.of("/proc/self/clear_refs"), "5");
+      return true;
+    } catch (IOException | SecurityException e) {
+      return false;
+    }
+  }
+
+  /** Largest resident memory in MiB; null where the system does not tell (it does on Linux). */
+  private static @Nullable Double peakMemory() throws IOException {
+    Path status = Path.of("/proc/self/status");
+    if (!Files.isReadable(status)) {
+      return null;
+    }
+    for (String line : Files.readAllLines(status)) {
+      if (line.startsWith("VmHWM:")) {
+        return Double.parseDouble(line.replaceAll("[^0-9]", "")) / 1024;
+      }
+    }
+    return null;
+  }
+
+  private void progress(String what) {
+    if (Terminal.errIsTerminal()) {
+      System.err.print("\r\033[K" + what);
+      System.err.flush();
+    }
+  }
+
+  private void print(ObjectNode root) throws IOException {
+    PrintWriter out = spec.commandLine().getOut();
+    if (json) {
+      out.println(new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(root));
+      return;
+    }
+    out.printf("kernels  %s%n", NativeKernels.describe());
+    out.printf("java     %s; %d threads%n%n", Simd.describe(), LibTorch.threads());
+    String line = "%-16s %12s %12s %12s %12s%n";
+    out.printf(line, "cell, ms", "native", "composed", "vector java", "scalar java");
+    for (var row : root.get("cell")) {
+      out.printf(
+          line,
+          "%sx%sx%s".formatted(row.get("channels"), row.get("height"), row.get("width")),
+          number(row, "fused_ms", 1),
+          number(row, "composed_ms", 1),
+          number(row, "vector_ms", 1),
+          number(row, "scalar_ms", 1));
+    }
+    var row = root.get("model");
+    out.printf("%n" + line, "network, s", "native", "composed", "", "");
+    out.printf(
+        line,
+        "%sx%s, T=%s".formatted(row.get("size"), row.get("size"), row.get("timesteps")),
+        number(row, "fused_s", 3),
+        number(row, "composed_s", 3),
+        "",
+        "");
+    out.printf(
+        "%npeak memory %s MiB; at the speed of LibTorch's fastest convolution: %s s%n",
+        number(row, "peak_rss_mb", 0), number(row, "floor_s", 3));
+  }
+
+  private static String number(JsonNode row, String key, int digits) {
+    var value = row.get(key);
+    return value == null || value.isNull()
+        ? "-"
+        : String.format(Locale.ROOT, "%." + digits + "f", value.asDouble());
+  }
+
+  // ---- Taking turns with another program ----
+
+  private void serve(Network network) throws IOException {
+    Tensor image = image().to(network.device());
+    BufferedReader lines =
+        new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+    PrintWriter out = spec.commandLine().getOut();
+    for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+      if (line.strip().equals("floor")) {
+        int steps = timesteps == 0 ? network.config().timesteps() : timesteps;
+        double floor = floor(network, image.size(2), image.size(3), steps) * image.size(0);
+        out.printf(Locale.ROOT, "{\"floor_seconds\": %.6f}%n", floor);
+      } else {
+        pass(network, image);
+      }
+      out.flush();
+    }
   }
 
   private Tensor image() {
     Path file = input;
     if (file == null) {
-      float[] grey = new float[3 * size * size];
-      for (int i = 0; i < grey.length; i++) {
-        grey[i] = (float) Math.sin(i * 0.1);
-      }
-      return Tensor.of(grey, 1, 3, size, size);
+      return Tensor.of(noise(5, 3 * size * size), 1, 3, size, size);
     }
     Npy array = Npy.read(file);
     long[] shape = new long[array.shape().length];
@@ -148,12 +409,18 @@ final class BenchCommand implements Callable<Integer> {
     return Tensor.of(array.floats(), shape);
   }
 
+  private static void waitFor(Tensor result) {
+    try (Tensor largest = TensorScope.detach(Ops.amax(result, false, 0, 1, 2, 3))) {
+      largest.item();
+    }
+  }
+
   private void pass(Network network, Tensor image) throws IOException {
     PrintWriter out = spec.commandLine().getOut();
     ForwardOptions options = ForwardOptions.DEFAULTS.withTimesteps(timesteps);
     try (var scope = TensorScope.open();
-        var tape = new Tape(mode());
-        var recording = train ? Autograd.enableGrad() : Autograd.noGrad()) {
+        var mode = train ? Autograd.enableGrad() : Autograd.noGrad();
+        Tape tape = new Tape(Recompute.CELLS)) {
       if (train) {
         options = options.withExecutor(tape);
         network.parameters().stream()
@@ -163,21 +430,19 @@ final class BenchCommand implements Callable<Integer> {
       long start = System.nanoTime();
       Tensor logits = network.forward(image, options).logits();
       if (train) {
-        double share = 1.0 / logits.numel(); // of a pixel in the mean
-        tape.backward(logits, Tensor.full(share, logits.dtype(), logits.device(), logits.shape()));
+        try (var noGrad = Autograd.noGrad()) {
+          tape.backward(
+              logits,
+              Tensor.full(1.0 / logits.numel(), logits.dtype(), logits.device(), logits.shape()));
+        }
       }
-      Ops.amax(logits, false, 0, 1, 2, 3).item(); // waits for the device
+      waitFor(logits);
       double seconds = (System.nanoTime() - start) / 1e9;
       out.printf(Locale.ROOT, "{\"seconds\": %.6f", seconds);
       if (train) {
         out.printf(Locale.ROOT, ", \"gradient_norm\": %.9g", gradientNorm(network));
       }
-      long peak = peakMemory();
-      if (peak > 0) {
-        out.printf(Locale.ROOT, ", \"peak_rss_mb\": %d", peak >> 20);
-      }
       out.println("}");
-      out.flush();
       if (write != null) {
         long[] shape = logits.shape();
         Npy.write(
@@ -188,29 +453,6 @@ final class BenchCommand implements Callable<Integer> {
             (int) shape[2],
             (int) shape[3]);
       }
-    }
-  }
-
-  private Recompute mode() {
-    for (Recompute mode : List.of(Recompute.NONE, Recompute.CELLS, Recompute.TIMESTEPS)) {
-      if (mode.word().equals(recompute)) {
-        return mode;
-      }
-    }
-    throw new ParameterException(
-        spec.commandLine(), "--recompute must be none, cells or timesteps, not " + recompute);
-  }
-
-  /** Bytes of resident memory at their most; 0 where the system does not tell. */
-  private static long peakMemory() {
-    try (Stream<String> lines = Files.lines(Path.of("/proc/self/status"))) {
-      return lines
-          .filter(line -> line.startsWith("VmHWM:"))
-          .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) << 10)
-          .findFirst()
-          .orElse(0);
-    } catch (IOException | UncheckedIOException e) {
-      return 0;
     }
   }
 

@@ -112,6 +112,7 @@ final class DetectCommand implements Callable<Integer> {
       description = "Pass up to N images of equal size through the network at once; default: 1.")
   int batch = 1;
 
+  @Mixin PrecisionOption precision;
   @Mixin ModelOptions model;
   @Spec CommandSpec spec;
 
@@ -136,7 +137,7 @@ final class DetectCommand implements Callable<Integer> {
     total = failed + jobs.size();
     if (!jobs.isEmpty()) {
       createOutput();
-      try (GammaNet net = model.open()) {
+      try (GammaNet net = precision.applyTo(model.open())) {
         detect(net, jobs);
       } finally {
         Terminal.clear();
@@ -149,6 +150,7 @@ final class DetectCommand implements Callable<Integer> {
   }
 
   private void check() {
+    precision.value();
     atLeastOne("--size", size);
     atLeastOne("--max-side", maxSide);
     atLeastOne("--timesteps", timesteps);

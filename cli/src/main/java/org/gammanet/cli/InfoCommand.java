@@ -2,7 +2,9 @@ package org.gammanet.cli;
 
 import java.io.PrintWriter;
 import java.util.concurrent.Callable;
+import org.gammanet.simd.Simd;
 import org.gammanet.torch.LibTorch;
+import org.gammanet.torch.NativeKernels;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
@@ -26,10 +28,8 @@ final class InfoCommand implements Callable<Integer> {
     int cuda = LibTorch.cudaDeviceCount();
     line("devices", cuda == 0 ? "cpu" : "cpu, cuda:0" + (cuda > 1 ? " to cuda:" + (cuda - 1) : ""));
     line("threads", Integer.toString(LibTorch.threads()));
-    line("kernels", "composed of LibTorch's operators");
-    line(
-        "vector api",
-        ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent() ? "present" : "absent");
+    line("kernels", NativeKernels.describe());
+    line("vector api", Simd.describe());
     String arenas = System.getenv("MALLOC_ARENA_MAX");
     line(
         "memory",

@@ -84,7 +84,7 @@ public final class BackboneNetwork extends Network {
         Segments.of(
             "backbone",
             blocks.stream().flatMap(b -> VggBlocks.parameters(b).stream()).toList(),
-            (context, x) -> features(x[0]));
+            (context, x) -> features(context, x[0]));
   }
 
   /** Registers the parameters in the order of a checkpoint. */
@@ -119,11 +119,11 @@ public final class BackboneNetwork extends Network {
   }
 
   /** After the last ReLU of blocks 2 to 5. */
-  private Tensor[] features(Tensor image) {
+  private Tensor[] features(ForwardContext context, Tensor image) {
     Tensor[] features = new Tensor[LEVELS];
     Tensor x = image;
     for (int b = 0; b < blocks.size(); b++) {
-      x = VggBlocks.run(blocks.get(b), b == 0 ? x : Ops.maxPool2d(x, 2, 2));
+      x = VggBlocks.run(context, blocks.get(b), b == 0 ? x : Ops.maxPool2d(x, 2, 2));
       if (b > 0) {
         features[b - 1] = x;
       }

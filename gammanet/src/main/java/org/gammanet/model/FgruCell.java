@@ -1,5 +1,6 @@
 package org.gammanet.model;
 
+import java.util.List;
 import java.util.Map;
 import org.gammanet.config.FgruConfig;
 import org.gammanet.torch.Tensor;
@@ -58,6 +59,21 @@ public abstract sealed class FgruCell implements Segment permits FgruV1Cell, Fgr
    * @param excitatory W_exc, else W_inh
    */
   public abstract Tensor horizontalKernel(boolean excitatory);
+
+  /** Why native kernels do not compute this cell, in a few words; null when they do. */
+  abstract @Nullable String whyComposed();
+
+  /**
+   * One step in place, where a native kernel can: overwrites the states, and adds the new first
+   * state to a sum. Records nothing.
+   *
+   * @param states of an earlier step, that nothing else uses
+   * @param sum a map; null for none
+   * @return whether it was done
+   */
+  boolean advance(ForwardContext context, Tensor drive, List<Tensor> states, @Nullable Tensor sum) {
+    return false;
+  }
 
   /** State {@code k}, from 0, among a step's inputs; zero for a cell at rest. */
   static Tensor stateOf(Tensor[] inputs, int k) {

@@ -137,6 +137,11 @@ public final class FgruV1Cell extends FgruCell {
   }
 
   @Override
+  String whyComposed() {
+    return "cells with a single state as in version 1 have no native kernels";
+  }
+
+  @Override
   public int states() {
     return 1;
   }

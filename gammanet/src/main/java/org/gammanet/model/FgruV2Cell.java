@@ -1,12 +1,20 @@
 package org.gammanet.model;
 
+import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.gammanet.config.Attention;
 import org.gammanet.config.FgruConfig;
 import org.gammanet.config.GatePosition;
 import org.gammanet.config.Normalization;
+import org.gammanet.config.ParameterActivation;
+import org.gammanet.torch.NativeCell;
+import org.gammanet.torch.NativeConv;
 import org.gammanet.torch.Ops;
+import org.gammanet.torch.Precision;
 import org.gammanet.torch.Tensor;
+import org.gammanet.torch.TensorScope;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -39,6 +47,8 @@ public final class FgruV2Cell extends FgruCell {
   private final Parts.@Nullable Conv inhibitionNet;
   private final Parts.@Nullable Conv excitationNet;
   private final List<Parameter> parameters;
+  private final @Nullable Packed<NativeCell> packed;
+  private final Map<NativeCell.Weight, Parameter> weights;
 
   FgruV2Cell(Parts parts, String name, int channels, int kernelSize, FgruConfig config) {
     super(name, channels, kernelSize, config);
@@ -70,6 +80,161 @@ public final class FgruV2Cell extends FgruCell {
     norm1 = parts.affineNorm(prefix + "norm_c1", circuit, channels, groups);
     norm2 = parts.affineNorm(prefix + "norm_c2", circuit, channels, groups);
     parameters = parts.trainableSince(mark);
+    weights = weights(prefix);
+    packed = whyComposed() == null ? new Packed<>(name, parameters, this::pack) : null;
+  }
+
+  /** The parameters in their native places. */
+  private Map<NativeCell.Weight, Parameter> weights(String prefix) {
+    Map<String, Parameter> byName = new HashMap<>();
+    parameters.forEach(p -> byName.put(p.name().substring(prefix.length()), p));
+    Map<NativeCell.Weight, Parameter> map = new EnumMap<>(NativeCell.Weight.class);
+    for (NativeCell.Weight weight : NativeCell.Weight.values()) {
+      Parameter parameter = byName.get(nameOf(weight));
+      if (parameter != null) {
+        map.put(weight, parameter);
+      }
+    }
+    return map;
+  }
+
+  private static String nameOf(NativeCell.Weight weight) {
+    return switch (weight) {
+      case W_INH -> "W_inh";
+      case W_EXC -> "W_exc";
+      case W_GAIN -> "W_gain";
+      case W_MIX -> "W_mix";
+      case B_GAIN -> "b_gain";
+      case B_MIX -> "b_mix";
+      case D_INH -> "dynamic_params.inhibition_net.0.weight";
+      case D_INH_BIAS -> "dynamic_params.inhibition_net.0.bias";
+      case D_EXC -> "dynamic_params.excitation_net.0.weight";
+      case D_EXC_BIAS -> "dynamic_params.excitation_net.0.bias";
+      case ALPHA -> "alpha";
+      case MU -> "mu";
+      case KAPPA -> "kappa";
+      case OMEGA -> "omega";
+      case N1_WEIGHT -> "norm_c1.weight";
+      case N1_BIAS -> "norm_c1.bias";
+      case N2_WEIGHT -> "norm_c2.weight";
+      case N2_BIAS -> "norm_c2.bias";
+    };
+  }
+
+  private NativeCell pack(Precision precision) {
+    FgruConfig config = config();
+    NativeCell.Circuit dynamic =
+        config.dynamicParamActivation() == ParameterActivation.SOFTPLUS
+            ? NativeCell.Circuit.SOFTPLUS
+            : NativeCell.Circuit.SIGMOID;
+    Map<NativeCell.Weight, Tensor> tensors = new EnumMap<>(NativeCell.Weight.class);
+    weights.forEach((weight, parameter) -> tensors.put(weight, parameter.tensor()));
+    return NativeCell.pack(
+        tensors,
+        new NativeCell.Options(
+            NativeCell.Norm.valueOf(config.normalizationType().name()),
+            config.gateNormPosition() == GatePosition.POST,
+            config.useDynamicParameters() ? dynamic : NativeCell.Circuit.STATIC,
+            config.forceAlphaDivisive(),
+            config.forceOmegaNonnegative(),
+            config.multiplicativeExcitation(),
+            config.normalizesCircuitInputs(),
+            NativeCell.Symmetry.valueOf(config.effectiveSymmetry().name()),
+            precision,
+            NativeConv.Algorithm.AUTO));
+  }
+
+  @Override
+  @Nullable String whyComposed() {
+    return config().attention() == Attention.NONE
+        ? null
+        : "cells with attention have no native kernels";
+  }
+
+  private @Nullable NativeCell kernel(ForwardContext context, Tensor... inputs) {
+    return packed != null && context.fuses(parameters, inputs)
+        ? packed.get(context.precision())
+        : null;
+  }
+
+  /** A step by the native kernel, into new memory. */
+  private Tensor[] step(NativeCell kernel, Tensor[] inputs) {
+    Tensor drive = inputs[0];
+    Tensor[] updated = {like(drive), like(drive)};
+    try (var scope = TensorScope.open()) {
+      @Nullable Tensor[] states = states(inputs);
+      kernel.forward(Ops.channelsLast(drive), states[0], states[1], updated[0], updated[1], null);
+    }
+    if (states() == 2) {
+      return updated;
+    }
+    updated[1].close();
+    return new Tensor[] {updated[0]};
+  }
+
+  /** Both states among a step's inputs, channels last; null for zeros. */
+  private @Nullable Tensor[] states(Tensor[] inputs) {
+    if (inputs.length == 1) {
+      return new @Nullable Tensor[] {null, null};
+    }
+    Tensor e = Ops.channelsLast(inputs[1]);
+    return new Tensor[] {e, states() == 2 ? Ops.channelsLast(inputs[2]) : e};
+  }
+
+  private static Tensor like(Tensor map) {
+    return Parts.map(map, map.size(1), map.size(2), map.size(3));
+  }
+
+  @Override
+  boolean advance(ForwardContext context, Tensor drive, List<Tensor> states, @Nullable Tensor sum) {
+    boolean ready = states.size() == 2 && states.stream().allMatch(Tensor::isChannelsLast);
+    NativeCell kernel = ready ? kernel(context, drive) : null;
+    if (kernel == null || (sum != null && !sum.isChannelsLast())) {
+      return false;
+    }
+    try (Tensor x = TensorScope.detach(Ops.channelsLast(drive))) {
+      kernel.forward(x, states.get(0), states.get(1), states.get(0), states.get(1), sum);
+    }
+    return true;
+  }
+
+  @Override
+  public @Nullable Tensor @Nullable [] backward(
+      ForwardContext context, Tensor[] inputs, @Nullable Tensor[] gradients, boolean[] wanted) {
+    boolean single = states() == 1;
+    NativeCell kernel =
+        packed != null && context.takes(inputs) && !(single && inputs.length > 1)
+            ? packed.get(context.precision())
+            : null;
+    if (kernel == null) {
+      return null;
+    }
+    Map<NativeCell.Weight, Tensor> gradWeights = new EnumMap<>(NativeCell.Weight.class);
+    weights.forEach(
+        (weight, parameter) -> {
+          Tensor gradient = parameter.gradient();
+          if (gradient != null) {
+            gradWeights.put(weight, gradient);
+          }
+        });
+    @Nullable Tensor[] states = states(inputs);
+    @Nullable Tensor[] result = new @Nullable Tensor[inputs.length];
+    for (int k = 0; k < result.length; k++) {
+      result[k] = wanted[k] ? like(inputs[0]) : null;
+    }
+    Tensor ofE = gradients[0];
+    Tensor ofI = single ? null : gradients[1];
+    kernel.backward(
+        Ops.channelsLast(inputs[0]),
+        states[0],
+        states[1],
+        ofE == null ? null : Ops.channelsLast(ofE),
+        ofI == null ? null : Ops.channelsLast(ofI),
+        result[0],
+        result.length > 1 ? result[1] : null,
+        result.length > 2 ? result[2] : null,
+        gradWeights);
+    return result;
   }
 
   private static Parts.Conv dynamicNet(Parts parts, String name, int inputs, int channels) {
@@ -117,6 +282,10 @@ public final class FgruV2Cell extends FgruCell {
   @Override
   public Tensor[] forward(ForwardContext context, Tensor... inputs) {
     Map<String, Tensor> signals = context.signals(name());
+    NativeCell kernel = signals == null ? kernel(context, inputs) : null;
+    if (kernel != null) {
+      return step(kernel, inputs);
+    }
     Tensor x = inputs[0];
     Tensor e = stateOf(inputs, 0);
     Tensor i = config().useSeparateEiStates() && inputs.length > 1 ? inputs[2] : e;

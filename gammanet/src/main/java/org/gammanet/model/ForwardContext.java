@@ -8,6 +8,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.UnaryOperator;
 import org.gammanet.torch.Autograd;
+import org.gammanet.torch.DType;
+import org.gammanet.torch.NativeKernels;
+import org.gammanet.torch.Precision;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
 import org.jspecify.annotations.Nullable;
@@ -21,7 +24,8 @@ public final class ForwardContext implements AutoCloseable {
   private record Leaf(Tensor value, UnaryOperator<Tensor> function) {}
 
   private final @Nullable ForwardHooks hooks;
-  private final boolean composedOnly;
+  private final boolean fused;
+  private final Precision precision;
   private final Map<Parameter, Tensor> plain = new HashMap<>();
   private final Map<Parameter, Tensor> recorded = new HashMap<>();
   private final Map<Parameter, Leaf> leaves = new IdentityHashMap<>();
@@ -30,13 +34,23 @@ public final class ForwardContext implements AutoCloseable {
   private boolean replaying;
 
   ForwardContext(@Nullable ForwardHooks hooks, boolean composedOnly) {
+    this(hooks, composedOnly, Precision.FLOAT32);
+  }
+
+  ForwardContext(@Nullable ForwardHooks hooks, boolean composedOnly, Precision precision) {
     this.hooks = hooks;
-    this.composedOnly = composedOnly;
+    this.precision = precision;
+    fused = !composedOnly && NativeKernels.supports(Precision.FLOAT32);
   }
 
   /** A context without hooks, for running a segment on its own. */
   public static ForwardContext plain() {
     return new ForwardContext(null, false);
+  }
+
+  /** The same, without native kernels. */
+  public static ForwardContext composed() {
+    return new ForwardContext(null, true);
   }
 
   /** The current timestep, from 0. */
@@ -102,9 +116,45 @@ public final class ForwardContext implements AutoCloseable {
     return hooks;
   }
 
-  /** Whether fused kernels must not be used, so that both paths can be compared. */
-  boolean composedOnly() {
-    return composedOnly;
+  /** How native kernels multiply. */
+  Precision precision() {
+    return precision;
+  }
+
+  /**
+   * Whether native kernels may compute a segment forwards: they are there, they take these inputs,
+   * and automatic differentiation does not need what they leave out.
+   */
+  boolean fuses(List<Parameter> parameters, Tensor... inputs) {
+    if (!takes(inputs)) {
+      return false;
+    }
+    if (Autograd.isEnabled()) {
+      for (Tensor input : inputs) {
+        if (input.requiresGrad()) {
+          return false;
+        }
+      }
+      for (Parameter parameter : parameters) {
+        if (parameter.tensor().requiresGrad()) {
+          return false;
+        }
+      }
+    }
+    return true;
+  }
+
+  /** Whether there are native kernels for these inputs. */
+  boolean takes(Tensor... inputs) {
+    if (!fused) {
+      return false;
+    }
+    for (Tensor input : inputs) {
+      if (input.dtype() != DType.FLOAT32 || !NativeKernels.supports(input.device())) {
+        return false;
+      }
+    }
+    return true;
   }
 
   /**

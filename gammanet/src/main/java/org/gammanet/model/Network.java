@@ -4,8 +4,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.Collections;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
@@ -13,9 +15,12 @@ import org.gammanet.config.ModelConfig;
 import org.gammanet.torch.Autograd;
 import org.gammanet.torch.DType;
 import org.gammanet.torch.Device;
+import org.gammanet.torch.NativeKernels;
 import org.gammanet.torch.Ops;
+import org.gammanet.torch.Precision;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A network of the family with its parameters.
@@ -29,6 +34,7 @@ public abstract sealed class Network implements AutoCloseable
   private final List<Parameter> parameters;
   private Device device = Device.CPU;
   private DType dtype = DType.FLOAT32;
+  private Precision precision = Precision.FLOAT32;
 
   Network(ModelConfig config, List<Parameter> parameters) {
     this.config = config;
@@ -117,6 +123,52 @@ public abstract sealed class Network implements AutoCloseable
     return this;
   }
 
+  /** How native kernels multiply, float32 unless it was set. */
+  public final Precision precision() {
+    return precision;
+  }
+
+  /**
+   * Sets how native kernels multiply.
+   *
+   * @throws UnsupportedOperationException when this network or this machine cannot do it, with the
+   *     reason
+   */
+  public final void setPrecision(Precision wanted) {
+    if (wanted != Precision.FLOAT32) {
+      String reason = whyComposed();
+      if (reason == null && !NativeKernels.supports(wanted)) {
+        reason = "this processor has no instructions for it";
+      }
+      if (reason != null) {
+        throw new UnsupportedOperationException(
+            wanted.name().toLowerCase(Locale.ROOT) + " is not possible here: " + reason);
+      }
+    }
+    precision = wanted;
+  }
+
+  /**
+   * Why this network is computed by LibTorch's operators alone, in a few words; null when native
+   * kernels run it. Even then single steps are composed of operators where hooks want to see the
+   * inside of a cell, or automatic differentiation records.
+   */
+  public final @Nullable String whyComposed() {
+    if (dtype != DType.FLOAT32) {
+      return "native kernels work in float32 only";
+    }
+    for (CellPlace place : places()) {
+      String reason = place.cell().whyComposed();
+      if (reason != null) {
+        return reason;
+      }
+    }
+    if (!NativeKernels.supports(Precision.FLOAT32)) {
+      return NativeKernels.whyAbsent();
+    }
+    return NativeKernels.supports(device) ? null : "there are no native kernels for " + device;
+  }
+
   /** Whether parameters collect gradients; false after construction. */
   public final void requiresGrad(boolean wanted) {
     for (Parameter parameter : parameters) {
@@ -192,7 +244,9 @@ public abstract sealed class Network implements AutoCloseable
     int timesteps = options.timesteps() == 0 ? config.timesteps() : options.timesteps();
     checkStates(options.initialStates(), stateShapes(image.size(0), image.size(2), image.size(3)));
     try (TensorScope all = TensorScope.open();
-        ForwardContext context = new ForwardContext(options.hooks(), options.composedOnly())) {
+        ForwardContext context =
+            new ForwardContext(
+                options.hooks(), options.composedOnly() || whyComposed() != null, precision)) {
       Pass pass = new Pass(image, options, context, wanted);
       options.initialStates().forEach((name, state) -> pass.states.put(name, state.alias()));
       begin(pass);
@@ -260,6 +314,9 @@ public abstract sealed class Network implements AutoCloseable
     /** By name; a state that is not there is zero. */
     final Map<String, Tensor> states = new LinkedHashMap<>();
 
+    /** States that this pass has made and may overwrite. */
+    private final Set<Tensor> own = Collections.newSetFromMap(new IdentityHashMap<>());
+
     final Set<String> wanted;
     final Map<String, Tensor[]> outputs = new LinkedHashMap<>();
     final List<Tensor> logits = new ArrayList<>();
@@ -315,6 +372,44 @@ public abstract sealed class Network implements AutoCloseable
           drive);
     }
 
+    /** Puts a state into memory that nothing else uses. */
+    void putOwn(String name, Tensor state) {
+      states.put(name, state);
+      if (overwrites()) {
+        own.add(state);
+      }
+    }
+
+    /** Whether nobody but the pass holds on to states. */
+    private boolean overwrites() {
+      return options.executor() == Executor.DIRECT
+          && context.hooks() == null
+          && wanted.isEmpty()
+          && !Autograd.isEnabled();
+    }
+
+    /**
+     * A cell's step in place, where that is possible.
+     *
+     * @param sum name of a state that the new excitatory state is added to; null for none
+     * @return whether it was done; else nothing has changed
+     */
+    boolean advance(FgruCell cell, Tensor drive, List<String> names, @Nullable String sum) {
+      List<Tensor> current = new ArrayList<>();
+      for (String name : names) {
+        Tensor state = states.get(name);
+        if (state == null || !own.contains(state)) {
+          return false;
+        }
+        current.add(state);
+      }
+      Tensor total = sum == null ? null : states.get(sum);
+      if (total != null && !own.contains(total)) {
+        return false;
+      }
+      return overwrites() && cell.advance(context, drive, current, total);
+    }
+
     /** A cell's step and the hooks after it: replaces the states of these names. */
     void update(FgruCell cell, Tensor drive, List<String> names) {
       List<Tensor> inputs = new ArrayList<>();
@@ -338,7 +433,7 @@ public abstract sealed class Network implements AutoCloseable
                 updated);
       }
       for (int i = 0; i < names.size(); i++) {
-        states.put(names.get(i), updated[i]);
+        putOwn(names.get(i), updated[i]);
       }
       if (last && wanted.contains(cell.name())) {
         outputs.put(cell.name(), updated);

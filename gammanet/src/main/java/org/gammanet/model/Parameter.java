@@ -1,6 +1,9 @@
 package org.gammanet.model;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
+import org.gammanet.torch.Autograd;
 import org.gammanet.torch.DType;
 import org.gammanet.torch.Device;
 import org.gammanet.torch.Tensor;
@@ -16,6 +19,9 @@ public final class Parameter {
   private final boolean buffer;
   private final Initialization initialization;
   private @Nullable Tensor value;
+
+  /** What was made of the value and goes with it. */
+  private final List<AutoCloseable> derived = new ArrayList<>();
 
   Parameter(String name, long[] shape, boolean buffer, Initialization initialization) {
     this.name = name;
@@ -67,6 +73,31 @@ public final class Parameter {
     tensor().detach().copy_(replacement);
   }
 
+  /**
+   * The accumulated gradient, to be added to; made of zeros where there is none.
+   *
+   * @return null when this parameter requires no gradient
+   */
+  @Nullable Tensor gradient() {
+    if (!tensor().requiresGrad()) {
+      return null;
+    }
+    Tensor gradient = tensor().grad();
+    if (gradient == null) {
+      try (var scope = TensorScope.open()) {
+        // The gradient of a leaf with respect to itself is what is handed in.
+        Autograd.backward(tensor(), Tensor.zeros(tensor().dtype(), tensor().device(), shape));
+      }
+      gradient = tensor().grad();
+    }
+    return gradient;
+  }
+
+  /** Closes something of its own when the value goes. */
+  void owns(AutoCloseable thing) {
+    derived.add(thing);
+  }
+
   void initialize(long seed) {
     own(initialization.make(seed, name, shape));
   }
@@ -96,6 +127,13 @@ public final class Parameter {
   }
 
   void close() {
+    for (AutoCloseable thing : derived) {
+      try {
+        thing.close();
+      } catch (Exception e) {
+        throw new IllegalStateException("closing what was made of " + name, e);
+      }
+    }
     if (value != null) {
       value.close();
       value = null;

@@ -8,7 +8,9 @@ import org.gammanet.config.Attention;
 import org.gammanet.config.Normalization;
 import org.gammanet.config.Symmetry;
 import org.gammanet.torch.Autograd;
+import org.gammanet.torch.NativeConv;
 import org.gammanet.torch.Ops;
+import org.gammanet.torch.Precision;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
 import org.jspecify.annotations.Nullable;
@@ -66,6 +68,11 @@ final class Parts {
     }
   }
 
+  /** Memory for a map of another width and size, where {@code x} lies. */
+  static Tensor map(Tensor x, long channels, long height, long width) {
+    return Tensor.emptyMap(x.device(), x.size(0), channels, height, width);
+  }
+
   /** Does nothing. */
   static final Layer IDENTITY = x -> x;
 
@@ -74,15 +81,66 @@ final class Parts {
     final Parameter weight;
     final @Nullable Parameter bias;
     private final int padding;
+    private final List<Parameter> parameters;
+    private final Packed<NativeConv> packed;
 
     private Conv(Parameter weight, @Nullable Parameter bias, int padding) {
       this.weight = weight;
       this.bias = bias;
       this.padding = padding;
+      parameters = bias == null ? List.of(weight) : List.of(weight, bias);
+      packed =
+          new Packed<>(
+              weight.name(),
+              parameters,
+              precision ->
+                  NativeConv.pack(
+                      weight.tensor(),
+                      bias == null ? null : bias.tensor(),
+                      NativeConv.Algorithm.AUTO,
+                      precision));
     }
 
     List<Parameter> parameters() {
-      return bias == null ? List.of(weight) : List.of(weight, bias);
+      return parameters;
+    }
+
+    /** The weights for native kernels; null where these do not apply to the pass or the input. */
+    @Nullable NativeConv packed(ForwardContext context, Tensor x) {
+      return context.fuses(parameters, x) ? packed.get(precision(context)) : null;
+    }
+
+    /** The same for a hand-written derivative, whatever requires gradients. */
+    @Nullable NativeConv packedForBackward(ForwardContext context, Tensor x) {
+      return context.takes(x) ? packed.get(precision(context)) : null;
+    }
+
+    /** What reads colours or writes logits costs little and is kept exact. */
+    private Precision precision(ForwardContext context) {
+      boolean narrow = Math.min(inputs(), outputs()) < 8;
+      return narrow ? Precision.FLOAT32 : context.precision();
+    }
+
+    private int inputs() {
+      return (int) weight.shape()[1];
+    }
+
+    int outputs() {
+      return (int) weight.shape()[0];
+    }
+
+    /** The convolution as part of a pass, rectified if wanted. */
+    Tensor forward(ForwardContext context, Tensor x, boolean relu) {
+      NativeConv kernel = packed(context, x);
+      if (kernel == null) {
+        Tensor y = forward(x);
+        return relu ? Ops.relu_(y) : y;
+      }
+      Tensor out = map(x, outputs(), x.size(2), x.size(3));
+      try (Tensor input = TensorScope.detach(Ops.channelsLast(x))) {
+        kernel.forward(input, relu, out);
+      }
+      return out;
     }
 
     @Override

@@ -2,8 +2,10 @@ package org.gammanet.model;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.gammanet.torch.NativeConv;
 import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /** The convolutions of VGG16 (Simonyan and Zisserman 2015), configuration D, in five blocks. */
 final class VggBlocks {
@@ -51,13 +53,68 @@ final class VggBlocks {
 
   /** Convolutions with a ReLU after each. */
   static Segment segment(String name, List<Parts.Conv> convs) {
-    return Segments.unary(name, parameters(convs), (context, x) -> run(convs, x));
+    return new Block(name, convs, parameters(convs));
   }
 
-  static Tensor run(List<Parts.Conv> convs, Tensor x) {
+  private record Block(String name, List<Parts.Conv> convs, List<Parameter> parameters)
+      implements Segment {
+    @Override
+    public Tensor[] forward(ForwardContext context, Tensor... inputs) {
+      return new Tensor[] {run(context, convs, inputs[0])};
+    }
+
+    @Override
+    public @Nullable Tensor @Nullable [] backward(
+        ForwardContext context, Tensor[] inputs, @Nullable Tensor[] gradients, boolean[] wanted) {
+      Tensor last = gradients[0];
+      if (last == null) {
+        return null;
+      }
+      List<NativeConv> kernels = new ArrayList<>();
+      for (Parts.Conv conv : convs) {
+        NativeConv kernel = conv.packedForBackward(context, inputs[0]);
+        if (kernel == null) {
+          return null;
+        }
+        kernels.add(kernel);
+      }
+      List<Tensor> maps = new ArrayList<>();
+      maps.add(Ops.channelsLast(inputs[0]));
+      for (int k = 0; k < convs.size(); k++) {
+        Tensor x = maps.get(k);
+        Tensor y = Parts.map(x, convs.get(k).outputs(), x.size(2), x.size(3));
+        kernels.get(k).forward(x, true, y);
+        maps.add(y);
+      }
+      Tensor gradient = Ops.channelsLast(last);
+      for (int k = convs.size() - 1; k >= 0; k--) {
+        Parts.Conv conv = convs.get(k);
+        Tensor x = maps.get(k);
+        Tensor ofX = k > 0 || wanted[0] ? Parts.map(x, x.size(1), x.size(2), x.size(3)) : null;
+        kernels
+            .get(k)
+            .backward(
+                x,
+                maps.get(k + 1),
+                gradient,
+                ofX,
+                conv.weight.gradient(),
+                conv.bias == null ? null : conv.bias.gradient());
+        gradient.close();
+        maps.get(k + 1).close();
+        if (ofX == null) {
+          return new @Nullable Tensor[] {null};
+        }
+        gradient = ofX;
+      }
+      return new Tensor[] {gradient};
+    }
+  }
+
+  static Tensor run(ForwardContext context, List<Parts.Conv> convs, Tensor x) {
     Tensor y = x;
     for (Parts.Conv conv : convs) {
-      Tensor next = Ops.relu_(conv.forward(y));
+      Tensor next = conv.forward(context, y, true);
       if (y != x) {
         y.close();
       }

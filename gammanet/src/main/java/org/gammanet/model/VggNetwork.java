@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import org.gammanet.config.Architecture;
 import org.gammanet.config.ModelConfig;
+import org.gammanet.torch.NativeConv;
 import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -43,6 +44,12 @@ public final class VggNetwork extends Network {
           name,
           conv.parameters(),
           (context, x) -> {
+            NativeConv kernel = conv.packed(context, x);
+            if (kernel != null) {
+              Tensor out = Parts.map(x, conv.outputs(), height, width);
+              kernel.projectUp(Ops.channelsLast(x), out);
+              return out;
+            }
             Tensor y = Ops.elu(Parts.instanceNorm(conv.forward(x)));
             boolean fits = y.size(2) == height && y.size(3) == width;
             return fits ? y : Ops.upsampleBilinear2d(y, height, width);
@@ -63,6 +70,9 @@ public final class VggNetwork extends Network {
     @Override
     public Tensor[] forward(ForwardContext context, Tensor... inputs) {
       Tensor y = inputs[0];
+      if (context.fuses(parameters, y)) {
+        return new Tensor[] {fused(context, Ops.channelsLast(y))};
+      }
       if (out != null) {
         y = out.forward(y);
       }
@@ -70,6 +80,20 @@ public final class VggNetwork extends Network {
         y = align.forward(y);
       }
       return new Tensor[] {Ops.maxPool2d(parameters.isEmpty() ? y : Ops.relu_(y), 2, 2)};
+    }
+
+    private Tensor fused(ForwardContext context, Tensor x) {
+      Tensor y = out != null && align != null ? out.forward(context, x, false) : x;
+      Parts.Conv last = align != null ? align : out;
+      long width = last == null ? y.size(1) : last.outputs();
+      Tensor pooled = Parts.map(y, width, y.size(2) / 2, y.size(3) / 2);
+      NativeConv kernel = last == null ? null : last.packed(context, y);
+      if (kernel != null) {
+        kernel.alignPool(y, pooled);
+      } else {
+        NativeConv.pool(last == null ? y : Ops.relu_(last.forward(y)), pooled);
+      }
+      return pooled;
     }
 
     long macsPerPixel() {
@@ -196,7 +220,7 @@ public final class VggNetwork extends Network {
         "output_projection",
         parameters,
         (context, x) -> {
-          Tensor y = convs.getFirst().forward(x);
+          Tensor y = convs.getFirst().forward(context, x, false);
           return convs.size() == 1 ? y : convs.getLast().forward(Ops.elu(Parts.instanceNorm(y)));
         });
   }
@@ -220,7 +244,9 @@ public final class VggNetwork extends Network {
       if (level.in != null) {
         drive = pass.one(inProjection(level.cell.name(), level.in), drive);
       }
-      pass.update(level.cell, drive, level.states);
+      if (!pass.advance(level.cell, drive, level.states, null)) {
+        pass.update(level.cell, drive, level.states);
+      }
       if (l < levels.size() - 1) {
         signal = pass.one(level.upward, pass.state(level.states.getFirst()));
       }
@@ -231,21 +257,28 @@ public final class VggNetwork extends Network {
       Tensor state = pass.state(name);
       Tensor above = pass.state(levels.get(l + 1).states.getFirst());
       Tensor drive = pass.one(down.drive(state.size(2), state.size(3)), above);
-      pass.update(down.cell, drive, down.states);
-      if (l > 0 || !pass.statesEndHere()) { // the read-out takes the cell's own state
+      // The read-out takes the cell's own state.
+      boolean needed = l > 0 || !pass.statesEndHere();
+      boolean adds = needed && config().skipConnections();
+      if (pass.advance(down.cell, drive, down.states, adds ? name : null)) {
+        needed &= !adds;
+      } else {
+        pass.update(down.cell, drive, down.states);
+      }
+      if (needed) {
         Tensor modulation = pass.state(down.states.getFirst());
-        pass.states.put(
-            name,
-            config().skipConnections()
-                ? pass.one(Segments.ADD, state, modulation)
-                : pass.one(Segments.SAME, modulation));
+        if (adds) {
+          pass.putOwn(name, pass.one(Segments.ADD, state, modulation));
+        } else {
+          pass.states.put(name, pass.one(Segments.SAME, modulation));
+        }
       }
     }
   }
 
   private static Segment inProjection(String cell, Parts.Conv conv) {
     return Segments.unary(
-        cell + ".in_proj", conv.parameters(), (context, x) -> Ops.relu_(conv.forward(x)));
+        cell + ".in_proj", conv.parameters(), (context, x) -> conv.forward(context, x, true));
   }
 
   @Override

@@ -230,6 +230,7 @@ public final class Optimizer implements AutoCloseable {
           .optional(scale)
           .none()
           .run();
+      parameters.forEach(Tensor::countChange); // packed weights are made again
     }
   }
 

@@ -8,7 +8,10 @@ import java.util.Random;
 import org.gammanet.config.FgruConfig;
 import org.junit.jupiter.api.Test;
 
-/** The vector kernels of a cell and their scalar twins; {@link StatisticsKernelsTest} runs all widths. */
+/**
+ * The vector kernels of a cell and their scalar twins; {@link StatisticsKernelsTest} runs all
+ * widths.
+ */
 class JavaCellWidthsTest {
   private static float[] random(Random random, int n, float scale) {
     float[] values = new float[n];
@@ -36,8 +39,7 @@ class JavaCellWidthsTest {
       for (int k = 0; k < 2; k++) {
         var random = new Random(c);
         cells[k] =
-            new JavaCell(
-                config, c, 3, name -> random(random, size(name, c), 1f / (c + 1)), k == 1);
+            new JavaCell(config, c, 3, name -> random(random, size(name, c), 1f / (c + 1)), k == 1);
       }
       var random = new Random(3);
       int n = 5 * 7 * c;

@@ -1,0 +1,151 @@
+package org.gammanet.torch;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Loading of the native kernels, and what their typed face refuses. */
+class NativeKernelsTest {
+  /** What {@link #inAnotherProcess} starts. */
+  public static void main(String[] args) {
+    System.out.println(NativeKernels.available() + " " + NativeKernels.describe());
+  }
+
+  private static String inAnotherProcess(int status, String... options)
+      throws IOException, InterruptedException {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.add("--enable-native-access=ALL-UNNAMED");
+    command.addAll(List.of(options));
+    command.add("-cp");
+    command.add(
+        System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")));
+    command.add(NativeKernelsTest.class.getName());
+    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertEquals(status, process.waitFor(), output);
+    return output;
+  }
+
+  @Test
+  void canBeSwitchedOff() throws IOException, InterruptedException {
+    String output = inAnotherProcess(0, "-Dgammanet.native=off");
+    assertTrue(output.startsWith("false none (switched off)"), output);
+  }
+
+  @Test
+  void aWrongFileIsNamed(@TempDir Path folder) throws IOException, InterruptedException {
+    Path missing = folder.resolve("missing.so");
+    String output = inAnotherProcess(1, "-Dgammanet.native=" + missing);
+    assertTrue(output.contains("no native kernels: cannot read " + missing), output);
+    Path text = Files.writeString(folder.resolve("text.so"), "no library");
+    output = inAnotherProcess(1, "-Dgammanet.native=" + text);
+    assertTrue(output.contains(text + ": it is not a shared library"), output);
+  }
+
+  @Test
+  void tellsWhatRuns() {
+    String description = NativeKernels.describe();
+    assertTrue(description.startsWith(NativeKernels.available() ? "native, " : "none ("));
+  }
+
+  @Test
+  void mapsLieChannelsLast() {
+    try (var scope = TensorScope.open()) {
+      Tensor map = Tensor.emptyMap(Device.CPU, 2, 3, 4, 5);
+      assertTrue(map.isChannelsLast());
+      assertFalse(map.isContiguous());
+      Tensor plain = Tensor.of(new float[] {1, 2, 3, 4, 5, 6, 7, 8}, 1, 2, 2, 2);
+      assertFalse(plain.isChannelsLast());
+      Tensor turned = Ops.channelsLast(plain);
+      assertTrue(turned.isChannelsLast());
+      assertEquals(
+          List.of(plain.toString(), "6.0"),
+          List.of(turned.toString(), "" + turned.toFloatArray()[5]));
+      assertTrue(Tensor.ones(1, 1, 3, 4).isChannelsLast(), "one channel lies both ways");
+      assertFalse(Tensor.ones(2, 2).isChannelsLast());
+    }
+  }
+
+  @Test
+  void versionsCountChanges() {
+    try (var scope = TensorScope.open()) {
+      Tensor x = Tensor.ones(3);
+      long first = x.version();
+      x.detach().zero_();
+      assertTrue(x.version() > first);
+      long second = x.version();
+      x.toFloatArray();
+      assertEquals(second, x.version());
+      x.countChange();
+      assertTrue(x.version() > second);
+    }
+  }
+
+  @Test
+  void wrongTensorsEndInOneSentence() {
+    assumeTrue(NativeKernels.supports(Precision.FLOAT32), "no native kernels");
+    long before = Tensor.liveHandles();
+    try (var scope = TensorScope.open()) {
+      Tensor weight = Tensor.ones(4, 3, 3, 3);
+      NativeConv.Algorithm auto = NativeConv.Algorithm.AUTO;
+      assertThrows(
+          TorchException.class,
+          () -> NativeConv.pack(Tensor.ones(4, 3, 2, 2), null, auto, Precision.FLOAT32));
+      assertThrows(
+          TorchException.class,
+          () -> NativeConv.pack(weight, Tensor.ones(3), auto, Precision.FLOAT32));
+      NativeConv conv = NativeConv.pack(weight, Tensor.ones(4), auto, Precision.FLOAT32);
+      Tensor out = Tensor.emptyMap(Device.CPU, 1, 4, 5, 6);
+      var e =
+          assertThrows(
+              TorchException.class, () -> conv.forward(Tensor.ones(1, 3, 5, 6), false, out));
+      assertTrue(e.getMessage().contains("float32[1, 3, 5, 6]"), e.getMessage());
+      assertThrows(
+          TorchException.class,
+          () -> conv.forward(Tensor.emptyMap(Device.CPU, 1, 3, 5, 7), false, out));
+      assertThrows(
+          TorchException.class,
+          () -> conv.forward(Tensor.zeros(DType.FLOAT64, Device.CPU, 1, 3, 5, 6), false, out));
+      Tensor closed = Tensor.ones(1, 3, 5, 6);
+      closed.close();
+      assertThrows(IllegalStateException.class, () -> conv.forward(closed, false, out));
+      conv.forward(Ops.channelsLast(Tensor.ones(1, 3, 5, 6)), true, out);
+      assertEquals(28, Ops.amax(out, false, 0, 1, 2, 3).item(), 1e-4);
+      conv.close();
+      conv.close();
+      assertThrows(
+          IllegalStateException.class,
+          () -> conv.forward(Ops.channelsLast(Tensor.ones(1, 3, 5, 6)), true, out));
+      assertThrows(
+          TorchException.class,
+          () ->
+              NativeCell.pack(
+                  Map.of(NativeCell.Weight.W_INH, weight),
+                  new NativeCell.Options(
+                      NativeCell.Norm.LAYER,
+                      false,
+                      NativeCell.Circuit.SOFTPLUS,
+                      false,
+                      false,
+                      true,
+                      false,
+                      NativeCell.Symmetry.NONE,
+                      Precision.FLOAT32,
+                      auto)));
+    }
+    assertEquals(before, Tensor.liveHandles());
+  }
+}
