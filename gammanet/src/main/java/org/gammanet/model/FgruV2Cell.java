@@ -224,16 +224,20 @@ public final class FgruV2Cell extends FgruCell {
     }
     Tensor ofE = gradients[0];
     Tensor ofI = single ? null : gradients[1];
-    kernel.backward(
-        Ops.channelsLast(inputs[0]),
-        states[0],
-        states[1],
-        ofE == null ? null : Ops.channelsLast(ofE),
-        ofI == null ? null : Ops.channelsLast(ofI),
-        result[0],
-        result.length > 1 ? result[1] : null,
-        result.length > 2 ? result[2] : null,
-        gradWeights);
+    try {
+      kernel.backward(
+          Ops.channelsLast(inputs[0]),
+          states[0],
+          states[1],
+          ofE == null ? null : Ops.channelsLast(ofE),
+          ofI == null ? null : Ops.channelsLast(ofI),
+          result[0],
+          result.length > 1 ? result[1] : null,
+          result.length > 2 ? result[2] : null,
+          gradWeights);
+    } catch (UnsupportedOperationException e) {
+      return null; // this build has the forward kernel only
+    }
     return result;
   }
 

@@ -91,15 +91,19 @@ final class VggBlocks {
         Parts.Conv conv = convs.get(k);
         Tensor x = maps.get(k);
         Tensor ofX = k > 0 || wanted[0] ? Parts.map(x, x.size(1), x.size(2), x.size(3)) : null;
-        kernels
-            .get(k)
-            .backward(
-                x,
-                maps.get(k + 1),
-                gradient,
-                ofX,
-                conv.weight.gradient(),
-                conv.bias == null ? null : conv.bias.gradient());
+        try {
+          kernels
+              .get(k)
+              .backward(
+                  x,
+                  maps.get(k + 1),
+                  gradient,
+                  ofX,
+                  conv.weight.gradient(),
+                  conv.bias == null ? null : conv.bias.gradient());
+        } catch (UnsupportedOperationException e) {
+          return null; // this build has the forward kernel only, so that this was the first call
+        }
         gradient.close();
         maps.get(k + 1).close();
         if (ofX == null) {
