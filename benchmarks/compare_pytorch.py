@@ -5,7 +5,9 @@
 
 Both get the same weights (a safetensors file made here from a seed), the same image and the same
 number of threads, and take turns, so that a noisy machine is noisy for both. Prints each side's
-median, the ratio, and the largest difference of the logits relative to their standard deviation.
+median, the ratio, and the largest difference of the logits relative to their standard deviation;
+and the floor: the time of the forward pass's multiply-adds at the speed of LibTorch's fastest 3x3
+convolution on this machine, measured in the same run.
 
 The network is VGG16GammaNetV2 in the configuration of config/default.yaml, stated here a second
 time with torch operators only. Runs with PyTorch 1.13 and newer; --compile needs 2.x. With --train
@@ -200,8 +202,8 @@ class Java:
             command.append("--train")
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def run(self):
-        self.process.stdin.write("run\n")
+    def run(self, order="run"):
+        self.process.stdin.write(order + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
@@ -277,6 +279,7 @@ def main():
             ours.append(last["seconds"])
             seconds, expected = torch_pass()
             theirs.append(seconds)
+        floor = java.run("floor")["floor_seconds"]
         java.close()
         difference = float(np.abs(np.load(folder / "java.npy") - expected).max())
     spread = float(expected.std())
@@ -286,9 +289,12 @@ def main():
         "train": arguments.train, "compiled": arguments.compile, "torch": torch.__version__,
         "java_seconds": statistics.median(ours), "torch_seconds": statistics.median(theirs),
         "ratio": statistics.median(theirs) / statistics.median(ours),
+        "floor_seconds": floor,
         "max_difference": difference, "max_difference_over_std": difference / spread,
     }
-    if arguments.train:
+    if not arguments.train:
+        result["java_over_floor"] = result["java_seconds"] / floor
+    else:
         norm = float(sum((p.grad.double() ** 2).sum() for p in eager.parameters()
                          if p.grad is not None) ** 0.5)
         result["gradient_norm_difference"] = abs(last["gradient_norm"] - norm) / norm

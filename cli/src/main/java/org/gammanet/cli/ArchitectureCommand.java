@@ -56,7 +56,7 @@ final class ArchitectureCommand implements Callable<Integer> {
       long macs = LayerSummary.macs(rows, steps);
       PrintWriter out = spec.commandLine().getOut();
       if (json) {
-        out.println(json(config, rows, network.parameterCount(), macs));
+        out.println(json(network, rows, macs));
         return 0;
       }
       out.printf(
@@ -89,19 +89,26 @@ final class ArchitectureCommand implements Callable<Integer> {
           2 * macs / 1e12,
           size,
           size);
+      String reason = network.whyComposed();
+      out.println(
+          reason == null
+              ? "runs by native kernels"
+              : "composed of LibTorch's operators: " + reason);
       return 0;
     }
   }
 
-  private String json(ModelConfig config, List<LayerSummary> rows, long parameters, long macs)
-      throws IOException {
+  private String json(Network network, List<LayerSummary> rows, long macs) throws IOException {
+    ModelConfig config = network.config();
     ObjectMapper mapper = new ObjectMapper();
     ObjectNode root = mapper.createObjectNode();
     root.put("model", config.name());
     root.put("size", size);
     root.put("timesteps", config.timesteps());
-    root.put("parameters", parameters);
+    root.put("parameters", network.parameterCount());
     root.put("macs", macs);
+    root.put("native_kernels", network.whyComposed() == null);
+    root.put("why_not", network.whyComposed());
     ArrayNode layers = root.putArray("layers");
     for (LayerSummary row : rows) {
       ObjectNode layer = layers.addObject();

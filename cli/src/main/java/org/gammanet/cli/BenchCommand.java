@@ -57,14 +57,13 @@ import picocli.CommandLine.Spec;
     },
     footer = {"Example:", "  gammanet bench --json"})
 final class BenchCommand implements Callable<Integer> {
-  /** Side of the maps of a cell of 64 channels; wider cells have smaller maps, as in VGG16. */
-  private static final int CELL_SIZE = 320;
-
   @Option(
       names = "--size",
       paramLabel = "N",
       defaultValue = "160",
-      description = "Height and width of the network's image; default: 160.")
+      description =
+          "Height and width of the network's image, and half of those of the cells' maps; default:"
+              + " 160.")
   int size = 160;
 
   @Option(
@@ -151,7 +150,8 @@ final class BenchCommand implements Callable<Integer> {
     List<Integer> done = new ArrayList<>();
     for (CellPlace place : network.places()) {
       FgruCell cell = place.cell();
-      int side = CELL_SIZE * 64 / cell.channels();
+      // Twice the network's size, so that a step takes long enough; smaller where VGG16 is wider.
+      int side = 2 * size * 64 / Math.max(64, cell.channels());
       if (done.contains(cell.channels()) || place.block() == null || side < 1) {
         continue;
       }
@@ -173,7 +173,8 @@ final class BenchCommand implements Callable<Integer> {
         boolean kernels = network.whyComposed() == null;
         row.put("fused_ms", kernels ? cellTime(cell, fused, inputs, true) : null);
         row.put("composed_ms", cellTime(cell, composed, inputs, false));
-        row.put("vector_ms", Simd.bits() > 0 ? javaTime(cell, side, true) : null);
+        boolean vectors = Simd.bits() > 0;
+        row.put("vector_ms", vectors ? javaTime(cell, side, true) : null);
         row.put("scalar_ms", javaTime(cell, side, false));
       }
     }
@@ -199,6 +200,9 @@ final class BenchCommand implements Callable<Integer> {
 
   /** Null where the Java cell lacks an option of this cell's. */
   private @Nullable Double javaTime(FgruCell cell, int side, boolean vector) {
+    if (cell.states() != 2) {
+      return null;
+    }
     JavaCell java;
     try {
       java =

@@ -136,7 +136,10 @@ class CommandsTest {
         "inspect",
         "inspect a b",
         "nonsense",
-        "architecture --size 3"
+        "architecture --size 3",
+        "detect PHOTO --precision half",
+        "bench --input x.npy",
+        "bench --repeats 0"
       })
   void wrongUsageIsTwo(String words, @TempDir Path folder) throws IOException {
     String photo = photo(folder).toString();
@@ -378,5 +381,31 @@ class CommandsTest {
   void infoNamesTheLibrary() {
     assertEquals(0, run("info"));
     assertTrue(out.toString().contains("libtorch"), out.toString());
+    assertTrue(out.toString().contains("kernels     n"), out.toString());
+  }
+
+  @Test
+  void architectureSaysWhoComputes() {
+    assertEquals(0, run(with(new Object[] {"architecture"}, SMALL)));
+    assertTrue(out.toString().contains("composed of LibTorch's operators: "), out.toString());
+    assertEquals(0, run(with(new Object[] {"architecture", "--json"}, SMALL)));
+    assertTrue(out.toString().contains("\"native_kernels\" : false"), out.toString());
+  }
+
+  @Test
+  void precisionThatIsNotThereIsRefusedWithAReason(@TempDir Path folder) throws IOException {
+    Object[] words = {"detect", photo(folder), "--precision", "bf16", "--output", folder};
+    assertEquals(1, run(with(words, SMALL)));
+    assertTrue(err.toString().contains("bfloat16 is not possible here: "), err.toString());
+    assertTrue(Files.notExists(folder.resolve("photo-edges.png")));
+  }
+
+  @Test
+  void benchComparesAndAnswersInJson() {
+    Object[] words = {"bench", "--json", "--size", 32, "--timesteps", 1, "--repeats", 1};
+    assertEquals(0, run(with(words, SMALL)), err.toString());
+    for (String key : new String[] {"cell", "model", "fused_s", "composed_s", "peak_rss_mb"}) {
+      assertTrue(out.toString().contains("\"" + key + "\""), out.toString());
+    }
   }
 }
