@@ -51,9 +51,7 @@ import picocli.CommandLine.Spec;
     description = {
       "Times a step of cells of four widths by native kernels, composed of LibTorch's operators, in"
           + " Java with the Vector API and in scalar Java; then a whole network by native kernels"
-          + " and composed. Takes less than a minute on two cores.",
-      "With --serve it makes one pass for each line read instead and answers with a line of JSON,"
-          + " so that another program can take turns with it."
+          + " and composed. Takes less than a minute on two cores."
     },
     footer = {"Example:", "  gammanet bench --json"})
 final class BenchCommand implements Callable<Integer> {
@@ -84,25 +82,41 @@ final class BenchCommand implements Callable<Integer> {
 
   @Option(
       names = "--serve",
-      description = "Make one pass for each line read, until the input ends.")
+      description =
+          "In place of the comparison: a pass for each line read, each answered with a line of"
+              + " JSON, until the input ends. So another program can take turns with it.")
   boolean serve;
+
+  @Option(
+      names = "--train",
+      description =
+          "In place of the comparison: forward and backward passes of the mean logit, --repeats of"
+              + " them or with --serve one for each line, each answered with a line of JSON.")
+  boolean train;
+
+  @Option(
+      names = "--recompute",
+      paramLabel = "MODE",
+      defaultValue = "none",
+      description = "What a backward pass computes again: none, cells or timesteps; default: none.")
+  String recompute = "none";
+
+  @Option(
+      names = "--composed",
+      description = "Let passes with --serve or --train do without native kernels.")
+  boolean composed;
 
   @Option(
       names = "--input",
       paramLabel = "FILE",
-      description = "With --serve: image batch (N, 3, H, W), float32, as .npy, not --size.")
+      description = "Of such a pass: image batch (N, 3, H, W), float32, as .npy, not --size.")
   @Nullable Path input;
 
   @Option(
       names = "--write",
       paramLabel = "FILE",
-      description = "With --serve: write each pass's logits as .npy.")
+      description = "Of such a pass: write the logits as .npy.")
   @Nullable Path write;
-
-  @Option(
-      names = "--train",
-      description = "With --serve: forward and backward pass of the mean logit.")
-  boolean train;
 
   @Mixin PrecisionOption precision;
   @Mixin ModelOptions model;
@@ -118,16 +132,18 @@ final class BenchCommand implements Callable<Integer> {
       throw new ParameterException(
           spec.commandLine(), "--size, --repeats and --timesteps must be at least 1");
     }
-    if (!serve && (input != null || write != null || train)) {
+    boolean passes = serve || train;
+    if (!passes && (input != null || write != null || composed)) {
       throw new ParameterException(
-          spec.commandLine(), "--input, --write and --train go with --serve");
+          spec.commandLine(), "--input, --write and --composed go with --serve or --train");
     }
+    mode();
     try (GammaNet net = precision.applyTo(model.open());
         var scope = TensorScope.open()) {
       Network network = net.network();
       network.requiresGrad(train);
-      if (serve) {
-        serve(network);
+      if (passes) {
+        passes(network);
         return 0;
       }
       int least = network.minimumSize();
@@ -383,21 +399,37 @@ final class BenchCommand implements Callable<Integer> {
 
   // ---- Taking turns with another program ----
 
-  private void serve(Network network) throws IOException {
+  private void passes(Network network) throws IOException {
     Tensor image = image().to(network.device());
+    if (!serve) {
+      for (int i = 0; i < repeats; i++) {
+        pass(network, image);
+      }
+      return;
+    }
     BufferedReader lines =
         new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
-    PrintWriter out = spec.commandLine().getOut();
     for (String line = lines.readLine(); line != null; line = lines.readLine()) {
       if (line.strip().equals("floor")) {
+        PrintWriter out = spec.commandLine().getOut();
         int steps = timesteps == 0 ? network.config().timesteps() : timesteps;
         double floor = floor(network, image.size(2), image.size(3), steps) * image.size(0);
         out.printf(Locale.ROOT, "{\"floor_seconds\": %.6f}%n", floor);
+        out.flush();
       } else {
         pass(network, image);
       }
-      out.flush();
     }
+  }
+
+  private Recompute mode() {
+    for (Recompute mode : List.of(Recompute.NONE, Recompute.CELLS, Recompute.TIMESTEPS)) {
+      if (mode.word().equals(recompute)) {
+        return mode;
+      }
+    }
+    throw new ParameterException(
+        spec.commandLine(), "--recompute must be none, cells or timesteps, not " + recompute);
   }
 
   private Tensor image() {
@@ -422,9 +454,12 @@ final class BenchCommand implements Callable<Integer> {
   private void pass(Network network, Tensor image) throws IOException {
     PrintWriter out = spec.commandLine().getOut();
     ForwardOptions options = ForwardOptions.DEFAULTS.withTimesteps(timesteps);
+    if (composed) {
+      options = options.withComposedOnly();
+    }
     try (var scope = TensorScope.open();
-        var mode = train ? Autograd.enableGrad() : Autograd.noGrad();
-        Tape tape = new Tape(Recompute.CELLS)) {
+        var tape = new Tape(mode());
+        var recording = train ? Autograd.enableGrad() : Autograd.noGrad()) {
       if (train) {
         options = options.withExecutor(tape);
         network.parameters().stream()
@@ -434,11 +469,8 @@ final class BenchCommand implements Callable<Integer> {
       long start = System.nanoTime();
       Tensor logits = network.forward(image, options).logits();
       if (train) {
-        try (var noGrad = Autograd.noGrad()) {
-          tape.backward(
-              logits,
-              Tensor.full(1.0 / logits.numel(), logits.dtype(), logits.device(), logits.shape()));
-        }
+        double share = 1.0 / logits.numel(); // of a pixel in the mean
+        tape.backward(logits, Tensor.full(share, logits.dtype(), logits.device(), logits.shape()));
       }
       waitFor(logits);
       double seconds = (System.nanoTime() - start) / 1e9;
@@ -446,7 +478,12 @@ final class BenchCommand implements Callable<Integer> {
       if (train) {
         out.printf(Locale.ROOT, ", \"gradient_norm\": %.9g", gradientNorm(network));
       }
+      Double peak = peakMemory();
+      if (peak != null) {
+        out.printf(Locale.ROOT, ", \"peak_rss_mb\": %.0f", peak);
+      }
       out.println("}");
+      out.flush();
       if (write != null) {
         long[] shape = logits.shape();
         Npy.write(

@@ -161,6 +161,7 @@ final class EvaluateCommand implements Callable<Integer> {
   @Option(names = "--multiscale", description = "Average over sizes 0.5, 1 and 1.5 (3 passes).")
   boolean multiscale;
 
+  @Mixin PrecisionOption precision;
   @Mixin ModelOptions model;
   @Spec CommandSpec spec;
 
@@ -199,7 +200,7 @@ final class EvaluateCommand implements Callable<Integer> {
           settings);
     }
     model.checkpoint = checkpointFile();
-    try (GammaNet net = model.open()) {
+    try (GammaNet net = precision.applyTo(model.open())) {
       return evaluate(network(net, data, saved), data, settings);
     }
   }

@@ -199,13 +199,22 @@ public final class FgruV2Cell extends FgruCell {
   }
 
   @Override
+  public boolean hasBackward(ForwardContext context, Tensor... inputs) {
+    return kernelForBackward(context, inputs) != null && context.signals(name()) == null;
+  }
+
+  private @Nullable NativeCell kernelForBackward(ForwardContext context, Tensor[] inputs) {
+    boolean single = states() == 1 && inputs.length > 1;
+    return packed != null && !single && context.takes(inputs)
+        ? packed.get(context.precision())
+        : null;
+  }
+
+  @Override
   public @Nullable Tensor @Nullable [] backward(
       ForwardContext context, Tensor[] inputs, @Nullable Tensor[] gradients, boolean[] wanted) {
     boolean single = states() == 1;
-    NativeCell kernel =
-        packed != null && context.takes(inputs) && !(single && inputs.length > 1)
-            ? packed.get(context.precision())
-            : null;
+    NativeCell kernel = kernelForBackward(context, inputs);
     if (kernel == null) {
       return null;
     }

@@ -64,19 +64,29 @@ final class VggBlocks {
     }
 
     @Override
-    public @Nullable Tensor @Nullable [] backward(
-        ForwardContext context, Tensor[] inputs, @Nullable Tensor[] gradients, boolean[] wanted) {
-      Tensor last = gradients[0];
-      if (last == null) {
-        return null;
-      }
+    public boolean hasBackward(ForwardContext context, Tensor... inputs) {
+      return kernels(context, inputs[0]) != null;
+    }
+
+    private @Nullable List<NativeConv> kernels(ForwardContext context, Tensor x) {
       List<NativeConv> kernels = new ArrayList<>();
       for (Parts.Conv conv : convs) {
-        NativeConv kernel = conv.packedForBackward(context, inputs[0]);
+        NativeConv kernel = conv.packedForBackward(context, x);
         if (kernel == null) {
           return null;
         }
         kernels.add(kernel);
+      }
+      return kernels;
+    }
+
+    @Override
+    public @Nullable Tensor @Nullable [] backward(
+        ForwardContext context, Tensor[] inputs, @Nullable Tensor[] gradients, boolean[] wanted) {
+      Tensor last = gradients[0];
+      List<NativeConv> kernels = kernels(context, inputs[0]);
+      if (last == null || kernels == null) {
+        return null;
       }
       List<Tensor> maps = new ArrayList<>();
       maps.add(Ops.channelsLast(inputs[0]));
