@@ -222,6 +222,7 @@ def main():
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--timesteps", type=int, default=8)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--warmup", type=int, default=1, help="passes of each that do not count")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--precision", default="float32", choices=("float32", "bf16"),
@@ -271,8 +272,9 @@ def main():
         write_safetensors(folder / "weights.safetensors", weights)
         np.save(folder / "image.npy", image)
         java = Java(arguments, folder / "weights.safetensors", folder / "image.npy", folder)
-        java.run()  # warm-up of both
-        torch_pass()
+        for _ in range(arguments.warmup):
+            java.run()
+            torch_pass()
         ours, theirs, last = [], [], {}
         for _ in range(arguments.repeats):
             last = java.run()

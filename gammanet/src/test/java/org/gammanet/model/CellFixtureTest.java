@@ -2,11 +2,13 @@ package org.gammanet.model;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
@@ -120,10 +122,40 @@ class CellFixtureTest {
           assertArrayEquals(full[k].toFloatArray(), atRest[k].toFloatArray(), tolerance);
         }
       }
+      byHand(golden, cell, parts, inputs, none);
       inDoublePrecision(golden, cell, parts, inputs);
     }
     parts.parameters().forEach(Parameter::close);
     assertEquals(before, Tensor.liveHandles(), "live handles");
+  }
+
+  /** Gradients by the native kernel, where it is there for such a cell. */
+  private static void byHand(
+      GoldenCase golden, FgruCell cell, Parts parts, List<Tensor> inputs, List<String> none) {
+    parts.parameters().forEach(p -> p.tensor().zeroGrad());
+    try (var noGrad = Autograd.noGrad();
+        ForwardContext context = ForwardContext.plain()) {
+      Tensor[] all = inputs.toArray(Tensor[]::new);
+      if (!cell.hasBackward(context, all)) {
+        return;
+      }
+      Tensor[] outputs = {golden.input("R1"), golden.input("R2")};
+      boolean[] wanted = new boolean[all.length];
+      Arrays.fill(wanted, true);
+      Tensor[] gradients = cell.backward(context, all, outputs, wanted);
+      assertNotNull(gradients, "this build has no native gradient");
+      List<String> names = List.of("ff_input", "h_exc", "h_inh");
+      for (int k = 0; k < all.length; k++) {
+        golden.check("grad." + names.get(k), gradients[k]);
+      }
+      for (Parameter p : parts.parameters()) {
+        if (!none.contains(p.name())) {
+          Tensor gradient = p.tensor().grad();
+          assertNotNull(gradient, p.name());
+          golden.check("grad." + p.name(), gradient);
+        }
+      }
+    }
   }
 
   private static Tensor zeros(Tensor like) {

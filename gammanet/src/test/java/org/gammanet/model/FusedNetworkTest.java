@@ -252,7 +252,7 @@ class FusedNetworkTest {
       float[] rounded = logits(network, image, ForwardOptions.DEFAULTS.withTimesteps(8));
       double difference = difference(exact, rounded);
       System.out.printf("bfloat16 differs by %.1e std%n", difference);
-      assertTrue(difference > 0 && difference < 0.1, "differs by " + difference);
+      assertTrue(difference > 0 && difference < 0.3, "differs by " + difference);
     }
   }
 
@@ -283,11 +283,12 @@ class FusedNetworkTest {
       double worst = 0;
       for (String name : expected.keySet()) {
         // Biases in front of a norm have gradients that are 0 but for rounding.
-        double scale = norm(expected.get(name), null) + 1e-5 * all;
+        double scale = norm(expected.get(name), null) + 1e-3 * all;
         double error = norm(expected.get(name), actual.get(name)) / scale;
         worst = Math.max(worst, error);
-        // Where a rectified sum crosses zero by rounding, a gradient jumps; few do.
-        assertTrue(error < 2e-3, name + " differs by " + error);
+        // Where a rectified sum crosses zero by rounding, its gradient jumps. If a share s of sums
+        // do, the norm of the difference is about the root of s.
+        assertTrue(error < 1e-2, name + " differs by " + error);
       }
       System.out.printf("%-50s gradients differ by %.1e of their norm%n", setting, worst);
     }
