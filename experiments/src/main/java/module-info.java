@@ -12,6 +12,7 @@ module org.gammanet.experiments {
   exports org.gammanet.experiments;
   exports org.gammanet.experiments.figures;
   exports org.gammanet.experiments.opto;
+  exports org.gammanet.experiments.insilico;
   exports org.gammanet.experiments.responses;
   exports org.gammanet.experiments.stimuli;
   exports org.gammanet.experiments.tuning;

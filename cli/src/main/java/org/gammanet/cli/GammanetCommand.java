@@ -27,6 +27,7 @@ import picocli.CommandLine.Spec;
       ConvertCommand.class,
       AblateCommand.class,
       OptoCommand.class,
+      InsilicoCommand.class,
       ArchitectureCommand.class,
       InfoCommand.class,
       BenchCommand.class,

@@ -46,6 +46,57 @@ public final class Responses {
     return this;
   }
 
+  /** Room for responses to so many stimuli, otherwise like another recording. */
+  public static Responses like(Responses other, int stimuli) {
+    Responses out = new Responses(stimuli, other.steps, other.points);
+    other.blocks.forEach((key, block) -> out.add(key.layer, key.state, block.units));
+    return out;
+  }
+
+  /**
+   * Copies a recording of some of the stimuli.
+   *
+   * @param part of the same signals
+   * @param from the stimulus that its first one is here
+   */
+  public void put(Responses part, int from) {
+    part.blocks.forEach(
+        (key, block) ->
+            System.arraycopy(
+                block.values,
+                0,
+                block(key.layer, key.state).values,
+                from * steps.size() * block.units,
+                block.values.length));
+  }
+
+  /** All values of all signals, one signal after the other. */
+  public float[] flat() {
+    int n = blocks.values().stream().mapToInt(b -> b.values.length).sum();
+    float[] out = new float[n];
+    int at = 0;
+    for (Block block : blocks.values()) {
+      System.arraycopy(block.values, 0, out, at, block.values.length);
+      at += block.values.length;
+    }
+    return out;
+  }
+
+  /**
+   * Takes values as {@link #flat} gives them; does nothing and returns false for another number.
+   */
+  public boolean setFlat(float[] values) {
+    if (values.length != blocks.values().stream().mapToInt(b -> b.values.length).sum()) {
+      return false;
+    }
+    int at = 0;
+    for (Block block : blocks.values()) {
+      System.arraycopy(values, at, block.values, 0, block.values.length);
+      at += block.values.length;
+    }
+    return true;
+  }
+
   /** Number of stimuli. */
   public int stimuli() {
     return stimuli;

@@ -33,7 +33,7 @@ public final class ContactSheet {
       StimulusImage image = set.get(shown.get(i));
       figure
           .panel(i / columns, i % columns)
-          .title(shown.get(i) + ": " + caption(image.meta()))
+          .title(caption(image.meta()))
           .x(Axis.hidden())
           .y(Axis.hidden().reverse())
           .luminance(luminance(image.values()), image.width());
@@ -63,18 +63,21 @@ public final class ContactSheet {
     }
     boolean bar = meta.parameters().containsKey("axis");
     var text = new StringBuilder();
-    text.append(
-        String.format(
-            Locale.ROOT,
-            "%s %.4g°",
-            bar ? "axis" : "mod.",
-            bar ? orientation.axis() : orientation.modulation()));
-    for (String name :
-        List.of("orientation_difference", "surround_tilt", "flanker_distance", "flanker_angle")) {
+    text.append(bar ? "axis " : "")
+        .append(number(bar ? orientation.axis() : orientation.modulation()));
+    text.append('°');
+    for (String name : List.of("orientation_difference", "surround_tilt", "flanker_angle")) {
       if (meta.parameters().get(name) instanceof Number value) {
-        text.append(String.format(Locale.ROOT, ", %.4g", value.doubleValue()));
+        text.append(value.doubleValue() < 0 ? " −" : " +")
+            .append(number(Math.abs(value.doubleValue())))
+            .append('°');
       }
     }
-    return text.append(String.format(Locale.ROOT, ", c %.2g", meta.contrast())).toString();
+    return text.toString();
+  }
+
+  private static String number(double value) {
+    String text = String.format(Locale.ROOT, "%.1f", value);
+    return text.endsWith(".0") ? text.substring(0, text.length() - 2) : text;
   }
 }
