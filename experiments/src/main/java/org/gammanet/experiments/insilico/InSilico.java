@@ -402,7 +402,12 @@ public final class InSilico {
     metadata
         .path("network")
         .fields()
-        .forEachRemaining(f -> values.put(f.getKey().replace('_', ' '), f.getValue().asText()));
+        .forEachRemaining(
+            f -> {
+              if (f.getValue().isValueNode() && f.getValue().asText().length() < 200) {
+                values.put(f.getKey().replace('_', ' '), f.getValue().asText());
+              }
+            });
     values.put("layer", preparation.layer());
     values.put(
         "recorded states", preparation.states().stream().map(State::word).toList().toString());
@@ -432,7 +437,7 @@ public final class InSilico {
             + " network is deterministic: intervals and tests are over units of one network, which"
             + " are not independent of each other. Responses are less those to a blank.");
     report.text(
-        "All numbers are in %s; the tables *_units.csv have a row for each unit, population and timestep, the tables *_figures.csv the numbers of each figure."
+        "All numbers, and the network's configuration, are in %s; the tables *_units.csv have a row for each unit, population and timestep, the tables *_figures.csv the numbers of each figure."
             .formatted(file.getFileName()));
     report.footer(
         "GammaNet %s, Java %s"
