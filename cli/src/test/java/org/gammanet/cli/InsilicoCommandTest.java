@@ -50,7 +50,7 @@ class InsilicoCommandTest {
         InSilico.read(folder.resolve("b")).path("orientation_tuning").path("units"));
 
     assertEquals(0, run("insilico --resume " + folder + "/a"), err.toString());
-    assertEquals(1, run("insilico --resume " + folder + "/a --set model.timesteps=1" + SMALL));
+    assertEquals(1, run("insilico --resume " + folder + "/a --seed 5" + SMALL));
     assertTrue(err.toString().contains("weights are not those of the run"), err.toString());
   }
 
