@@ -18,6 +18,9 @@ public final class TrainingMemory {
   /** Maps inside one update of a cell that automatic differentiation keeps. */
   private static final int CELL_INTERIOR = 75;
 
+  /** Maps that a native kernel works on while it differentiates a cell. */
+  private static final int KERNEL_INTERIOR = 12;
+
   /** The same for a block of convolutions, a projection or a read-out. */
   private static final int LAYER_INTERIOR = 4;
 
@@ -37,16 +40,19 @@ public final class TrainingMemory {
   public static long estimate(
       Network network, int batch, int height, int width, int timesteps, Recompute mode) {
     List<LayerSummary> layers = network.summary(height, width);
+    boolean kernels = network.whyComposed() == null;
     long once = 0;
     long everyTimestep = 0;
     long widest = 0;
     for (LayerSummary layer : layers) {
       boolean cell = layer.kind().startsWith("fGRU");
       long map = 4L * batch * layer.channels() * layer.height() * layer.width();
-      long interior = (cell ? CELL_INTERIOR : LAYER_INTERIOR) * map;
+      long interior = (!cell ? LAYER_INTERIOR : kernels ? KERNEL_INTERIOR : CELL_INTERIOR) * map;
       widest = Math.max(widest, interior);
       // Between segments pass two states of a cell and its drive, or one result.
-      long kept = mode == Recompute.NONE ? interior : cell ? 2 * map : map;
+      long between = cell ? 2 * map : map;
+      boolean recorded = mode == Recompute.NONE && !(cell && kernels);
+      long kept = recorded ? interior : between;
       if (layer.everyTimestep()) {
         everyTimestep += kept;
       } else {
@@ -55,8 +61,7 @@ public final class TrainingMemory {
     }
     long activity =
         switch (mode) {
-          case NONE -> once + timesteps * everyTimestep;
-          case CELLS -> once + timesteps * everyTimestep + widest;
+          case NONE, CELLS -> once + timesteps * everyTimestep + widest;
           // States are about half of what passes between segments.
           case TIMESTEPS -> once + timesteps * everyTimestep / 2 + everyTimestep + widest;
           case AUTO -> throw new IllegalArgumentException("auto is not a way of recomputing");

@@ -398,7 +398,8 @@ class TrainerTest {
 
   @Test
   void memoryIsPlannedForByMode() {
-    GammaNetConfig config = config("model.layers=null", "model.hidden_channels=16");
+    GammaNetConfig config =
+        config("model.layers=null", "model.hidden_channels=16", "model.model_version=v1");
     try (Network network = Network.create(config.model())) {
       long none = TrainingMemory.estimate(network, 1, 320, 320, 8, Recompute.NONE);
       long cells = TrainingMemory.estimate(network, 1, 320, 320, 8, Recompute.CELLS);
