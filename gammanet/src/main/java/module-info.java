@@ -8,6 +8,8 @@ module org.gammanet {
   requires static jdk.incubator.vector;
   requires static transitive org.jspecify;
 
+  uses org.gammanet.PretrainedModel;
+
   exports org.gammanet;
   exports org.gammanet.checkpoint;
   exports org.gammanet.config;

@@ -64,6 +64,24 @@ public final class GammaNet implements AutoCloseable {
   }
 
   /**
+   * The trained network that comes with the project, where the module {@code
+   * org.gammanet.pretrained} is there.
+   *
+   * @throws CheckpointException when it is not, or is damaged
+   */
+  public static GammaNet pretrained(Device device) {
+    PretrainedModel model =
+        PretrainedModel.find()
+            .orElseThrow(
+                () ->
+                    new CheckpointException(
+                        "there is no trained network on the module path or class path: add"
+                            + " gammanet-pretrained, or load a checkpoint"));
+    Checkpoint loaded = model.load();
+    return of(loaded, loaded.config(GammaNetConfig.defaults(), note -> {}), device);
+  }
+
+  /**
    * The network of a configuration with a checkpoint's weights.
    *
    * @param config {@link Checkpoint#config} of it, or another one {@link Checkpoint#fitted} to it

@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.gammanet.GammaNet;
+import org.gammanet.PretrainedModel;
 import org.gammanet.checkpoint.Checkpoint;
 import org.gammanet.config.GammaNetConfig;
 import org.gammanet.torch.Device;
@@ -20,8 +21,14 @@ final class ModelOptions {
   @Option(
       names = "--checkpoint",
       paramLabel = "FILE",
-      description = "Weights: .safetensors, .pt or .pth. Without it the weights are random.")
+      description =
+          "Weights: .safetensors, .pt or .pth. Without it the trained network that comes with this"
+              + " program, or random weights with --random, --config, --seed or a --set that"
+              + " describes another network.")
   @Nullable Path checkpoint;
+
+  @Option(names = "--random", description = "An untrained network with random weights.")
+  boolean random;
 
   @Option(
       names = "--config",
@@ -89,8 +96,35 @@ final class ModelOptions {
     }
   }
 
+  /**
+   * Where no checkpoint is named, the trained network that comes with the program, if there is one
+   * and no option describes another network; else as {@link #open}.
+   */
+  GammaNet openTrained() {
+    if (checkpoint != null || random || config != null || seed != null || describesNetwork()) {
+      return open();
+    }
+    PretrainedModel model = PretrainedModel.find().orElse(null);
+    if (model == null) {
+      return open();
+    }
+    Device where = openDevice();
+    Checkpoint loaded = model.load();
+    return GammaNet.of(loaded, configOf(loaded), where);
+  }
+
+  /** Whether a --set is about what only weights trained for it can follow. */
+  private boolean describesNetwork() {
+    return overrides.stream()
+        .anyMatch(o -> o.startsWith("model.") && !o.matches("model\\.(num_)?timesteps=.*"));
+  }
+
   /** The network with the checkpoint's weights, or with random ones, which is said. */
   GammaNet open() {
+    if (checkpoint != null && random) {
+      throw new ParameterException(
+          spec.commandLine(), "--checkpoint and --random exclude each other");
+    }
     Device where = openDevice();
     if (checkpoint != null) {
       Checkpoint loaded = Checkpoint.load(checkpoint);

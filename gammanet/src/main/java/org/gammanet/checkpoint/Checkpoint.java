@@ -157,22 +157,32 @@ public final class Checkpoint {
    *     something executed
    */
   public static Checkpoint load(Path file) {
-    return MappedFile.read(
-        file,
-        mapped -> {
-          if (TorchFile.isZip(mapped)) {
-            return ofPython(mapped.toString(), Format.TORCH_ZIP, TorchFile.readZip(mapped));
-          }
-          if (mapped.size() > 8 && mapped.slice(8, 1).get() == '{') {
-            return ofSafeTensors(mapped.toString(), SafeTensors.read(mapped));
-          }
-          if (TorchFile.isPickle(mapped)) {
-            return ofPython(mapped.toString(), Format.TORCH_LEGACY, TorchFile.readLegacy(mapped));
-          }
-          throw new CheckpointException(
-              "%s is neither a safetensors file nor one of torch.save: it begins with %s"
-                  .formatted(mapped, beginning(mapped)));
-        });
+    return MappedFile.read(file, Checkpoint::read);
+  }
+
+  /**
+   * Reads the bytes of such a file, which must not change any more.
+   *
+   * @param name what messages call them
+   * @throws CheckpointException as {@link #load(Path)}
+   */
+  public static Checkpoint load(String name, byte[] bytes) {
+    return MappedFile.read(name, bytes, Checkpoint::read);
+  }
+
+  private static Checkpoint read(MappedFile file) throws IOException {
+    if (TorchFile.isZip(file)) {
+      return ofPython(file.toString(), Format.TORCH_ZIP, TorchFile.readZip(file));
+    }
+    if (file.size() > 8 && file.slice(8, 1).get() == '{') {
+      return ofSafeTensors(file.toString(), SafeTensors.read(file));
+    }
+    if (TorchFile.isPickle(file)) {
+      return ofPython(file.toString(), Format.TORCH_LEGACY, TorchFile.readLegacy(file));
+    }
+    throw new CheckpointException(
+        "%s is neither a safetensors file nor one of torch.save: it begins with %s"
+            .formatted(file, beginning(file)));
   }
 
   private static String beginning(MappedFile file) throws IOException {

@@ -19,12 +19,15 @@ import org.jspecify.annotations.Nullable;
 final class MappedFile {
   private static final int WINDOW_SHIFT = 30;
 
-  private final Path file;
+  private final String file;
   private final long size;
-  private final FileChannel channel;
+
+  /** Null for bytes that are in memory already, all in the first window. */
+  private final @Nullable FileChannel channel;
+
   private final @Nullable ByteBuffer[] windows;
 
-  private MappedFile(Path file, FileChannel channel, long size) {
+  private MappedFile(String file, @Nullable FileChannel channel, long size) {
     this.file = file;
     this.channel = channel;
     this.size = size;
@@ -51,9 +54,28 @@ final class MappedFile {
       if (size == 0) {
         throw new CheckpointException(file + " is empty");
       }
-      return reader.read(new MappedFile(file, channel, size));
+      return reader.read(new MappedFile(file.toString(), channel, size));
     } catch (IOException e) {
       throw failure("read", file, e);
+    }
+  }
+
+  /**
+   * Reads bytes that are in memory.
+   *
+   * @param name what messages call them
+   * @throws CheckpointException as above
+   */
+  static <T> T read(String name, byte[] bytes, Reader<T> reader) {
+    if (bytes.length == 0) {
+      throw new CheckpointException(name + " is empty");
+    }
+    MappedFile file = new MappedFile(name, null, bytes.length);
+    file.windows[0] = ByteBuffer.wrap(bytes).asReadOnlyBuffer();
+    try {
+      return reader.read(file);
+    } catch (IOException e) {
+      throw new CheckpointException("cannot read " + name + ": " + e.getMessage(), e);
     }
   }
 
@@ -80,7 +102,7 @@ final class MappedFile {
   /** The file's name for messages. */
   @Override
   public String toString() {
-    return file.toString();
+    return file;
   }
 
   /**
@@ -99,7 +121,7 @@ final class MappedFile {
           file + " holds more than 2 GiB in one piece, which is not supported");
     }
     ByteBuffer part =
-        length <= 1L << WINDOW_SHIFT
+        length <= 1L << WINDOW_SHIFT || channel == null
             ? window((int) (position >> WINDOW_SHIFT))
                 .slice((int) (position & ((1L << WINDOW_SHIFT) - 1)), (int) length)
             : channel.map(FileChannel.MapMode.READ_ONLY, position, length);
