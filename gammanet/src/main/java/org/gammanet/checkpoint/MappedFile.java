@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -136,7 +137,7 @@ final class MappedFile {
       window =
           length == 0
               ? ByteBuffer.allocate(0)
-              : channel.map(FileChannel.MapMode.READ_ONLY, start, length);
+              : Objects.requireNonNull(channel).map(FileChannel.MapMode.READ_ONLY, start, length);
       windows[index] = window;
     }
     return window;
