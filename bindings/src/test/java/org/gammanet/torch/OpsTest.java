@@ -300,8 +300,8 @@ class OpsTest {
 
   @Test
   void convolutionsRunInHalfPrecisionWhileAutocastIsOn() {
-    Tensor x = random(1, 1, 8, 12, 12).requiresGrad(true);
-    Tensor weight = random(2, 16, 8, 3, 3).requiresGrad(true);
+    Tensor x = random(1, 1, 8, 12, 12).to(DType.FLOAT32).requiresGrad(true);
+    Tensor weight = random(2, 16, 8, 3, 3).to(DType.FLOAT32).requiresGrad(true);
     Tensor full = Ops.conv2d(x, weight, null, 1, 1);
     Autograd.backward(Ops.sum(full));
     double[] expected = weight.grad().toDoubleArray();
@@ -315,7 +315,8 @@ class OpsTest {
     }
     assertEquals(DType.FLOAT32, half.dtype());
     double error = Ops.amax(Ops.abs(Ops.sub(half, full)), false, 0, 1, 2, 3).item();
-    assertTrue(error > 0 && error < 0.1, "bfloat16 differs by " + error);
+    // Sums of 72 products below 4, which 8 bits round, in a result that they round again.
+    assertTrue(error > 0 && error < 0.25, "bfloat16 differs by " + error);
     Autograd.backward(Ops.sum(half));
     assertArrayEquals(expected, weight.grad().toDoubleArray(), 0.5);
     assertArrayEquals(full.toFloatArray(), Ops.conv2d(x, weight, null, 1, 1).toFloatArray());
