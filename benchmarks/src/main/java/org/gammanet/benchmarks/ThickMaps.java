@@ -23,8 +23,7 @@ public final class ThickMaps {
   public static void main(String[] arguments) throws IOException {
     Path out = Files.createDirectories(Path.of(arguments[1]));
     int left = Integer.parseInt(arguments[2]);
-    for (Map.Entry<String, Path> image :
-        Bsds500.images(Path.of(arguments[0]), "test").entrySet()) {
+    for (Map.Entry<String, Path> image : Bsds500.images(Path.of(arguments[0]), "test").entrySet()) {
       if (left-- == 0) {
         break;
       }
