@@ -81,6 +81,7 @@ class CustomOptogeneticsTest {
     int from = code.indexOf("// [README]\n") + "// [README]\n".length();
     String shown =
         code.substring(from, code.indexOf("    // [/README]"))
+            .stripTrailing()
             .stripIndent()
             .replace(
                 "folder.resolve(\"optimization_results.png\")",
