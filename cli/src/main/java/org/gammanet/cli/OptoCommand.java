@@ -48,7 +48,7 @@ import sun.misc.Signal;
       "Examples:",
       "  gammanet opto --checkpoint model.safetensors",
       "  gammanet opto --checkpoint model.safetensors --contrast-grid",
-      "  gammanet opto --size 96 --set model.hidden_channels=24 --timesteps 4 --steps 20"
+      "  gammanet opto --size 96 --set model.hidden_channels=24 --steps 20"
     })
 final class OptoCommand implements Callable<Integer> {
   private final OptoSettings settings = new OptoSettings();
