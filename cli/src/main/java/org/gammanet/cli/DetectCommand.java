@@ -137,7 +137,7 @@ final class DetectCommand implements Callable<Integer> {
     total = failed + jobs.size();
     if (!jobs.isEmpty()) {
       createOutput();
-      try (GammaNet net = precision.applyTo(model.open())) {
+      try (GammaNet net = precision.applyTo(model.openTrained())) {
         detect(net, jobs);
       } finally {
         Terminal.clear();

@@ -1,0 +1,67 @@
+package org.gammanet.pretrained;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.MessageDigest;
+import java.util.HexFormat;
+import org.gammanet.GammaNet;
+import org.gammanet.PretrainedModel;
+import org.gammanet.data.EdgeMap;
+import org.gammanet.data.Images;
+import org.gammanet.data.RgbImage;
+import org.gammanet.torch.Device;
+import org.junit.jupiter.api.Test;
+
+class BsdsModelTest {
+  private static final String SHA_256 =
+      "0a941671b4a2497b6b0da33d54bc67866a03fbf4c3977b2cec0ef7ccf75bfb14";
+
+  @Test
+  void theFileIsTheOneThatTheCardDescribes() throws IOException, GeneralSecurityException {
+    PretrainedModel model = PretrainedModel.find().orElseThrow();
+    try (InputStream stream = model.open()) {
+      byte[] digest = MessageDigest.getInstance("SHA-256").digest(stream.readAllBytes());
+      assertEquals(SHA_256, HexFormat.of().formatHex(digest));
+    }
+  }
+
+  /** The stored map was written by {@code gammanet detect --probabilities png16}. */
+  @Test
+  void edgesOfASamplePhotoAreTheStoredOnes() throws IOException {
+    RgbImage photo = Images.read(Path.of("../samples/chelsea.png")).resize(226, 150);
+    EdgeMap expected =
+        Images.readEdgeMap(
+            Path.of("src/test/resources/org/gammanet/pretrained/chelsea-226x150.png"));
+    try (GammaNet net = GammaNet.pretrained(Device.CPU)) {
+      double correlation = correlation(net.detect(photo), expected);
+      System.out.printf("correlation with the stored edges: %.6f%n", correlation);
+      assertTrue(correlation > 0.999, "correlation " + correlation);
+    }
+  }
+
+  private static double correlation(EdgeMap a, EdgeMap b) {
+    float[] x = a.values();
+    float[] y = b.values();
+    assertEquals(x.length, y.length);
+    double mx = 0;
+    double my = 0;
+    for (int i = 0; i < x.length; i++) {
+      mx += x[i] / (double) x.length;
+      my += y[i] / (double) x.length;
+    }
+    double xy = 0;
+    double xx = 0;
+    double yy = 0;
+    for (int i = 0; i < x.length; i++) {
+      xy += (x[i] - mx) * (y[i] - my);
+      xx += (x[i] - mx) * (x[i] - mx);
+      yy += (y[i] - my) * (y[i] - my);
+    }
+    return xy / Math.sqrt(xx * yy);
+  }
+}
