@@ -130,6 +130,7 @@ public final class OptoSettings {
     }
     OptogeneticPerturbation opto = builder.build();
     opto.requireRescuable(layer);
+    extraClassical(sweepFrequencies()[0], 1, orientations); // fits into the image, or fails now
     return opto;
   }
 

@@ -224,7 +224,6 @@ public final class OptogeneticPerturbation {
    *     by feedback
    */
   public void requireRescuable(String layer) {
-    CellPlace place = place(layer);
     List<String> able =
         network.places().stream()
             .filter(p -> p.states().size() == 2 && p.block() != null)
@@ -236,7 +235,7 @@ public final class OptogeneticPerturbation {
                   .formatted(network.config().name())
               + " optogenetics needs VGG16GammaNetV2 with model.fgru.use_separate_ei_states: true");
     }
-    if (!able.contains(place.name())) {
+    if (!able.contains(place(layer).name())) {
       throw new IllegalArgumentException(
           "the drive of %s comes from feedback and cannot be perturbed; layers with a block that drives them: %s"
               .formatted(layer, String.join(", ", able)));

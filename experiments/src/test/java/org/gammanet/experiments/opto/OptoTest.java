@@ -462,6 +462,7 @@ class OptoTest {
       var e =
           assertThrows(IllegalArgumentException.class, () -> opto.requireRescuable("fgru_block1"));
       assertTrue(String.valueOf(e.getMessage()).contains("no inhibitory state"), e.getMessage());
+      assertMessage("no inhibitory state", () -> opto.requireRescuable("fgru_0"));
     }
     try (GammaNet net = network()) {
       var opto = OptogeneticPerturbation.forModel(net).build();
