@@ -22,9 +22,9 @@ final class ModelOptions {
       names = "--checkpoint",
       paramLabel = "FILE",
       description =
-          "Weights: .safetensors, .pt or .pth. Without it detect takes the small trained network that"
-              + " comes with this program, unless --random, --config, --seed or a --set describes"
-              + " another one; other commands take random weights.")
+          "Weights: .safetensors, .pt or .pth. Without it detect takes the small trained network"
+              + " that comes with this program, unless --random, --config, --seed or a --set"
+              + " describes another one; other commands take random weights.")
   @Nullable Path checkpoint;
 
   @Option(names = "--random", description = "An untrained network with random weights.")
