@@ -539,8 +539,20 @@ public final class OptoFigures {
           .title(names.get(m))
           .x(Axis.names("Surround contrast", names(surround)))
           .y(Axis.names("Centre contrast", names(centre)).reverse())
-          .heatMap(HeatMap.of(metrics.get(m)).printed(4));
+          .heatMap(HeatMap.of(metrics.get(m)).printed(decimals(metrics.get(m))));
     }
     return figure.letters();
+  }
+
+  /** Decimals that show three digits of the largest number. */
+  private static int decimals(double[][] values) {
+    double most =
+        Arrays.stream(values)
+            .flatMapToDouble(Arrays::stream)
+            .map(Math::abs)
+            .filter(Double::isFinite)
+            .max()
+            .orElse(0);
+    return most > 0 ? Math.clamp(2 - (int) Math.floor(Math.log10(most)), 0, 9) : 0;
   }
 }
