@@ -8,8 +8,8 @@
  * then gammanet_last_error() tells the calling thread why. A failed call leaves its output tensors
  * with unspecified contents but valid. No C++ exception leaves the library.
  *
- * Tensors. An AtenTensorHandle is borrowed for the duration of the call; nothing is consumed, kept
- * or recorded by autograd. A "map" is a float32 tensor of shape [N, C, H, W], none of them 0, in
+ * Tensors. An AtenTensorHandle is borrowed for the duration of the call; nothing is consumed or
+ * recorded by autograd, and only the weights that are packed are kept. A "map" is a float32 tensor of shape [N, C, H, W], none of them 0, in
  * channels-last memory without gaps: strides (H*W*C, 1, W*C, C), where the stride of a dimension of
  * size 1 does not matter. (aten::contiguous with the memory format
  * aoti_torch_memory_format_channels_last() makes one.) A "vector" is a contiguous float32 tensor of
@@ -22,8 +22,10 @@
  * partly overlapping memory is never allowed.
  *
  * Packed weights (GammanetConv, GammanetCell) are copies in the order in which the kernels read
- * them: later changes to the tensors do not reach them. They may be used by any number of threads
- * at once; they are freed once, by the caller, when no call is using them.
+ * them. They keep the memory of the tensors and may read it again later, for an algorithm or a
+ * gradient that is asked for the first time: whoever changes a tensor frees what was packed of it and
+ * packs again. They may be used by any number of threads at once; they are freed once, by the caller,
+ * when no call is using them.
  *
  * Threads. Work is spread over LibTorch's own threads (torch_parallel_for).
  */

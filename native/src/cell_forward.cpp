@@ -21,15 +21,15 @@ struct Reader {
   // Keeps a vector of n elements, padded.
   void vector(int place, const char* name, int64_t n) {
     const float* data = vector_of(parameters[place], name, n);
-    auto& to = cell.parameters[place];
+    auto& to = cell.vectors[place];
     to.assign(static_cast<size_t>(round_up(n, 16)), 0.0f);
     std::copy(data, data + n, to.begin());
   }
-  // Keeps a matrix [rows, columns, 1, 1].
+  // Holds a matrix [rows, columns, 1, 1].
   void matrix(int place, const char* name, int64_t rows, int64_t columns) {
     int64_t sizes[4] = {rows, columns, 1, 1};
-    const float* data = weights_of(parameters[place], name, sizes, 4);
-    cell.parameters[place].assign(data, data + rows * columns);
+    cell.matrices[place] = weights_of(parameters[place], name, sizes, 4);
+    cell.held[place] = Held(parameters[place]);
   }
 };
 
@@ -110,10 +110,14 @@ void pack_cell(const AtenTensorHandle* parameters, const int32_t* options,
             static_cast<long long>(c));
   }
   const int32_t symmetry = options[GAMMANET_CELL_SYMMETRY];
-  fill_conv(cell.inhibition, symmetrised(w_inh, c, k, symmetry).data(), nullptr, c, c, k,
+  cell.held[GAMMANET_CELL_W_INH] = Held(parameters[GAMMANET_CELL_W_INH]);
+  cell.held[GAMMANET_CELL_W_EXC] = Held(parameters[GAMMANET_CELL_W_EXC]);
+  fill_conv(cell.inhibition, w_inh, nullptr, c, c, k,
             options[GAMMANET_CELL_ALGORITHM], options[GAMMANET_CELL_PRECISION]);
-  fill_conv(cell.excitation, symmetrised(w_exc, c, k, symmetry).data(), nullptr, c, c, k,
+  fill_conv(cell.excitation, w_exc, nullptr, c, c, k,
             options[GAMMANET_CELL_ALGORITHM], options[GAMMANET_CELL_PRECISION]);
+
+  cell.inhibition.symmetry = cell.excitation.symmetry = symmetry;
 
   Reader read{parameters, cell};
   read.matrix(GAMMANET_CELL_W_GAIN, "W_gain", c, 3 * c);
@@ -139,7 +143,7 @@ void pack_cell(const AtenTensorHandle* parameters, const int32_t* options,
   } else {
     read.vector(GAMMANET_CELL_ALPHA, "alpha", c);
     read.vector(GAMMANET_CELL_MU, "mu", c);
-    cell.alpha = cell.parameters[GAMMANET_CELL_ALPHA];
+    cell.alpha = cell.vectors[GAMMANET_CELL_ALPHA];
     if (options[GAMMANET_CELL_FORCE_ALPHA]) {
       for (float& a : cell.alpha) {
         a = 1.0f / (1.0f + std::exp(-a));
@@ -148,7 +152,7 @@ void pack_cell(const AtenTensorHandle* parameters, const int32_t* options,
     if (multiplicative) {
       read.vector(GAMMANET_CELL_KAPPA, "kappa", c);
       read.vector(GAMMANET_CELL_OMEGA, "omega", c);
-      cell.omega = cell.parameters[GAMMANET_CELL_OMEGA];
+      cell.omega = cell.vectors[GAMMANET_CELL_OMEGA];
       if (options[GAMMANET_CELL_FORCE_OMEGA]) {
         for (float& o : cell.omega) {
           o = o < 0.0f ? 0.0f : o;

@@ -24,16 +24,19 @@ const BackwardKernels& backward_kernels(const Kernels& kernels) {
 const GammanetConvOpaque& transposed(const GammanetConvOpaque& conv) {
   std::call_once(conv.transposed_once, [&] {
     const int64_t taps = conv.k * conv.k;
-    std::vector<float> weight(conv.weight.size());
+    auto result = std::make_shared<GammanetConvOpaque>();
+    std::vector<float> memory;
+    const float* from = conv.weight(memory);
+    std::vector<float>& weight = result->own;
+    weight.resize(static_cast<size_t>(conv.outputs * conv.inputs * taps));
     for (int64_t o = 0; o < conv.outputs; ++o) {
       for (int64_t i = 0; i < conv.inputs; ++i) {
         for (int64_t t = 0; t < taps; ++t) {
           weight[static_cast<size_t>((i * conv.outputs + o) * taps + taps - 1 - t)] =
-              conv.weight[static_cast<size_t>((o * conv.inputs + i) * taps + t)];
+              from[(o * conv.inputs + i) * taps + t];
         }
       }
     }
-    auto result = std::make_shared<GammanetConvOpaque>();
     // Gradients are products in float32, whatever the forward pass uses.
     fill_conv(*result, weight.data(), nullptr, conv.inputs, conv.outputs, conv.k, conv.algorithm,
               GAMMANET_PRECISION_FLOAT32);

@@ -304,6 +304,7 @@ GAMMANET_API int32_t gammanet_conv_pack(AtenTensorHandle weight, AtenTensorHandl
     const float* b = optional_vector_of(bias, "bias", sizes[0]);
     auto conv = std::make_unique<GammanetConvOpaque>();
     fill_conv(*conv, w, b, sizes[0], sizes[1], sizes[2], algorithm, precision);
+    conv->held = Held(weight);
     *ret = conv.release();
   });
 }

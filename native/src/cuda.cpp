@@ -27,8 +27,6 @@ struct Functions {
   decltype(&::torch_call_dispatcher) call_dispatcher;
   decltype(&::torch_new_list_reserve_size) new_list;
   decltype(&::torch_list_push_back) list_push_back;
-  decltype(&::aoti_torch_new_tensor_handle) new_tensor_handle;
-  decltype(&::aoti_torch_delete_tensor_object) delete_tensor;
   decltype(&::aoti_torch_empty_strided) empty_strided;
   decltype(&::aoti_torch_copy_) copy;
   decltype(&::aoti_torch_zero_) zero;
@@ -117,7 +115,7 @@ class Tensor {
   }
   ~Tensor() {
     if (handle_ != nullptr) {
-      table.delete_tensor(handle_);
+      torch().delete_tensor(handle_);
     }
   }
   AtenTensorHandle get() const { return handle_; }
@@ -174,7 +172,7 @@ Tensor zeros(int64_t size, Place place) {
 
 uint64_t consumed(AtenTensorHandle tensor) {
   AtenTensorHandle copy = nullptr;
-  torch_check(functions().new_tensor_handle(tensor, &copy), "aoti_torch_new_tensor_handle");
+  torch_check(torch().new_tensor_handle(tensor, &copy), "aoti_torch_new_tensor_handle");
   return reinterpret_cast<uint64_t>(copy);
 }
 
@@ -436,8 +434,6 @@ void init(const char* path) {
   bind(f.call_dispatcher, "torch_call_dispatcher");
   bind(f.new_list, "torch_new_list_reserve_size");
   bind(f.list_push_back, "torch_list_push_back");
-  bind(f.new_tensor_handle, "aoti_torch_new_tensor_handle");
-  bind(f.delete_tensor, "aoti_torch_delete_tensor_object");
   bind(f.empty_strided, "aoti_torch_empty_strided");
   bind(f.copy, "aoti_torch_copy_");
   bind(f.zero, "aoti_torch_zero_");

@@ -161,7 +161,7 @@ void fill_conv(GammanetConvOpaque& conv, const float* weight, const float* bias,
   conv.outputs = outputs;
   conv.inputs = inputs;
   conv.k = k;
-  conv.weight.assign(weight, weight + outputs * inputs * k * k);
+  conv.source = weight;
   conv.bias.assign(static_cast<size_t>(round_up(outputs, 16)), 0.0f);
   conv.has_bias = bias != nullptr;
   if (bias) {
@@ -214,6 +214,14 @@ void channel_moments(const Kernels& k, const float* x, int64_t stride, int64_t p
 
 using namespace gammanet;
 
+const float* GammanetConvOpaque::weight(std::vector<float>& memory) const {
+  if (symmetry == 0) {
+    return source;
+  }
+  memory = symmetrised(source, outputs, k, symmetry);
+  return memory.data();
+}
+
 const Panels& GammanetConvOpaque::direct() const {
   std::call_once(direct_once_, [this] {
     const int64_t padded = bf16() ? round_up(inputs, 2) : inputs;
@@ -226,13 +234,16 @@ const Panels& GammanetConvOpaque::direct() const {
         columns.push_back(c < inputs ? c * k * k + tap : -1);
       }
     }
-    direct_ = pack_panels(*kernels, weight.data(), rows, columns, bf16());
+    std::vector<float> memory;
+    direct_ = pack_panels(*kernels, weight(memory), rows, columns, bf16());
   });
   return direct_;
 }
 
 const Panels& GammanetConvOpaque::winograd() const {
   std::call_once(winograd_once_, [this] {
+    std::vector<float> memory;
+    const float* from = weight(memory);
     const double a = kWinogradA, b = kWinogradB;
     const double points[5] = {0, a, -a, b, -b};
     double g[6][3] = {};
@@ -261,8 +272,7 @@ const Panels& GammanetConvOpaque::winograd() const {
           for (int64_t j = 0; j < count; ++j) {
             const int64_t o = first + j;
             for (int64_t tap = 0; tap < 9; ++tap) {
-              w[tap][j] =
-                  o < outputs ? weight[static_cast<size_t>((o * inputs + i) * 9 + tap)] : 0.0f;
+              w[tap][j] = o < outputs ? from[(o * inputs + i) * 9 + tap] : 0.0f;
             }
           }
           for (int y = 0; y < 6; ++y) {

@@ -77,13 +77,20 @@ struct GammanetConvOpaque {
   int32_t algorithm = 0, precision = 0;
   // k x k.
   int64_t outputs = 0, inputs = 0, k = 0;
-  // [outputs, inputs, k, k].
-  std::vector<float> weight;
+  // [outputs, inputs, k, k], before it is made symmetric; memory of a tensor that is held here or by
+  // the cell, or `own`.
+  const float* source = nullptr;
+  int32_t symmetry = 0;
+  gammanet::Held held;
+  std::vector<float> own;
   // Padded with zeros to a multiple of 16; all zeros when the convolution has none.
   std::vector<float> bias;
   bool has_bias = false;
 
   bool bf16() const { return precision == GAMMANET_PRECISION_BFLOAT16; }
+
+  // [outputs, inputs, k, k]: `source`, or made of it in `memory`.
+  const float* weight(std::vector<float>& memory) const;
 
   // Of the direct algorithm: depth is [k][k][inputs], inputs made even in bfloat16. Packed when
   // first asked for.
@@ -107,10 +114,12 @@ struct GammanetCellOpaque {
   const gammanet::Kernels* kernels = nullptr;
   int32_t options[GAMMANET_CELL_OPTIONS] = {};
   int64_t channels = 0, k = 0;
-  // As given, without those that the options leave out and without W_INH and W_EXC. Vectors are
-  // padded with zeros to a multiple of 16.
-  std::vector<float> parameters[GAMMANET_CELL_PARAMETERS];
-  // W_INH and W_EXC made symmetric; no bias.
+  // Vectors that the options do not leave out, padded with zeros to a multiple of 16.
+  std::vector<float> vectors[GAMMANET_CELL_PARAMETERS];
+  // The other parameters, as the tensors have them.
+  const float* matrices[GAMMANET_CELL_PARAMETERS] = {};
+  gammanet::Held held[GAMMANET_CELL_PARAMETERS];
+  // With W_INH and W_EXC made symmetric; no bias.
   GammanetConvOpaque inhibition, excitation;
   // Static parameters as they are used: forced.
   std::vector<float> alpha, omega;
@@ -133,7 +142,7 @@ struct GammanetCellOpaque {
   }
   bool dynamic() const { return options[GAMMANET_CELL_DYNAMIC] != 0; }
   const float* parameter(int place) const {
-    return parameters[place].empty() ? nullptr : parameters[place].data();
+    return vectors[place].empty() ? matrices[place] : vectors[place].data();
   }
 };
 
@@ -166,7 +175,8 @@ Pieces pieces_of(const GammanetConvOpaque& conv, int64_t h, int64_t w, int64_t c
 void convolve_piece(const GammanetConvOpaque& conv, const float* x, int64_t h, int64_t w,
                     const Pieces::Piece& piece, float* out, int64_t out_stride);
 
-// Fills a convolution from plain memory; weight [outputs, inputs, k, k], bias may be null.
+// Fills a convolution from plain memory; weight [outputs, inputs, k, k], which is not copied and has
+// to stay; bias may be null.
 void fill_conv(GammanetConvOpaque& conv, const float* weight, const float* bias, int64_t outputs,
                int64_t inputs, int64_t k, int32_t algorithm, int32_t precision);
 

@@ -119,6 +119,8 @@ void torch_init(const char* path) {
   bind(t.get_device_type, t.library, "aoti_torch_get_device_type");
   bind(t.get_device_index, t.library, "aoti_torch_get_device_index");
   bind(t.is_defined, t.library, "aoti_torch_is_defined");
+  bind(t.new_tensor_handle, t.library, "aoti_torch_new_tensor_handle");
+  bind(t.delete_tensor, t.library, "aoti_torch_delete_tensor_object");
   bind(t.parallel_for, t.library, "torch_parallel_for");
   bind(t.get_num_threads, t.library, "torch_get_num_threads");
   t.exception_text = reinterpret_cast<decltype(t.exception_text)>(
@@ -326,6 +328,16 @@ float* weights_of(AtenTensorHandle tensor, const char* what, int64_t* sizes, int
     sizes[i] = d.sizes[i];
   }
   return static_cast<float*>(d.data);
+}
+
+Held::Held(AtenTensorHandle tensor) {
+  torch_check(torch().new_tensor_handle(tensor, &handle_), "aoti_torch_new_tensor_handle");
+}
+
+Held::~Held() {
+  if (handle_) {
+    table.delete_tensor(handle_);
+  }
 }
 
 void check_disjoint(const Map& a, const char* name_a, const Map& b, const char* name_b) {

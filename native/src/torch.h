@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <exception>
 #include <string>
+#include <utility>
 
 #include "gammanet_native.h"
 
@@ -49,6 +50,8 @@ struct Torch {
   decltype(&::aoti_torch_get_device_type) get_device_type;
   decltype(&::aoti_torch_get_device_index) get_device_index;
   decltype(&::aoti_torch_is_defined) is_defined;
+  decltype(&::aoti_torch_new_tensor_handle) new_tensor_handle;
+  decltype(&::aoti_torch_delete_tensor_object) delete_tensor;
   decltype(&::torch_parallel_for) parallel_for;
   decltype(&::torch_get_num_threads) get_num_threads;
   // Null before LibTorch 2.13.
@@ -98,6 +101,22 @@ float* optional_vector_of(AtenTensorHandle tensor, const char* what, int64_t ele
 // Checks that a tensor is contiguous float32 on the CPU, [sizes...] of ndim numbers; -1 takes any
 // size and is replaced by it.
 float* weights_of(AtenTensorHandle tensor, const char* what, int64_t* sizes, int64_t ndim);
+
+// Keeps a tensor's memory.
+class Held {
+ public:
+  Held() = default;
+  explicit Held(AtenTensorHandle tensor);
+  Held(Held&& other) noexcept : handle_(other.handle_) { other.handle_ = nullptr; }
+  Held& operator=(Held&& other) noexcept {
+    std::swap(handle_, other.handle_);
+    return *this;
+  }
+  ~Held();
+
+ private:
+  AtenTensorHandle handle_ = nullptr;
+};
 
 // The checks of a vector, or of weights of so many elements, on whatever device they live.
 struct DeviceVector {

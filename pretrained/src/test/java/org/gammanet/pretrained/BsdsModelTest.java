@@ -8,18 +8,29 @@ import java.io.InputStream;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
+import java.util.ArrayList;
 import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
 import org.gammanet.GammaNet;
 import org.gammanet.PretrainedModel;
+import org.gammanet.data.Bsds500;
 import org.gammanet.data.EdgeMap;
 import org.gammanet.data.Images;
 import org.gammanet.data.RgbImage;
+import org.gammanet.evaluation.BoundaryBenchmark;
+import org.gammanet.evaluation.BoundaryCounts;
+import org.gammanet.evaluation.BoundaryScores;
+import org.gammanet.evaluation.EdgeNms;
+import org.gammanet.testing.Fixtures;
 import org.gammanet.torch.Device;
 import org.junit.jupiter.api.Test;
 
 class BsdsModelTest {
   private static final String SHA_256 =
       "0a941671b4a2497b6b0da33d54bc67866a03fbf4c3977b2cec0ef7ccf75bfb14";
+
+  private static final double LEAST_ODS = 0.66;
 
   @Test
   void theFileIsTheOneThatTheCardDescribes() throws IOException, GeneralSecurityException {
@@ -42,6 +53,38 @@ class BsdsModelTest {
       System.out.printf("correlation with the stored edges: %.6f%n", correlation);
       assertTrue(correlation > 0.999, "correlation " + correlation);
     }
+  }
+
+  /**
+   * A quick form of the benchmark: every twentieth test image, few thresholds. The stored value is
+   * what it gives, less what another processor's rounding may cost.
+   */
+  @Test
+  void tenTestImagesScoreAsStored() throws IOException {
+    Path root = Fixtures.data("BSDS500");
+    Map<String, Path> images = Bsds500.images(root, "test");
+    Map<String, Path> drawings = Bsds500.groundTruth(root, "test");
+    BoundaryBenchmark.Settings settings =
+        BoundaryBenchmark.Settings.DEFAULT.withThresholds(19).withNms(EdgeNms.SMOOTH);
+    List<BoundaryCounts> counts = new ArrayList<>();
+    try (GammaNet net = GammaNet.pretrained(Device.CPU)) {
+      int k = 0;
+      for (String id : drawings.keySet()) {
+        if (k++ % 20 == 0) {
+          EdgeMap map = net.detect(Images.read(images.get(id)));
+          counts.add(
+              BoundaryBenchmark.count(
+                  id,
+                  BoundaryBenchmark.Strengths.of(map.values(), map.height(), map.width()),
+                  Bsds500.read(drawings.get(id)),
+                  settings));
+        }
+      }
+    }
+    BoundaryScores scores = BoundaryScores.of(counts);
+    System.out.printf("%d images: ODS %.4f%n", counts.size(), scores.ods().f());
+    assertEquals(10, counts.size());
+    assertTrue(scores.ods().f() > LEAST_ODS, "ODS " + scores.ods().f());
   }
 
   private static double correlation(EdgeMap a, EdgeMap b) {
