@@ -108,10 +108,24 @@ GAMMANET_API const char *gammanet_instruction_set(void);
 GAMMANET_API int32_t gammanet_force_instruction_set(const char *name);
 
 /*
- * Gives back the scratch memory that is kept between calls (a few MB a thread). Not while another
- * call is running.
+ * Gives back the scratch memory that is kept between calls (a few MB a thread), and the memory of
+ * deleted maps. Not while another call is running.
  */
 GAMMANET_API int32_t gammanet_release_scratch(void);
+
+/* ---- Memory ---- */
+
+/*
+ * A new map on the CPU, its contents unspecified. It is deleted like any tensor
+ * (aoti_torch_delete_tensor_object); its memory is then kept for maps to come.
+ *
+ * ret: the map; untouched on failure.
+ */
+GAMMANET_API int32_t gammanet_map_new(int64_t n, int64_t c, int64_t h, int64_t w,
+                                      AtenTensorHandle *ret);
+
+/* How many bytes of deleted maps are kept at most, apart from gaps between maps; 2 GiB at first. */
+GAMMANET_API int32_t gammanet_keep_map_memory(int64_t bytes);
 
 /* ---- Convolutions: k x k, k odd, stride 1, zero padding (k-1)/2 ---- */
 

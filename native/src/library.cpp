@@ -98,7 +98,10 @@ GAMMANET_API int32_t gammanet_force_instruction_set(const char* name) {
 }
 
 GAMMANET_API int32_t gammanet_release_scratch(void) {
-  return guarded([] { release_scratch(); });
+  return guarded([] {
+    release_scratch();
+    release_map_memory();
+  });
 }
 
 GAMMANET_API int32_t gammanet_channel_layer_norm_forward(AtenTensorHandle x,

@@ -157,6 +157,9 @@ enum ScratchPurpose {
 float* scratch(ScratchPurpose purpose, size_t floats);
 void release_scratch();
 
+// Gives back what gammanet_map_new keeps of deleted maps.
+void release_map_memory();
+
 // ---- Details ----
 
 namespace detail {

@@ -170,6 +170,16 @@ EXPORT int32_t aoti_torch_empty_strided(int64_t ndim, const int64_t* sizes, cons
   return 0;
 }
 
+EXPORT int32_t torch_from_blob(void* data, int64_t ndim, const int64_t* sizes,
+                               const int64_t* strides, int64_t, int32_t dtype, int32_t device_type,
+                               int32_t, AtenTensorHandle* ret, int32_t, const uint8_t*, int64_t,
+                               void (*deleter)(void*, void*), void* context) {
+  AtenTensorHandle t = fake_torch_tensor(data, ndim, sizes, strides, dtype, device_type, true);
+  t->memory.reset(static_cast<char*>(data), [=](char* memory) { deleter(memory, context); });
+  *ret = t;
+  return 0;
+}
+
 static float get(const AtenTensorOpaque& t, int64_t at) {
   if (t.dtype == kFloat32) {
     return static_cast<const float*>(t.data)[at];

@@ -1,6 +1,9 @@
 // The library as a whole, and the layer normalisation.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <thread>
+#include <vector>
 
 #include "testing.h"
 
@@ -48,6 +51,92 @@ void test_bad_tensors() {
   for (AtenTensorHandle t : {wide, far_away, undefined, empty}) {
     delete_tensor(t);
   }
+}
+
+// The memory of a map, to be filled with one number.
+struct Block {
+  AtenTensorHandle map;
+  float* data;
+  int64_t elements;
+  float number;
+};
+
+Block new_map(int64_t n, int64_t c, int64_t h, int64_t w, float number) {
+  AtenTensorHandle map = nullptr;
+  CHECK_OK(gammanet_map_new(n, c, h, w, &map));
+  void* data = data_of(map);
+  Block block{map, static_cast<float*>(data), n * c * h * w, number};
+  CHECK(reinterpret_cast<uintptr_t>(data) % 64 == 0, "not aligned");
+  std::fill_n(block.data, block.elements, number);
+  return block;
+}
+
+void delete_map(const Block& block) {
+  int64_t wrong = 0;
+  for (int64_t i = 0; i < block.elements; ++i) {
+    wrong += block.data[i] != block.number;
+  }
+  CHECK(wrong == 0, "%d numbers of a map were overwritten", static_cast<int>(wrong));
+  delete_tensor(block.map);
+}
+
+void test_maps() {
+  AtenTensorHandle none = nullptr;
+  CHECK_FAILS(gammanet_map_new(1, 1, 1, 1, nullptr), GAMMANET_INVALID_ARGUMENT, "ret is null");
+  CHECK_FAILS(gammanet_map_new(1, 0, 1, 1, &none), GAMMANET_INVALID_ARGUMENT, "[1, 0, 1, 1]");
+  CHECK_FAILS(gammanet_map_new(INT64_MAX, 2, 3, 4, &none), GAMMANET_INVALID_ARGUMENT, "map cannot");
+  CHECK_FAILS(gammanet_keep_map_memory(-1), GAMMANET_INVALID_ARGUMENT, "-1");
+
+  // A pass that is run again finds its memory where it was.
+  float* places[2][4];
+  for (auto& place : places) {
+    Block blocks[4];
+    for (int k = 0; k < 4; ++k) {
+      blocks[k] = new_map(1, 16, 40 + k, 30, static_cast<float>(k));
+      place[k] = blocks[k].data;
+    }
+    for (int k : {2, 0, 3, 1}) {
+      delete_map(blocks[k]);
+    }
+  }
+  CHECK(std::equal(places[0], places[0] + 4, places[1]), "the memory is not used again");
+
+  // Whatever the order, on any threads, no two maps meet.
+  const int64_t before = live_tensors();
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 3; ++t) {
+    threads.emplace_back([t] {
+      Random random(static_cast<uint64_t>(t + 1));
+      std::vector<Block> blocks;
+      for (int step = 0; step < 400; ++step) {
+        if (blocks.size() > 20 || (!blocks.empty() && random.integer(0, 2) == 0)) {
+          const size_t at = static_cast<size_t>(
+              random.integer(0, static_cast<int64_t>(blocks.size()) - 1));
+          delete_map(blocks[at]);
+          blocks.erase(blocks.begin() + static_cast<std::ptrdiff_t>(at));
+        } else {
+          blocks.push_back(new_map(1, random.integer(1, 64), random.integer(1, 60),
+                                   random.integer(1, 60), static_cast<float>(step + 1000 * t)));
+        }
+      }
+      for (const Block& block : blocks) {
+        delete_map(block);
+      }
+    });
+  }
+  for (std::thread& t : threads) {
+    t.join();
+  }
+  CHECK(live_tensors() == before, "tensors are left");
+
+  // More than a segment, and nothing kept.
+  CHECK_OK(gammanet_keep_map_memory(0));
+  Block large = new_map(1, 64, 1024, 600, 3);
+  Block small = new_map(1, 1, 1, 1, 4);
+  delete_map(large);
+  CHECK_OK(gammanet_release_scratch());
+  delete_map(small);
+  CHECK_OK(gammanet_keep_map_memory(INT64_C(1) << 30));
 }
 
 void test_layer_norm(const char* set) {
@@ -98,6 +187,7 @@ int main() {
   start_testing();
   test_instruction_sets();
   test_bad_tensors();
+  test_maps();
   for_each_instruction_set(test_layer_norm);
   CHECK_OK(gammanet_release_scratch());
   return finish_testing();

@@ -105,6 +105,12 @@ void set_threads(uint32_t threads) {
 void set_cuda(bool cuda) { device_type = cuda ? 1 : 0; }
 
 int64_t live_tensors() { return fake_function<int64_t (*)()>("fake_torch_live_tensors")(); }
+void* data_of(AtenTensorHandle tensor) {
+  void* data = nullptr;
+  CHECK_OK(fake_function<decltype(&::aoti_torch_get_data_ptr)>("aoti_torch_get_data_ptr")(tensor,
+                                                                                        &data));
+  return data;
+}
 
 static std::vector<int64_t> contiguous_strides(const std::vector<int64_t>& sizes) {
   std::vector<int64_t> strides(sizes.size());

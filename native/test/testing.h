@@ -95,6 +95,7 @@ void set_threads(uint32_t threads);
 void set_cuda(bool cuda);
 // Tensors of LibTorch that were made and not deleted.
 int64_t live_tensors();
+void* data_of(AtenTensorHandle tensor);
 
 // The greatest |a - b|, where NaN equals only NaN (infinity otherwise).
 double greatest_difference(const std::vector<float>& a, const std::vector<float>& b);

@@ -11,9 +11,10 @@ import org.jspecify.annotations.Nullable;
  * from the folder that the system property {@code gammanet.libtorch} or the environment variable
  * {@code GAMMANET_LIBTORCH} names. Nothing else is searched.
  *
- * <p>Properties read when loading: {@code gammanet.keepFreedMemory} (MiB of freed memory that the C
- * library keeps for reuse, glibc only; default 2047, 0 leaves the C library alone) and {@code
- * gammanet.threads} (threads of an operator; default the number of physical cores).
+ * <p>Properties read when loading: {@code gammanet.keepFreedMemory} (MiB of freed memory that are
+ * kept for reuse, by the C library, if it is glibc, and by the native kernels; default 2047, 0
+ * leaves the C library alone) and {@code gammanet.threads} (threads of an operator; default the
+ * number of physical cores).
  *
  * <p>On Linux, start the JVM with {@code MALLOC_ARENA_MAX=1} in its environment: glibc gives each
  * Java thread an arena that returns every large block to the kernel at once, whatever it was told
@@ -42,6 +43,11 @@ public final class LibTorch {
     }
   }
 
+  /** How much freed memory is kept at most, MiB. */
+  static long keptMiB() {
+    return Math.max(0, Long.getLong("gammanet.keepFreedMemory", 2047));
+  }
+
   private static synchronized void loadOnce() {
     if (state != null) {
       return;
@@ -55,7 +61,7 @@ public final class LibTorch {
       // Remarks such as "Could not initialize NNPACK" on each call are not for users' terminals.
       CLibrary.setEnvironment("TORCH_CPP_LOG_LEVEL", "ERROR");
       boolean keeps = false;
-      long keepMib = Long.getLong("gammanet.keepFreedMemory", 2047);
+      long keepMib = keptMiB();
       if (keepMib > 0) {
         keeps = CLibrary.keepFreedMemory(keepMib << 20);
       }

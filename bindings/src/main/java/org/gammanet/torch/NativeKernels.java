@@ -121,9 +121,19 @@ public final class NativeKernels {
     return available() && (device.type() == Device.Type.CPU || Cuda.AVAILABLE);
   }
 
+  /** A map on the CPU with unspecified contents. */
+  static Tensor newMap(long n, long c, long h, long w) {
+    MemorySegment out = Native.scratch();
+    int status = GammanetNative.gammanet_map_new(n, c, h, w, out);
+    if (status != GammanetNative.GAMMANET_OK()) {
+      check(status, "allocating a map of [%d, %d, %d, %d]".formatted(n, c, h, w));
+    }
+    return new Tensor(out.get(ADDRESS, 0));
+  }
+
   /**
-   * Gives back the scratch memory that is kept between calls (a few MB a thread). Not while another
-   * thread runs kernels.
+   * Gives back the scratch memory that is kept between calls (a few MB a thread), and that of maps
+   * that are closed. Not while another thread runs kernels.
    */
   public static void releaseScratch() {
     if (available()) {
@@ -196,6 +206,9 @@ public final class NativeKernels {
           GammanetNative.gammanet_native_init(arena.allocateFrom(torchLibrary())),
           "connecting " + file + " with LibTorch");
     }
+    check(
+        GammanetNative.gammanet_keep_map_memory(LibTorch.keptMiB() << 20),
+        "the setting gammanet.keepFreedMemory");
     return new State(true, source, file.toAbsolutePath().getParent());
   }
 

@@ -126,9 +126,13 @@ public final class Tensor implements AutoCloseable {
 
   /**
    * Uninitialised float32 memory for a map (N, C, H, W) that lies channels last: the channels of a
-   * pixel side by side.
+   * pixel side by side. Where there are native kernels, maps on the CPU use each other's memory
+   * again.
    */
   public static Tensor emptyMap(Device device, long n, long c, long h, long w) {
+    if (device.type() == Device.Type.CPU && NativeKernels.available() && n * c * h * w > 0) {
+      return NativeKernels.newMap(n, c, h, w);
+    }
     long[] strides = {h * w * c, 1, w * c, c};
     return empty(DType.FLOAT32, device, new long[] {n, c, h, w}, strides);
   }

@@ -154,6 +154,13 @@ final class EvaluateCommand implements Callable<Integer> {
   int timesteps;
 
   @Option(
+      names = "--all-timesteps",
+      description =
+          "Score the map after each timestep: results in t1, t2, … of the output, and a table of"
+              + " them in timesteps.csv.")
+  boolean allTimesteps;
+
+  @Option(
       names = "--tta",
       description = "Average over the image's mirror images and turns by 90 degrees (6 passes).")
   boolean tta;
@@ -183,27 +190,66 @@ final class EvaluateCommand implements Callable<Integer> {
     BoundaryBenchmark.Settings settings =
         new BoundaryBenchmark.Settings(thresholds, maxDistance, !noThinning, suppression, resize);
     if (maps != null) {
-      return evaluate(new MapFolder(maps), data, settings);
+      return evaluate(new MapFolder(maps), data, settings, output, json).failed();
     }
     Path saved = saveMaps ? output.resolve("maps") : null;
     ClassicDetector classic = baseline;
     if (classic != null) {
       double s = sigma == null ? classic.defaultSigma() : sigma;
       return evaluate(
-          new ImageDetector(
-              classic.name().toLowerCase(Locale.ROOT) + " baseline",
-              Map.of("sigma", s + " pixels"),
-              data.images(),
-              image -> classic.detect(image, s),
-              saved),
-          data,
-          settings);
+              new ImageDetector(
+                  classic.name().toLowerCase(Locale.ROOT) + " baseline",
+                  Map.of("sigma", s + " pixels"),
+                  data.images(),
+                  image -> classic.detect(image, s),
+                  saved),
+              data,
+              settings,
+              output,
+              json)
+          .failed();
     }
     model.checkpoint = checkpointFile();
     try (GammaNet net = precision.applyTo(model.open())) {
-      return evaluate(network(net, data, saved), data, settings);
+      return allTimesteps
+          ? everyTimestep(net, data, settings)
+          : evaluate(network(net, timesteps, data, saved), data, settings, output, json).failed();
     }
   }
+
+  /** Scores the same images after one timestep, after two, and so on. */
+  private int everyTimestep(GammaNet net, Evaluation.Data data, BoundaryBenchmark.Settings settings)
+      throws IOException, InterruptedException {
+    int last = timesteps == 0 ? net.config().model().timesteps() : timesteps;
+    StringBuilder csv = new StringBuilder("timestep,ods,ois,ap,r50\n");
+    int failed = 0;
+    for (int t = 1; t <= last; t++) {
+      Path folder = output.resolve("t" + t);
+      Path saved = saveMaps ? folder.resolve("maps") : null;
+      Scored scored = evaluate(network(net, t, data, saved), data, settings, folder, null);
+      BoundaryScores s = scored.scores();
+      csv.append(
+          String.format(
+              Locale.ROOT,
+              "%d,%.4f,%.4f,%.4f,%.4f%n",
+              t,
+              s.ods().f(),
+              s.ois().f(),
+              s.ap(),
+              s.r50()));
+      failed = Math.max(failed, scored.failed());
+    }
+    Path table = output.resolve("timesteps.csv");
+    BoundaryFiles.write(table, csv.toString());
+    PrintWriter out = spec.commandLine().getOut();
+    out.println();
+    csv.toString().lines().forEach(line -> out.println(line.replace(",", "\t")));
+    out.println(table);
+    return failed;
+  }
+
+  /** What a run came to, and the exit status. */
+  private record Scored(BoundaryScores scores, int failed) {}
 
   private void check() {
     if (maps != null && baseline != null
@@ -213,15 +259,18 @@ final class EvaluateCommand implements Callable<Integer> {
     if (maps != null && !Files.isDirectory(maps)) {
       throw new CommandException("there is no folder " + maps);
     }
-    boolean ofNetworks = tta || multiscale || timesteps != 0 || epoch != null;
+    boolean ofNetworks = tta || multiscale || timesteps != 0 || allTimesteps || epoch != null;
     if ((maps != null || baseline != null) && ofNetworks) {
-      throw usage("--tta, --multiscale, --timesteps and --epoch are for networks");
+      throw usage("--tta, --multiscale, --timesteps, --all-timesteps and --epoch are for networks");
     }
     if (maps != null && saveMaps) {
       throw usage("--save-maps is for detectors; --maps are there already");
     }
     if (timesteps < 0 || limit != null && limit < 1 || model.threads != null && model.threads < 1) {
       throw usage("--timesteps, --limit and --threads must be at least 1");
+    }
+    if (allTimesteps && json != null) {
+      throw usage("--json is for one run; --all-timesteps makes several, each with its eval.json");
     }
     if (sigma != null && baseline == null) {
       throw usage("--sigma is for --baseline");
@@ -241,8 +290,12 @@ final class EvaluateCommand implements Callable<Integer> {
     return new ParameterException(spec.commandLine(), sentence);
   }
 
-  private int evaluate(
-      Evaluation.Detector detector, Evaluation.Data data, BoundaryBenchmark.Settings settings)
+  private Scored evaluate(
+      Evaluation.Detector detector,
+      Evaluation.Data data,
+      BoundaryBenchmark.Settings settings,
+      Path folder,
+      @Nullable Path copy)
       throws IOException, InterruptedException {
     int threads =
         model.threads == null ? Runtime.getRuntime().availableProcessors() : model.threads;
@@ -252,14 +305,14 @@ final class EvaluateCommand implements Callable<Integer> {
             detector,
             data,
             settings,
-            output,
+            folder,
             threads,
             limit == null ? Integer.MAX_VALUE : limit);
     evaluation.printParameters();
     Evaluation.Outcome outcome = evaluation.run();
     BoundaryScores scores = outcome.scores();
-    if (json != null) {
-      evaluation.writeJson(json, outcome);
+    if (copy != null) {
+      evaluation.writeJson(copy, outcome);
     }
     if (scores == null) {
       throw new CommandException("no image could be scored");
@@ -271,8 +324,8 @@ final class EvaluateCommand implements Callable<Integer> {
           "%d of %d images have no score%n",
           outcome.failures().size(), outcome.failures().size() + scores.images().size());
     }
-    out.println(output.resolve("report.html"));
-    return outcome.failures().isEmpty() ? 0 : Failures.FAILED;
+    out.println(folder.resolve("report.html"));
+    return new Scored(scores, outcome.failures().isEmpty() ? 0 : Failures.FAILED);
   }
 
   /** The file that --checkpoint and --epoch mean; null without a checkpoint. */
@@ -306,8 +359,8 @@ final class EvaluateCommand implements Callable<Integer> {
         "there is no " + String.join(" or ", names) + ".safetensors, .pt or .pth in " + folder);
   }
 
-  private Evaluation.Detector network(GammaNet net, Evaluation.Data data, @Nullable Path saved)
-      throws IOException {
+  private Evaluation.Detector network(
+      GammaNet net, int timesteps, Evaluation.Data data, @Nullable Path saved) throws IOException {
     var augmentation = new TestTimeAugmentation(tta, multiscale);
     ForwardOptions options = ForwardOptions.DEFAULTS.withTimesteps(timesteps);
     Map<String, String> facts = new LinkedHashMap<>();

@@ -229,6 +229,36 @@ class EvaluateCommandTest {
     assertEquals(ods, json().get("ods").asDouble(), 0.02);
   }
 
+  @Test
+  void eachTimestepIsScored() throws IOException {
+    Object[] arguments = {
+      "--set",
+      "model.use_backbone=false",
+      "--timesteps",
+      2,
+      "--all-timesteps",
+      "--data-dir",
+      folder,
+      "--output",
+      results(),
+      "--thresholds",
+      9
+    };
+    assertEquals(0, run(arguments), err.toString());
+    List<String> lines = Files.readAllLines(results().resolve("timesteps.csv"));
+    assertEquals("timestep,ods,ois,ap,r50", lines.getFirst());
+    assertEquals(3, lines.size(), lines.toString());
+    for (int t = 1; t <= 2; t++) {
+      JsonNode json =
+          new ObjectMapper().readTree(results().resolve("t" + t + "/eval.json").toFile());
+      assertEquals(Integer.toString(t), json.at("/manifest/timesteps").asText());
+      assertEquals(
+          json.get("ods").asDouble(), Double.parseDouble(lines.get(t).split(",")[1]), 5e-5);
+    }
+    assertEquals(2, run("--baseline", "canny", "--all-timesteps", "--data-dir", folder));
+    assertTrue(err.toString().contains("are for networks"), err.toString());
+  }
+
   /** The official example with its five thresholds, by the command. */
   @Test
   void officialExample() throws IOException {

@@ -3,6 +3,7 @@ package org.gammanet.data;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.AtomicMoveNotSupportedException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -46,7 +47,8 @@ public final class AtomicFile {
   /**
    * Writes a file, replacing one that is there. The folder must exist.
    *
-   * @throws IOException when something cannot be written; nothing is left behind then
+   * @throws IOException when something cannot be written, naming the file; nothing is left behind
+   *     then
    */
   public static void write(Path target, Content content) throws IOException {
     // A rename would replace a symbolic link instead of the file that it stands for.
@@ -70,6 +72,12 @@ public final class AtomicFile {
         Files.deleteIfExists(temporary);
       } catch (IOException suppressed) {
         e.addSuppressed(suppressed);
+      }
+      if (e.getClass() == IOException.class) { // of a channel, which does not know its file's name
+        FileSystemException named =
+            new FileSystemException(target.toString(), null, e.getMessage());
+        named.initCause(e);
+        throw named;
       }
       throw e;
     } finally {

@@ -55,7 +55,12 @@ class AtomicFileTest {
                         }
                         throw (Error) failure;
                       }));
-      assertEquals(failure, thrown);
+      if (failure instanceof IOException) {
+        assertEquals(file + ": full", thrown.getMessage());
+        assertEquals(failure, thrown.getCause());
+      } else {
+        assertEquals(failure, thrown);
+      }
       assertEquals("one", Files.readString(file));
       assertEquals(List.of("a"), names());
     }

@@ -845,6 +845,126 @@ public class GammanetNative {
         }
     }
 
+    private static class gammanet_map_new {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            GammanetNative.C_INT,
+            GammanetNative.C_LONG,
+            GammanetNative.C_LONG,
+            GammanetNative.C_LONG,
+            GammanetNative.C_LONG,
+            GammanetNative.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = GammanetNative.findOrThrow("gammanet_map_new");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t gammanet_map_new(int64_t n, int64_t c, int64_t h, int64_t w, AtenTensorHandle *ret)
+     * }
+     */
+    public static FunctionDescriptor gammanet_map_new$descriptor() {
+        return gammanet_map_new.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t gammanet_map_new(int64_t n, int64_t c, int64_t h, int64_t w, AtenTensorHandle *ret)
+     * }
+     */
+    public static MethodHandle gammanet_map_new$handle() {
+        return gammanet_map_new.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t gammanet_map_new(int64_t n, int64_t c, int64_t h, int64_t w, AtenTensorHandle *ret)
+     * }
+     */
+    public static MemorySegment gammanet_map_new$address() {
+        return gammanet_map_new.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t gammanet_map_new(int64_t n, int64_t c, int64_t h, int64_t w, AtenTensorHandle *ret)
+     * }
+     */
+    public static int gammanet_map_new(long n, long c, long h, long w, MemorySegment ret) {
+        var mh$ = gammanet_map_new.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gammanet_map_new", n, c, h, w, ret);
+            }
+            return (int)mh$.invokeExact(n, c, h, w, ret);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gammanet_keep_map_memory {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            GammanetNative.C_INT,
+            GammanetNative.C_LONG
+        );
+
+        public static final MemorySegment ADDR = GammanetNative.findOrThrow("gammanet_keep_map_memory");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t gammanet_keep_map_memory(int64_t bytes)
+     * }
+     */
+    public static FunctionDescriptor gammanet_keep_map_memory$descriptor() {
+        return gammanet_keep_map_memory.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t gammanet_keep_map_memory(int64_t bytes)
+     * }
+     */
+    public static MethodHandle gammanet_keep_map_memory$handle() {
+        return gammanet_keep_map_memory.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t gammanet_keep_map_memory(int64_t bytes)
+     * }
+     */
+    public static MemorySegment gammanet_keep_map_memory$address() {
+        return gammanet_keep_map_memory.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t gammanet_keep_map_memory(int64_t bytes)
+     * }
+     */
+    public static int gammanet_keep_map_memory(long bytes) {
+        var mh$ = gammanet_keep_map_memory.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gammanet_keep_map_memory", bytes);
+            }
+            return (int)mh$.invokeExact(bytes);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class gammanet_conv_pack {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             GammanetNative.C_INT,
