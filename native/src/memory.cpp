@@ -2,8 +2,9 @@
 // the system in between has to be cleared by it again, page by page, and glibc's aligned allocation
 // (before 2.38) finds no place for a block in the hole that an equal one has left, so that a heap
 // grows with every pass. Here a map goes into the first hole of a segment that takes it, and leaves
-// a hole that joins its neighbours.
+// a hole that joins its neighbours. Packed weights and large temporary memory lie there, too.
 #include <algorithm>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -88,10 +89,14 @@ class Store {
     return took(*segments_.back(), segments_.back()->memory, bytes);
   }
 
-  void give(void* pointer) noexcept {
+  // Whether the memory was from here, and is now free.
+  bool give(void* pointer) noexcept {
     std::lock_guard<std::mutex> lock(mutex_);
     char* memory = static_cast<char*>(pointer);
     const auto entry = taken_.find(memory);
+    if (entry == taken_.end()) {
+      return false;
+    }
     size_t bytes = entry->second;
     taken_.erase(entry);
     Segment& segment = **std::find_if(segments_.begin(), segments_.end(), [&](const auto& s) {
@@ -115,6 +120,7 @@ class Store {
       segment.holes.emplace_hint(after, memory, bytes);
     }
     trim(keep_);
+    return true;
   }
 
   void keep(size_t bytes) {
@@ -189,7 +195,41 @@ using FromBlob = int32_t (*)(void* data, int64_t ndim, const int64_t* sizes,
                              int32_t layout, const uint8_t* metadata, int64_t metadata_size,
                              void (*deleter)(void*, void*), void* context);
 
+// Below it, the C library is as good.
+constexpr size_t kLarge = size_t{64} << 10;
+
 }  // namespace
+
+void* allocate(size_t bytes) {
+#ifndef __SANITIZE_ADDRESS__  // which finds no error inside of a segment
+  if (bytes >= kLarge) {
+    return store().take(bytes);
+  }
+#endif
+  void* memory = nullptr;
+#ifdef _WIN32
+  memory = _aligned_malloc(bytes, 64);
+#else
+  if (posix_memalign(&memory, 64, bytes) != 0) {
+    memory = nullptr;
+  }
+#endif
+  if (memory == nullptr) {
+    throw std::bad_alloc();
+  }
+  return memory;
+}
+
+void deallocate(void* memory) {
+  if (memory == nullptr || store().give(memory)) {
+    return;
+  }
+#ifdef _WIN32
+  _aligned_free(memory);
+#else
+  std::free(memory);
+#endif
+}
 
 void release_map_memory() { store().release(); }
 

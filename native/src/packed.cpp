@@ -5,47 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#ifdef __linux__
-#include <sys/mman.h>
-#endif
-
 namespace gammanet {
-
-// ---- Memory ----
-
-namespace {
-constexpr size_t kHugePage = 2 << 20;
-}  // namespace
-
-void* allocate(size_t bytes) {
-  const bool large = bytes >= kHugePage;
-  void* memory = nullptr;
-#ifdef _WIN32
-  memory = _aligned_malloc(bytes, 64);
-#else
-  if (posix_memalign(&memory, large ? kHugePage : 64, bytes) != 0) {
-    memory = nullptr;
-  }
-#endif
-  if (memory == nullptr) {
-    throw std::bad_alloc();
-  }
-#ifdef MADV_HUGEPAGE
-  if (large) {
-    // A wish: without it all is right, too. The rest beyond the last whole page stays small.
-    madvise(memory, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
-  }
-#endif
-  return memory;
-}
-
-void deallocate(void* memory) {
-#ifdef _WIN32
-  _aligned_free(memory);
-#else
-  std::free(memory);
-#endif
-}
 
 uint16_t to_bf16(float value) {
   uint32_t bits;

@@ -14,10 +14,6 @@
 
 namespace gammanet {
 
-// Memory for weights: aligned to lines of the cache, in huge pages where it is large.
-void* allocate(size_t bytes);
-void deallocate(void* memory);
-
 template <class T>
 class Buffer {
  public:

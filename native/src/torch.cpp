@@ -423,7 +423,7 @@ struct ThreadBlocks {
   }
   void release() {
     for (int p = 0; p < kScratchPurposes; ++p) {
-      ::operator delete(data[p], std::align_val_t(64));
+      deallocate(data[p]);
       data[p] = nullptr;
       floats[p] = 0;
     }
@@ -437,11 +437,10 @@ thread_local ThreadBlocks thread_blocks;
 float* scratch(ScratchPurpose purpose, size_t floats) {
   ThreadBlocks& blocks = thread_blocks;
   if (blocks.floats[purpose] < floats) {
-    ::operator delete(blocks.data[purpose], std::align_val_t(64));
+    deallocate(blocks.data[purpose]);
     blocks.data[purpose] = nullptr;
     blocks.floats[purpose] = 0;
-    blocks.data[purpose] = static_cast<float*>(
-        ::operator new(floats * sizeof(float), std::align_val_t(64)));
+    blocks.data[purpose] = static_cast<float*>(allocate(floats * sizeof(float)));
     blocks.floats[purpose] = floats;
   }
   return blocks.data[purpose];

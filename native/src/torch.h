@@ -140,6 +140,12 @@ void parallel_for(int64_t count, int64_t grain, const Body& body);
 // Number of threads that parallel_for may use.
 int64_t thread_count();
 
+// ---- Memory ----
+
+// Aligned to lines of the cache; large blocks come from the memory of maps (memory.cpp).
+void* allocate(size_t bytes);
+void deallocate(void* memory);
+
 // ---- Scratch memory: 64-byte aligned, kept between calls, its contents undefined ----
 
 enum ScratchPurpose {
