@@ -137,7 +137,7 @@ final class DetectCommand implements Callable<Integer> {
     total = failed + jobs.size();
     if (!jobs.isEmpty()) {
       createOutput();
-      try (GammaNet net = precision.applyTo(model.openTrained())) {
+      try (GammaNet net = precision.applyTo(model.openTrained(true))) {
         detect(net, jobs);
       } finally {
         Terminal.clear();

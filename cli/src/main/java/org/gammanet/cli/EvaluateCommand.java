@@ -47,7 +47,8 @@ import picocli.CommandLine.Spec;
       "",
       "Writes eval_bdry.txt, eval_bdry_thr.txt, eval_bdry_img.txt, eval.json, images.csv,"
           + " pr_curve.svg and .png, report.html, and ID_ev1.txt with the counts of each image. A"
-          + " run that was interrupted goes on when it is started again."
+          + " run that was interrupted goes on when it is started again; scores of another detector"
+          + " or other settings are replaced with --force alone."
     },
     footer = {
       "Examples:",
@@ -149,6 +150,11 @@ final class EvaluateCommand implements Callable<Integer> {
       paramLabel = "N",
       description = "Of a --checkpoint that is a run's folder, the weights after this epoch.")
   @Nullable Integer epoch;
+
+  @Option(
+      names = "--force",
+      description = "Replace the scores of another detector or other settings in the folder.")
+  boolean force;
 
   @Option(names = "--timesteps", paramLabel = "N", description = "Timesteps of the recurrence.")
   int timesteps;
@@ -308,6 +314,9 @@ final class EvaluateCommand implements Callable<Integer> {
             folder,
             threads,
             limit == null ? Integer.MAX_VALUE : limit);
+    if (!force) {
+      evaluation.requireOwnFolder();
+    }
     evaluation.printParameters();
     Evaluation.Outcome outcome = evaluation.run();
     BoundaryScores scores = outcome.scores();

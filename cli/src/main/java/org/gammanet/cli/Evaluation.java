@@ -1,5 +1,7 @@
 package org.gammanet.cli;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -19,6 +21,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CancellationException;
 import org.gammanet.data.Bsds500;
@@ -201,6 +204,51 @@ final class Evaluation {
     }
   }
 
+  /**
+   * Requires that the folder holds no scores of another detector, of other images or of other
+   * settings. Counts of single images are never mixed up; this is about the results' files.
+   *
+   * @throws CommandException if it does; it says in what they differ
+   */
+  void requireOwnFolder() throws IOException {
+    Path file = folder.resolve("eval.json");
+    if (!Files.isRegularFile(file)) {
+      return;
+    }
+    JsonNode was;
+    try {
+      was = new ObjectMapper().readTree(file.toFile());
+    } catch (JsonProcessingException e) {
+      throw new CommandException(
+          file + " is damaged: choose another --output, or replace it with --force", e);
+    }
+    List<String> differences = new ArrayList<>();
+    parameters.forEach(
+        (name, value) -> {
+          String before = was.path("manifest").path(key(name)).asText();
+          if (!NOT_DECISIVE.contains(name) && !before.equals(value)) {
+            differences.add(
+                "%s %s, not %s".formatted(name, before.isEmpty() ? "absent" : before, value));
+          }
+        });
+    if (!was.path("split").asText().equals(data.split)) {
+      differences.add("split %s, not %s".formatted(was.path("split").asText(), data.split));
+    }
+    if (!differences.isEmpty()) {
+      throw new CommandException(
+          "%s holds the scores of another run (%s): choose another --output, or replace them with --force"
+              .formatted(folder, String.join("; ", differences)));
+    }
+  }
+
+  /** Parameters that may differ between runs in a folder: how many images, where, with what. */
+  private static final Set<String> NOT_DECISIVE =
+      Set.of("data", "drawings sha256", "gammanet", "java", "device", "checkpoint", "folder");
+
+  private static String key(String parameter) {
+    return parameter.replace(". ", "_").replace(' ', '_');
+  }
+
   /** Prints everything that moves the score. */
   void printParameters() {
     PrintWriter out = spec.commandLine().getOut();
@@ -375,8 +423,7 @@ final class Evaluation {
     set.put("nms", word(settings.nms()));
     set.put("resize", settings.resize());
     ObjectNode manifest = root.putObject("manifest");
-    parameters.forEach(
-        (name, value) -> manifest.put(name.replace(". ", "_").replace(' ', '_'), value));
+    parameters.forEach((name, value) -> manifest.put(key(name), value));
     manifest.put("threads", threads);
     manifest.put("seconds", outcome.time.toMillis() / 1000.0);
     manifest.put("created", outcome.end.truncatedTo(ChronoUnit.SECONDS).toString());

@@ -4,15 +4,11 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.DigestOutputStream;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
@@ -32,6 +28,7 @@ import org.gammanet.experiments.responses.ResponseExtractor;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.ContactSheet;
 import org.gammanet.experiments.stimuli.StimulusSet;
+import org.gammanet.experiments.tuning.ReferenceCurve;
 import org.gammanet.model.Network;
 import org.gammanet.model.Parameter;
 import org.gammanet.torch.LibTorch;
@@ -54,11 +51,18 @@ import sun.misc.Signal;
           + " insilico_results_TIME.json; tables as CSV; figures as SVG and PNG.",
       "Experiments: orientation, contrast_response (or contrast), size_tuning, kapadia, kinoshita,"
           + " texture_boundary, tilt_illusion, trott_born, all. Those that vary the units'"
-          + " preferred stimuli measure orientation first, and those with surrounds also size."
+          + " preferred stimuli measure orientation first, and those with surrounds also size.",
+      "Results that are in the folder already are kept, and those of other experiments added, where"
+          + " settings and network are the same; other runs need another --output-dir, or --force.",
+      "The network is the trained one that comes with the program, unless --checkpoint, --random,"
+          + " --config or a --set of the model says otherwise; --seed is that of phases, splits and"
+          + " resamples, and of random weights."
     },
     footer = {
       "Examples:",
-      "  gammanet insilico --experiment all --checkpoint model.safetensors",
+      "  gammanet insilico --experiment all",
+      "  gammanet insilico --experiment orientation,size_tuning --checkpoint model.safetensors",
+      "  gammanet insilico --experiment kinoshita --curve kinoshita=measured.csv",
       "  gammanet insilico --experiment kapadia --preview",
       "  gammanet insilico --resume insilico_results"
     })
@@ -164,6 +168,17 @@ final class InsilicoCommand implements Callable<Integer> {
   @Nullable Path resume;
 
   @Option(
+      names = "--curve",
+      paramLabel = "NAME=FILE",
+      description =
+          "Compare an experiment's curve with measured points: a CSV file with a line x,y or x,y,se"
+              + " (standard error) for each, in the units of the figure's axes. May be repeated.")
+  Map<String, Path> curves = new LinkedHashMap<>();
+
+  @Option(names = "--force", description = "Replace the results of another run in DIR.")
+  boolean force;
+
+  @Option(
       names = "--repeat",
       paramLabel = "FILE",
       description = "Make a run again, with the settings and network in its results file.")
@@ -258,10 +273,11 @@ final class InsilicoCommand implements Callable<Integer> {
     command.put("config", model.config == null ? null : absolute(model.config));
     model.overrides.forEach(command.putArray("set")::add);
     command.put("seed", model.seed);
-    try (GammaNet net = model.open()) {
+    try (GammaNet net = model.openTrained(false)) {
+      command.put("random", !model.trained());
       var preparation =
           new NetworkPreparation(
-              net.network(), where, size(settings), timesteps, batchSize, trained());
+              net.network(), where, size(settings), timesteps, batchSize, model.trained());
       InSilico run =
           InSilico.start(
               output,
@@ -271,17 +287,15 @@ final class InsilicoCommand implements Callable<Integer> {
               about(net, command),
               saveResponses,
               new Console());
-      return run(run, net.network(), preparation);
+      if (force) {
+        InSilico.discard(output);
+      }
+      return run(run.joined(), net.network(), preparation);
     }
   }
 
   private static String absolute(Path path) {
     return path.toAbsolutePath().normalize().toString();
-  }
-
-  /** Whether the weights come from training, as far as is known. */
-  private boolean trained() {
-    return model.checkpoint != null;
   }
 
   /** Goes on with a run, or makes it again. */
@@ -291,6 +305,12 @@ final class InsilicoCommand implements Callable<Integer> {
       throw new CommandException("there is no file or folder " + path);
     }
     JsonNode metadata = InSilico.read(path).path("metadata");
+    if (resume == null && !force && InSilico.holdsResults(output)) {
+      throw new CommandException(
+          output
+              + " holds results already: choose another --output-dir, or replace them with"
+              + " --force");
+    }
     JsonNode command = metadata.path("network").path("command");
     if (model.checkpoint == null && command.hasNonNull("checkpoint")) {
       model.checkpoint = Path.of(command.path("checkpoint").asText());
@@ -304,12 +324,13 @@ final class InsilicoCommand implements Callable<Integer> {
     if (model.seed == null && command.hasNonNull("seed")) {
       model.seed = command.path("seed").asLong();
     }
-    try (GammaNet net = model.open()) {
+    model.random |= model.checkpoint == null && command.path("random").asBoolean(true);
+    try (GammaNet net = model.openTrained(false)) {
       String expected = metadata.path("network").path("weights_sha256").asText();
       if (!expected.equals(weightsHash(net.network()))) {
         throw new CommandException(
-            "the weights are not those of the run in %s; name its network with --checkpoint"
-                .formatted(path));
+            "the weights are not those of the run in %s, which were %s; name its network with --checkpoint"
+                .formatted(path, metadata.path("network").path("checkpoint").asText("others")));
       }
       var preparation =
           new NetworkPreparation(
@@ -320,6 +341,9 @@ final class InsilicoCommand implements Callable<Integer> {
               batchSize,
               metadata.path("trained").asBoolean());
       InSilico run;
+      if (resume == null && force) {
+        InSilico.discard(output);
+      }
       if (resume != null) {
         run = InSilico.resume(path, preparation, new Console());
       } else {
@@ -344,13 +368,8 @@ final class InsilicoCommand implements Callable<Integer> {
     Map<String, Object> about = new LinkedHashMap<>();
     about.put("model", net.config().model().name());
     about.put("parameters", net.network().parameterCount());
-    Path file = model.checkpoint;
-    if (file != null) {
-      about.put("checkpoint", absolute(file));
-      about.put("checkpoint_sha256", hash(file));
-    } else {
-      about.put("checkpoint", "none: random weights");
-    }
+    about.put("checkpoint", model.network());
+    about.put("checkpoint_sha256", model.fileHash());
     about.put("weights_sha256", weightsHash(net.network()));
     about.put("device", net.network().device().toString());
     about.put("version", GammanetCommand.Version.program());
@@ -360,26 +379,9 @@ final class InsilicoCommand implements Callable<Integer> {
     return about;
   }
 
-  private static MessageDigest sha256() {
-    try {
-      return MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new AssertionError(e); // every Java has it
-    }
-  }
-
-  private static String hash(Path file) throws IOException {
-    MessageDigest digest = sha256();
-    try (InputStream in = Files.newInputStream(file);
-        var out = new DigestOutputStream(OutputStream.nullOutputStream(), digest)) {
-      in.transferTo(out);
-    }
-    return HexFormat.of().formatHex(digest.digest());
-  }
-
   /** SHA-256 over the names and values of all parameters, whatever file they came from. */
   private static String weightsHash(Network network) {
-    MessageDigest digest = sha256();
+    MessageDigest digest = ModelOptions.sha256();
     for (Parameter p : network.parameters()) {
       digest.update(p.name().getBytes(StandardCharsets.UTF_8));
       digest.update(p.tensor().toBuffer());
@@ -389,9 +391,13 @@ final class InsilicoCommand implements Callable<Integer> {
 
   private int run(InSilico run, Network network, NetworkPreparation preparation)
       throws IOException {
+    for (Map.Entry<String, Path> curve : curves.entrySet()) {
+      run.compare(curve.getKey(), ReferenceCurve.read(curve.getValue()));
+    }
     PrintWriter out = spec.commandLine().getOut();
     Map<String, Integer> plan = run.plan();
     int stimuli = plan.values().stream().mapToInt(n -> n).sum();
+    out.println("network: " + model.network());
     if (stimuli > 0) {
       ResponseExtractor extractor =
           ResponseExtractor.forNetwork(network).batchSize(batchSize).build();

@@ -1,7 +1,15 @@
 package org.gammanet.cli;
 
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.DigestOutputStream;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import org.gammanet.GammaNet;
 import org.gammanet.PretrainedModel;
@@ -22,9 +30,10 @@ final class ModelOptions {
       names = "--checkpoint",
       paramLabel = "FILE",
       description =
-          "Weights: .safetensors, .pt or .pth. Without it detect takes the small trained network"
-              + " that comes with this program, unless --random, --config, --seed or a --set"
-              + " describes another one; other commands take random weights.")
+          "Weights: .safetensors, .pt or .pth. Without it detect, insilico and opto take the small"
+              + " trained network that comes with this program, unless --random, --config or a"
+              + " --set (of detect also --seed) describes another one; other commands take random"
+              + " weights.")
   @Nullable Path checkpoint;
 
   @Option(names = "--random", description = "An untrained network with random weights.")
@@ -47,7 +56,9 @@ final class ModelOptions {
   @Option(
       names = "--seed",
       paramLabel = "N",
-      description = "Seed of random weights; default: the configuration's.")
+      description =
+          "Seed of random weights, and of what a command draws itself; default: the"
+              + " configuration's.")
   @Nullable Long seed;
 
   @Option(
@@ -65,6 +76,8 @@ final class ModelOptions {
 
   @Spec(Target.MIXEE)
   CommandSpec spec;
+
+  private @Nullable PretrainedModel pretrained;
 
   @SuppressWarnings("NullAway.Init")
   ModelOptions() {}
@@ -99,18 +112,70 @@ final class ModelOptions {
   /**
    * Where no checkpoint is named, the trained network that comes with the program, if there is one
    * and no option describes another network; else as {@link #open}.
+   *
+   * @param seedOfWeights whether --seed is one of those options; else it is about something else
    */
-  GammaNet openTrained() {
-    if (checkpoint != null || random || config != null || seed != null || describesNetwork()) {
+  GammaNet openTrained(boolean seedOfWeights) {
+    if (checkpoint != null || random) {
       return open();
     }
     PretrainedModel model = PretrainedModel.find().orElse(null);
     if (model == null) {
       return open();
     }
+    if (config != null || (seedOfWeights && seed != null) || describesNetwork()) {
+      return open("options describe another network than the trained one: ");
+    }
     Device where = openDevice();
     Checkpoint loaded = model.load();
-    return GammaNet.of(loaded, configOf(loaded), where);
+    GammaNet net = GammaNet.of(loaded, configOf(loaded), where);
+    pretrained = model;
+    return net;
+  }
+
+  /** Whether the weights of the network that was opened come from training, as far as is known. */
+  boolean trained() {
+    return checkpoint != null || pretrained != null;
+  }
+
+  /** The network that was opened, for people: a file's name, or that its weights are random. */
+  String network() {
+    PretrainedModel model = pretrained;
+    if (model != null) {
+      return model.name() + ", the trained network that comes with the program";
+    }
+    return checkpoint != null ? checkpoint.toString() : "random weights, untrained";
+  }
+
+  /** SHA-256 of the file that the network was opened from; null for random weights. */
+  @Nullable String fileHash() throws IOException {
+    PretrainedModel model = pretrained;
+    Path file = checkpoint;
+    if (model != null) {
+      try (InputStream in = model.open()) {
+        return hash(in);
+      }
+    }
+    if (file != null) {
+      try (InputStream in = Files.newInputStream(file)) {
+        return hash(in);
+      }
+    }
+    return null;
+  }
+
+  private static String hash(InputStream in) throws IOException {
+    MessageDigest digest = sha256();
+    in.transferTo(new DigestOutputStream(OutputStream.nullOutputStream(), digest));
+    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  static MessageDigest sha256() {
+    try {
+      return MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new AssertionError(e); // every Java has it
+    }
   }
 
   /** Whether a --set is about what only weights trained for it can follow. */
@@ -121,6 +186,10 @@ final class ModelOptions {
 
   /** The network with the checkpoint's weights, or with random ones, which is said. */
   GammaNet open() {
+    return open("no --checkpoint: ");
+  }
+
+  private GammaNet open(String why) {
     if (checkpoint != null && random) {
       throw new ParameterException(
           spec.commandLine(), "--checkpoint and --random exclude each other");
@@ -131,7 +200,7 @@ final class ModelOptions {
       return GammaNet.of(loaded, configOf(loaded), where);
     }
     GammaNetConfig read = readConfig();
-    note("no --checkpoint: the weights are random, so what it finds means nothing yet");
+    note((random ? "" : why) + "the weights are random, so what it finds means nothing yet");
     return GammaNet.random(read, seed == null ? read.seed() : seed, where);
   }
 

@@ -39,16 +39,20 @@ import sun.misc.Signal;
           + " initial excitatory and inhibitory states around it, for six orientations, until the"
           + " decoder reads what it did before.",
       "",
+      "The network is the trained one that comes with the program, unless --checkpoint, --random,"
+          + " --config or a --set of the model says otherwise; --seed is that of decoders and"
+          + " random starts, and of random weights.",
+      "",
       "Writes parameter_sweep.png, stimuli.png, recurrent_flow_analysis.png,"
           + " multi_orientation_optimization_results.png (each also as SVG), summary.txt,"
           + " results.json, maps.npz and report.html. An interrupted run goes on where it was when"
-          + " it is started again with the same options."
+          + " it is started again with the same options; --starts may grow."
     },
     footer = {
       "Examples:",
-      "  gammanet opto --checkpoint model.safetensors",
+      "  gammanet opto",
       "  gammanet opto --checkpoint model.safetensors --contrast-grid",
-      "  gammanet opto --size 96 --set model.hidden_channels=24 --steps 20"
+      "  gammanet opto --size 96 --steps 20 --starts 1"
     })
 final class OptoCommand implements Callable<Integer> {
   private final OptoSettings settings = new OptoSettings();
@@ -210,6 +214,11 @@ final class OptoCommand implements Callable<Integer> {
   Recompute recompute = Recompute.CELLS;
 
   @Option(
+      names = "--force",
+      description = "Begin anew in a folder that holds a run of other settings.")
+  boolean force;
+
+  @Option(
       names = "--parity",
       description = "Follow the original's definitions, its defects included.")
   boolean parity;
@@ -224,7 +233,7 @@ final class OptoCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     check();
     AtomicInteger interrupted = new AtomicInteger();
-    try (GammaNet net = model.open()) {
+    try (GammaNet net = model.openTrained(false)) {
       for (String name : List.of("INT", "TERM")) {
         Signal.handle(
             new Signal(name),
@@ -235,10 +244,15 @@ final class OptoCommand implements Callable<Integer> {
             });
       }
       fill();
+      spec.commandLine().getOut().println("network: " + model.network());
+      spec.commandLine().getOut().flush();
       Path folder = folder();
       Console console = new Console(interrupted);
       Set<Path> files = new LinkedHashSet<>();
       try {
+        if (force) {
+          OrientationOpto.discard(folder);
+        }
         if (contrastGrid) {
           ContrastGrid.run(net, settings, folder, console, files::add);
         } else {
@@ -333,8 +347,7 @@ final class OptoCommand implements Callable<Integer> {
     settings.retrainDecoder = retrainDecoder;
     settings.mode = parity ? Mode.PARITY : Mode.OWN;
     settings.frequencies = frequencies;
-    Path checkpoint = model.checkpoint;
-    settings.checkpoint = checkpoint == null ? null : checkpoint.toString();
+    settings.checkpoint = model.trained() ? model.network() : null;
     if (orientations != null) {
       settings.orientations = orientations;
     }

@@ -112,7 +112,10 @@ class EvaluateCommandTest {
     assertEquals(0, run(maps("--thresholds", 9)), err.toString());
     assertEquals(old, Files.getLastModifiedTime(counts));
     assertTrue(Files.exists(results().resolve("p2_ev1.txt")));
-    assertEquals(0, run(maps("--thresholds", 7)), err.toString());
+    assertEquals(1, run(maps("--thresholds", 7)), err.toString());
+    assertTrue(err.toString().contains("another run (thresholds 9,"), err.toString());
+    assertEquals(9, json().get("settings").get("thresholds").asInt());
+    assertEquals(0, run(maps("--thresholds", 7, "--force")), err.toString());
     assertEquals(7, Files.readAllLines(counts).size());
   }
 
@@ -187,7 +190,8 @@ class EvaluateCommandTest {
         "--thresholds",
         19,
         "--max-dist",
-        0.03
+        0.03,
+        "--force" // canny's in place of sobel's
       };
       assertEquals(0, run(arguments), err.toString());
       assertTrue(json().get("ods").asDouble() > 0.95, name + " " + json().get("ods"));
@@ -224,7 +228,16 @@ class EvaluateCommandTest {
     assertTrue(Files.exists(saved.resolve("p1.png")), "missing maps are made again");
     assertEquals(
         0,
-        run("--maps", saved, "--data-dir", folder, "--output", results(), "--thresholds", 19),
+        run(
+            "--maps",
+            saved,
+            "--data-dir",
+            folder,
+            "--output",
+            results(),
+            "--thresholds",
+            19,
+            "--force"),
         err.toString());
     assertEquals(ods, json().get("ods").asDouble(), 0.02);
   }

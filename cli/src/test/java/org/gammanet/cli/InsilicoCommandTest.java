@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -11,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.gammanet.PretrainedModel;
 import org.gammanet.experiments.insilico.InSilico;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -52,6 +54,66 @@ class InsilicoCommandTest {
     assertEquals(0, run("insilico --resume " + folder + "/a"), err.toString());
     assertEquals(1, run("insilico --resume " + folder + "/a --seed 5" + SMALL));
     assertTrue(err.toString().contains("weights are not those of the run"), err.toString());
+  }
+
+  @Test
+  void theTrainedNetworkIsTheDefault(@TempDir Path folder) throws IOException {
+    String name = PretrainedModel.find().orElseThrow().name();
+    String quick = "insilico --experiment orientation --size 48 --timesteps 1 --output-dir ";
+    assertEquals(0, run(quick + folder + "/a --seed 3"), err.toString());
+    assertTrue(out.toString().contains("network: " + name), out.toString());
+    String report = Files.readString(folder.resolve("a/report.html"));
+    assertTrue(report.contains(name) && !report.contains("untrained"));
+    JsonNode metadata = InSilico.read(folder.resolve("a")).path("metadata");
+    assertTrue(metadata.path("trained").asBoolean());
+    assertEquals(64, metadata.path("network").path("checkpoint_sha256").asText().length());
+    assertEquals(3, metadata.path("settings").path("seed").asInt());
+    assertEquals(0, run("insilico --resume " + folder + "/a"), err.toString());
+
+    assertEquals(1, run(quick + folder + "/a --random"));
+    assertTrue(err.toString().contains("other weights"), err.toString());
+    assertEquals(2, run(quick + folder + "/a --random --checkpoint x.safetensors"));
+  }
+
+  @Test
+  void aSecondRunAddsExperimentsAndOthersAreRefused(@TempDir Path folder) throws IOException {
+    String command = " --size 48 --output-dir " + folder + SMALL + " --seed 4";
+    assertEquals(0, run("insilico --experiment orientation" + command), err.toString());
+    Path first = file(folder);
+    JsonNode orientation = InSilico.read(first).path("orientation_tuning");
+    Path curve = folder.resolve("points.csv");
+    Files.writeString(curve, "contrast,response,se\n10,0.2,0.1\n30,0.5,0.1\n90,0.9,0.1\n");
+    String contrast = "insilico --experiment contrast" + command;
+    assertEquals(0, run(contrast + " --curve contrast=" + curve), err.toString());
+    assertEquals(first, file(folder));
+    JsonNode both = InSilico.read(first);
+    assertEquals(orientation, both.path("orientation_tuning"));
+    JsonNode similarity = both.path("contrast_response").path("similarity_metrics");
+    assertEquals("measured: points.csv", similarity.path("reference").asText());
+    assertEquals(3, similarity.path("n").asInt());
+    assertTrue(Files.exists(folder.resolve("contrast_response.png")));
+
+    fails(contrast + " --contrast 0.9", "contrast 0.5, not 0.9");
+    fails(contrast + " --curve kapadia=" + curve, "no curve of kapadia");
+    fails(contrast + " --curve contrast=" + folder.resolve("none.csv"), "none.csv");
+    fails("insilico --repeat " + first + " --output-dir " + folder, "holds results already");
+    assertEquals(
+        0, run("insilico --experiment orientation --contrast 0.9 --force" + command), "" + err);
+    assertFalse(Files.exists(folder.resolve("contrast_response.png")));
+    assertEquals(
+        0.9,
+        InSilico.read(file(folder)).path("metadata").path("settings").path("contrast").asDouble());
+  }
+
+  @Test
+  void receptiveFieldsAreMapped(@TempDir Path folder) throws IOException {
+    String command = "insilico --experiment receptive_field --size 64 --output-dir " + folder;
+    assertEquals(0, run(command + SMALL), err.toString());
+    JsonNode field = InSilico.read(folder).path("receptive_field");
+    assertEquals(1, field.path("gradient_extent_px").size()); // one timestep
+    int extent = field.path("gradient_extent_px").path(0).asInt();
+    assertTrue(extent >= 3 && extent <= 7, "fgru_0 sees 5 px and a ring of its kernel: " + extent);
+    assertTrue(Files.exists(folder.resolve("receptive_field.svg")));
   }
 
   private static Path file(Path folder) throws IOException {

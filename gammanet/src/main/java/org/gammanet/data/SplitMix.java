@@ -46,6 +46,18 @@ public final class SplitMix {
     return (int) ((nextLong() >>> 32) * bound >>> 32);
   }
 
+  /** Normal numbers of mean 0 (Box and Muller 1958), two from each pair of uniform ones. */
+  public void fillNormal(float[] out, int from, int count, double deviation) {
+    for (int i = 0; i < count; i += 2) {
+      double radius = deviation * Math.sqrt(-2 * Math.log(1 - nextDouble()));
+      double angle = 2 * Math.PI * nextDouble();
+      out[from + i] = (float) (radius * Math.cos(angle));
+      if (i + 1 < count) {
+        out[from + i + 1] = (float) (radius * Math.sin(angle));
+      }
+    }
+  }
+
   /** A uniformly random order of 0 … n-1 (Fisher and Yates). */
   public int[] permutation(int n) {
     int[] order = new int[n];

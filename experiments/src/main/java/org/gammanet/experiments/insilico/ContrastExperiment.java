@@ -22,6 +22,12 @@ final class ContrastExperiment extends Experiment {
   }
 
   @Override
+  Comparable comparable() {
+    return new Comparable(
+        "contrast_response", "mean", "contrast in %, response as a share of the largest");
+  }
+
+  @Override
   String about() {
     return "Each unit's probe grating at eight contrasts from 1 to 100 %, less the response to a"
         + " blank. Responses are fitted with a hyperbolic ratio (Naka and Rushton 1966;"
@@ -89,9 +95,9 @@ final class ContrastExperiment extends Experiment {
               fit.gain(),
               fit.saturationIndex(),
               fit.rSquared());
-          double top = java.util.Arrays.stream(r).max().orElse(0);
-          if (top > 1e-12) {
-            scaled.add(java.util.Arrays.stream(r).map(v -> v / top).toArray());
+          double most = java.util.Arrays.stream(r).map(Math::abs).max().orElse(0);
+          if (most > 1e-12) {
+            scaled.add(java.util.Arrays.stream(r).map(v -> v / most).toArray());
           }
         }
         if (step == lab.last()) {
@@ -164,12 +170,14 @@ final class ContrastExperiment extends Experiment {
         figure
             .panel(0, 0)
             .title("Contrast response, %s".formatted(r.text("layer")))
-            .x(Axis.log("Michelson contrast (%)").range(1, 100))
+            .x(Axis.log("Michelson contrast (%)").range(0.9, 112))
             .y(Axis.linear("Response (share of each unit's largest)"));
     Result.Series fit = r.line("contrast_response", "mean", "fit");
     plot.line(fit.x(), fit.y(), Style.BLACK.label("fit of the mean"));
     for (Result.Series s : r.series("contrast_response", "mean")) {
-      if (!s.name().equals("fit")) {
+      if (s.name().startsWith(Page.MEASURED)) {
+        Page.band(plot, s, Style.BLACK);
+      } else if (!s.name().equals("fit")) {
         if (s.low() != null && s.high() != null) {
           plot.errorBars(s.x(), s.low(), s.high(), Page.style(s.name()));
         }

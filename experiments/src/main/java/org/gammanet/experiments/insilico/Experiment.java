@@ -5,12 +5,14 @@ import java.util.List;
 import java.util.stream.IntStream;
 import org.gammanet.experiments.stimuli.Frame;
 import org.gammanet.experiments.stimuli.StimulusSet;
+import org.jspecify.annotations.Nullable;
 
 /** An experiment: how it is made, and how its result is shown. */
 public abstract sealed class Experiment
     permits OrientationExperiment,
         ContrastExperiment,
         SizeExperiment,
+        FieldExperiment,
         KapadiaExperiment,
         KinoshitaExperiment,
         TextureExperiment,
@@ -31,6 +33,7 @@ public abstract sealed class Experiment
         new OrientationExperiment(),
         new ContrastExperiment(),
         new SizeExperiment(),
+        new FieldExperiment(),
         new KapadiaExperiment(),
         new KinoshitaExperiment(),
         new TextureExperiment(),
@@ -68,6 +71,20 @@ public abstract sealed class Experiment
   /** Whether it rests on the fields' sizes, so that size tuning must come first. */
   boolean needsSize() {
     return false;
+  }
+
+  /**
+   * The line that recordings of one's own can be drawn into and compared with.
+   *
+   * @param figure the figure of {@link Result#series}
+   * @param panel its panel, whose first line is the model's
+   * @param units of x and y, for people
+   */
+  record Comparable(String figure, String panel, String units) {}
+
+  /** That line; null where there is none. */
+  @Nullable Comparable comparable() {
+    return null;
   }
 
   /** What is shown, measured and meant, with sources; for reports. */

@@ -31,11 +31,13 @@ import org.gammanet.experiments.figures.HtmlReport;
 import org.gammanet.experiments.figures.Plot;
 import org.gammanet.experiments.figures.Style;
 import org.gammanet.experiments.responses.Pooling;
+import org.gammanet.experiments.responses.ReceptiveField;
 import org.gammanet.experiments.responses.Responses;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.InputScaling;
 import org.gammanet.experiments.stimuli.Stimulus;
 import org.gammanet.experiments.stimuli.StimulusSet;
+import org.gammanet.experiments.tuning.ReferenceCurve;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -101,7 +103,8 @@ public final class InSilico {
    * A new run.
    *
    * @param experiments names; {@code all} for every one
-   * @param about what is to be noted of the network, such as its checkpoint and hash
+   * @param about what is to be noted of the network: {@code checkpoint}, which the report names
+   *     first, hashes, versions
    * @throws IllegalArgumentException for an unknown experiment, or one that has no parity form
    */
   public static InSilico start(
@@ -187,16 +190,11 @@ public final class InSilico {
   public static JsonNode read(Path path) throws IOException {
     Path file = path;
     if (Files.isDirectory(path)) {
-      try (Stream<Path> inside = Files.list(path)) {
-        file =
-            inside
-                .filter(f -> f.getFileName().toString().matches("insilico_results_\\w+\\.json"))
-                .max(Path::compareTo)
-                .orElseThrow(
-                    () ->
-                        new IOException(
-                            "there is no insilico_results_….json in the folder " + path));
+      List<Path> runs = runs(path);
+      if (runs.isEmpty()) {
+        throw new IOException("there is no insilico_results_….json in the folder " + path);
       }
+      file = runs.getLast();
     }
     try {
       JsonNode node = Result.JSON.readTree(file.toFile());
@@ -206,6 +204,107 @@ public final class InSilico {
       return node;
     } catch (JsonProcessingException e) {
       throw new IOException(file + " is not the results file of a run: it is damaged", e);
+    }
+  }
+
+  /** The results files in a folder, from the oldest to the newest. */
+  private static List<Path> runs(Path folder) throws IOException {
+    if (!Files.isDirectory(folder)) {
+      return List.of();
+    }
+    try (Stream<Path> inside = Files.list(folder)) {
+      return inside
+          .filter(f -> f.getFileName().toString().matches("insilico_results_\\w+\\.json"))
+          .sorted()
+          .toList();
+    }
+  }
+
+  /** Whether the folder holds results already. */
+  public static boolean holdsResults(Path folder) throws IOException {
+    return !runs(folder).isEmpty();
+  }
+
+  /**
+   * This run, or, where its folder holds one of the same settings, units and weights, that one with
+   * this one's experiments added.
+   *
+   * @throws IllegalStateException where the folder holds a run that differs; it says in what
+   * @throws IOException as {@link #read}
+   */
+  public InSilico joined() throws IOException {
+    List<Path> runs = runs(folder);
+    if (runs.isEmpty()) {
+      return this;
+    }
+    ObjectNode earlier = (ObjectNode) read(runs.getLast());
+    ObjectNode was = (ObjectNode) earlier.path("metadata");
+    JsonNode is = root.path("metadata");
+    List<String> differences = new ArrayList<>();
+    for (String name : List.of("target_layer", "image_size", "timesteps", "save_responses")) {
+      compare(name, was.path(name), is.path(name), differences);
+    }
+    is.path("settings")
+        .fieldNames()
+        .forEachRemaining(
+            name ->
+                compare(
+                    name,
+                    was.path("settings").path(name),
+                    is.path("settings").path(name),
+                    differences));
+    String hash = "weights_sha256";
+    if (!was.path("network").path(hash).equals(is.path("network").path(hash))) {
+      differences.add("other weights");
+    }
+    if (!differences.isEmpty()) {
+      throw new IllegalStateException(
+          "%s holds the results of another run (%s): choose another folder, or replace what is there"
+              .formatted(folder, String.join(", ", differences)));
+    }
+    Set<String> all = new LinkedHashSet<>(wanted);
+    was.path("experiments").forEach(e -> all.add(e.asText()));
+    List<String> both = names(List.copyOf(all), settings.mode());
+    ArrayNode list = was.putArray("experiments");
+    both.forEach(list::add);
+    was.put("complete", false);
+    return new InSilico(
+        folder, runs.getLast(), earlier, settings, preparation, both, saveResponses, listener);
+  }
+
+  private static void compare(String name, JsonNode was, JsonNode is, List<String> differences) {
+    if (!was.asText().equals(is.asText())) {
+      differences.add(
+          "%s %s, not %s".formatted(name.replace('_', ' '), was.asText("?"), is.asText()));
+    }
+  }
+
+  /**
+   * Removes what earlier runs have written to a folder.
+   *
+   * @throws IOException when a file cannot be removed
+   */
+  public static void discard(Path folder) throws IOException {
+    for (Path run : runs(folder)) {
+      try {
+        for (JsonNode name : Result.JSON.readTree(run.toFile()).path("metadata").path("files")) {
+          Path file = folder.resolve(name.asText()).normalize();
+          if (file.startsWith(folder.normalize()) && Files.isRegularFile(file)) {
+            Files.delete(file);
+          }
+        }
+      } catch (JsonProcessingException e) {
+        // Damaged: it does not say what it wrote.
+      }
+      Files.delete(run);
+    }
+    Path partial = folder.resolve(PARTIAL);
+    if (Files.isDirectory(partial)) {
+      try (Stream<Path> kept = Files.list(partial)) {
+        for (Path file : kept.filter(f -> f.toString().endsWith(".npy")).toList()) {
+          Files.delete(file);
+        }
+      }
     }
   }
 
@@ -239,6 +338,64 @@ public final class InSilico {
         wanted,
         metadata.path("save_responses").asBoolean(),
         listener);
+  }
+
+  /**
+   * Compares an experiment's curve with a recording, which its figure then shows in place of the
+   * curve that illustrates.
+   *
+   * @param experiment one of this run's
+   * @param curve in the units of the figure's axes
+   * @throws IllegalArgumentException for an experiment that is not made here or has no such curve
+   */
+  public InSilico compare(String experiment, ReferenceCurve curve) {
+    List<String> able =
+        experiments().stream().filter(e -> e.comparable() != null).map(Experiment::name).toList();
+    String name = experiment.equals("contrast") ? "contrast_response" : experiment;
+    if (!able.contains(name)) {
+      throw new IllegalArgumentException(
+          able.isEmpty()
+              ? "no experiment of this run has a curve to compare recordings with"
+              : "there is no curve of %s to compare recordings with; this run has those of %s"
+                  .formatted(experiment, String.join(", ", able)));
+    }
+    double[] errors = curve.standardErrors();
+    ObjectNode node = ((ObjectNode) root.path("metadata")).withObject("/curves").putObject(name);
+    node.put("name", curve.name());
+    node.set("x", Result.array(curve.x()));
+    node.set("y", Result.array(curve.y()));
+    if (errors != null) {
+      node.set("standard_errors", Result.array(errors));
+    }
+    return this;
+  }
+
+  private void compare() {
+    for (Experiment e : experiments()) {
+      JsonNode node = root.path("metadata").path("curves").path(e.name());
+      Result result = made(e.key());
+      Experiment.Comparable where = e.comparable();
+      if (node.isObject() && result != null && where != null) {
+        var curve =
+            new ReferenceCurve(
+                node.path("name").asText(),
+                false,
+                Result.numbers(node.path("x")),
+                Result.numbers(node.path("y")),
+                node.has("standard_errors") ? Result.numbers(node.path("standard_errors")) : null);
+        int common = Page.measured(result, where, curve, settings.seed());
+        if (common < curve.x().length) {
+          listener.note(
+              "%d of %d points of %s lie beside the curve of %s, whose axes are %s"
+                  .formatted(
+                      curve.x().length - common,
+                      curve.x().length,
+                      curve.name(),
+                      e.name(),
+                      where.units()));
+        }
+      }
+    }
   }
 
   /** The results file. */
@@ -321,13 +478,27 @@ public final class InSilico {
           .put("seconds", Math.round((System.nanoTime() - start) / 1e8) / 10.0);
       root.set(e.key(), result.json());
       List<Path> files = write(e, result);
+      files.forEach(this::noteFile);
       save();
       recorder.clear();
       listener.finished(e.name(), files);
     }
     ((ObjectNode) root.path("metadata")).put("complete", true);
+    compare();
     writeReport(all);
     save();
+  }
+
+  /** Keeps in the results what was written, by its name in the folder. */
+  private void noteFile(Path path) {
+    ArrayNode files = ((ObjectNode) root.path("metadata")).withArray("files");
+    String name = folder.relativize(path).toString();
+    for (JsonNode known : files) {
+      if (known.asText().equals(name)) {
+        return;
+      }
+    }
+    files.add(name);
   }
 
   private @Nullable Result made(String key) {
@@ -366,9 +537,10 @@ public final class InSilico {
   private void writeReport(List<Experiment> all) throws IOException {
     JsonNode metadata = root.path("metadata");
     boolean trained = preparation.trained();
+    String network = metadata.path("network").path("checkpoint").asText();
     var report = new HtmlReport("In silico physiology of " + preparation.layer());
     report.lead(
-        "%s of %d experiments on %s, %d channels, %d timesteps, images of %d × %d px."
+        "%s of %d experiments on %s, %d channels, %d timesteps, images of %d × %d px.%s"
             .formatted(
                 settings.mode() == Mode.OWN ? "Results" : "Results, as the original computes them,",
                 all.size(),
@@ -376,7 +548,8 @@ public final class InSilico {
                 preparation.channels(),
                 preparation.timesteps(),
                 preparation.size(),
-                preparation.size()));
+                preparation.size(),
+                network.isEmpty() ? "" : " Network: " + network + "."));
     if (!trained) {
       report.warning(
           "The network is untrained: its weights are random, so that the numbers and figures below"
@@ -394,7 +567,7 @@ public final class InSilico {
       var page = new Page(report, footer);
       e.show(result, page);
       for (Map.Entry<String, Figure> figure : page.figures().entrySet()) {
-        figure.getValue().write(folder.resolve(figure.getKey()));
+        figure.getValue().write(folder.resolve(figure.getKey())).forEach(this::noteFile);
       }
     }
     report.section("Parameters");
@@ -445,6 +618,7 @@ public final class InSilico {
                 metadata.path("network").path("version").asText("(version unknown)"),
                 metadata.path("java").asText()));
     report.write(report());
+    noteFile(report());
   }
 
   private void summary(HtmlReport report, String footer) throws IOException {
@@ -462,28 +636,30 @@ public final class InSilico {
     Plot a =
         figure
             .panel(0, 0)
-            .title("Orientation, aligned")
+            .title(
+                "Orientation, aligned (n = %d)"
+                    .formatted(orientation.json().path("n_responsive").asInt()))
             .x(Axis.linear("Orientation − preferred (deg)").ticks(-90, -45, 0, 45, 90))
             .y(Axis.linear("Response (share of largest)"));
     bands(a, orientation, "orientation_tuning", "population");
     Plot b =
         figure
             .panel(0, 1)
-            .title("Contrast")
-            .x(Axis.log("Contrast (%)").range(1, 100))
+            .title(Page.title("Contrast", contrast))
+            .x(Axis.log("Contrast (%)").range(0.9, 112))
             .y(Axis.linear("Response (share of largest)"));
     bands(b, contrast, "contrast_response", "mean");
     Plot c =
         figure
             .panel(0, 2)
-            .title("Oriented surround")
+            .title(Page.title("Oriented surround", surround))
             .x(Axis.linear("Surround − centre (deg)").ticks(-90, -60, -30, 0, 30, 60, 90))
             .y(Axis.linear("Response / centre alone"));
     bands(c, surround, "kinoshita_surround", "response");
     Plot d =
         figure
             .panel(1, 0)
-            .title("Flankers")
+            .title(Page.title("Flankers", bars))
             .x(Axis.linear("Distance (px)"))
             .y(Axis.linear("Facilitation (%)"))
             .horizontal(0, Style.GUIDE);
@@ -491,14 +667,14 @@ public final class InSilico {
     Plot e =
         figure
             .panel(1, 1)
-            .title("Size")
+            .title(Page.title("Size", madeOrEmpty("size_tuning")))
             .x(Axis.linear("Diameter (px)"))
             .y(Axis.linear("Response (share of largest)"));
     bands(e, madeOrEmpty("size_tuning"), "size_tuning", "discs");
     Plot f =
         figure
             .panel(1, 2)
-            .title("Tilt illusion")
+            .title(Page.title("Tilt illusion", madeOrEmpty("tilt_illusion")))
             .x(Axis.linear("|Surround − centre| (deg)").range(0, 95).ticks(0, 30, 60, 90))
             .y(Axis.linear("Bias (deg), > 0 repulsion"))
             .horizontal(0, Style.GUIDE);
@@ -507,7 +683,7 @@ public final class InSilico {
         figure
             .panel(2, 0, 1, 2)
             .title("Over time")
-            .x(Axis.linear("Timestep"))
+            .x(Page.steps(orientation))
             .y(Axis.linear("Index"))
             .horizontal(0, Style.GUIDE)
             .legend(Plot.Legend.OUTSIDE);
@@ -553,7 +729,7 @@ public final class InSilico {
             "tilt repulsion",
             Result.shown(madeOrEmpty("tilt_illusion").number("peak_repulsion_deg")) + "°"));
     figure.panel(2, 2).title("Summary").table(rows);
-    figure.write(folder.resolve("insilico_summary"));
+    figure.write(folder.resolve("insilico_summary")).forEach(this::noteFile);
     report.section("Summary");
     report.figure(
         figure,
@@ -579,9 +755,11 @@ public final class InSilico {
         plot.line(
             s.x(), s.y(), Style.GUIDE.dash(Style.Dash.DOTTED).width(1.4).label("illustrative"));
       } else if (s.name().equals("fit")) {
-        plot.line(s.x(), s.y(), Style.BLACK);
+        plot.line(s.x(), s.y(), Style.BLACK.label("fit"));
       } else {
-        Page.band(plot, s, (state ? Page.style(s.name()) : Style.series(i)).label(s.name()));
+        boolean single = s.name().equals("intact");
+        Style style = state ? Page.style(s.name()) : single ? Style.EXCITATORY : Style.series(i);
+        Page.band(plot, s, style.label(single ? "" : s.name()));
       }
       i++;
     }
@@ -640,12 +818,24 @@ public final class InSilico {
         }
         if (saveResponses) {
           String name = experiment.name() + (records == 1 ? "" : "_" + records);
-          all.writeNpy(folder.resolve("responses").resolve(name));
+          all.writeNpy(folder.resolve("responses").resolve(name)).forEach(InSilico.this::noteFile);
         }
       } catch (IOException e) {
         throw new UncheckedIOException(e);
       }
       return all;
+    }
+
+    @Override
+    public @Nullable ReceptiveField gradient(State state, int after, int draws) {
+      int before = stimuli;
+      stimuli += draws;
+      return preparation.gradient(
+          state,
+          after,
+          draws,
+          settings.seed(),
+          done -> listener.recorded(before + done, before + draws));
     }
 
     private Path partial() {

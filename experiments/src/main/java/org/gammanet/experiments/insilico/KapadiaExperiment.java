@@ -30,6 +30,12 @@ final class KapadiaExperiment extends Experiment {
   }
 
   @Override
+  Comparable comparable() {
+    return new Comparable(
+        "kapadia_facilitation", "facilitation", "distance in px, facilitation in %");
+  }
+
+  @Override
   String about() {
     return "A bar on the units' preferred axis between two flankers, collinear or orthogonal, over"
         + " the distance of their middles, after Kapadia, Ito, Gilbert and Westheimer"
@@ -348,7 +354,7 @@ final class KapadiaExperiment extends Experiment {
     double[] model = Arrays.stream(mean.y()).map(v -> v / 100).toArray();
     double[][] pairs = KinoshitaExperiment.pairs(model, at);
     result.series("kapadia_model_neural", "scatter", "units", pairs[1], pairs[0], pairs[0].length);
-    Page.similarity(result, pairs[0], pairs[1], null, settings.seed());
+    Page.similarity(result, Page.ILLUSTRATIVE, pairs[0], pairs[1], null, settings.seed());
   }
 
   @Override
@@ -357,7 +363,7 @@ final class KapadiaExperiment extends Experiment {
     Plot main =
         figure
             .panel(0, 0, 1, 2)
-            .title("Facilitation by flankers")
+            .title(Page.title("Facilitation by flankers", r))
             .x(Axis.linear("Distance of the middles (px)"))
             .y(Axis.linear("Facilitation (%)"))
             .horizontal(0, Style.GUIDE);
@@ -411,7 +417,7 @@ final class KapadiaExperiment extends Experiment {
             + " B: superadditivity, positive where target and flankers evoke more than the sum of"
             + " both. C, D: single units with the nearest flankers and the weaker target. E: the"
             + " same after each timestep, collinear.");
-    page.scatter(r, "kapadia_model_neural", "Illustrative facilitation (scaled)", "Model (scaled)");
+    page.scatter(r, "kapadia_model_neural", "facilitation (scaled)");
     Map<String, String> values = new LinkedHashMap<>();
     values.put("Units", "" + r.json().path("n").asInt());
     values.put(

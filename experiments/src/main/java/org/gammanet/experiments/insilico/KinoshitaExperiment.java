@@ -36,6 +36,14 @@ final class KinoshitaExperiment extends Experiment {
   }
 
   @Override
+  Comparable comparable() {
+    return new Comparable(
+        "kinoshita_surround",
+        "response",
+        "surround - centre in degrees, response over that to the centre");
+  }
+
+  @Override
   String about() {
     return "A disc of each unit's probe grating, as large as the median summation field of the"
         + " units tested with it, within a ring whose orientation differs from it, in"
@@ -257,7 +265,7 @@ final class KinoshitaExperiment extends Experiment {
     Plot response =
         figure
             .panel(0, 0)
-            .title("Surround orientation")
+            .title(Page.title("Surround orientation", r))
             .x(Axis.linear("Surround − centre (deg)").ticks(-90, -60, -30, 0, 30, 60, 90))
             .y(Axis.linear("Response / response to the centre"))
             .horizontal(1, Style.GUIDE);
@@ -276,11 +284,17 @@ final class KinoshitaExperiment extends Experiment {
             .x(Page.steps(r))
             .y(Axis.linear("Suppression index"))
             .horizontal(0, Style.GUIDE);
-    int i = 0;
     for (Result.Series s : r.series("kinoshita_surround", "dynamics")) {
-      Page.band(dynamics, s, Style.series(i++).label(s.name()));
+      Style style = Page.style(s.name().replaceFirst(",.*", ""));
+      if (s.name().endsWith("cross")) {
+        style = style.dash(Style.Dash.DOTTED).filled(false).marker(Style.Marker.TRIANGLE, 5);
+      }
+      Page.band(dynamics, s, style.label(s.name()));
     }
     Result.Series units = r.line("kinoshita_surround", "units", "units");
+    double[] index =
+        Result.finite(
+            r.column("iso_cross_index", r.main(), r.json().path("timesteps").asInt() - 1));
     figure
         .panel(1, 0)
         .title("Single units")
@@ -295,11 +309,7 @@ final class KinoshitaExperiment extends Experiment {
         .title("Orientation-tuned suppression")
         .x(Axis.linear("Iso/cross index"))
         .y(Axis.linear("Units"))
-        .histogram(
-            Result.finite(
-                r.column("iso_cross_index", r.main(), r.json().path("timesteps").asInt() - 1)),
-            Result.fill(21, k -> -1 + k / 10.0),
-            Style.area(0))
+        .histogram(index, KapadiaExperiment.edges(index), Style.area(0))
         .vertical(0, Style.GUIDE);
     page.add(
         "kinoshita_surround",

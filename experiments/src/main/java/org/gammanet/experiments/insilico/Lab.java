@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 import org.gammanet.experiments.responses.Pooling;
+import org.gammanet.experiments.responses.ReceptiveField;
 import org.gammanet.experiments.responses.Responses;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.ApertureRule;
@@ -27,6 +28,9 @@ final class Lab {
         Pooling pooling,
         InputScaling scaling,
         boolean withOutput);
+
+    /** As {@link Preparation#gradient}. */
+    @Nullable ReceptiveField gradient(State state, int after, int draws);
   }
 
   final Settings settings;
@@ -159,6 +163,11 @@ final class Lab {
     int blank = stimuli.add(new Blank(frame(), 0.5));
     return new Recording(
         recorder.record(from, stimuli.set(), pooling, InputScaling.IMAGENET, withOutput), blank);
+  }
+
+  /** The gradient of the units' mean response to noise; null where there is none. */
+  @Nullable ReceptiveField gradient(int after, int draws) {
+    return recorder.gradient(main(), after, draws);
   }
 
   /** Records a set as it is. */

@@ -7,6 +7,8 @@ import java.util.Set;
 import java.util.function.IntConsumer;
 import org.gammanet.experiments.responses.LayerInfo;
 import org.gammanet.experiments.responses.Pooling;
+import org.gammanet.experiments.responses.ReceptiveField;
+import org.gammanet.experiments.responses.ReceptiveFieldMapper;
 import org.gammanet.experiments.responses.RecordingPlan;
 import org.gammanet.experiments.responses.ResponseExtractor;
 import org.gammanet.experiments.responses.Responses;
@@ -170,6 +172,22 @@ public final class NetworkPreparation implements Preparation {
               .progress(progress);
       return other.build().extract(set, plan(pooling, withOutput));
     }
+  }
+
+  @Override
+  public @Nullable ReceptiveField gradient(
+      State state, int after, int draws, long seed, IntConsumer progress) {
+    boolean isCell = network.places().stream().anyMatch(p -> p.name().equals(layer.name()));
+    if (!isCell || lesion != null) {
+      return null;
+    }
+    return ReceptiveFieldMapper.forNetwork(network)
+        .state(state)
+        .timesteps(after)
+        .draws(draws)
+        .seed(seed)
+        .progress(progress)
+        .gradient(layer.name(), size);
   }
 
   /** Feedback that adds nothing. */

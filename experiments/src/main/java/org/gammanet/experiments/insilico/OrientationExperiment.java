@@ -406,7 +406,7 @@ final class OrientationExperiment extends Experiment {
     page.add(
         "orientation_population",
         population,
-        "Population of %d responsive units of %d. A: circular variance, dashed at 0.7. B: preferred orientations. C: half width of the fit against circular variance. D: selectivity after each timestep, mean over units with its bootstrap interval of 95 %%."
+        "Population of %d responsive units of %d. A: circular variance, dashed at 0.7. B: preferred orientations. C: half width of the fit against circular variance; a sinusoid has 45°. D: selectivity after each timestep, mean over units with its bootstrap interval of 95 %%."
             .formatted(cv.length, r.json().path("n_units").asInt()));
 
     Figure units = page.figure(11, 7);

@@ -16,6 +16,12 @@ import org.jspecify.annotations.Nullable;
 
 /** An experiment's part of a report, and the figures in it by their file names. */
 final class Page {
+  /** What the curves are that the experiments come with. */
+  static final String ILLUSTRATIVE = "illustrative numbers that stem from no recording";
+
+  /** How the names of lines begin that are recordings of the user's. */
+  static final String MEASURED = "measured: ";
+
   private final HtmlReport report;
   private final String footer;
   private final Map<String, Figure> figures = new LinkedHashMap<>();
@@ -65,12 +71,24 @@ final class Page {
     return state.equals(State.INHIBITORY.word()) ? Style.INHIBITORY : Style.EXCITATORY;
   }
 
-  /** A mean with its interval as a band, and points on it. */
+  /** A mean with its interval as a band, and points on it; recordings as points with error bars. */
   static void band(Plot plot, Result.Series s, Style style) {
+    if (s.name().startsWith(MEASURED)) {
+      if (s.low() != null && s.high() != null) {
+        plot.errorBars(s.x(), s.low(), s.high(), Style.BLACK);
+      }
+      plot.points(s.x(), s.y(), Style.BLACK.marker(Style.Marker.DIAMOND, 6).label(s.name()));
+      return;
+    }
     if (s.low() != null && s.high() != null) {
       plot.band(s.x(), s.low(), s.high(), style.label(""));
     }
     plot.line(s.x(), s.y(), style);
+  }
+
+  /** A panel's title with the number of units. */
+  static String title(String words, Result r) {
+    return "%s (n = %d)".formatted(words, r.json().path("n").asInt());
   }
 
   /** The axis of timesteps, from 0. */
@@ -90,12 +108,64 @@ final class Page {
       long seed) {
     result.series(figure, panel, reference.name(), reference.x(), reference.y(), 0);
     result.put("neural_data", reference.y());
-    similarity(result, model, reference.y(), reference.standardErrors(), seed);
+    similarity(result, ILLUSTRATIVE, model, reference.y(), reference.standardErrors(), seed);
+  }
+
+  /**
+   * Puts a recording of the user's into a result, in place of the curve that illustrates, and how
+   * alike the model's curve is.
+   *
+   * @return how many of its points the model's curve covers
+   */
+  static int measured(Result result, Experiment.Comparable where, ReferenceCurve curve, long seed) {
+    result.removeSeries(where.figure(), where.panel(), "illustrative");
+    result.removeSeries(where.figure(), where.panel(), MEASURED);
+    Result.Series model = result.series(where.figure(), where.panel()).getFirst();
+    double[] errors = curve.standardErrors();
+    double[] y = curve.y();
+    result.series(
+        where.figure(),
+        new Result.Series(
+            where.panel(),
+            MEASURED + curve.name(),
+            curve.x(),
+            y,
+            errors == null ? null : Result.fill(y.length, i -> y[i] - errors[i]),
+            errors == null ? null : Result.fill(y.length, i -> y[i] + errors[i]),
+            0));
+    int[] common =
+        java.util.stream.IntStream.range(0, y.length)
+            .filter(
+                i ->
+                    Double.isFinite(
+                        KinoshitaExperiment.interpolate(model.x(), model.y(), curve.x()[i])))
+            .toArray();
+    double[] at =
+        Result.fill(
+            common.length,
+            i -> KinoshitaExperiment.interpolate(model.x(), model.y(), curve.x()[common[i]]));
+    double[] recorded = Experiment.of(y, common);
+    result.json().remove("neural_data");
+    result.json().remove("similarity_metrics");
+    similarity(
+        result,
+        MEASURED + curve.name(),
+        at,
+        recorded,
+        errors == null ? null : Experiment.of(errors, common),
+        seed);
+    result.removeSeries(where.figure(), "scatter", "");
+    result.removeSeries("kapadia_model_neural", "scatter", "");
+    if (where.figure().startsWith("kapadia")) {
+      result.series("kapadia_model_neural", "scatter", "units", recorded, at, common.length);
+    }
+    return common.length;
   }
 
   /** How alike a model's curve and a reference curve are at the same points. */
   static void similarity(
       Result result,
+      String name,
       double[] model,
       double[] reference,
       double @Nullable [] standardErrors,
@@ -108,7 +178,7 @@ final class Page {
     result.put(
         "similarity_metrics",
         Result.empty()
-            .put("reference", "illustrative numbers that stem from no recording")
+            .put("reference", name)
             .put("correlation", s.correlation())
             .put("correlation_low", s.interval().low())
             .put("correlation_high", s.interval().high())
@@ -124,8 +194,9 @@ final class Page {
   void similarity(Map<String, String> values, Result r) {
     Result s = r.child("similarity_metrics");
     if (s.has("n")) {
+      boolean measured = s.text("reference").startsWith(MEASURED);
       values.put(
-          "Correlation with the illustrative curve [95 %]",
+          "Correlation with the %s curve [95 %%]".formatted(measured ? "measured" : "illustrative"),
           "%s [%s, %s], %d points%s"
               .formatted(
                   Result.shown(s.number("correlation")),
@@ -137,19 +208,22 @@ final class Page {
   }
 
   /** Model against reference, both scaled between their extremes, with unity and regression. */
-  void scatter(Result r, String name, String xLabel, String yLabel) {
+  void scatter(Result r, String name, String quantity) {
     Result.Series s = r.series(name).isEmpty() ? null : r.series(name).get(0);
     if (s == null || s.x().length < 4) { // fewer points are no scatter
       return;
     }
+    boolean measured = r.child("similarity_metrics").text("reference").startsWith(MEASURED);
     double[] x = scaled(s.x());
     double[] y = scaled(s.y());
     Figure figure = figure(8, 8);
     Plot plot =
         figure
             .panel(0, 0)
-            .x(Axis.linear(xLabel).range(-0.05, 1.05))
-            .y(Axis.linear(yLabel).range(-0.05, 1.05))
+            .x(
+                Axis.linear((measured ? "Measured " : "Illustrative ") + quantity)
+                    .range(-0.05, 1.05))
+            .y(Axis.linear("Model (scaled)").range(-0.05, 1.05))
             .equalAspect()
             .unity();
     double mx = Arrays.stream(x).average().orElse(0);
@@ -179,8 +253,10 @@ final class Page {
     add(
         name,
         figure,
-        "Model against numbers that illustrate such a curve and stem from no recording; each scaled"
-            + " to [0, 1]. Solid: unity. Dashed: regression.");
+        (measured
+                ? "Model against the measured points"
+                : "Model against numbers that illustrate such a curve and stem from no recording")
+            + "; each scaled to [0, 1]. Solid: unity. Dashed: regression.");
   }
 
   private static double[] scaled(double[] values) {

@@ -252,7 +252,8 @@ final class ParityExperiment extends Experiment {
     result.series(
         figure, "facilitation", collinear.name(), collinear.x(), percent(collinear.y()), 0);
     result.series("kapadia_model_neural", "scatter", "points", collinear.y(), line, n);
-    Page.similarity(result, line, collinear.y(), collinear.standardErrors(), seed);
+    Page.similarity(
+        result, Page.ILLUSTRATIVE, line, collinear.y(), collinear.standardErrors(), seed);
   }
 
   private static double facilitation(double response, double base) {
@@ -343,8 +344,7 @@ final class ParityExperiment extends Experiment {
             figure,
             "Facilitation against the smallest of all responses; dotted, illustrative numbers. Near"
                 + " distances have no target, far ones no flankers: see the text.");
-        page.scatter(
-            r, "kapadia_model_neural", "Illustrative facilitation (scaled)", "Model (scaled)");
+        page.scatter(r, "kapadia_model_neural", "facilitation (scaled)");
         page.similarity(values, r);
       }
       case KINOSHITA -> {

@@ -2,6 +2,7 @@ package org.gammanet.experiments.insilico;
 
 import java.util.List;
 import org.gammanet.experiments.responses.Pooling;
+import org.gammanet.experiments.responses.ReceptiveField;
 import org.gammanet.experiments.responses.Responses;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.InputScaling;
@@ -45,6 +46,18 @@ public interface Preparation {
       InputScaling scaling,
       boolean withOutput,
       java.util.function.IntConsumer progress);
+
+  /**
+   * Which pixels the mean over channels of the centre unit depends on, by the gradient of its
+   * response to noise; null where there is no gradient.
+   *
+   * @param after timesteps after which the response is taken
+   * @param draws images of noise
+   */
+  default @Nullable ReceptiveField gradient(
+      State state, int after, int draws, long seed, java.util.function.IntConsumer progress) {
+    return null;
+  }
 
   /** Parts of the circuit that can be put out of action. */
   enum Lesion {

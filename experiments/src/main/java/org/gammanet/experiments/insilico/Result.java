@@ -158,6 +158,19 @@ public final class Result {
     series(figure, new Series(panel, name, x, y, null, null, n));
   }
 
+  /** Takes lines out of a panel whose names begin with a word. */
+  void removeSeries(String figure, String panel, String word) {
+    if (node.path("figures").path(figure) instanceof ArrayNode list) {
+      for (int i = list.size() - 1; i >= 0; i--) {
+        JsonNode one = list.get(i);
+        if (one.path("panel").asText().equals(panel)
+            && one.path("series").asText().startsWith(word)) {
+          list.remove(i);
+        }
+      }
+    }
+  }
+
   /** All lines of a figure. */
   List<Series> series(String figure) {
     List<Series> out = new ArrayList<>();

@@ -31,6 +31,12 @@ final class SizeExperiment extends Experiment {
   }
 
   @Override
+  Comparable comparable() {
+    return new Comparable(
+        "size_tuning", "discs", "diameter in px, response as a share of the largest");
+  }
+
+  @Override
   String about() {
     return "Each unit's probe grating in discs of rising diameter, less the response to a blank,"
         + " and in rings of rising inner diameter. The summation field is the smallest disc"
@@ -148,8 +154,9 @@ final class SizeExperiment extends Experiment {
               fit == null ? Double.NaN : fit.surroundWidth(),
               fit == null ? Double.NaN : fit.rSquared(),
               low);
-          if (top > 1e-12) {
-            scaled.add(Arrays.stream(r).map(v -> v / top).toArray());
+          double most = Arrays.stream(r).map(Math::abs).max().orElse(0);
+          if (most > 1e-12) {
+            scaled.add(Arrays.stream(r).map(v -> v / most).toArray());
           }
         }
         if (step == lab.last()) {
@@ -265,13 +272,12 @@ final class SizeExperiment extends Experiment {
     Plot discs =
         figure
             .panel(0, 0)
-            .title("Discs")
+            .title(Page.title("Discs", r))
             .x(Axis.linear("Diameter (px)"))
             .y(Axis.linear("Response (share of largest)"));
     for (Result.Series s : r.series("size_tuning", "discs")) {
       Page.band(discs, s, Page.style(s.name()).label(s.name()));
     }
-    discs.note(Plot.Corner.BOTTOM_RIGHT, "n = %d".formatted(r.json().path("n").asInt()));
     Plot rings =
         figure
             .panel(0, 1)

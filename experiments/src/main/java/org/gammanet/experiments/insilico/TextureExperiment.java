@@ -35,6 +35,12 @@ final class TextureExperiment extends Experiment {
   }
 
   @Override
+  Comparable comparable() {
+    return new Comparable(
+        "texture_boundary", "modulation", "difference in degrees, boundary modulation");
+  }
+
+  @Override
   String about() {
     return "Two gratings that meet along a vertical line, over the difference of their"
         + " orientations: stripes at the unit run along the boundary or across it. Units of"
@@ -246,6 +252,9 @@ final class TextureExperiment extends Experiment {
     profiles(result, lab, plan, recording, tested, places);
   }
 
+  /** Share of its largest response that a unit must give to uniform texture to have a profile. */
+  private static final double LEAST_UNIFORM = 0.1;
+
   /** Responses over the distance from the boundary, each channel's over its uniform response. */
   private static void profiles(
       Result result, Lab lab, Plan plan, Lab.Recording recording, int[] tested, double[] places) {
@@ -254,15 +263,20 @@ final class TextureExperiment extends Experiment {
     boolean output = recording.responses().has(ResponseExtractor.OUTPUT, State.FEEDFORWARD);
     for (int d : new int[] {0, plan.differences.length - 1}) {
       double[][] atPlace = new double[places.length][tested.length];
-      for (int x = 0; x < places.length; x++) {
-        for (int i = 0; i < tested.length; i++) {
-          double here = 0;
-          double uniform = 0;
+      for (int i = 0; i < tested.length; i++) {
+        double[] here = new double[places.length];
+        double[] uniform = new double[places.length];
+        double largest = 0;
+        for (int x = 0; x < places.length; x++) {
           for (int b = 0; b < plan.bases.length; b++) {
-            here += sum(samples(plan, evoked, tested[i], points, b, d, x));
-            uniform += sum(samples(plan, evoked, tested[i], points, b, 0, x));
+            here[x] += sum(samples(plan, evoked, tested[i], points, b, d, x));
+            uniform[x] += sum(samples(plan, evoked, tested[i], points, b, 0, x));
           }
-          atPlace[x][i] = uniform > 1e-12 ? here / uniform : Double.NaN;
+          largest = Math.max(largest, Math.max(Math.abs(here[x]), Math.abs(uniform[x])));
+        }
+        for (int x = 0; x < places.length; x++) {
+          boolean responds = largest > 1e-12 && uniform[x] > LEAST_UNIFORM * largest;
+          atPlace[x][i] = responds ? here[x] / uniform[x] : Double.NaN;
         }
       }
       String name = "difference %.0f°".formatted(plan.differences[d]);
@@ -304,7 +318,7 @@ final class TextureExperiment extends Experiment {
     Plot modulation =
         figure
             .panel(0, 0)
-            .title("Modulation beside the boundary")
+            .title(Page.title("Modulation beside the boundary", r))
             .x(Axis.linear("Difference of orientations (deg)").range(0, 95).ticks(0, 30, 60, 90))
             .y(Axis.linear("Boundary modulation"))
             .horizontal(0, Style.GUIDE);
@@ -371,7 +385,8 @@ final class TextureExperiment extends Experiment {
         "A: (R_{boundary} − R_{uniform})/(R_{boundary} + R_{uniform}) of the units left of the"
             + " boundary, mean and bootstrap interval of 95 % over units and textures; dotted,"
             + " numbers that illustrate such a curve. B: responses over distance from the boundary,"
-            + " relative to the uniform texture. C: d′ of boundary against uniform. D: logit of the"
+            + " relative to the uniform texture, of units that respond to that with a tenth of"
+            + " their largest response or more. C: d′ of boundary against uniform. D: logit of the"
             + " network's output. E: modulation after each timestep. F: a stimulus.");
     Map<String, String> values = new LinkedHashMap<>();
     values.put("Units", "" + r.json().path("n").asInt());

@@ -39,6 +39,12 @@ final class TiltExperiment extends Experiment {
   }
 
   @Override
+  Comparable comparable() {
+    return new Comparable(
+        "tilt_illusion", "folded", "|surround - centre| in degrees, bias in degrees");
+  }
+
+  @Override
   String about() {
     return "A linear map from the centre units of all channels to [sin 2θ, cos 2θ] is fitted to"
         + " gratings without a surround (random orientation, wavelength, size and phase;"
@@ -318,7 +324,7 @@ final class TiltExperiment extends Experiment {
     Plot folded =
         figure
             .panel(0, 1)
-            .title("Both signs together")
+            .title(Page.title("Both signs together", r))
             .x(
                 Axis.linear("|Surround − centre| (deg)")
                     .range(0, 95)

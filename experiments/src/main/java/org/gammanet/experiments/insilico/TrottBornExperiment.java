@@ -267,7 +267,7 @@ final class TrottBornExperiment extends Experiment {
     panel(
         figure
             .panel(0, 0)
-            .title("Gratings")
+            .title(Page.title("Gratings", r))
             .x(Axis.linear("Preference − centre (deg)").ticks(-90, -45, 0, 45, 90))
             .y(Axis.linear("Response (a.u.)")),
         r,

@@ -3,7 +3,6 @@ package org.gammanet.experiments.opto;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -50,8 +49,11 @@ public final class ContrastGrid {
     this.written = written;
     long begin = System.nanoTime();
     double[] contrasts = settings.gridContrasts;
-    Path state = folder.resolve("state");
-    Files.createDirectories(state);
+    described = settings.describe(opto);
+    described.put("contrasts of centre and surround", Arrays.toString(contrasts));
+    described.put(
+        "decoder is trained", settings.retrainDecoder ? "for each centre contrast" : "once");
+    Path state = OptoFiles.begin(folder, described);
     double[] candidates = settings.sweepFrequencies();
     frequency =
         candidates.length == 1
@@ -64,11 +66,7 @@ public final class ContrastGrid {
                         .contrasts(1)
                         .folder(state))
                 .optimalFrequency();
-    described = settings.describe(opto);
     described.put("spatial frequency (cycles per image)", frequency);
-    described.put("contrasts of centre and surround", Arrays.toString(contrasts));
-    described.put(
-        "decoder is trained", settings.retrainDecoder ? "for each centre contrast" : "once");
     results = new MultiOrientationResult[contrasts.length][contrasts.length];
     for (int r = 0; r < contrasts.length; r++) {
       if (r == 0 || settings.retrainDecoder) {
@@ -107,6 +105,8 @@ public final class ContrastGrid {
    * @param written hears of each file
    * @throws IOException when a file cannot be written
    * @throws IllegalArgumentException for settings that do not fit the network or the image
+   * @throws IllegalStateException when the network runs away, or the folder holds a run of other
+   *     settings
    * @throws java.util.concurrent.CancellationException when the listener cancels; what is done is
    *     kept in the folder
    */
@@ -203,6 +203,7 @@ public final class ContrastGrid {
     Npy.writeAll(maps, arrays);
     written.accept(maps);
     HtmlReport report = new HtmlReport("Simulated optogenetics: contrast of centre and surround");
+    report.lead(settings.network());
     addTo(report);
     Path html = folder.resolve("report.html");
     report.write(html);

@@ -1,5 +1,7 @@
 package org.gammanet.experiments.opto;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -8,9 +10,14 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.DoubleStream;
+import java.util.stream.Stream;
 import org.gammanet.data.AtomicFile;
 import org.gammanet.data.Npy;
 
@@ -18,7 +25,76 @@ import org.gammanet.data.Npy;
 final class OptoFiles {
   static final ObjectMapper JSON = new ObjectMapper();
 
+  private static final String STATE = "state";
+  private static final String SETTINGS = "settings.json";
+
+  /** Settings that may change from run to run in a folder: more starts, another name of a file. */
+  private static final Set<String> MORE_OF_THE_SAME = Set.of("random starts", "checkpoint");
+
   private OptoFiles() {}
+
+  /**
+   * Begins a run in a folder, or goes on with it.
+   *
+   * @param settings of the run by name, which are noted in the folder
+   * @return its sub-folder for what later runs need not do again
+   * @throws IllegalStateException where the folder holds a run of other settings; it says which
+   */
+  static Path begin(Path folder, Map<String, Object> settings) throws IOException {
+    Path state = folder.resolve(STATE);
+    Path file = state.resolve(SETTINGS);
+    Map<String, Object> determining = new LinkedHashMap<>(settings);
+    MORE_OF_THE_SAME.forEach(determining::remove);
+    ObjectNode is = settings(determining);
+    if (Files.exists(file)) {
+      JsonNode was;
+      try {
+        was = JSON.readTree(file.toFile());
+      } catch (JsonProcessingException e) {
+        throw new IllegalStateException(
+            file + " is damaged: choose another folder, or replace what is there", e);
+      }
+      List<String> differences = new ArrayList<>();
+      is.fields()
+          .forEachRemaining(
+              f -> {
+                String before = was.path(f.getKey()).asText();
+                if (!before.equals(f.getValue().asText())) {
+                  differences.add(
+                      "%s: %s, not %s".formatted(f.getKey(), before, f.getValue().asText()));
+                }
+              });
+      if (!differences.isEmpty()) {
+        throw new IllegalStateException(
+            "%s holds the results of another run (%s): choose another folder, or replace what is there"
+                .formatted(folder, String.join("; ", differences)));
+      }
+    } else {
+      writeJson(file, is);
+    }
+    return state;
+  }
+
+  /** Removes what runs have left in a folder for later ones, and the pictures of a grid's pairs. */
+  static void discard(Path folder) throws IOException {
+    List<Path> files = new ArrayList<>();
+    if (Files.isDirectory(folder)) {
+      try (Stream<Path> all = Files.walk(folder, 3)) {
+        all.filter(Files::isRegularFile)
+            .filter(
+                f -> {
+                  String name = folder.relativize(f).toString().replace('\\', '/');
+                  return name.matches(
+                      "state/(.*/)?[^/]*\\.safetensors|state/settings\\.json|"
+                          + "center_[\\d.]+_surround_[\\d.]+/optimization_results_\\w+\\.(png|svg)");
+                })
+            .forEach(files::add);
+      }
+    }
+    for (Path file : files) {
+      Files.delete(file);
+    }
+  }
 
   static void writeText(Path file, String text) throws IOException {
     Path folder = file.toAbsolutePath().getParent();

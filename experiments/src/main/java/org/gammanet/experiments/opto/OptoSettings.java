@@ -199,12 +199,18 @@ public final class OptoSettings {
         : "";
   }
 
+  /** A sentence that names the network. */
+  String network() {
+    String given = checkpoint;
+    return "Network: " + (given == null ? "random weights, untrained" : given) + ".";
+  }
+
   /** Names and values for people. */
   Map<String, Object> describe(OptogeneticPerturbation opto) {
     Map<String, Object> out = new LinkedHashMap<>();
     String given = checkpoint;
     out.put("network", opto.model().network().config().name());
-    out.put("checkpoint", given == null ? "none: random weights, untrained" : given);
+    out.put("checkpoint", given == null ? "random weights, untrained" : given);
     out.put("timesteps", opto.timesteps());
     out.put("mode", mode.name().toLowerCase(Locale.ROOT));
     out.put("layer", layer);
@@ -213,7 +219,12 @@ public final class OptoSettings {
     out.put("extra-classical diameter of the gratings (px)", surroundDiameter);
     out.put("extra-classical radius of the states (px)", ecrfRadius);
     out.put("orientations (deg, direction of modulation)", Arrays.toString(orientations));
+    out.put("frequencies of the sweep (cycles per image)", Arrays.toString(sweepFrequencies()));
+    out.put("contrasts of the sweep", Arrays.toString(contrasts));
     out.put("factor of the drive", factor);
+    if (injection != null) {
+      out.put("states enter", injection.name().toLowerCase(Locale.ROOT));
+    }
     out.put("updates", steps);
     out.put("learning rate", learningRate);
     out.put("penalties (sparseness, positivity)", sparseness + ", " + positivity);

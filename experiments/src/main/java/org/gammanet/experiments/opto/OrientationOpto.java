@@ -3,7 +3,6 @@ package org.gammanet.experiments.opto;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -49,8 +48,7 @@ public final class OrientationOpto {
     this.written = written;
     long begin = System.nanoTime();
     described = settings.describe(opto);
-    Path state = folder.resolve("state");
-    Files.createDirectories(state);
+    Path state = OptoFiles.begin(folder, described);
 
     sweep =
         opto.findOptimalParameters(
@@ -93,7 +91,8 @@ public final class OrientationOpto {
    * @param written hears of each file
    * @throws IOException when a file cannot be written
    * @throws IllegalArgumentException for settings that do not fit the network or the image
-   * @throws IllegalStateException when the network runs away
+   * @throws IllegalStateException when the network runs away, or the folder holds a run of other
+   *     settings
    * @throws java.util.concurrent.CancellationException when the listener cancels; what is done is
    *     kept in the folder
    */
@@ -105,6 +104,16 @@ public final class OrientationOpto {
       Consumer<Path> written)
       throws IOException {
     return new OrientationOpto(settings, folder, written, settings.open(model, listener));
+  }
+
+  /**
+   * Removes what earlier runs of this experiment or of {@link ContrastGrid} have kept in a folder,
+   * so that another can begin there.
+   *
+   * @throws IOException when a file cannot be removed
+   */
+  public static void discard(Path folder) throws IOException {
+    OptoFiles.discard(folder);
   }
 
   /** The states that were found, of the first random start. */
@@ -165,7 +174,8 @@ public final class OrientationOpto {
     HtmlReport report = new HtmlReport("Simulated optogenetics");
     report.lead(
         "Which states of excitation and inhibition around a place restore the orientation that is"
-            + " read there, once its drive is changed?");
+            + " read there, once its drive is changed? "
+            + settings.network());
     addTo(report);
     report.write(html);
     written.accept(html);

@@ -137,25 +137,13 @@ final class StateOptimization implements AutoCloseable {
     for (int which = 0; which < 2; which++) {
       float[] noise = new float[Math.multiplyExact(each, seeds.length)];
       for (int n = 0; n < seeds.length; n++) {
-        fill(noise, n * each, each, new SplitMix(seeds[n], which));
+        new SplitMix(seeds[n], which).fillNormal(noise, n * each, each, 0.01);
       }
       Tensor target = which == 0 ? excitatory : inhibitory;
       try (var scope = TensorScope.open();
           var silent = Autograd.noGrad()) {
         Tensor on = Tensor.of(noise, shape).to(target.device()).to(target.dtype());
         target.copy_(Ops.mul(on, mask));
-      }
-    }
-  }
-
-  /** Box and Muller (1958). */
-  private static void fill(float[] out, int from, int count, SplitMix random) {
-    for (int i = 0; i < count; i += 2) {
-      double radius = 0.01 * Math.sqrt(-2 * Math.log(1 - random.nextDouble()));
-      double angle = 2 * Math.PI * random.nextDouble();
-      out[from + i] = (float) (radius * Math.cos(angle));
-      if (i + 1 < count) {
-        out[from + i + 1] = (float) (radius * Math.sin(angle));
       }
     }
   }

@@ -16,7 +16,8 @@ public sealed interface Stimulus
         FlankedBars,
         CentreSurround,
         TextureBoundary,
-        ElementTexture {
+        ElementTexture,
+        Occluded {
   /** The image that it is drawn in. */
   Frame frame();
 

@@ -19,7 +19,9 @@ public enum StimulusType {
   TROTT_BORN,
   TEXTURE_BOUNDARY,
   ELEMENT_TEXTURE,
-  TILT_ILLUSION;
+  TILT_ILLUSION,
+  /** Another stimulus with a grey square over it. */
+  OCCLUDED;
 
   /** The name in files, such as {@code oriented_grating}. */
   public String word() {

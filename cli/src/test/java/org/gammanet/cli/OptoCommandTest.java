@@ -1,0 +1,84 @@
+package org.gammanet.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.gammanet.PretrainedModel;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import picocli.CommandLine;
+
+class OptoCommandTest {
+  private static final String QUICK =
+      "opto --size 48 --timesteps 1 --frequencies 5 --contrasts 1 --phases 1 --orientations 0,90"
+          + " --steps 2 --starts 1 --output-dir ";
+
+  private final StringWriter out = new StringWriter();
+  private final StringWriter err = new StringWriter();
+
+  private int run(String words) {
+    CommandLine line = GammanetCommand.commandLine();
+    line.setOut(new PrintWriter(out, true));
+    line.setErr(new PrintWriter(err, true));
+    return line.execute(words.split(" "));
+  }
+
+  @Test
+  void theTrainedNetworkIsTheDefault(@TempDir Path folder) throws IOException {
+    String name = PretrainedModel.find().orElseThrow().name();
+    assertEquals(0, run(QUICK + folder), err.toString());
+    assertTrue(out.toString().contains("network: " + name), out.toString());
+    String summary = Files.readString(folder.resolve("summary.txt"));
+    assertTrue(summary.contains(name) && !summary.contains("untrained"), summary);
+    assertTrue(Files.readString(folder.resolve("report.html")).contains(name));
+
+    // The same again, and with another start, goes on; what gives other numbers does not.
+    assertEquals(0, run(QUICK + folder + " --seed 0"), err.toString());
+    assertEquals(0, run(QUICK.replace("--starts 1", "--starts 2") + folder), err.toString());
+    assertEquals(1, run(QUICK + folder + " --factor 0"));
+    assertTrue(err.toString().contains("factor of the drive: 1.5, not 0.0"), err.toString());
+    assertEquals(0, run(QUICK + folder + " --factor 0 --random --force"), err.toString());
+    summary = Files.readString(folder.resolve("summary.txt"));
+    assertTrue(summary.contains("WARNING: Untrained network"), summary);
+  }
+
+  private void fails(int status, String words, String sentence) {
+    assertEquals(status, run(words), err.toString());
+    assertTrue(err.toString().contains(sentence), err.toString());
+    assertFalse(err.toString().contains("fault"), err.toString());
+  }
+
+  @Test
+  void badInputIsNamed(@TempDir Path folder) throws IOException {
+    Path cut = Files.write(folder.resolve("cut.safetensors"), new byte[] {9, 0, 0, 0, 0});
+    fails(1, QUICK + folder + "/a --checkpoint " + cut, "cut.safetensors");
+    fails(1, QUICK + folder + "/a --checkpoint " + folder + "/none.pt", "none.pt");
+    fails(2, QUICK + folder + "/a --set model.hiden_channels=8", "hiden_channels");
+    fails(1, QUICK + folder + "/a --layer fgru_9", "there is no layer fgru_9");
+    Files.createDirectories(folder.resolve("b/state"));
+    Files.writeString(folder.resolve("b/state/settings.json"), "{");
+    fails(1, QUICK + folder + "/b", "settings.json is damaged");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "opto --steps 0",
+        "opto --contrasts 2",
+        "opto --grid-contrasts 1",
+        "opto --decoder other",
+        "opto --random --checkpoint x.pt"
+      })
+  void wrongUsageIsTwo(String words) {
+    assertEquals(2, run(words), err.toString());
+    assertTrue(err.toString().startsWith("gammanet: "), err.toString());
+  }
+}
