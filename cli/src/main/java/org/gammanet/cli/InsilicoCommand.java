@@ -23,9 +23,7 @@ import org.gammanet.experiments.insilico.Experiment;
 import org.gammanet.experiments.insilico.InSilico;
 import org.gammanet.experiments.insilico.NetworkPreparation;
 import org.gammanet.experiments.insilico.Settings;
-import org.gammanet.experiments.responses.RecordingPlan;
 import org.gammanet.experiments.responses.ResponseExtractor;
-import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.ContactSheet;
 import org.gammanet.experiments.stimuli.StimulusSet;
 import org.gammanet.experiments.tuning.ReferenceCurve;
@@ -287,10 +285,12 @@ final class InsilicoCommand implements Callable<Integer> {
               about(net, command),
               saveResponses,
               new Console());
-      if (force) {
-        InSilico.discard(output);
+      if (!force) {
+        return run(run.joined(), preparation);
       }
-      return run(run.joined(), net.network(), preparation);
+      compare(run); // before anything is removed
+      InSilico.discard(output);
+      return run(run, preparation);
     }
   }
 
@@ -341,9 +341,6 @@ final class InsilicoCommand implements Callable<Integer> {
               batchSize,
               metadata.path("trained").asBoolean());
       InSilico run;
-      if (resume == null && force) {
-        InSilico.discard(output);
-      }
       if (resume != null) {
         run = InSilico.resume(path, preparation, new Console());
       } else {
@@ -358,8 +355,12 @@ final class InsilicoCommand implements Callable<Integer> {
                 about(net, (ObjectNode) command),
                 metadata.path("save_responses").asBoolean(),
                 new Console());
+        compare(run);
+        if (force) {
+          InSilico.discard(output);
+        }
       }
-      return run(run, net.network(), preparation);
+      return run(run, preparation);
     }
   }
 
@@ -368,7 +369,8 @@ final class InsilicoCommand implements Callable<Integer> {
     Map<String, Object> about = new LinkedHashMap<>();
     about.put("model", net.config().model().name());
     about.put("parameters", net.network().parameterCount());
-    about.put("checkpoint", model.network());
+    Path file = model.checkpoint;
+    about.put("checkpoint", file == null ? model.network() : absolute(file));
     about.put("checkpoint_sha256", model.fileHash());
     about.put("weights_sha256", weightsHash(net.network()));
     about.put("device", net.network().device().toString());
@@ -389,26 +391,21 @@ final class InsilicoCommand implements Callable<Integer> {
     return HexFormat.of().formatHex(digest.digest());
   }
 
-  private int run(InSilico run, Network network, NetworkPreparation preparation)
-      throws IOException {
+  private void compare(InSilico run) throws IOException {
     for (Map.Entry<String, Path> curve : curves.entrySet()) {
       run.compare(curve.getKey(), ReferenceCurve.read(curve.getValue()));
     }
+  }
+
+  private int run(InSilico run, NetworkPreparation preparation) throws IOException {
+    compare(run);
     PrintWriter out = spec.commandLine().getOut();
     Map<String, Integer> plan = run.plan();
     int stimuli = plan.values().stream().mapToInt(n -> n).sum();
     out.println("network: " + model.network());
     if (stimuli > 0) {
-      ResponseExtractor extractor =
-          ResponseExtractor.forNetwork(network).batchSize(batchSize).build();
       StimulusSet some = Experiment.all().get(0).preview(preparation.size(), Settings.DEFAULTS);
-      State first = preparation.states().get(0);
-      ResponseExtractor.Estimate estimate =
-          extractor.estimate(
-              some,
-              RecordingPlan.layer(preparation.layer())
-                  .states(first)
-                  .timesteps(preparation.timesteps()));
+      ResponseExtractor.Estimate estimate = preparation.estimate(some);
       out.printf(
           Locale.ROOT,
           "%d experiments, about %d stimuli of %d x %d px, %d timesteps; %d at a time, about %.1f"

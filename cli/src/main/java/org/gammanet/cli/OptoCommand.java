@@ -231,6 +231,7 @@ final class OptoCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    fill();
     check();
     AtomicInteger interrupted = new AtomicInteger();
     try (GammaNet net = model.openTrained(false)) {
@@ -243,16 +244,13 @@ final class OptoCommand implements Callable<Integer> {
               }
             });
       }
-      fill();
+      settings.checkpoint = model.trained() ? model.network() : null;
       spec.commandLine().getOut().println("network: " + model.network());
       spec.commandLine().getOut().flush();
       Path folder = folder();
       Console console = new Console(interrupted);
       Set<Path> files = new LinkedHashSet<>();
       try {
-        if (force) {
-          OrientationOpto.discard(folder);
-        }
         if (contrastGrid) {
           ContrastGrid.run(net, settings, folder, console, files::add);
         } else {
@@ -280,52 +278,21 @@ final class OptoCommand implements Callable<Integer> {
   }
 
   private void check() {
-    atLeastOne("--size", size);
-    atLeastOne("--steps", steps);
-    atLeastOne("--starts", starts);
-    atLeastOne("--phases", phases);
-    atLeastOne("--batch", batch);
-    if (timesteps != null) {
-      atLeastOne("--timesteps", timesteps);
+    if (timesteps != null && timesteps < 1) {
+      throw wrong("--timesteps must be at least 1, not " + timesteps);
     }
-    require("--factor", factor >= 0 && Double.isFinite(factor), "must not be negative");
-    require("--learning-rate", learningRate > 0 && learningRate < 1e6, "must be positive");
-    require("--sparseness", sparseness >= 0 && sparseness < 1e12, "must not be negative");
-    require("--positivity", positivity >= 0 && positivity < 1e12, "must not be negative");
-    contrasts("--contrasts", contrasts);
-    contrasts("--grid-contrasts", gridContrasts);
-    if (frequencies != null) {
-      for (double f : frequencies) {
-        require("--frequencies", f > 0 && Double.isFinite(f), "must be positive");
-      }
+    if (!contrastGrid && (retrainDecoder || gridContrasts != null)) {
+      throw wrong("--retrain-decoder and --grid-contrasts belong to --contrast-grid");
     }
-    if (orientations != null) {
-      for (double o : orientations) {
-        require("--orientations", Double.isFinite(o), "must be numbers of degrees");
-      }
-    }
-    require(
-        "--retrain-decoder and --grid-contrasts",
-        contrastGrid || (!retrainDecoder && gridContrasts == null),
-        "belong to --contrast-grid");
-  }
-
-  private void contrasts(String option, double @Nullable [] values) {
-    if (values != null) {
-      for (double c : values) {
-        require(option, c > 0 && c <= 1, "must lie above 0 and be at most 1");
-      }
+    try {
+      settings.check();
+    } catch (IllegalArgumentException e) {
+      throw wrong(String.valueOf(e.getMessage()));
     }
   }
 
-  private void atLeastOne(String option, int value) {
-    require(option, value >= 1, "must be at least 1");
-  }
-
-  private void require(String option, boolean condition, String what) {
-    if (!condition) {
-      throw new ParameterException(spec.commandLine(), option + " " + what);
-    }
+  private ParameterException wrong(String sentence) {
+    return new ParameterException(spec.commandLine(), sentence);
   }
 
   private void fill() {
@@ -345,9 +312,9 @@ final class OptoCommand implements Callable<Integer> {
     settings.batch = batch;
     settings.recompute = recompute;
     settings.retrainDecoder = retrainDecoder;
+    settings.replace = force;
     settings.mode = parity ? Mode.PARITY : Mode.OWN;
     settings.frequencies = frequencies;
-    settings.checkpoint = model.trained() ? model.network() : null;
     if (orientations != null) {
       settings.orientations = orientations;
     }

@@ -33,9 +33,9 @@ final class FieldExperiment extends Experiment {
         + DRAWS
         + " images; the extent is that of all pixels above 10 % of the largest value. The first"
         + " timestep adds the cell's own kernel to the field of the convolutions; in later ones"
-        + " horizontal and feedback connections widen it. Occlusion: a grey square covers a part of the probe grating, and"
-        + " the response falls by a share; negative where covering a part disinhibits. Its extent"
-        + " includes the square's own side.";
+        + " horizontal and feedback connections widen it. Occlusion: a grey square covers a part of"
+        + " the probe grating, and the response falls by a share; negative where covering a part"
+        + " disinhibits. Its extent includes the square's own side.";
   }
 
   /** Where squares lie, pixels. */

@@ -15,6 +15,7 @@ import java.security.NoSuchAlgorithmException;
 import java.time.LocalDateTime;
 import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -288,8 +289,9 @@ public final class InSilico {
     for (Path run : runs(folder)) {
       try {
         for (JsonNode name : Result.JSON.readTree(run.toFile()).path("metadata").path("files")) {
-          Path file = folder.resolve(name.asText()).normalize();
-          if (file.startsWith(folder.normalize()) && Files.isRegularFile(file)) {
+          Path own = folder.toAbsolutePath().normalize();
+          Path file = own.resolve(name.asText()).normalize();
+          if (file.startsWith(own) && Files.isRegularFile(file)) {
             Files.delete(file);
           }
         }
@@ -360,6 +362,11 @@ public final class InSilico {
                   .formatted(experiment, String.join(", ", able)));
     }
     double[] errors = curve.standardErrors();
+    if (errors != null && !Arrays.stream(errors).allMatch(se -> se > 0)) {
+      throw new IllegalArgumentException(
+          "a standard error of %s is not positive; leave them out where they are unknown"
+              .formatted(curve.name()));
+    }
     ObjectNode node = ((ObjectNode) root.path("metadata")).withObject("/curves").putObject(name);
     node.put("name", curve.name());
     node.set("x", Result.array(curve.x()));
@@ -370,7 +377,7 @@ public final class InSilico {
     return this;
   }
 
-  private void compare() {
+  private void compare() throws IOException {
     for (Experiment e : experiments()) {
       JsonNode node = root.path("metadata").path("curves").path(e.name());
       Result result = made(e.key());
@@ -384,6 +391,7 @@ public final class InSilico {
                 Result.numbers(node.path("y")),
                 node.has("standard_errors") ? Result.numbers(node.path("standard_errors")) : null);
         int common = Page.measured(result, where, curve, settings.seed());
+        write(e, result).forEach(this::noteFile);
         if (common < curve.x().length) {
           listener.note(
               "%d of %d points of %s lie beside the curve of %s, whose axes are %s"

@@ -26,6 +26,9 @@ import org.jspecify.annotations.Nullable;
 
 /** A layer of a network; the network stays the caller's. */
 public final class NetworkPreparation implements Preparation {
+  /** Larger batches are no faster where a stimulus' signals alone keep all processors busy. */
+  private static final long MEMORY = 1L << 29;
+
   /** Fields of the blocks of VGG16, pixels: 3x3 convolutions and 2x2 pooling. */
   private static final int[] FIELDS = {5, 14, 40, 92, 196};
 
@@ -138,6 +141,22 @@ public final class NetworkPreparation implements Preparation {
     return all.length == 1 ? plan.states(all[0]) : plan.states(all[0], all[1]);
   }
 
+  private ResponseExtractor.Builder extractor(
+      Network from, InputScaling scaling, IntConsumer progress) {
+    return ResponseExtractor.forNetwork(from)
+        .scaling(scaling)
+        .batchSize(batchSize)
+        .memoryLimit(MEMORY)
+        .progress(progress);
+  }
+
+  /** What recording the centre units under such stimuli takes. */
+  public ResponseExtractor.Estimate estimate(StimulusSet set) {
+    return extractor(network, InputScaling.IMAGENET, done -> {})
+        .build()
+        .estimate(set, plan(Pooling.unit(), false));
+  }
+
   @Override
   public Responses record(
       StimulusSet set,
@@ -145,11 +164,7 @@ public final class NetworkPreparation implements Preparation {
       InputScaling scaling,
       boolean withOutput,
       IntConsumer progress) {
-    ResponseExtractor.Builder builder =
-        ResponseExtractor.forNetwork(network)
-            .scaling(scaling)
-            .batchSize(batchSize)
-            .progress(progress);
+    ResponseExtractor.Builder builder = extractor(network, scaling, progress);
     Lesion how = lesion;
     if (how == null || how == Lesion.TOP_DOWN) {
       if (how != null) {
@@ -165,12 +180,7 @@ public final class NetworkPreparation implements Preparation {
       for (Parameter p : changed.parameters()) {
         cut(p, how);
       }
-      ResponseExtractor.Builder other =
-          ResponseExtractor.forNetwork(changed)
-              .scaling(scaling)
-              .batchSize(batchSize)
-              .progress(progress);
-      return other.build().extract(set, plan(pooling, withOutput));
+      return extractor(changed, scaling, progress).build().extract(set, plan(pooling, withOutput));
     }
   }
 

@@ -53,7 +53,7 @@ public final class ContrastGrid {
     described.put("contrasts of centre and surround", Arrays.toString(contrasts));
     described.put(
         "decoder is trained", settings.retrainDecoder ? "for each centre contrast" : "once");
-    Path state = OptoFiles.begin(folder, described);
+    Path state = OptoFiles.begin(folder, described, settings.replace);
     double[] candidates = settings.sweepFrequencies();
     frequency =
         candidates.length == 1

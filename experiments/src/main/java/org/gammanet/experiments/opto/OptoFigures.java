@@ -33,6 +33,10 @@ public final class OptoFigures {
   public static Figure sweep(SweepResult sweep) {
     int bestRow = index(sweep.frequencies(), sweep.optimalFrequency());
     int bestColumn = index(sweep.contrasts(), sweep.optimalContrast());
+    double[] all = Arrays.stream(sweep.r2()).flatMapToDouble(Arrays::stream).toArray();
+    double low = Arrays.stream(all).filter(Double::isFinite).min().orElse(0);
+    double high = Arrays.stream(all).filter(Double::isFinite).max().orElse(0);
+    double room = Math.max(0, 0.1 - (high - low)) / 2; // less than 0.1 is not worth all colours
     var figure = new Figure(6.4, 5);
     figure
         .panel(0, 0)
@@ -41,7 +45,8 @@ public final class OptoFigures {
         .y(Axis.names("Spatial frequency (cycles per image)", names(sweep.frequencies())).reverse())
         .heatMap(
             HeatMap.of(sweep.r2())
-                .printed(2)
+                .colors(ColorMap.VIRIDIS, low - room, high + room)
+                .printed(high - low < 0.1 ? 3 : 2)
                 .framed(bestRow, bestColumn)
                 .barLabel("R² of the decoder"));
     return figure;
@@ -117,7 +122,7 @@ public final class OptoFigures {
     double[] baseI = flow.baseline().meanInhibitory();
     double[] perturbedE = flow.perturbed().meanExcitatory();
     double[] perturbedI = flow.perturbed().meanInhibitory();
-    double[] steps = IntStream.rangeClosed(1, baseE.length).asDoubleStream().toArray();
+    double[] steps = IntStream.range(0, baseE.length).asDoubleStream().toArray();
     Axis time = Axis.linear("Timestep").ticks(steps);
     double[] changeE = flow.excitatoryChange();
     double[] changeI = flow.inhibitoryChange();
@@ -175,7 +180,7 @@ public final class OptoFigures {
         figure.panel(2, 4, 1, 2).title("Change of E − I, last step"),
         balance.crop(reach),
         new Scale(ColorMap.DIVERGING, -limit, limit),
-        "Δ(E − I)");
+        "ΔE − ΔI");
     return figure.letters();
   }
 
@@ -397,6 +402,10 @@ public final class OptoFigures {
               text(result.patchSize()),
               text(result.radius()),
               result.reach()));
+      if (individual) {
+        words.add(
+            "Lower row: excitatory − inhibitory under each orientation, in the same colours.");
+      }
       if (!footer.isEmpty()) {
         words.add(footer);
       }

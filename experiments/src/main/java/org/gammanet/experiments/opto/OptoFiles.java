@@ -37,10 +37,14 @@ final class OptoFiles {
    * Begins a run in a folder, or goes on with it.
    *
    * @param settings of the run by name, which are noted in the folder
+   * @param replace whether what is there is removed first
    * @return its sub-folder for what later runs need not do again
    * @throws IllegalStateException where the folder holds a run of other settings; it says which
    */
-  static Path begin(Path folder, Map<String, Object> settings) throws IOException {
+  static Path begin(Path folder, Map<String, Object> settings, boolean replace) throws IOException {
+    if (replace) {
+      discard(folder);
+    }
     Path state = folder.resolve(STATE);
     Path file = state.resolve(SETTINGS);
     Map<String, Object> determining = new LinkedHashMap<>(settings);
@@ -76,7 +80,7 @@ final class OptoFiles {
   }
 
   /** Removes what runs have left in a folder for later ones, and the pictures of a grid's pairs. */
-  static void discard(Path folder) throws IOException {
+  private static void discard(Path folder) throws IOException {
     List<Path> files = new ArrayList<>();
     if (Files.isDirectory(folder)) {
       try (Stream<Path> all = Files.walk(folder, 3)) {

@@ -4,6 +4,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.DoublePredicate;
 import org.gammanet.GammaNet;
 import org.gammanet.config.TrainingConfig.Recompute;
 import org.gammanet.experiments.Mode;
@@ -103,6 +104,9 @@ public final class OptoSettings {
   /** What the backward pass computes again. */
   public Recompute recompute = Recompute.CELLS;
 
+  /** Whether a run of other settings in the folder is replaced, in place of an error. */
+  public boolean replace;
+
   /** Where the weights come from, for people; null for random weights, which figures then say. */
   public @Nullable String checkpoint;
 
@@ -117,7 +121,40 @@ public final class OptoSettings {
         : Arrays.stream(FREQUENCIES).map(f -> f * size / 256).toArray();
   }
 
+  /**
+   * Requires that every value lies in its range; an experiment does so when it begins.
+   *
+   * @throws IllegalArgumentException for the first one that does not
+   */
+  public void check() {
+    RescueOptions.requireAtLeastOne(size, "the size");
+    RescueOptions.requireAtLeastOne(starts, "the number of starts");
+    RescueOptions.requireAtLeastOne(phases, "the number of phases");
+    RescueOptions.requirePositive(surroundDiameter, "the gratings' diameter");
+    requireAll("orientations", "must be numbers of degrees", Double::isFinite, orientations);
+    requireAll(
+        "frequencies", "must be positive", f -> f > 0 && Double.isFinite(f), sweepFrequencies());
+    requireAll("contrasts", CONTRAST, c -> c > 0 && c <= 1, contrasts);
+    requireAll("contrasts of the grid", CONTRAST, c -> c > 0 && c <= 1, gridContrasts);
+    var unused = rescueOptions();
+  }
+
+  private static final String CONTRAST = "must lie above 0 and be at most 1";
+
+  private static void requireAll(
+      String what, String rule, DoublePredicate holds, double... values) {
+    if (values.length == 0) {
+      throw new IllegalArgumentException("there are no " + what);
+    }
+    for (double v : values) {
+      if (!holds.test(v)) {
+        throw new IllegalArgumentException("%s %s, not %s".formatted(what, rule, v));
+      }
+    }
+  }
+
   OptogeneticPerturbation open(GammaNet model, OptoListener listener) {
+    check();
     OptogeneticPerturbation.Builder builder =
         OptogeneticPerturbation.forModel(model)
             .patchSize(patchSize)

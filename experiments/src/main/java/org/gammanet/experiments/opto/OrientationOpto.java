@@ -48,7 +48,7 @@ public final class OrientationOpto {
     this.written = written;
     long begin = System.nanoTime();
     described = settings.describe(opto);
-    Path state = OptoFiles.begin(folder, described);
+    Path state = OptoFiles.begin(folder, described, settings.replace);
 
     sweep =
         opto.findOptimalParameters(
@@ -104,16 +104,6 @@ public final class OrientationOpto {
       Consumer<Path> written)
       throws IOException {
     return new OrientationOpto(settings, folder, written, settings.open(model, listener));
-  }
-
-  /**
-   * Removes what earlier runs of this experiment or of {@link ContrastGrid} have kept in a folder,
-   * so that another can begin there.
-   *
-   * @throws IOException when a file cannot be removed
-   */
-  public static void discard(Path folder) throws IOException {
-    OptoFiles.discard(folder);
   }
 
   /** The states that were found, of the first random start. */
@@ -223,6 +213,15 @@ public final class OrientationOpto {
     return pairs == 0 ? Double.NaN : sum / pairs;
   }
 
+  private static final String BLIND =
+      "The decoder does not read orientations that it was not trained with better than their mean"
+          + " would, so that what is restored is not orientation. A trained network, a ridge"
+          + " decoder or another frequency may do better.";
+
+  private boolean readsOrientation() {
+    return !(decoder.leftOutR2() <= 0);
+  }
+
   private ObjectNode json() {
     ObjectNode out = OptoFiles.JSON.createObjectNode();
     out.put("experiment", "orientation_opto");
@@ -298,6 +297,10 @@ public final class OrientationOpto {
         "  orientations left out  R² %s, mean error %s°",
         number(decoder.leftOutR2()),
         number(decoder.leftOutError()));
+    if (!readsOrientation()) {
+      line(out, "");
+      line(out, "WARNING: %s", BLIND);
+    }
     double[] e = flow.excitatoryChange();
     double[] i = flow.inhibitoryChange();
     line(out, "");
@@ -406,6 +409,9 @@ public final class OrientationOpto {
                 number(decoder.leftOutR2()),
                 number(decoder.error()),
                 number(decoder.leftOutError())));
+    if (!readsOrientation()) {
+      report.warning(BLIND);
+    }
     report.section("What flows into the place");
     report.figure(
         OptoFigures.flow(flow),

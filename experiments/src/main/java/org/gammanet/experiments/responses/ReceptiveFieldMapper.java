@@ -26,8 +26,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Gradients go through all timesteps with every connection in place: a field after one timestep
  * is that of the feed-forward convolutions and the cell's excitatory kernel, later ones are widened
- * by horizontal and top-down connections. Normalisation over the whole map makes every pixel count a little, which the
- * threshold of {@link ReceptiveField#SHARE} leaves out.
+ * by horizontal and top-down connections. Normalisation over the whole map makes every pixel count
+ * a little, which the threshold of {@link ReceptiveField#SHARE} leaves out.
  *
  * <pre>{@code
  * ReceptiveField field = ReceptiveFieldMapper.forModel(model).timesteps(8).gradient("fgru_0", 128);

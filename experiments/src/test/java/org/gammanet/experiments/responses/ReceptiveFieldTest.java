@@ -77,7 +77,7 @@ class ReceptiveFieldTest {
     for (int timesteps : new int[] {1, 3}) {
       try (GammaNet net = summing(timesteps, false)) {
         ReceptiveField field = ReceptiveFieldMapper.forModel(net).gradient("fgru_0", SIZE);
-        assertEquals(5, field.extent(NOISE));
+        assertEquals(5, field.extent(1e-3)); // rounding in fast convolutions leaves 1e-6
         assertEquals(5, field.extent());
         assertArrayEquals(new double[] {20, 20}, field.centre(), 0.05);
         // Weights of two uniform kernels one after the other: 1 2 3 2 1.

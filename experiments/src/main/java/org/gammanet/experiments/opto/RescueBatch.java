@@ -1,0 +1,372 @@
+package org.gammanet.experiments.opto;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.CancellationException;
+import java.util.stream.Collectors;
+import org.gammanet.checkpoint.CheckpointException;
+import org.gammanet.checkpoint.StoredTensor;
+import org.gammanet.data.SplitMix;
+import org.gammanet.experiments.Mode;
+import org.gammanet.experiments.stimuli.PixelPoint;
+import org.gammanet.experiments.stimuli.StimulusMeta;
+import org.gammanet.experiments.stimuli.StimulusSet;
+import org.gammanet.model.Network;
+import org.gammanet.torch.Autograd;
+import org.gammanet.torch.Ops;
+import org.gammanet.torch.Tensor;
+import org.gammanet.torch.TensorScope;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Gratings that are optimised at once: from the start of their states to the results, and what of
+ * it is kept on disk on the way.
+ */
+final class RescueBatch {
+  private static final long SAVE_EVERY_NANOS = 30_000_000_000L;
+
+  /**
+   * What all batches of an optimisation share.
+   *
+   * @param gratings one per orientation
+   * @param at the perturbed place, in the map of the layer
+   * @param size height and width of that map
+   * @param patchSize diameter of the perturbed disc
+   * @param key of all that decides on the result, for {@link Kept}
+   */
+  record Task(
+      StimulusSet gratings,
+      double[] orientations,
+      RescueOptions options,
+      StateOptimization.Setup setup,
+      PixelPoint at,
+      int[] size,
+      double patchSize,
+      Mode mode,
+      long seed,
+      String key) {}
+
+  private final Task task;
+  private final StimulusSet gratings;
+  private final double[] orientations;
+  private final RescueOptions options;
+  private final StateOptimization.Setup setup;
+  private final Network network;
+  private final PixelPoint at;
+  private final int[] size;
+  private final Window window;
+  private final int from;
+  private final int to;
+  private final OptoListener listener;
+  private final String what;
+
+  /** Gratings {@code from} to {@code to - 1}. */
+  RescueBatch(Task task, int from, int to, OptoListener listener) {
+    this.task = task;
+    this.from = from;
+    this.to = to;
+    this.listener = listener;
+    gratings = task.gratings;
+    orientations = task.orientations;
+    options = task.options;
+    setup = task.setup;
+    network = setup.network();
+    at = task.at;
+    size = task.size;
+    window = window(options.ecrfRadius);
+    what =
+        Arrays.stream(orientations, from, to)
+            .mapToObj(o -> OptoFigures.text(o) + "°")
+            .collect(
+                Collectors.joining(
+                    ", ", "rescue ", options.draw == 0 ? "" : ", start " + (options.draw + 1)));
+  }
+
+  /** How far a window about the place reaches: the radius and a margin, or everything. */
+  private record Window(int top, int left, int height, int width) {}
+
+  private Window window(double radius) {
+    int height = size[0];
+    int width = size[1];
+    if (task.mode == Mode.PARITY) {
+      return new Window(0, 0, height, width);
+    }
+    int reach = (int) Math.ceil(radius) + 8;
+    int top = Math.max(0, at.y() - reach);
+    int left = Math.max(0, at.x() - reach);
+    return new Window(
+        top,
+        left,
+        Math.min(height, at.y() + reach + 1) - top,
+        Math.min(width, at.x() + reach + 1) - left);
+  }
+
+  private @Nullable Path file(String name) {
+    return options.folder == null ? null : options.folder.resolve(name);
+  }
+
+  private @Nullable Path finished(int index) {
+    return file(
+        "start%d-%02d-%sdeg.safetensors"
+            .formatted(options.draw + 1, index, OptoFigures.text(orientations[index])));
+  }
+
+  private @Nullable Path unfinished() {
+    return file("start%d-%02d-unfinished.safetensors".formatted(options.draw + 1, from));
+  }
+
+  /**
+   * The results, from disk where they are known.
+   *
+   * @throws CancellationException when the listener cancels; what is done is kept
+   */
+  List<OrientationRescue> rescue() {
+    List<OrientationRescue> done = new ArrayList<>();
+    for (int i = from; i < to; i++) {
+      Path file = finished(i);
+      Kept kept = file == null ? null : Kept.read(file, task.key);
+      if (kept != null) {
+        done.add(rescueOf(kept, i));
+      }
+    }
+    if (done.size() == to - from) {
+      listener.progress(what, options.steps, options.steps, Double.NaN);
+      if (listener.cancelled()) {
+        throw new CancellationException("cancelled after " + what);
+      }
+      return done;
+    }
+    done.clear();
+    try (var scope = TensorScope.open()) {
+      Tensor images = OptogeneticPerturbation.input(network, task.mode, gratings, from, to);
+      try (var optimization = new StateOptimization(setup, images, mask(), options.learningRate)) {
+        List<OrientationRescue> rescues = optimize(optimization);
+        Path partial = unfinished();
+        for (int i = from; i < to; i++) {
+          Path file = finished(i);
+          if (file != null) {
+            keep(rescues.get(i - from)).write(file, task.key);
+          }
+        }
+        if (partial != null) {
+          Files.deleteIfExists(partial);
+        }
+        return rescues;
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** 1 where a stimulus covers the pixel of the image that a pixel of the map stands for. */
+  private static float[] covered(StimulusMeta meta, StimulusSet set, int height, int width) {
+    float[] out = new float[height * width];
+    double radius = Math.max(meta.height(), meta.width()) / 2;
+    for (int y = 0; y < height; y++) {
+      for (int x = 0; x < width; x++) {
+        int imageY = y * set.height() / height;
+        int imageX = x * set.width() / width;
+        if (Math.hypot(imageY - meta.centre().y(), imageX - meta.centre().x()) <= radius) {
+          out[y * width + x] = 1;
+        }
+      }
+    }
+    return out;
+  }
+
+  /** Where states may change: (N, 1, h, w). */
+  private Tensor mask() {
+    float[] patch = OptogeneticPerturbation.disc(size[0], size[1], at, task.patchSize / 2);
+    float[] surround = OptogeneticPerturbation.disc(size[0], size[1], at, options.ecrfRadius);
+    float[] all = new float[(to - from) * patch.length];
+    for (int i = from; i < to; i++) {
+      float[] stimulus =
+          options.withinStimulus ? covered(gratings.meta(i), gratings, size[0], size[1]) : surround;
+      for (int p = 0; p < patch.length; p++) {
+        all[(i - from) * patch.length + p] = surround[p] * (1 - patch[p]) * stimulus[p];
+      }
+    }
+    return Tensor.of(all, to - from, 1, size[0], size[1]).to(network.device());
+  }
+
+  private List<OrientationRescue> optimize(StateOptimization optimization) {
+    int batch = to - from;
+    double[][] losses = new double[batch][options.steps];
+    double[][] targets = optimization.baseline();
+    StateOptimization.Evaluation perturbed = optimization.evaluate();
+    requireFinite(perturbed.losses(), 0);
+    int start = restore(optimization, losses);
+    if (start == 0) {
+      long[] seeds = new long[batch];
+      Arrays.setAll(seeds, i -> new SplitMix(task.seed, options.draw, from + i, 0x0A17).nextLong());
+      optimization.randomStart(seeds);
+    }
+    long saved = System.nanoTime();
+    for (int step = start; step < options.steps; step++) {
+      double[] now = optimization.step().losses();
+      requireFinite(now, step);
+      for (int i = 0; i < batch; i++) {
+        losses[i][step] = now[i];
+      }
+      listener.progress(what, step + 1, options.steps, Arrays.stream(now).average().orElse(0));
+      boolean cancelled = listener.cancelled();
+      if (cancelled || System.nanoTime() - saved > SAVE_EVERY_NANOS) {
+        save(optimization, step + 1, losses);
+        saved = System.nanoTime();
+      }
+      if (cancelled) {
+        throw new CancellationException("cancelled during " + what);
+      }
+    }
+    StateOptimization.Evaluation rescued = optimization.evaluate();
+    requireFinite(rescued.losses(), options.steps);
+    List<OrientationRescue> results = new ArrayList<>();
+    for (int i = 0; i < batch; i++) {
+      results.add(
+          new OrientationRescue(
+              orientations[from + i],
+              targets[i],
+              perturbed.readings()[i],
+              rescued.readings()[i],
+              perturbed.losses()[i],
+              losses[i],
+              rescued.losses()[i],
+              maps(optimization.excitatory(), i),
+              maps(optimization.inhibitory(), i)));
+    }
+    return results;
+  }
+
+  private void requireFinite(double[] losses, int step) {
+    for (int i = 0; i < losses.length; i++) {
+      if (!Double.isFinite(losses[i])) {
+        throw new IllegalStateException(
+            String.format(
+                Locale.ROOT,
+                "the loss of the grating at %s° is not finite after %d steps: its states make"
+                    + " the recurrence run away; try a lower learning rate",
+                OptoFigures.text(orientations[from + i]),
+                step));
+      }
+    }
+  }
+
+  /** The window of one grating's maps. */
+  private ChannelMaps maps(Tensor states, int index) {
+    try (var scope = TensorScope.open();
+        var silent = Autograd.noGrad()) {
+      return channelMaps(
+          crop(Ops.narrow(states.detach(), 0, index, 1)).contiguous().toFloatArray());
+    }
+  }
+
+  private ChannelMaps channelMaps(float[] values) {
+    return new ChannelMaps(
+        setup.place().cell().channels(),
+        window.height,
+        window.width,
+        at.y() - window.top,
+        at.x() - window.left,
+        values);
+  }
+
+  private Tensor crop(Tensor states) {
+    return Ops.narrow(
+        Ops.narrow(states, 2, window.top, window.height), 3, window.left, window.width);
+  }
+
+  private Kept keep(OrientationRescue rescue) {
+    long[] shape = {rescue.excitatory().channels(), window.height, window.width};
+    return Kept.empty()
+        .put("target", rescue.target())
+        .put("perturbed", rescue.perturbed())
+        .put("rescued", rescue.rescued())
+        .put("initialLoss", rescue.initialLoss())
+        .put("losses", rescue.losses())
+        .put("finalLoss", rescue.finalLoss())
+        .put("excitatory", rescue.excitatory().values(), shape)
+        .put("inhibitory", rescue.inhibitory().values(), shape);
+  }
+
+  private OrientationRescue rescueOf(Kept kept, int index) {
+    return new OrientationRescue(
+        orientations[index],
+        kept.doubles("target"),
+        kept.doubles("perturbed"),
+        kept.doubles("rescued"),
+        kept.doubles("initialLoss")[0],
+        kept.doubles("losses"),
+        kept.doubles("finalLoss")[0],
+        channelMaps(kept.floats("excitatory")),
+        channelMaps(kept.floats("inhibitory")));
+  }
+
+  /** Writes A and Adam's moments; all are zero outside the window. */
+  private void save(StateOptimization optimization, int step, double[][] losses) {
+    Path file = unfinished();
+    if (file == null) {
+      return;
+    }
+    Kept kept = Kept.empty().put("step", step);
+    for (int i = 0; i < losses.length; i++) {
+      kept.put("losses" + i, losses[i]);
+    }
+    try (var scope = TensorScope.open();
+        var silent = Autograd.noGrad()) {
+      kept.put("A.excitatory", stored(optimization.excitatory()));
+      kept.put("A.inhibitory", stored(optimization.inhibitory()));
+      optimization.optimizer().state().forEach((name, m) -> kept.put(name, stored(m)));
+      kept.write(file, task.key);
+    }
+  }
+
+  private StoredTensor stored(Tensor whole) {
+    return StoredTensor.of(crop(whole.detach()).contiguous());
+  }
+
+  /** Goes on with an unfinished batch; returns the steps that are done. */
+  private int restore(StateOptimization optimization, double[][] losses) {
+    Path file = unfinished();
+    Kept kept = file == null ? null : Kept.read(file, task.key);
+    if (kept == null) {
+      return 0;
+    }
+    int step = (int) kept.doubles("step")[0];
+    for (int i = 0; i < losses.length; i++) {
+      double[] known = kept.doubles("losses" + i);
+      if (known.length != losses[i].length || step < 1 || step > known.length) {
+        throw new CheckpointException(file + " is damaged");
+      }
+      System.arraycopy(known, 0, losses[i], 0, known.length);
+    }
+    try (var scope = TensorScope.open();
+        var silent = Autograd.noGrad()) {
+      crop(optimization.excitatory()).copy_(kept.tensor("A.excitatory").toTensor());
+      crop(optimization.inhibitory()).copy_(kept.tensor("A.inhibitory").toTensor());
+      Map<String, Tensor> moments = new LinkedHashMap<>();
+      Map<String, Long> steps = new LinkedHashMap<>();
+      for (String unknown : List.of("excitatory", "inhibitory")) {
+        for (String name : List.of("exp_avg." + unknown, "exp_avg_sq." + unknown)) {
+          Tensor whole =
+              Tensor.zeros(
+                  optimization.excitatory().dtype(),
+                  network.device(),
+                  optimization.excitatory().shape());
+          crop(whole).copy_(kept.tensor(name).toTensor());
+          moments.put(name, whole);
+        }
+        steps.put(unknown, (long) step);
+      }
+      optimization.optimizer().restore(moments, steps);
+    }
+    return step;
+  }
+}
