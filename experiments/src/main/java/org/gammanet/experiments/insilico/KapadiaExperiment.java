@@ -68,15 +68,17 @@ final class KapadiaExperiment extends Experiment {
 
   private static Plan plan(Lab.Stimuli list, int size, boolean full, double[] axes) {
     Frame frame = Frame.of(size, size);
-    double reach = size / 2.0 - LENGTH / 2 - 1;
-    double[] distances = fitting(reach, full ? ALL_DISTANCES : DISTANCES);
+    int arrangements = full ? 3 : 2;
+    double[] distances =
+        Arrays.stream(full ? ALL_DISTANCES : DISTANCES)
+            .filter(d -> fits(frame, axes, arrangements, d))
+            .toArray();
     if (distances.length == 0) {
       throw new IllegalArgumentException(
           "flanked bars of %.0f px do not fit into an image of %d x %d pixels; at least 66 x 66 are needed"
               .formatted(LENGTH, size, size));
     }
     double[] contrasts = {0.1, 0.5};
-    int arrangements = full ? 3 : 2;
     int[][] target = new int[axes.length][contrasts.length];
     int[][][] flankers = new int[axes.length][arrangements][distances.length];
     int[][][][] both = new int[axes.length][arrangements][distances.length][contrasts.length];
@@ -117,6 +119,28 @@ final class KapadiaExperiment extends Experiment {
       }
     }
     return new Plan(axes, contrasts, distances, target, flankers, both);
+  }
+
+  /** Whether flankers at a distance lie in the image on every axis and in every arrangement. */
+  private static boolean fits(Frame frame, double[] axes, int arrangements, double distance) {
+    for (double axis : axes) {
+      for (int k = 0; k < arrangements; k++) {
+        try {
+          var unused =
+              bars(
+                  frame,
+                  axis,
+                  FLANKER,
+                  distance,
+                  ANGLES[k],
+                  LATERALS[k],
+                  FlankedBars.Elements.FLANKERS);
+        } catch (IllegalArgumentException e) {
+          return false;
+        }
+      }
+    }
+    return true;
   }
 
   private static FlankedBars bars(
