@@ -18,7 +18,6 @@ import org.gammanet.data.EdgeMap;
 import org.gammanet.data.Images;
 import org.gammanet.data.RgbImage;
 import org.gammanet.evaluation.BoundaryBenchmark;
-import org.gammanet.evaluation.BoundaryEvaluation;
 import org.gammanet.evaluation.BoundaryFiles;
 import org.gammanet.evaluation.BoundaryScores;
 import org.gammanet.evaluation.ClassicDetector;
@@ -38,8 +37,10 @@ import picocli.CommandLine.Spec;
     name = "evaluate",
     header = "Score edge maps by the BSDS500 boundary benchmark.",
     description = {
-      "Scores a network, a folder of maps (--maps) or a classic detector (--baseline) against what"
-          + " people drew, as the benchmark's own program does: ODS, OIS, AP and R50.",
+      "Scores a network (the trained one that comes with the program, unless --checkpoint,"
+          + " --random, --config or --set say otherwise), a folder of maps (--maps) or a classic"
+          + " detector (--baseline) against what people drew, as the benchmark's own program does:"
+          + " ODS, OIS, AP and R50.",
       "",
       "Ground truth is DIR/groundTruth/SPLIT/ID.mat (or .npy, .png, or a folder ID with a picture"
           + " for each annotator), images are DIR/images/SPLIT/ID.jpg (or .png); the SPLIT folders"
@@ -52,6 +53,7 @@ import picocli.CommandLine.Spec;
     },
     footer = {
       "Examples:",
+      "  gammanet evaluate --data-dir BSDS500",
       "  gammanet evaluate --checkpoint runs/first --data-dir BSDS500",
       "  gammanet evaluate --maps my-maps --data-dir BSDS500 --nms smooth"
     })
@@ -216,7 +218,7 @@ final class EvaluateCommand implements Callable<Integer> {
           .failed();
     }
     model.checkpoint = checkpointFile();
-    try (GammaNet net = precision.applyTo(model.open())) {
+    try (GammaNet net = precision.applyTo(model.openTrained(true))) {
       return allTimesteps
           ? everyTimestep(net, data, settings)
           : evaluate(network(net, timesteps, data, saved), data, settings, output, json).failed();
@@ -373,10 +375,10 @@ final class EvaluateCommand implements Callable<Integer> {
     var augmentation = new TestTimeAugmentation(tta, multiscale);
     ForwardOptions options = ForwardOptions.DEFAULTS.withTimesteps(timesteps);
     Map<String, String> facts = new LinkedHashMap<>();
-    Path checkpoint = model.checkpoint;
-    if (checkpoint != null) {
-      facts.put("checkpoint", checkpoint.toString());
-      facts.put("weights sha256", BoundaryEvaluation.hash(checkpoint));
+    String hash = model.fileHash();
+    if (hash != null) {
+      facts.put("checkpoint", model.network());
+      facts.put("weights sha256", hash);
     } else {
       long seed = model.seed == null ? net.config().seed() : model.seed;
       facts.put("seed", seed + " (random weights)");
@@ -389,9 +391,7 @@ final class EvaluateCommand implements Callable<Integer> {
     facts.put("multiscale", multiscale ? "on" : "off");
     facts.put("device", net.network().device().toString());
     return new ImageDetector(
-        checkpoint == null
-            ? net.config().model().name() + ", random weights"
-            : net.config().model().name() + ", " + checkpoint.getFileName(),
+        net.config().model().name() + ", " + model.title(),
         facts,
         data.images(),
         image -> augmentation.detect(image, i -> net.detect(i, options).getFirst()),

@@ -30,10 +30,10 @@ final class ModelOptions {
       names = "--checkpoint",
       paramLabel = "FILE",
       description =
-          "Weights: .safetensors, .pt or .pth. Without it detect, insilico and opto take the small"
-              + " trained network that comes with this program, unless --random, --config or a"
-              + " --set (of detect also --seed) describes another one; other commands take random"
-              + " weights.")
+          "Weights: .safetensors, .pt or .pth. Without it detect, evaluate, insilico and opto take"
+              + " the small trained network that comes with this program, unless --random, --config"
+              + " or a --set (of detect and evaluate also --seed) describes another one; other"
+              + " commands take random weights.")
   @Nullable Path checkpoint;
 
   @Option(names = "--random", description = "An untrained network with random weights.")
@@ -145,6 +145,15 @@ final class ModelOptions {
       return model.name() + ", the trained network that comes with the program";
     }
     return checkpoint != null ? checkpoint.toString() : "random weights, untrained";
+  }
+
+  /** The same in few words, for headings. */
+  String title() {
+    PretrainedModel model = pretrained;
+    Path file = checkpoint;
+    return model != null
+        ? model.name()
+        : file != null ? String.valueOf(file.getFileName()) : "random weights";
   }
 
   /** SHA-256 of the file that the network was opened from; null for random weights. */
