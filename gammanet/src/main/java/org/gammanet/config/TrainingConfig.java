@@ -40,7 +40,7 @@ import org.jspecify.annotations.Nullable;
  * @param benchmarkFrequency validations between full benchmarks
  * @param earlyStoppingPatience validations without improvement before stopping
  * @param earlyStoppingMetric what has to improve
- * @param mixedPrecision whether convolutions run in half precision
+ * @param mixedPrecision whether products are of factors in half precision, where that can be
  * @param halfType which half precision
  */
 public record TrainingConfig(

@@ -1,17 +1,12 @@
 package org.gammanet.training;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -19,12 +14,11 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.SequencedMap;
-import java.util.concurrent.CancellationException;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.gammanet.checkpoint.Checkpoint;
 import org.gammanet.checkpoint.CheckpointException;
@@ -33,28 +27,19 @@ import org.gammanet.checkpoint.StoredTensor;
 import org.gammanet.config.GammaNetConfig;
 import org.gammanet.config.TrainingConfig;
 import org.gammanet.config.TrainingConfig.Recompute;
-import org.gammanet.data.AtomicFile;
 import org.gammanet.data.Augmentation;
 import org.gammanet.data.Batch;
 import org.gammanet.data.BatchSource;
-import org.gammanet.data.EdgeDataset;
-import org.gammanet.data.Example;
 import org.gammanet.data.Prefetcher;
-import org.gammanet.data.Sample;
-import org.gammanet.data.SplitMix;
-import org.gammanet.evaluation.BoundaryBenchmark;
-import org.gammanet.evaluation.BoundaryCounts;
-import org.gammanet.evaluation.BoundaryScores;
-import org.gammanet.evaluation.EdgeNms;
 import org.gammanet.evaluation.QuickMetrics;
 import org.gammanet.model.ForwardOptions;
-import org.gammanet.model.ForwardResult;
 import org.gammanet.model.Network;
 import org.gammanet.model.Parameter;
 import org.gammanet.torch.Autocast;
 import org.gammanet.torch.Autograd;
 import org.gammanet.torch.DType;
-import org.gammanet.torch.Ops;
+import org.gammanet.torch.NativeKernels;
+import org.gammanet.torch.Precision;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
 import org.jspecify.annotations.Nullable;
@@ -96,13 +81,11 @@ public final class Trainer implements AutoCloseable {
   /** Training samples of an epoch that are scored. */
   private static final int SCORED_SAMPLES = 32;
 
-  private static final int BENCHMARK_THRESHOLDS = 24;
   private static final int FORMAT_VERSION = 1;
 
   /** Side of a square as large as the images of the BSDS500. */
   private static final int LARGEST_IMAGE = 400;
 
-  private static final ObjectMapper JSON = new ObjectMapper();
   private static final Pattern NUMBERED = Pattern.compile("checkpoint_epoch_(\\d+)\\.safetensors");
 
   private final GammaNetConfig config;
@@ -114,7 +97,16 @@ public final class Trainer implements AutoCloseable {
   private final LearningRate schedule;
   private final EdgeLoss loss;
   private final BatchSource source;
+
+  /** Type that products are rounded to; null for float32. */
   private final @Nullable DType half;
+
+  /** Why that is float32 although half precision is asked for; null where it is not. */
+  private final @Nullable String whyExact;
+
+  /** How the network's native kernels multiplied before. */
+  private final Precision usual;
+
   private final LossScale scale;
   private Recompute recompute;
 
@@ -124,7 +116,6 @@ public final class Trainer implements AutoCloseable {
   private final int updatesPerEpoch;
 
   private volatile boolean stopping;
-  private @Nullable EventFile events;
 
   // Position; all of it is in a checkpoint.
   private int epoch;
@@ -169,7 +160,13 @@ public final class Trainer implements AutoCloseable {
               .formatted(training.samplesPerEpoch(), training.batchSize()));
     }
     boolean float16 = training.halfType() == TrainingConfig.HalfType.FLOAT16;
-    this.half = !training.mixedPrecision() ? null : float16 ? DType.FLOAT16 : DType.BFLOAT16;
+    DType wanted = float16 ? DType.FLOAT16 : DType.BFLOAT16;
+    this.whyExact = training.mixedPrecision() ? whyExact(network, wanted) : null;
+    this.half = training.mixedPrecision() && whyExact == null ? wanted : null;
+    this.usual = network.precision();
+    if (half == DType.BFLOAT16 && network.whyComposed() == null) {
+      network.setPrecision(Precision.BFLOAT16);
+    }
     this.scale = new LossScale(half == DType.FLOAT16);
     this.source =
         new BatchSource(
@@ -345,6 +342,27 @@ public final class Trainer implements AutoCloseable {
     return recompute;
   }
 
+  /** In what type products are computed, in a few words. */
+  public String precision() {
+    if (half != null) {
+      return half.name().toLowerCase(Locale.ROOT) + " in products, float32 elsewhere";
+    }
+    return whyExact == null ? "float32" : "float32: " + whyExact;
+  }
+
+  /** Why half precision is not to be had for a network; null if it is. */
+  private static @Nullable String whyExact(Network network, DType wanted) {
+    if (network.whyComposed() != null) {
+      return null; // LibTorch's convolutions can do it everywhere
+    }
+    if (wanted == DType.FLOAT16) {
+      return "native kernels have bfloat16 (training.half_type), but not float16";
+    }
+    return NativeKernels.supports(Precision.BFLOAT16)
+        ? null
+        : "this processor has no instructions for bfloat16";
+  }
+
   /** Best value of the configured metric so far; NaN before the first validation. */
   public double best() {
     return best;
@@ -383,27 +401,22 @@ public final class Trainer implements AutoCloseable {
   private End train(long maxSteps) throws IOException, InterruptedException {
     TrainingConfig training = config.training();
     Files.createDirectories(checkpoints());
-    tidy();
-    write(output.resolve("config.yaml"), config.toYaml());
-    if (config.logging().tensorboard() && events == null) {
-      events = new EventFile(output.resolve("tensorboard"));
-      events.text("config", 0, "```yaml\n" + config.toYaml() + "```");
-      events.hyperparameters(
-          String.valueOf(output.toAbsolutePath().normalize().getFileName()),
-          hyperparameters(),
-          List.of("val/loss", "val/ods_f1", "val/ois_f1", "val/ap"));
+    removeUnfinished();
+    if (whyExact != null) {
+      listener.note("training.mixed_precision has no effect: " + whyExact);
     }
     int batches = source.batchesPerEpoch();
     long end = (long) training.numEpochs() * batches;
     long position = (long) epoch * batches + Math.min(batches, (long) update * accumulation);
     network.training(true);
-    try (var loader =
-        new Prefetcher<>(
-            position,
-            end,
-            Math.max(1, training.numWorkers()),
-            Math.max(BATCHES_AHEAD, 2 * accumulation),
-            source::batch)) {
+    try (var log = new RunLog(config, output, epoch, listener);
+        var loader =
+            new Prefetcher<>(
+                position,
+                end,
+                Math.max(1, training.numWorkers()),
+                Math.max(BATCHES_AHEAD, 2 * accumulation),
+                source::batch)) {
       while (epoch < training.numEpochs()) {
         long start = System.nanoTime();
         while (update < updatesPerEpoch) {
@@ -416,9 +429,9 @@ public final class Trainer implements AutoCloseable {
           while (group.size() < wanted) {
             group.add(loader.next());
           }
-          step(group);
+          step(group, log);
         }
-        if (finishEpoch(start)) {
+        if (finishEpoch(start, log)) {
           return End.EARLY_STOP;
         }
         if (stopping) { // everything has been saved
@@ -429,8 +442,8 @@ public final class Trainer implements AutoCloseable {
     return End.FINISHED;
   }
 
-  /** Removes what a run that was killed has left behind, and epochs that it will make again. */
-  private void tidy() throws IOException {
+  /** Removes what a run that was killed while it wrote a checkpoint has left behind. */
+  private void removeUnfinished() throws IOException {
     try (Stream<Path> files = Files.list(checkpoints())) {
       for (Path file : files.toList()) {
         String name = String.valueOf(file.getFileName());
@@ -439,55 +452,10 @@ public final class Trainer implements AutoCloseable {
         }
       }
     }
-    Path metrics = output.resolve("metrics.jsonl");
-    if (Files.exists(metrics)) {
-      StringBuilder kept = new StringBuilder();
-      for (String line : Files.readAllLines(metrics)) {
-        try {
-          if (JSON.readTree(line).path("epoch").asInt(Integer.MAX_VALUE) < epoch) {
-            kept.append(line).append('\n');
-          }
-        } catch (JsonProcessingException e) {
-          listener.note("a damaged line of " + metrics + " is dropped");
-        }
-      }
-      write(metrics, kept.toString());
-    }
-  }
-
-  private static void write(Path file, String text) throws IOException {
-    AtomicFile.write(
-        file,
-        channel -> {
-          ByteBuffer bytes = ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8));
-          while (bytes.hasRemaining()) {
-            channel.write(bytes);
-          }
-        });
-  }
-
-  private Map<String, Object> hyperparameters() {
-    TrainingConfig training = config.training();
-    Map<String, Object> values = new LinkedHashMap<>();
-    values.put("timesteps", config.model().timesteps());
-    values.put("learning_rate", training.learningRate());
-    values.put("vgg_learning_rate", training.vggLearningRate());
-    values.put("batch_size", training.batchSize() * training.gradientAccumulation());
-    values.put("crop", config.data().augmentation().randomCrop());
-    values.put(
-        "loss",
-        training.losses().keySet().stream()
-            .map(TrainingConfig.Loss::word)
-            .collect(Collectors.joining("+")));
-    values.put("optimizer", training.optimizer().word());
-    values.put("lr_scheduler", training.lrScheduler().word());
-    values.put("weight_decay", training.weightDecay());
-    values.put("seed", config.seed());
-    return values;
   }
 
   /** One update from one or more batches. */
-  private void step(List<Batch> batches) throws IOException {
+  private void step(List<Batch> batches, RunLog log) throws IOException {
     long start = System.nanoTime();
     double[] rates = new double[optimizer.groups().size()];
     Map<String, Double> named = new LinkedHashMap<>();
@@ -519,20 +487,7 @@ public final class Trainer implements AutoCloseable {
     }
     update++;
     globalStep++;
-    if (events != null) {
-      events.scalar("train/loss", globalStep, value);
-      events.scalar("train/grad_norm", globalStep, norm);
-      events.scalar("train/clipped", globalStep, clipped ? 1 : 0);
-      events.scalar("train/empty_targets", globalStep, empty);
-      if (half == DType.FLOAT16) {
-        events.scalar("train/loss_scale", globalStep, scale.value());
-      }
-      for (var rate : named.entrySet()) {
-        String tag = rates.length == 1 ? "train/lr" : "train/lr_" + rate.getKey();
-        events.scalar(tag, globalStep, rate.getValue());
-      }
-    }
-    listener.step(
+    TrainingListener.Step report =
         new TrainingListener.Step(
             epoch,
             update,
@@ -542,7 +497,9 @@ public final class Trainer implements AutoCloseable {
             norm,
             named,
             skipped,
-            (System.nanoTime() - start) / 1e9));
+            (System.nanoTime() - start) / 1e9);
+    log.step(report, clipped, empty, half == DType.FLOAT16 ? scale.value() : null);
+    listener.step(report);
   }
 
   private void skip(List<Batch> batches) {
@@ -596,7 +553,7 @@ public final class Trainer implements AutoCloseable {
     for (int b = 0; b < batch.size(); b++) {
       int from = b * n;
       trainingMetrics.add(
-          probabilities(Arrays.copyOfRange(logits, from, from + n)),
+          Validation.probabilities(Arrays.copyOfRange(logits, from, from + n)),
           Arrays.copyOfRange(batch.targets(), from, from + n),
           Arrays.copyOfRange(batch.valid(), from, from + n),
           batch.height(),
@@ -604,26 +561,18 @@ public final class Trainer implements AutoCloseable {
     }
   }
 
-  private static float[] probabilities(float[] logits) {
-    float[] probabilities = new float[logits.length];
-    for (int k = 0; k < logits.length; k++) {
-      probabilities[k] = (float) (1 / (1 + Math.exp(-logits[k])));
-    }
-    return probabilities;
-  }
-
   // Epochs
 
   /** Validates, saves and moves on; true when nothing has improved for too long. */
-  private boolean finishEpoch(long start) throws IOException, InterruptedException {
+  private boolean finishEpoch(long start, RunLog log) throws IOException, InterruptedException {
     TrainingConfig training = config.training();
     double mean = lossCount == 0 ? Double.NaN : lossSum / lossCount;
     boolean last = epoch == training.numEpochs() - 1;
-    Validation validation = null;
+    Validation.Result validation = null;
     boolean improved = false;
     if ((epoch + 1) % training.validationFrequency() == 0 || last) {
       boolean benchmark = (validations + 1) % training.benchmarkFrequency() == 0 || last;
-      validation = validate(benchmark);
+      validation = validation(benchmark, log);
       if (validation == null) { // stopped meanwhile: this epoch ends when the run goes on
         save(checkpoints().resolve("last.safetensors"), true);
         return false;
@@ -631,9 +580,9 @@ public final class Trainer implements AutoCloseable {
       validations++;
       double metric =
           switch (training.earlyStoppingMetric()) {
-            case LOSS -> -validation.loss;
-            case ODS -> validation.metrics.ods();
-            case OIS -> validation.metrics.ois();
+            case LOSS -> -validation.loss();
+            case ODS -> validation.metrics().ods();
+            case OIS -> validation.metrics().ois();
           };
       improved = Double.isNaN(best) || metric > best;
       if (improved) {
@@ -642,7 +591,7 @@ public final class Trainer implements AutoCloseable {
       } else {
         patience++;
       }
-      schedule.validated(validation.metrics.ods());
+      schedule.validated(validation.metrics().ods());
     }
     Map<String, Double> rates = new LinkedHashMap<>();
     for (Optimizer.Group group : optimizer.groups()) {
@@ -652,9 +601,9 @@ public final class Trainer implements AutoCloseable {
         new TrainingListener.Epoch(
             epoch,
             mean,
-            validation == null ? null : validation.loss,
-            validation == null ? null : validation.metrics,
-            validation == null ? null : validation.benchmark,
+            validation == null ? null : validation.loss(),
+            validation == null ? null : validation.metrics(),
+            validation == null ? null : validation.benchmark(),
             improved,
             rates,
             source.batchesPerEpoch() * source.batchSize(),
@@ -664,7 +613,8 @@ public final class Trainer implements AutoCloseable {
     update = 0;
     lossSum = 0;
     lossCount = 0;
-    log(report, validation);
+    Double ods = trainingMetrics.images() == 0 ? null : (Double) trainingMetrics.summary().ods();
+    log.epoch(report, globalStep, ods, validation);
     trainingMetrics = new QuickMetrics(QuickMetrics.Recall.TARGET_PIXELS);
     if (improved) {
       save(checkpoints().resolve("best_model.safetensors"), false);
@@ -678,214 +628,11 @@ public final class Trainer implements AutoCloseable {
     return patience >= training.earlyStoppingPatience();
   }
 
-  private record Validation(
-      double loss,
-      QuickMetrics.Summary metrics,
-      double[][] counts,
-      @Nullable BoundaryScores benchmark) {}
-
-  /**
-   * Loss and quick metrics on whole images, and on demand the boundary benchmark; null when {@link
-   * #stop} was called meanwhile.
-   */
-  private @Nullable Validation validate(boolean benchmark)
+  /** Scores the present weights; null when {@link #stop} was called meanwhile. */
+  private Validation.@Nullable Result validation(boolean benchmark, RunLog log)
       throws IOException, InterruptedException {
-    EdgeDataset images = data.validation();
-    int count = Math.min(config.training().validationImages(), images.size());
-    Augmentation whole = Augmentation.none(Augmentation.Normalization.of(config.data()));
-    QuickMetrics metrics = new QuickMetrics(QuickMetrics.Recall.TARGET_PIXELS);
-    List<BoundaryBenchmark.Image> maps = new ArrayList<>();
-    int pictures =
-        (epoch + 1) % config.logging().logImagesFreq() == 0 && events != null
-            ? config.logging().numImagesToLog()
-            : 0;
-    double sum = 0;
-    network.training(false);
-    try {
-      for (int i = 0; i < count; i++) {
-        if (stopping) {
-          return null;
-        }
-        Example example = images.load(i);
-        Sample sample = whole.apply(example, new SplitMix(config.seed(), i, 'v'));
-        boolean shown = i < pictures && events != null;
-        List<float[]> steps = logits(sample, shown);
-        float[] logits = steps.getLast();
-        sum += loss.evaluate(logits, sample.target(), sample.valid(), 1).value();
-        float[] probabilities = probabilities(logits);
-        metrics.add(
-            probabilities, sample.target(), sample.valid(), sample.height(), sample.width());
-        if (benchmark) {
-          maps.add(
-              new BoundaryBenchmark.Image(
-                  example.id(),
-                  () ->
-                      BoundaryBenchmark.Strengths.of(
-                          probabilities, example.height(), example.width()),
-                  example::drawings));
-        }
-        if (shown && events != null) {
-          events.image("validation/predictions/" + i, epoch, strip(sample, probabilities));
-          events.image("model/timesteps/" + i, epoch, timesteps(sample, steps));
-        }
-        listener.validating(i + 1, count);
-      }
-    } finally {
-      network.training(true);
-    }
-    BoundaryScores scores = benchmark ? benchmark(maps) : null;
-    return stopping && scores == null && benchmark
-        ? null
-        : new Validation(sum / count, metrics.summary(), metrics.counts(), scores);
-  }
-
-  /** The benchmark of the BSDS500 on fewer thresholds; null when nothing could be scored. */
-  private @Nullable BoundaryScores benchmark(List<BoundaryBenchmark.Image> maps)
-      throws InterruptedException {
-    BoundaryBenchmark benchmark =
-        new BoundaryBenchmark(
-            BoundaryBenchmark.Settings.DEFAULT
-                .withThresholds(BENCHMARK_THRESHOLDS)
-                .withNms(EdgeNms.SMOOTH),
-            Runtime.getRuntime().availableProcessors());
-    BoundaryBenchmark.Listener progress =
-        new BoundaryBenchmark.Listener() {
-          @Override
-          public void scored(BoundaryCounts counts, int finished, int total) {
-            listener.benchmarking(finished, total);
-            if (stopping) {
-              benchmark.cancel();
-            }
-          }
-
-          @Override
-          public void failed(String id, String reason, int finished, int total) {
-            listener.note("%s is left out of the benchmark: %s".formatted(id, reason));
-          }
-        };
-    try {
-      BoundaryBenchmark.Result result = benchmark.run(maps, progress);
-      return result.counts().isEmpty() ? null : BoundaryScores.of(result.counts());
-    } catch (CancellationException e) {
-      return null;
-    }
-  }
-
-  /** The probabilities after each timestep, side by side. */
-  private static BufferedImage timesteps(Sample sample, List<float[]> logits) {
-    int width = sample.width();
-    var picture =
-        new BufferedImage(width * logits.size(), sample.height(), BufferedImage.TYPE_BYTE_GRAY);
-    for (int t = 0; t < logits.size(); t++) {
-      float[] probabilities = probabilities(logits.get(t));
-      for (int i = 0; i < probabilities.length; i++) {
-        picture.getRaster().setSample(t * width + i % width, i / width, 0, grey(probabilities[i]));
-      }
-    }
-    return picture;
-  }
-
-  /** Logits after the last timestep, or after each. */
-  private List<float[]> logits(Sample sample, boolean everyTimestep) {
-    try (var scope = TensorScope.open();
-        var cast = Autocast.convolutions(half);
-        var silent = Autograd.noGrad()) {
-      Tensor image = Tensor.of(sample.image(), 1, 3, sample.height(), sample.width());
-      long right = Math.max(0, network.minimumSize() - sample.width());
-      long bottom = Math.max(0, network.minimumSize() - sample.height());
-      if (right > 0 || bottom > 0) {
-        image = Ops.replicationPad2d(image, 0, (int) right, 0, (int) bottom);
-      }
-      ForwardOptions options = ForwardOptions.DEFAULTS;
-      ForwardResult result =
-          network.forward(
-              image.to(network.device()), everyTimestep ? options.withEveryTimestep() : options);
-      List<float[]> steps = new ArrayList<>();
-      for (Tensor logits : everyTimestep ? result.logitsPerTimestep() : List.of(result.logits())) {
-        Tensor rows = Ops.narrow(logits, 2, 0, sample.height());
-        steps.add(Ops.narrow(rows, 3, 0, sample.width()).toFloatArray());
-      }
-      return steps;
-    }
-  }
-
-  /** Image, target, probabilities and probabilities above one half, side by side. */
-  private BufferedImage strip(Sample sample, float[] probabilities) {
-    int width = sample.width();
-    int height = sample.height();
-    int n = width * height;
-    var picture = new BufferedImage(4 * width, height, BufferedImage.TYPE_INT_RGB);
-    for (int i = 0; i < n; i++) {
-      int x = i % width;
-      int y = i / width;
-      int rgb = 0;
-      for (int c = 0; c < 3; c++) {
-        double mean = config.data().normalizeMean().get(c);
-        double std = config.data().normalizeStd().get(c);
-        rgb = rgb << 8 | grey(sample.image()[c * n + i] * std + mean);
-      }
-      picture.setRGB(x, y, rgb);
-      picture.setRGB(width + x, y, 0x010101 * grey(sample.target()[i]));
-      picture.setRGB(2 * width + x, y, 0x010101 * grey(probabilities[i]));
-      picture.setRGB(3 * width + x, y, probabilities[i] > 0.5 ? 0xFFFFFF : 0);
-    }
-    return picture;
-  }
-
-  private static int grey(double value) {
-    return (int) Math.clamp(Math.round(255 * value), 0, 255);
-  }
-
-  private void log(TrainingListener.Epoch report, @Nullable Validation validation)
-      throws IOException {
-    Map<String, Object> line = new LinkedHashMap<>();
-    line.put("epoch", report.epoch());
-    line.put("global_step", globalStep);
-    line.put("train_loss", report.loss());
-    if (validation != null) {
-      line.put("val_loss", validation.loss);
-      line.put("val_ods", validation.metrics.ods());
-      line.put("val_ois", validation.metrics.ois());
-      line.put("val_ap", validation.metrics.ap());
-      line.put("val_threshold", validation.metrics.threshold());
-      line.put("best", report.best());
-    }
-    BoundaryScores benchmark = report.benchmark();
-    if (benchmark != null) {
-      line.put("bench_ods", benchmark.ods().f());
-      line.put("bench_ois", benchmark.ois().f());
-      line.put("bench_ap", benchmark.ap());
-      line.put("bench_r50", benchmark.r50());
-      line.put("bench_threshold", benchmark.ods().threshold());
-    }
-    report.rates().forEach((name, rate) -> line.put("lr_" + name, rate));
-    line.put("seconds", report.seconds());
-    Files.writeString(
-        output.resolve("metrics.jsonl"),
-        JSON.writeValueAsString(line) + "\n",
-        StandardCharsets.UTF_8,
-        StandardOpenOption.CREATE,
-        StandardOpenOption.APPEND);
-    if (events != null) {
-      events.scalar("train/epoch_loss", report.epoch(), report.loss());
-      if (trainingMetrics.images() > 0) {
-        events.scalar("train/ods_f1", report.epoch(), trainingMetrics.summary().ods());
-      }
-      if (validation != null) {
-        events.scalar("val/loss", report.epoch(), validation.loss);
-        events.scalar("val/ods_f1", report.epoch(), validation.metrics.ods());
-        events.scalar("val/ois_f1", report.epoch(), validation.metrics.ois());
-        events.scalar("val/ap", report.epoch(), validation.metrics.ap());
-        events.precisionRecall("val/pr", report.epoch(), validation.counts);
-      }
-      if (benchmark != null) {
-        events.scalar("val_bench/ods", report.epoch(), benchmark.ods().f());
-        events.scalar("val_bench/ois", report.epoch(), benchmark.ois().f());
-        events.scalar("val_bench/ap", report.epoch(), benchmark.ap());
-        events.scalar("val_bench/r50", report.epoch(), benchmark.r50());
-        events.scalar("val_bench/threshold", report.epoch(), benchmark.ods().threshold());
-      }
-    }
+    return new Validation(config, network, data.validation(), loss, half, listener)
+        .run(epoch, benchmark, log.events(), () -> stopping);
   }
 
   // Checkpoints
@@ -961,19 +708,12 @@ public final class Trainer implements AutoCloseable {
     return matcher.matches() ? Long.parseLong(matcher.group(1)) : -1;
   }
 
-  /** Closes the optimiser's state and the log; the network stays open, without gradients. */
+  /** Closes the optimiser's state; the network stays open, without gradients. */
   @Override
   public void close() {
     optimizer.zeroGradients();
     optimizer.close();
     network.requiresGrad(false);
-    if (events != null) {
-      try {
-        events.close();
-      } catch (IOException e) {
-        listener.note("the event file could not be closed: " + e.getMessage());
-      }
-      events = null;
-    }
+    network.setPrecision(usual);
   }
 }

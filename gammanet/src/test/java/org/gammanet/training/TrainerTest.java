@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.awt.Color;
 import java.awt.Graphics2D;
@@ -25,6 +26,8 @@ import org.gammanet.config.GammaNetConfig;
 import org.gammanet.config.TrainingConfig.Recompute;
 import org.gammanet.model.Network;
 import org.gammanet.model.Parameter;
+import org.gammanet.torch.NativeKernels;
+import org.gammanet.torch.Precision;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
 import org.junit.jupiter.api.Test;
@@ -358,23 +361,49 @@ class TrainerTest {
     }
   }
 
-  @Test
-  void halfPrecisionLearnsToo() throws Exception {
+  @ParameterizedTest
+  @ValueSource(strings = {"v2", "v1"})
+  void halfPrecisionLearnsToo(String version) throws Exception {
     pictures(2);
     GammaNetConfig config =
         config(
+            "model.model_version=" + version,
             "training.num_epochs=30",
             "training.mixed_precision=true",
             "training.validation_frequency=1000");
     Log log = new Log();
-    try (Network network = Network.create(config.model(), 1);
-        Trainer trainer = trainer(config, network, "run", log)) {
-      trainer.run(Long.MAX_VALUE);
+    try (Network network = Network.create(config.model(), 1)) {
+      boolean kernels = network.whyComposed() == null;
+      try (Trainer trainer = trainer(config, network, "run", log)) {
+        boolean half = !kernels || NativeKernels.supports(Precision.BFLOAT16);
+        assertEquals(half, trainer.precision().startsWith("bfloat16"), trainer.precision());
+        assertEquals(kernels && half ? Precision.BFLOAT16 : Precision.FLOAT32, network.precision());
+        trainer.run(Long.MAX_VALUE);
+        assertEquals(half ? 0 : 1, log.notes.size(), log.notes.toString());
+      }
+      assertEquals(Precision.FLOAT32, network.precision());
     }
     double first = log.steps.getFirst().loss();
     double end = log.steps.getLast().loss();
     assertTrue(end < first / 2, first + " fell to " + end);
     assertFalse(log.steps.stream().anyMatch(TrainingListener.Step::skipped));
+  }
+
+  @Test
+  void halfPrecisionThatIsNotToBeHadIsSaid() throws Exception {
+    pictures(2);
+    GammaNetConfig config =
+        config(
+            "training.num_epochs=1", "training.mixed_precision=true", "training.half_type=float16");
+    Log log = new Log();
+    try (Network network = Network.create(config.model(), 1);
+        Trainer trainer = trainer(config, network, "run", log)) {
+      assumeTrue(network.whyComposed() == null, "there are no native kernels");
+      assertTrue(trainer.precision().startsWith("float32: native kernels"), trainer.precision());
+      trainer.run(1);
+      assertTrue(
+          log.notes.getFirst().contains("mixed_precision has no effect"), log.notes::toString);
+    }
   }
 
   @Test

@@ -1,0 +1,240 @@
+package org.gammanet.training;
+
+import java.awt.image.BufferedImage;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CancellationException;
+import java.util.function.BooleanSupplier;
+import org.gammanet.config.GammaNetConfig;
+import org.gammanet.data.Augmentation;
+import org.gammanet.data.EdgeDataset;
+import org.gammanet.data.Example;
+import org.gammanet.data.Sample;
+import org.gammanet.data.SplitMix;
+import org.gammanet.evaluation.BoundaryBenchmark;
+import org.gammanet.evaluation.BoundaryCounts;
+import org.gammanet.evaluation.BoundaryScores;
+import org.gammanet.evaluation.EdgeNms;
+import org.gammanet.evaluation.QuickMetrics;
+import org.gammanet.model.ForwardOptions;
+import org.gammanet.model.ForwardResult;
+import org.gammanet.model.Network;
+import org.gammanet.torch.Autocast;
+import org.gammanet.torch.Autograd;
+import org.gammanet.torch.DType;
+import org.gammanet.torch.Ops;
+import org.gammanet.torch.Tensor;
+import org.gammanet.torch.TensorScope;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Scores a network that is being trained on whole images that it is not trained on: the loss and
+ * quick metrics, and now and then the boundary benchmark.
+ */
+final class Validation {
+  private static final int BENCHMARK_THRESHOLDS = 24;
+
+  /**
+   * What was found.
+   *
+   * @param loss mean over the images
+   * @param counts for a precision-recall curve, as {@link QuickMetrics#counts} has them
+   * @param benchmark null if it was not run
+   */
+  record Result(
+      double loss,
+      QuickMetrics.Summary metrics,
+      double[][] counts,
+      @Nullable BoundaryScores benchmark) {}
+
+  private final GammaNetConfig config;
+  private final Network network;
+  private final EdgeDataset images;
+  private final EdgeLoss loss;
+  private final @Nullable DType half;
+  private final TrainingListener listener;
+
+  /**
+   * Prepares it.
+   *
+   * @param half type of LibTorch's convolutions; null for float32
+   */
+  Validation(
+      GammaNetConfig config,
+      Network network,
+      EdgeDataset images,
+      EdgeLoss loss,
+      @Nullable DType half,
+      TrainingListener listener) {
+    this.config = config;
+    this.network = network;
+    this.images = images;
+    this.loss = loss;
+    this.half = half;
+    this.listener = listener;
+  }
+
+  /**
+   * Scores the present weights; null when {@code stopping} came true meanwhile.
+   *
+   * @param epoch number for the log, from 0
+   * @param benchmark whether the boundary benchmark runs too
+   * @param events where pictures go; null for nowhere
+   */
+  @Nullable Result run(
+      int epoch, boolean benchmark, @Nullable EventFile events, BooleanSupplier stopping)
+      throws IOException, InterruptedException {
+    int count = Math.min(config.training().validationImages(), images.size());
+    Augmentation whole = Augmentation.none(Augmentation.Normalization.of(config.data()));
+    QuickMetrics metrics = new QuickMetrics(QuickMetrics.Recall.TARGET_PIXELS);
+    List<BoundaryBenchmark.Image> maps = new ArrayList<>();
+    int pictures =
+        (epoch + 1) % config.logging().logImagesFreq() == 0 && events != null
+            ? config.logging().numImagesToLog()
+            : 0;
+    double sum = 0;
+    network.training(false);
+    try {
+      for (int i = 0; i < count; i++) {
+        if (stopping.getAsBoolean()) {
+          return null;
+        }
+        Example example = images.load(i);
+        Sample sample = whole.apply(example, new SplitMix(config.seed(), i, 'v'));
+        boolean shown = i < pictures && events != null;
+        List<float[]> steps = logits(sample, shown);
+        float[] logits = steps.getLast();
+        sum += loss.evaluate(logits, sample.target(), sample.valid(), 1).value();
+        float[] probabilities = probabilities(logits);
+        metrics.add(
+            probabilities, sample.target(), sample.valid(), sample.height(), sample.width());
+        if (benchmark) {
+          maps.add(
+              new BoundaryBenchmark.Image(
+                  example.id(),
+                  () ->
+                      BoundaryBenchmark.Strengths.of(
+                          probabilities, example.height(), example.width()),
+                  example::drawings));
+        }
+        if (shown && events != null) {
+          events.image("validation/predictions/" + i, epoch, strip(sample, probabilities));
+          events.image("model/timesteps/" + i, epoch, timesteps(sample, steps));
+        }
+        listener.validating(i + 1, count);
+      }
+    } finally {
+      network.training(true);
+    }
+    BoundaryScores scores = benchmark ? benchmark(maps, stopping) : null;
+    return stopping.getAsBoolean() && scores == null && benchmark
+        ? null
+        : new Result(sum / count, metrics.summary(), metrics.counts(), scores);
+  }
+
+  /** The benchmark of the BSDS500 on fewer thresholds; null when nothing could be scored. */
+  private @Nullable BoundaryScores benchmark(
+      List<BoundaryBenchmark.Image> maps, BooleanSupplier stopping) throws InterruptedException {
+    BoundaryBenchmark benchmark =
+        new BoundaryBenchmark(
+            BoundaryBenchmark.Settings.DEFAULT
+                .withThresholds(BENCHMARK_THRESHOLDS)
+                .withNms(EdgeNms.SMOOTH),
+            Runtime.getRuntime().availableProcessors());
+    BoundaryBenchmark.Listener progress =
+        new BoundaryBenchmark.Listener() {
+          @Override
+          public void scored(BoundaryCounts counts, int finished, int total) {
+            listener.benchmarking(finished, total);
+            if (stopping.getAsBoolean()) {
+              benchmark.cancel();
+            }
+          }
+
+          @Override
+          public void failed(String id, String reason, int finished, int total) {
+            listener.note("%s is left out of the benchmark: %s".formatted(id, reason));
+          }
+        };
+    try {
+      BoundaryBenchmark.Result result = benchmark.run(maps, progress);
+      return result.counts().isEmpty() ? null : BoundaryScores.of(result.counts());
+    } catch (CancellationException e) {
+      return null;
+    }
+  }
+
+  /** The probabilities after each timestep, side by side. */
+  private static BufferedImage timesteps(Sample sample, List<float[]> logits) {
+    int width = sample.width();
+    var picture =
+        new BufferedImage(width * logits.size(), sample.height(), BufferedImage.TYPE_BYTE_GRAY);
+    for (int t = 0; t < logits.size(); t++) {
+      float[] probabilities = probabilities(logits.get(t));
+      for (int i = 0; i < probabilities.length; i++) {
+        picture.getRaster().setSample(t * width + i % width, i / width, 0, grey(probabilities[i]));
+      }
+    }
+    return picture;
+  }
+
+  /** Logits after the last timestep, or after each. */
+  private List<float[]> logits(Sample sample, boolean everyTimestep) {
+    try (var scope = TensorScope.open();
+        var cast = Autocast.convolutions(half);
+        var silent = Autograd.noGrad()) {
+      Tensor image = Tensor.of(sample.image(), 1, 3, sample.height(), sample.width());
+      long right = Math.max(0, network.minimumSize() - sample.width());
+      long bottom = Math.max(0, network.minimumSize() - sample.height());
+      if (right > 0 || bottom > 0) {
+        image = Ops.replicationPad2d(image, 0, (int) right, 0, (int) bottom);
+      }
+      ForwardOptions options = ForwardOptions.DEFAULTS;
+      ForwardResult result =
+          network.forward(
+              image.to(network.device()), everyTimestep ? options.withEveryTimestep() : options);
+      List<float[]> steps = new ArrayList<>();
+      for (Tensor logits : everyTimestep ? result.logitsPerTimestep() : List.of(result.logits())) {
+        Tensor rows = Ops.narrow(logits, 2, 0, sample.height());
+        steps.add(Ops.narrow(rows, 3, 0, sample.width()).toFloatArray());
+      }
+      return steps;
+    }
+  }
+
+  /** Image, target, probabilities and probabilities above one half, side by side. */
+  private BufferedImage strip(Sample sample, float[] probabilities) {
+    int width = sample.width();
+    int height = sample.height();
+    int n = width * height;
+    var picture = new BufferedImage(4 * width, height, BufferedImage.TYPE_INT_RGB);
+    for (int i = 0; i < n; i++) {
+      int x = i % width;
+      int y = i / width;
+      int rgb = 0;
+      for (int c = 0; c < 3; c++) {
+        double mean = config.data().normalizeMean().get(c);
+        double std = config.data().normalizeStd().get(c);
+        rgb = rgb << 8 | grey(sample.image()[c * n + i] * std + mean);
+      }
+      picture.setRGB(x, y, rgb);
+      picture.setRGB(width + x, y, 0x010101 * grey(sample.target()[i]));
+      picture.setRGB(2 * width + x, y, 0x010101 * grey(probabilities[i]));
+      picture.setRGB(3 * width + x, y, probabilities[i] > 0.5 ? 0xFFFFFF : 0);
+    }
+    return picture;
+  }
+
+  private static int grey(double value) {
+    return (int) Math.clamp(Math.round(255 * value), 0, 255);
+  }
+
+  static float[] probabilities(float[] logits) {
+    float[] probabilities = new float[logits.length];
+    for (int k = 0; k < logits.length; k++) {
+      probabilities[k] = (float) (1 / (1 + Math.exp(-logits[k])));
+    }
+    return probabilities;
+  }
+}
