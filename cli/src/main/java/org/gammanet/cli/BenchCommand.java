@@ -172,7 +172,7 @@ final class BenchCommand implements Callable<Integer> {
         continue;
       }
       done.add(cell.channels());
-      progress(cell.channels() + " channels");
+      Terminal.draw(cell.channels() + " channels");
       ObjectNode row = rows.addObject();
       row.put("channels", cell.channels());
       row.put("height", side);
@@ -194,7 +194,7 @@ final class BenchCommand implements Callable<Integer> {
         row.put("scalar_ms", javaTime(cell, side, false));
       }
     }
-    progress("");
+    Terminal.clear();
   }
 
   private Double cellTime(
@@ -272,7 +272,7 @@ final class BenchCommand implements Callable<Integer> {
     try (var scope = TensorScope.open()) {
       Tensor image = image().to(network.device());
       ForwardOptions options = ForwardOptions.DEFAULTS.withTimesteps(steps);
-      progress("network");
+      Terminal.draw("network");
       boolean resets = resetPeakMemory();
       row.put(
           "fused_s", network.whyComposed() == null ? (Double) pass(network, image, options) : null);
@@ -281,7 +281,7 @@ final class BenchCommand implements Callable<Integer> {
       row.put("peak_rss_mb", peak != null ? peak : peakMemory());
       row.put("floor_s", floor(network, size, size, steps));
     }
-    progress("");
+    Terminal.clear();
     return row;
   }
 
@@ -353,13 +353,6 @@ final class BenchCommand implements Callable<Integer> {
       }
     }
     return null;
-  }
-
-  private void progress(String what) {
-    if (Terminal.errIsTerminal()) {
-      System.err.print("\r\033[K" + what);
-      System.err.flush();
-    }
   }
 
   private void print(ObjectNode root) throws IOException {
