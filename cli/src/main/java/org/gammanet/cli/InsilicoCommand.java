@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -27,6 +28,7 @@ import org.gammanet.experiments.responses.ResponseExtractor;
 import org.gammanet.experiments.stimuli.ContactSheet;
 import org.gammanet.experiments.stimuli.StimulusSet;
 import org.gammanet.experiments.tuning.ReferenceCurve;
+import org.gammanet.model.CellPlace;
 import org.gammanet.model.Network;
 import org.gammanet.model.Parameter;
 import org.gammanet.torch.LibTorch;
@@ -85,7 +87,9 @@ final class InsilicoCommand implements Callable<Integer> {
   @Option(
       names = "--layer",
       paramLabel = "NAME",
-      description = "Layer whose units are recorded; default: fgru_0, with parity fgru_1.")
+      description =
+          "Layer whose units are recorded; default: the first level's cell, fgru_0, with parity the"
+              + " second's, fgru_1.")
   @Nullable String layer;
 
   @Option(
@@ -265,7 +269,6 @@ final class InsilicoCommand implements Callable<Integer> {
   private int fresh() throws IOException {
     Settings settings = settings();
     chosen(settings); // refuses unknown names before the network is loaded
-    String where = layer != null ? layer : settings.mode() == Mode.PARITY ? "fgru_1" : "fgru_0";
     ObjectNode command = new ObjectMapper().createObjectNode();
     command.put("checkpoint", model.checkpoint == null ? null : absolute(model.checkpoint));
     command.put("config", model.config == null ? null : absolute(model.config));
@@ -275,7 +278,12 @@ final class InsilicoCommand implements Callable<Integer> {
       command.put("random", !model.trained());
       var preparation =
           new NetworkPreparation(
-              net.network(), where, size(settings), timesteps, batchSize, model.trained());
+              net.network(),
+              layer(net.network(), settings),
+              size(settings),
+              timesteps,
+              batchSize,
+              model.trained());
       InSilico run =
           InSilico.start(
               output,
@@ -292,6 +300,34 @@ final class InsilicoCommand implements Callable<Integer> {
       InSilico.discard(output);
       return run(run, preparation);
     }
+  }
+
+  /**
+   * The layer that is recorded: the one that was named, else the cell of the first level, with
+   * parity of the second; cells that feedback drives only where there are no others.
+   */
+  private String layer(Network network, Settings settings) {
+    if (layer != null) {
+      return layer;
+    }
+    List<String> cells = cells(network, true);
+    if (cells.isEmpty()) {
+      cells = cells(network, false);
+    }
+    if (cells.isEmpty()) {
+      return ResponseExtractor.OUTPUT;
+    }
+    int level = settings.mode() == Mode.PARITY ? 1 : 0;
+    return cells.get(Math.min(level, cells.size() - 1));
+  }
+
+  /** Names of cells, from the lowest level up. */
+  private static List<String> cells(Network network, boolean bottomUp) {
+    return network.places().stream()
+        .filter(p -> (p.block() != null) == bottomUp)
+        .sorted(Comparator.comparingInt(CellPlace::level))
+        .map(CellPlace::name)
+        .toList();
   }
 
   private static String absolute(Path path) {

@@ -11,8 +11,10 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.stream.Stream;
 import org.gammanet.config.Ablation;
+import org.gammanet.experiments.insilico.InSilico;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import picocli.CommandLine;
 
@@ -81,5 +83,58 @@ class VariantCommandsTest {
             "--limit",
             "1"),
         err.toString());
+  }
+
+  /** Small networks of each kind, with the layer that is recorded unless another is named. */
+  static Stream<Arguments> recorded() {
+    String layers =
+        "model.layers=["
+            + "{features: 4, pool: true, h_kernel: 3}, {features: 5, pool: false, h_kernel: 1}, "
+            + "{features: 4, pool: false, h_kernel: 1}]";
+    return Stream.of(
+        Arguments.of("VGG16GammaNet", "model.layers=[conv1_1, conv1_2]", "fgru_block1"),
+        Arguments.of("GammaNet", layers, "encoder_layers.0.h_fgru"),
+        Arguments.of("GammaNetHOnly", layers, "encoder_layers.0.h_fgru"),
+        Arguments.of("GammaNetFFOnly", layers, "decoder_layers.0.td_fgru"),
+        Arguments.of("GammaNetBottomUpOnly", layers, "output"));
+  }
+
+  @ParameterizedTest
+  @MethodSource("recorded")
+  void insilico(String name, String layers, String recorded) throws IOException {
+    assertEquals(
+        0,
+        run(
+            "insilico",
+            "--experiment",
+            "orientation",
+            "--size",
+            "32",
+            "--output-dir",
+            folder.toString(),
+            "--set",
+            "model.name=" + name,
+            "--set",
+            layers,
+            "--timesteps",
+            "1"),
+        err.toString());
+    assertEquals(recorded, InSilico.read(folder).path("metadata").path("target_layer").asText());
+  }
+
+  @ParameterizedTest
+  @MethodSource("recorded")
+  void optoNeedsAnInhibitoryState(String name, String layers, String recorded) {
+    assertEquals(
+        1,
+        run(
+            "opto",
+            "--output-dir",
+            folder.resolve("opto").toString(),
+            "--set",
+            "model.name=" + name,
+            "--set",
+            layers));
+    assertTrue(err.toString().contains("there is no inhibitory state to optimise"), err.toString());
   }
 }
