@@ -182,12 +182,8 @@ public final class GammaNet implements AutoCloseable {
       ForwardResult result = network.forward(input(images), options);
       List<Tensor> logits =
           options.everyTimestep() ? result.logitsPerTimestep() : List.of(result.logits());
-      int wrong = Network.firstNonFinite(logits);
-      if (wrong >= 0) {
-        throw new DivergenceException(
-            "the network's output is not finite"
-                + (options.everyTimestep() ? " from timestep " + (wrong + 1) + " on" : "")
-                + ": its weights make the recurrence run away");
+      if (Network.firstNonFinite(logits) >= 0) {
+        throw runaway(images, options);
       }
       List<List<EdgeMap>> maps = new ArrayList<>();
       images.forEach(image -> maps.add(new ArrayList<>()));
@@ -204,6 +200,17 @@ public final class GammaNet implements AutoCloseable {
       }
       return maps;
     }
+  }
+
+  private DivergenceException runaway(List<RgbImage> images, ForwardOptions options) {
+    int finite = network.firstNonFinite(input(images), options);
+    String hint =
+        finite > 0
+            ? " after timestep %d; it is finite with %d timesteps or fewer"
+                .formatted(finite, finite)
+            : "";
+    return new DivergenceException(
+        "the network's recurrence runs away on this image: its output is not finite" + hint);
   }
 
   /**

@@ -14,6 +14,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import org.gammanet.checkpoint.Checkpoint;
@@ -26,7 +28,9 @@ import org.gammanet.model.DivergenceException;
 import org.gammanet.model.ForwardOptions;
 import org.gammanet.model.Network;
 import org.gammanet.torch.Device;
+import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
+import org.gammanet.torch.TensorScope;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -187,6 +191,40 @@ class GammaNetTest {
       assertThrows(DivergenceException.class, () -> model.detect(noise(16, 16, 1)));
     }
     assertEquals(before, Tensor.liveHandles());
+  }
+
+  /** With one state, excitation is quadratic: large enough kernels make it grow without bound. */
+  @Test
+  void theTimestepFromWhichItRunsAwayIsNamed() {
+    try (var model =
+        GammaNet.random(
+            GammaNetConfig.shipped(
+                "default",
+                List.of(
+                    "model.model_version=v1",
+                    "model.layers=[conv1_1, conv1_2]",
+                    "model.hidden_channels=4",
+                    "model.timesteps=12")),
+            1,
+            Device.CPU)) {
+      try (Tensor large = TensorScope.detach(Ops.mulScalar(kernel(model), 50))) {
+        kernel(model).copy_(large);
+      }
+      var e = assertThrows(DivergenceException.class, () -> model.detect(noise(16, 16, 1)));
+      String message = String.valueOf(e.getMessage());
+      Matcher finite = Pattern.compile("finite with (\\d+) timesteps").matcher(message);
+      assertTrue(finite.find(), message);
+      int steps = Integer.parseInt(finite.group(1));
+      RgbImage image = RgbImage.of(noise(16, 16, 1));
+      model.detect(image, ForwardOptions.DEFAULTS.withTimesteps(steps));
+      assertThrows(
+          DivergenceException.class,
+          () -> model.detect(image, ForwardOptions.DEFAULTS.withTimesteps(steps + 1)));
+    }
+  }
+
+  private static Tensor kernel(GammaNet model) {
+    return model.network().parameter("fgru_block1.W_exc").tensor();
   }
 
   /** Torchvision's names; the blocks that this network does not have, and the classifier, drop. */
