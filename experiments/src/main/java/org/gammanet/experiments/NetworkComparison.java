@@ -274,14 +274,19 @@ public final class NetworkComparison {
             .vertical(0, Style.GUIDE);
     intervals(
         differences, at, rows.stream().map(r -> r.difference.ods()).toList(), Style.series(0));
+    differences.points(new double[1], new double[1], Style.series(0).filled(false)); // the first
+    List<double[]> losses = rows.stream().map(r -> smooth(r.entry.losses)).toList();
+    // A network that runs away on one crop has a loss many times that of the others.
+    boolean positive = losses.stream().flatMapToDouble(Arrays::stream).allMatch(v -> v > 0);
+    String label = "Training loss (running mean)";
     Plot curves =
         figure
             .panel(1, 0, 1, 2)
             .x(Axis.linear("Update"))
-            .y(Axis.linear("Training loss (running mean)"))
+            .y(positive ? Axis.log(label) : Axis.linear(label))
             .legend(Plot.Legend.OUTSIDE);
     for (int i = 0; i < n; i++) {
-      double[] smooth = smooth(rows.get(i).entry.losses);
+      double[] smooth = losses.get(i);
       double[] updates = new double[smooth.length];
       Arrays.setAll(updates, k -> k + 1);
       curves.line(updates, smooth, Style.series(i).plain().label(names.get(i)));
