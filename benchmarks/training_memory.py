@@ -3,10 +3,12 @@
 
     python3 benchmarks/training_memory.py --size 320 --timesteps 1 2 4 8
 
-Each figure comes from a process of its own: `gammanet bench --train`, and PyTorch on the network of
-compare_pytorch.py. A step is a forward and backward pass of one image. The first pass warms up, the
-second is timed. What the machine's memory does not hold, going by `gammanet train --dry-run`'s
-estimate, is left out. Prints a table in Markdown.
+Each row comes from a process of its own: `gammanet bench --train` with one choice of what is
+recomputed (none, cells, timesteps), the same without native kernels (composed: automatic
+differentiation of LibTorch's operators, nothing recomputed), and PyTorch on the network of
+compare_pytorch.py (torch). A step is a forward and backward pass of one image. The first pass warms
+up, the second is timed. What keeps everything and does not fit the machine's memory is left out.
+Prints a table in Markdown.
 """
 import argparse
 import json
@@ -16,7 +18,9 @@ import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
-TORCH_GB_PER_MEGAPIXEL_STEP = 72  # measured at 160x160, T = 2
+GB_PER_MEGAPIXEL_STEP = 72  # of what keeps everything; measured at 160x160, T = 2
+LABELS = {"composed": "nothing, without native kernels", "torch": "nothing, PyTorch eager",
+          "none": "nothing", "cells": "cells", "timesteps": "timesteps"}
 
 
 def available_gb():
@@ -51,6 +55,7 @@ def torch_step(size, timesteps, threads):
 def run(command):
     result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if result.returncode != 0:
+        print(result.stderr.strip().splitlines()[-1:] or f"exit {result.returncode}", file=sys.stderr)
         return None
     return json.loads(result.stdout.strip().splitlines()[-1])
 
@@ -59,9 +64,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", type=int, default=320)
     parser.add_argument("--timesteps", type=int, nargs="+", default=[1, 2, 4, 8])
-    parser.add_argument("--modes", nargs="+", default=["none", "cells", "timesteps"])
+    parser.add_argument("--modes", nargs="+", choices=list(LABELS),
+                        default=["none", "cells", "timesteps", "torch"])
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--no-torch", action="store_true")
+    parser.add_argument("--precision", default="float32", help="of Java's products: float32 or bf16")
     parser.add_argument("--gammanet", default=str(HERE.parent / "cli" / "gammanet"))
     parser.add_argument("--torch-step", type=int, nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -71,25 +77,27 @@ def main():
     print("| T | recomputed | peak memory | seconds per step |")
     print("|---|---|---|---|")
     for timesteps in arguments.timesteps:
-        for mode in arguments.modes + ([] if arguments.no_torch else ["PyTorch eager"]):
-            label = mode
-            need = TORCH_GB_PER_MEGAPIXEL_STEP * arguments.size ** 2 / 1e6 * timesteps
-            if mode in ("none", "PyTorch eager") and need > available_gb():
-                print(f"| {timesteps} | {label} | does not fit: about {need:.0f} GB | |", flush=True)
+        for mode in arguments.modes:
+            row = f"| {timesteps} | {LABELS[mode]} |"
+            need = GB_PER_MEGAPIXEL_STEP * arguments.size ** 2 / 1e6 * timesteps
+            if mode in ("composed", "torch") and need > available_gb():
+                print(f"{row} does not fit: about {need:.0f} GB | |", flush=True)
                 continue
-            if mode == "PyTorch eager":
+            if mode == "torch":
                 command = [sys.executable, __file__, "--threads", str(arguments.threads),
                            "--torch-step", str(arguments.size), str(timesteps)]
             else:
-                command = [arguments.gammanet, "bench", "--train", "--recompute", mode,
+                command = [arguments.gammanet, "bench", "--train",
                            "--size", str(arguments.size), "--timesteps", str(timesteps),
-                           "--threads", str(arguments.threads), "--repeats", "2"]
+                           "--threads", str(arguments.threads), "--repeats", "2",
+                           "--precision", arguments.precision]
+                command += (["--composed"] if mode == "composed" else ["--recompute", mode])
             figures = run(command)
             if figures is None:
-                print(f"| {timesteps} | {label} | failed | |", flush=True)
+                print(f"{row} failed | |", flush=True)
             else:
-                print(f"| {timesteps} | {label} | {figures['peak_rss_mb'] / 1000:.1f} GB "
-                      f"| {figures['seconds']:.1f} |", flush=True)
+                print(f"{row} {figures['peak_rss_mb'] * 2 ** 20 / 1e9:.2f} GB "
+                      f"| {figures['seconds']:.2f} |", flush=True)
 
 
 if __name__ == "__main__":
