@@ -164,9 +164,6 @@ public final class Trainer implements AutoCloseable {
     this.whyExact = training.mixedPrecision() ? whyExact(network, wanted) : null;
     this.half = training.mixedPrecision() && whyExact == null ? wanted : null;
     this.usual = network.precision();
-    if (half == DType.BFLOAT16 && network.whyComposed() == null) {
-      network.setPrecision(Precision.BFLOAT16);
-    }
     this.scale = new LossScale(half == DType.FLOAT16);
     this.source =
         new BatchSource(
@@ -220,6 +217,9 @@ public final class Trainer implements AutoCloseable {
                 usual.epsilon(),
                 training.weightDecay(),
                 training.decayAll()));
+    if (half == DType.BFLOAT16 && network.whyComposed() == null) {
+      network.setPrecision(Precision.BFLOAT16);
+    }
   }
 
   // Resuming

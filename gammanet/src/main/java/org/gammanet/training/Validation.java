@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Collectors;
 import org.gammanet.config.GammaNetConfig;
 import org.gammanet.data.Augmentation;
 import org.gammanet.data.EdgeDataset;
@@ -94,6 +95,7 @@ final class Validation {
             ? config.logging().numImagesToLog()
             : 0;
     double sum = 0;
+    List<String> runaway = new ArrayList<>();
     network.training(false);
     try {
       for (int i = 0; i < count; i++) {
@@ -105,7 +107,11 @@ final class Validation {
         boolean shown = i < pictures && events != null;
         List<float[]> steps = logits(sample, shown);
         float[] logits = steps.getLast();
-        sum += loss.evaluate(logits, sample.target(), sample.valid(), 1).value();
+        double value = loss.evaluate(logits, sample.target(), sample.valid(), 1).value();
+        sum += value;
+        if (!Double.isFinite(value)) {
+          runaway.add(example.id());
+        }
         float[] probabilities = probabilities(logits);
         metrics.add(
             probabilities, sample.target(), sample.valid(), sample.height(), sample.width());
@@ -126,6 +132,16 @@ final class Validation {
       }
     } finally {
       network.training(true);
+    }
+    if (!runaway.isEmpty()) {
+      listener.note(
+          "epoch %d: the loss is not finite on %d of %d validation images (%s)"
+              .formatted(
+                  epoch + 1,
+                  runaway.size(),
+                  count,
+                  runaway.stream().limit(3).collect(Collectors.joining(", "))
+                      + (runaway.size() > 3 ? ", …" : "")));
     }
     BoundaryScores scores = benchmark ? benchmark(maps, stopping) : null;
     return stopping.getAsBoolean() && scores == null && benchmark

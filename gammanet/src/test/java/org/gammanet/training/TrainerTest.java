@@ -259,6 +259,23 @@ class TrainerTest {
   }
 
   @Test
+  void validationImagesThatRunAwayAreNamed() throws Exception {
+    pictures(2);
+    GammaNetConfig config = config("training.num_epochs=1");
+    Log log = new Log();
+    try (Network network = Network.create(config.model(), 1);
+        var scope = TensorScope.open();
+        Trainer trainer = trainer(config, network, "run", log)) {
+      Tensor infinite = Tensor.of(new float[] {Float.POSITIVE_INFINITY}, 1);
+      log.then = step -> network.parameter("output_projection.0.bias").set(infinite);
+      trainer.run(Long.MAX_VALUE);
+    }
+    assertTrue(
+        log.notes.getLast().contains("not finite on 1 of 1 validation"), log.notes::toString);
+    assertEquals(1, log.epochs.size());
+  }
+
+  @Test
   void trainingEndsWhenNothingImproves() throws Exception {
     pictures(2);
     GammaNetConfig config =
