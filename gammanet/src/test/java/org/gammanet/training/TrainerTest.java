@@ -271,7 +271,7 @@ class TrainerTest {
       trainer.run(Long.MAX_VALUE);
     }
     assertTrue(
-        log.notes.getLast().contains("not finite on 1 of 1 validation"), log.notes::toString);
+        log.notes.getLast().contains("not finite on 2 of 2 validation"), log.notes::toString);
     assertEquals(1, log.epochs.size());
   }
 
