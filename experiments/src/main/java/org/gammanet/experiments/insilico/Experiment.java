@@ -104,6 +104,17 @@ public abstract sealed class Experiment
     return preview(size, settings).size() + 1;
   }
 
+  /** Share of a unit's largest response below which a response is no base for ratios. */
+  static final double LEAST_BASE = 0.1;
+
+  /**
+   * A response as the base of ratios to others; 0, for which they are NaN, where it is too small.
+   */
+  static double base(double response, double... others) {
+    double largest = Arrays.stream(others).map(Math::abs).max().orElse(0);
+    return response > LEAST_BASE * largest ? response : 0;
+  }
+
   /** A stand-in for what units prefer, where no unit has been asked: evenly spread, 12.8 px. */
   static Preferences somePreference(Frame frame, Settings settings) {
     int n = settings.probes();

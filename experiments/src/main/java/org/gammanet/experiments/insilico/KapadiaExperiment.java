@@ -41,7 +41,8 @@ final class KapadiaExperiment extends Experiment {
         + " the distance of their middles, after Kapadia, Ito, Gilbert and Westheimer"
         + " (1995), who found that 42 % of complex cells in V1 of alert monkeys answered a"
         + " bar more strongly when a collinear one stood outside of the receptive field. The"
-        + " baseline is the response to the target alone. Angles of bars are axes: 0° is"
+        + " baseline is the response to the target alone; units that it evokes less than a tenth"
+        + " of their largest response from are left out. Angles of bars are axes: 0° is"
         + " horizontal.";
   }
 
@@ -227,7 +228,8 @@ final class KapadiaExperiment extends Experiment {
                 double t = evoked[plan.target[a][c]][u];
                 double f = evoked[plan.flankers[a][k][d]][u];
                 double tf = evoked[plan.both[a][k][d][c]][u];
-                double share = Context.normalised(t, f);
+                double base = base(t, tf);
+                double share = Context.normalised(base, f);
                 result.row(
                     lab.layer(),
                     state,
@@ -239,8 +241,8 @@ final class KapadiaExperiment extends Experiment {
                     plan.contrasts[c],
                     t,
                     share,
-                    Context.facilitation(t, tf),
-                    Context.superadditivity(t, f, tf, 0),
+                    Context.facilitation(base, tf),
+                    Context.superadditivity(base, f, tf, 0),
                     Math.abs(share) < 0.05 ? 1 : 0);
               }
             }
@@ -249,7 +251,7 @@ final class KapadiaExperiment extends Experiment {
       }
     }
     summarise(result, lab, plan);
-    result.put("n", tested.length);
+    result.put("n_tested", tested.length);
     return result;
   }
 
@@ -335,6 +337,7 @@ final class KapadiaExperiment extends Experiment {
         Arrays.stream(collinear).map(v -> 100 * v).toArray(),
         KinoshitaExperiment.pairs(collinear, orthogonal)[0].length);
     double[] known = Result.finite(collinear);
+    result.put("n", known.length);
     result.put(
         "fraction_facilitated",
         known.length == 0

@@ -47,7 +47,8 @@ final class KinoshitaExperiment extends Experiment {
   String about() {
     return "A disc of each unit's probe grating, as large as the median summation field of the"
         + " units tested with it, within a ring whose orientation differs from it, in"
-        + " several phases. The ring begins where it evokes nothing by itself."
+        + " several phases. The ring begins where it evokes nothing by itself. Units to which"
+        + " the disc evokes less than a tenth of their largest response here are left out."
         + " Orientation-tuned suppression is what Cavanaugh, Bair and Movshon (2002) and"
         + " Shushruth et al. (2013) report of V1; the name of the experiment is historical,"
         + " see Kinoshita, Gilbert and Das (2009).";
@@ -162,15 +163,16 @@ final class KinoshitaExperiment extends Experiment {
               with[d] += evoked[at][u] / plan.phases;
             }
           }
+          double base = base(alone, with);
           double[] row = new double[6 + with.length];
           row[0] = p + 1;
           row[1] = alone;
-          row[2] = Context.normalised(alone, evoked[plan.surround[p][0]][u]);
-          row[3] = Context.suppression(alone, with[iso]);
-          row[4] = Context.suppression(alone, with[cross]);
-          row[5] = Context.isoCross(with[iso], with[cross]);
+          row[2] = Context.normalised(base, evoked[plan.surround[p][0]][u]);
+          row[3] = Context.suppression(base, with[iso]);
+          row[4] = Context.suppression(base, with[cross]);
+          row[5] = base > 0 ? Context.isoCross(with[iso], with[cross]) : Double.NaN;
           for (int d = 0; d < with.length; d++) {
-            row[6 + d] = Context.normalised(alone, with[d]);
+            row[6 + d] = Context.normalised(base, with[d]);
           }
           result.row(lab.layer(), state, u, step, row);
         }
@@ -205,7 +207,7 @@ final class KinoshitaExperiment extends Experiment {
         crossIndex,
         isoIndex,
         pairs(isoIndex, crossIndex)[0].length);
-    result.put("n", tested.length);
+    result.put("n", Result.finite(isoIndex).length).put("n_tested", tested.length);
     result.put("suppression_iso", Result.mean(isoIndex, lab.settings.seed()));
     result.put("suppression_cross", Result.mean(crossIndex, lab.settings.seed()));
     result.put(

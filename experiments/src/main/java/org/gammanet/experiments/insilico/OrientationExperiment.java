@@ -270,7 +270,8 @@ final class OrientationExperiment extends Experiment {
       }
       shown.add(row);
       int peak = Arrays.binarySearch(orientations, row.measures().preferredMaximum());
-      double top = row.curve()[peak] - row.blank();
+      double top =
+          Arrays.stream(row.curve()).map(r -> Math.abs(r - row.blank())).max().orElseThrow();
       aligned.add(
           Result.fill(
               k + 1, i -> (row.curve()[Math.floorMod(peak + i - k / 2, k)] - row.blank()) / top));

@@ -252,9 +252,6 @@ final class TextureExperiment extends Experiment {
     profiles(result, lab, plan, recording, tested, places);
   }
 
-  /** Share of its largest response that a unit must give to uniform texture to have a profile. */
-  private static final double LEAST_UNIFORM = 0.1;
-
   /** Responses over the distance from the boundary, each channel's over its uniform response. */
   private static void profiles(
       Result result, Lab lab, Plan plan, Lab.Recording recording, int[] tested, double[] places) {
@@ -275,7 +272,7 @@ final class TextureExperiment extends Experiment {
           largest = Math.max(largest, Math.max(Math.abs(here[x]), Math.abs(uniform[x])));
         }
         for (int x = 0; x < places.length; x++) {
-          boolean responds = largest > 1e-12 && uniform[x] > LEAST_UNIFORM * largest;
+          boolean responds = largest > 1e-12 && uniform[x] > LEAST_BASE * largest;
           atPlace[x][i] = responds ? here[x] / uniform[x] : Double.NaN;
         }
       }
