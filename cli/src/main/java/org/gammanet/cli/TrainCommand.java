@@ -14,6 +14,7 @@ import java.util.stream.Collectors;
 import org.gammanet.GammaNet;
 import org.gammanet.checkpoint.Checkpoint;
 import org.gammanet.config.GammaNetConfig;
+import org.gammanet.config.ModelConfig;
 import org.gammanet.config.TrainingConfig;
 import org.gammanet.config.TrainingConfig.Recompute;
 import org.gammanet.model.Network;
@@ -185,13 +186,14 @@ final class TrainCommand implements Callable<Integer> {
 
   private GammaNet open(GammaNetConfig config, @Nullable Checkpoint resumed) {
     if (model.checkpoint != null) {
-      GammaNet net = GammaNet.load(model.checkpoint, config, model.openDevice(), model::note);
-      if (!net.config().model().equals(config.model())) {
-        net.close();
+      Checkpoint start = Checkpoint.load(model.checkpoint);
+      ModelConfig stored = start.config(config, model::note).model();
+      // Weights may go on with another number of timesteps, which they do not depend on.
+      if (!stored.withTimesteps(config.model().timesteps()).equals(config.model())) {
         throw new CommandException(
             model.checkpoint + " is another network than the configuration describes");
       }
-      return net;
+      return GammaNet.of(start, config, model.openDevice());
     }
     return resumed != null
         ? GammaNet.empty(config, model.openDevice())

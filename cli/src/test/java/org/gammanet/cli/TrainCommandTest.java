@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import org.gammanet.torch.Tensor;
 import org.junit.jupiter.api.BeforeEach;
@@ -103,7 +104,19 @@ class TrainCommandTest {
     for (String file : List.of("curves.png", "curves.svg", "checkpoints/best_model.safetensors")) {
       assertTrue(Files.size(output.resolve(file)) > 0, file);
     }
+    Path best = output.resolve("checkpoints/best_model.safetensors");
+    Object[] start = {"--data-dir", folder.resolve("data"), "--checkpoint", best, "--max-steps", 1};
+    assertEquals(
+        0, trainMore(start, "--set", "model.timesteps=3", "--output", folder.resolve("more")));
+    assertEquals(
+        1,
+        trainMore(start, "--set", "model.fgru.gate_norm_position=post", "--output", folder + "/x"));
+    assertTrue(err.toString().contains("is another network than"), err.toString());
     assertEquals(before, Tensor.liveHandles());
+  }
+
+  private int trainMore(Object[] start, Object... more) {
+    return train(Stream.of(start, more).flatMap(Arrays::stream).toArray());
   }
 
   @Test

@@ -70,7 +70,9 @@ public final class Parameter {
       throw new IllegalArgumentException(
           name + " is " + Arrays.toString(shape) + ", not " + replacement);
     }
-    tensor().detach().copy_(replacement);
+    try (Tensor writable = TensorScope.detach(tensor().detach())) {
+      writable.copy_(replacement);
+    }
   }
 
   /**

@@ -28,7 +28,7 @@ import org.junit.jupiter.api.Test;
 
 class BsdsModelTest {
   private static final String SHA_256 =
-      "0a941671b4a2497b6b0da33d54bc67866a03fbf4c3977b2cec0ef7ccf75bfb14";
+      "32251946969f86ac7e9322653735755daf63c0d8a3b4b246d59409e9b45ea02d";
 
   private static final double LEAST_ODS = 0.66;
 
