@@ -214,7 +214,7 @@ final class TrainCommand implements Callable<Integer> {
     }
     PrintWriter out = spec.commandLine().getOut();
     Trainer.End end = trainer.run(maxSteps == null ? Long.MAX_VALUE : maxSteps);
-    Console.clear();
+    Terminal.clear();
     try {
       TrainingCurves.write(folder);
     } catch (NoSuchFileException e) {
@@ -283,6 +283,7 @@ final class TrainCommand implements Callable<Integer> {
             dryRun && chosen ? " (chosen)" : "");
       }
     }
+    out.println("precision   " + trainer.precision());
     out.println("device      " + network.device());
     out.println("output      " + folder);
     out.flush();
@@ -306,40 +307,35 @@ final class TrainCommand implements Callable<Integer> {
               ? step.seconds()
               : 0.9 * secondsPerUpdate + 0.1 * step.seconds();
       if (Terminal.errIsTerminal()) {
-        long left = Math.round(secondsPerUpdate * (step.updates() - step.update()));
-        draw(
+        double left = secondsPerUpdate * (step.updates() - step.update());
+        Terminal.draw(
             String.format(
                 Locale.ROOT,
-                "epoch %d/%d  %s %d/%d  loss %.4g  %.2f s/update  %d:%02d left",
+                "epoch %d/%d  %s %d/%d  loss %.4g  %.2f s/update  %s left",
                 step.epoch() + 1,
                 epochs,
-                bar((double) step.update() / step.updates()),
+                Terminal.bar((double) step.update() / step.updates()),
                 step.update(),
                 step.updates(),
                 running,
                 secondsPerUpdate,
-                left / 60,
-                left % 60));
+                Terminal.clock(left)));
       }
     }
 
     @Override
     public void validating(int done, int total) {
-      if (Terminal.errIsTerminal()) {
-        draw("validation " + bar((double) done / total) + " " + done + "/" + total);
-      }
+      Terminal.draw("validation " + Terminal.bar((double) done / total) + " " + done + "/" + total);
     }
 
     @Override
     public void benchmarking(int done, int total) {
-      if (Terminal.errIsTerminal()) {
-        draw("benchmark  " + bar((double) done / total) + " " + done + "/" + total);
-      }
+      Terminal.draw("benchmark  " + Terminal.bar((double) done / total) + " " + done + "/" + total);
     }
 
     @Override
     public void epoch(Epoch epoch) {
-      clear();
+      Terminal.clear();
       PrintWriter out = spec.commandLine().getOut();
       List<String> parts = new ArrayList<>();
       parts.add(String.format(Locale.ROOT, "epoch %d/%d", epoch.epoch() + 1, epochs));
@@ -380,27 +376,8 @@ final class TrainCommand implements Callable<Integer> {
 
     @Override
     public void note(String sentence) {
-      clear();
+      Terminal.clear();
       model.note(sentence);
-    }
-
-    private static String bar(double part) {
-      int width = 24;
-      int filled = (int) Math.round(part * width);
-      return "[" + "#".repeat(filled) + ".".repeat(width - filled) + "]";
-    }
-
-    private static void draw(String text) {
-      int width = Math.max(1, Terminal.width() - 1);
-      System.err.print("\r\033[K" + text.substring(0, Math.min(text.length(), width)));
-      System.err.flush();
-    }
-
-    static void clear() {
-      if (Terminal.errIsTerminal()) {
-        System.err.print("\r\033[K");
-        System.err.flush();
-      }
     }
   }
 }
