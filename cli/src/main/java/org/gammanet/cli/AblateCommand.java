@@ -23,9 +23,9 @@ import org.gammanet.config.AblationConfig;
 import org.gammanet.config.GammaNetConfig;
 import org.gammanet.config.ModelConfig;
 import org.gammanet.data.DataException;
+import org.gammanet.data.Sha256;
 import org.gammanet.evaluation.BoundaryBenchmark;
 import org.gammanet.evaluation.BoundaryCounts;
-import org.gammanet.evaluation.BoundaryEvaluation;
 import org.gammanet.evaluation.BoundaryFiles;
 import org.gammanet.evaluation.EdgeNms;
 import org.gammanet.experiments.NetworkComparison;
@@ -296,7 +296,7 @@ final class AblateCommand implements Callable<Integer> {
     try (GammaNet net = GammaNet.load(checkpoint, config, where, this::note)) {
       Map<String, String> facts = new LinkedHashMap<>();
       facts.put("checkpoint", checkpoint.toString());
-      facts.put("weights sha256", BoundaryEvaluation.hash(checkpoint));
+      facts.put("weights sha256", Sha256.of(checkpoint));
       facts.put("timesteps", Integer.toString(net.config().model().timesteps()));
       facts.put("device", where.toString());
       var detector =

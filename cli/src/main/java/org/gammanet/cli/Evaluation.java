@@ -11,12 +11,10 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -27,6 +25,7 @@ import java.util.concurrent.CancellationException;
 import org.gammanet.data.Bsds500;
 import org.gammanet.data.DataException;
 import org.gammanet.data.Images;
+import org.gammanet.data.Sha256;
 import org.gammanet.evaluation.BoundaryBenchmark;
 import org.gammanet.evaluation.BoundaryBenchmark.Prediction;
 import org.gammanet.evaluation.BoundaryBenchmark.Settings;
@@ -189,19 +188,14 @@ final class Evaluation {
   }
 
   private String hashOfDrawings() throws IOException {
-    try {
-      MessageDigest sha = MessageDigest.getInstance("SHA-256");
-      for (String id : ids) {
-        Path truth = data.truth.get(id);
-        if (truth != null) {
-          sha.update(
-              (id + " " + BoundaryEvaluation.hash(truth) + "\n").getBytes(StandardCharsets.UTF_8));
-        }
+    MessageDigest sha = Sha256.digest();
+    for (String id : ids) {
+      Path truth = data.truth.get(id);
+      if (truth != null) {
+        sha.update((id + " " + Sha256.of(truth) + "\n").getBytes(StandardCharsets.UTF_8));
       }
-      return HexFormat.of().formatHex(sha.digest());
-    } catch (NoSuchAlgorithmException e) {
-      throw new AssertionError(e);
     }
+    return Sha256.hex(sha);
   }
 
   /**

@@ -11,13 +11,13 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.gammanet.GammaNet;
+import org.gammanet.data.Sha256;
 import org.gammanet.experiments.Mode;
 import org.gammanet.experiments.figures.Figure;
 import org.gammanet.experiments.insilico.Experiment;
@@ -419,12 +419,12 @@ final class InsilicoCommand implements Callable<Integer> {
 
   /** SHA-256 over the names and values of all parameters, whatever file they came from. */
   private static String weightsHash(Network network) {
-    MessageDigest digest = ModelOptions.sha256();
+    MessageDigest digest = Sha256.digest();
     for (Parameter p : network.parameters()) {
       digest.update(p.name().getBytes(StandardCharsets.UTF_8));
       digest.update(p.tensor().toBuffer());
     }
-    return HexFormat.of().formatHex(digest.digest());
+    return Sha256.hex(digest);
   }
 
   private void compare(InSilico run) throws IOException {

@@ -2,19 +2,14 @@ package org.gammanet.cli;
 
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.OutputStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.DigestOutputStream;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.List;
 import org.gammanet.GammaNet;
 import org.gammanet.PretrainedModel;
 import org.gammanet.checkpoint.Checkpoint;
 import org.gammanet.config.GammaNetConfig;
+import org.gammanet.data.Sha256;
 import org.gammanet.torch.Device;
 import org.gammanet.torch.LibTorch;
 import org.jspecify.annotations.Nullable;
@@ -162,29 +157,10 @@ final class ModelOptions {
     Path file = checkpoint;
     if (model != null) {
       try (InputStream in = model.open()) {
-        return hash(in);
+        return Sha256.of(in);
       }
     }
-    if (file != null) {
-      try (InputStream in = Files.newInputStream(file)) {
-        return hash(in);
-      }
-    }
-    return null;
-  }
-
-  private static String hash(InputStream in) throws IOException {
-    MessageDigest digest = sha256();
-    in.transferTo(new DigestOutputStream(OutputStream.nullOutputStream(), digest));
-    return HexFormat.of().formatHex(digest.digest());
-  }
-
-  static MessageDigest sha256() {
-    try {
-      return MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new AssertionError(e); // every Java has it
-    }
+    return file == null ? null : Sha256.of(file);
   }
 
   /** Whether a --set is about what only weights trained for it can follow. */

@@ -7,7 +7,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HexFormat;
@@ -226,15 +225,11 @@ public final class EdgeDataset {
 
   /** Number and hash of the names, to tell whether two runs saw the same images. */
   public String fingerprint() {
-    try {
-      MessageDigest sha = MessageDigest.getInstance("SHA-256");
-      for (Entry entry : entries) {
-        sha.update((entry.id + "\n").getBytes(StandardCharsets.UTF_8));
-      }
-      return size() + ":" + HexFormat.of().formatHex(sha.digest(), 0, 8);
-    } catch (NoSuchAlgorithmException e) {
-      throw new AssertionError(e);
+    MessageDigest sha = Sha256.digest();
+    for (Entry entry : entries) {
+      sha.update((entry.id + "\n").getBytes(StandardCharsets.UTF_8));
     }
+    return size() + ":" + HexFormat.of().formatHex(sha.digest(), 0, 8);
   }
 
   /**

@@ -2,22 +2,19 @@ package org.gammanet.evaluation;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CancellationException;
-import java.util.stream.Stream;
 import org.gammanet.data.DataException;
+import org.gammanet.data.Sha256;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -177,54 +174,16 @@ public final class BoundaryEvaluation {
 
   /** Hash of all that an image's counts depend on; null if one of its files cannot be read. */
   private @Nullable String hash(Item item) {
-    MessageDigest sha = sha256();
+    MessageDigest sha = Sha256.digest();
     sha.update(
         "%d\n%s\n%s\n".formatted(COUNTING, settings, detector).getBytes(StandardCharsets.UTF_8));
     try {
       for (Path input : item.inputs) {
-        update(sha, input);
+        Sha256.update(sha, input);
       }
-      return HexFormat.of().formatHex(sha.digest());
+      return Sha256.hex(sha);
     } catch (IOException e) {
       return null;
-    }
-  }
-
-  /**
-   * SHA-256 of a file, or of all files in a folder by name.
-   *
-   * @return 64 hexadecimal digits
-   */
-  public static String hash(Path input) throws IOException {
-    MessageDigest sha = sha256();
-    update(sha, input);
-    return HexFormat.of().formatHex(sha.digest());
-  }
-
-  private static void update(MessageDigest sha, Path input) throws IOException {
-    if (Files.isDirectory(input)) {
-      try (Stream<Path> files = Files.list(input)) {
-        for (Path file : files.sorted().toList()) {
-          sha.update((file.getFileName() + "\n").getBytes(StandardCharsets.UTF_8));
-          update(sha, file);
-        }
-      }
-      return;
-    }
-    ByteBuffer buffer = ByteBuffer.allocate(1 << 16);
-    try (var channel = Files.newByteChannel(input)) {
-      while (channel.read(buffer) >= 0) {
-        sha.update(buffer.flip());
-        buffer.clear();
-      }
-    }
-  }
-
-  private static MessageDigest sha256() {
-    try {
-      return MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new AssertionError(e); // every Java has it
     }
   }
 

@@ -11,7 +11,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.time.LocalDateTime;
 import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
@@ -25,6 +24,7 @@ import java.util.Set;
 import java.util.stream.Stream;
 import org.gammanet.data.AtomicFile;
 import org.gammanet.data.Npy;
+import org.gammanet.data.Sha256;
 import org.gammanet.experiments.Mode;
 import org.gammanet.experiments.figures.Axis;
 import org.gammanet.experiments.figures.Figure;
@@ -852,30 +852,26 @@ public final class InSilico {
 
     private String key(
         StimulusSet set, int at, Pooling pooling, InputScaling scaling, boolean withOutput) {
-      try {
-        MessageDigest digest = MessageDigest.getInstance("SHA-256");
-        for (String text :
-            List.of(
-                root.path("metadata").path("network").toString(),
-                preparation.layer(),
-                "%d %d %d %d %s %s %s"
-                    .formatted(
-                        preparation.size(),
-                        preparation.timesteps(),
-                        records,
-                        at,
-                        pooling,
-                        scaling,
-                        withOutput))) {
-          digest.update(text.getBytes(StandardCharsets.UTF_8));
-        }
-        for (Stimulus s : set.stimuli()) {
-          digest.update(s.toString().getBytes(StandardCharsets.UTF_8));
-        }
-        return experiment.name() + "-" + HexFormat.of().formatHex(digest.digest(), 0, 12);
-      } catch (NoSuchAlgorithmException e) {
-        throw new AssertionError(e);
+      MessageDigest digest = Sha256.digest();
+      for (String text :
+          List.of(
+              root.path("metadata").path("network").toString(),
+              preparation.layer(),
+              "%d %d %d %d %s %s %s"
+                  .formatted(
+                      preparation.size(),
+                      preparation.timesteps(),
+                      records,
+                      at,
+                      pooling,
+                      scaling,
+                      withOutput))) {
+        digest.update(text.getBytes(StandardCharsets.UTF_8));
       }
+      for (Stimulus s : set.stimuli()) {
+        digest.update(s.toString().getBytes(StandardCharsets.UTF_8));
+      }
+      return experiment.name() + "-" + HexFormat.of().formatHex(digest.digest(), 0, 12);
     }
 
     private void keep(Path kept, Responses chunk) throws IOException {

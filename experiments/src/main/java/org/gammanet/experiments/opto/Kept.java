@@ -8,9 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.stream.Collectors;
@@ -18,6 +16,7 @@ import org.gammanet.checkpoint.CheckpointException;
 import org.gammanet.checkpoint.ElementType;
 import org.gammanet.checkpoint.SafeTensors;
 import org.gammanet.checkpoint.StoredTensor;
+import org.gammanet.data.Sha256;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -124,17 +123,13 @@ final class Kept {
 
   /** A digest of all parts, in hexadecimal digits. */
   static String key(Object... parts) {
-    try {
-      MessageDigest digest = MessageDigest.getInstance("SHA-256");
-      for (Object part : parts) {
-        digest.update(
-            (part instanceof ByteBuffer bytes
-                ? bytes.duplicate()
-                : ByteBuffer.wrap((part + "\n").getBytes(StandardCharsets.UTF_8))));
-      }
-      return HexFormat.of().formatHex(digest.digest());
-    } catch (NoSuchAlgorithmException e) {
-      throw new AssertionError("every Java has SHA-256", e);
+    MessageDigest digest = Sha256.digest();
+    for (Object part : parts) {
+      digest.update(
+          (part instanceof ByteBuffer bytes
+              ? bytes.duplicate()
+              : ByteBuffer.wrap((part + "\n").getBytes(StandardCharsets.UTF_8))));
     }
+    return Sha256.hex(digest);
   }
 }
