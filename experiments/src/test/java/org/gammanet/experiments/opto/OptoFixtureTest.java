@@ -13,18 +13,17 @@ import org.junit.jupiter.api.Test;
 
 /** Decoders and maps against golden values. */
 class OptoFixtureTest {
-  private static final JsonNode DECODER = Golden.json("analysis/decoder.json");
-
   private static void decoder(String name, int epochs, DecoderOptions.Loss loss) {
-    JsonNode expected = DECODER.path(name);
-    double atol = DECODER.path("atol").asDouble();
-    double[][] features = Golden.matrix(DECODER.path("features"));
-    double[] theta = Golden.doubles(DECODER.path("theta"));
+    JsonNode golden = Golden.json("analysis/decoder.json");
+    JsonNode expected = golden.path(name);
+    double atol = golden.path("atol").asDouble();
+    double[][] features = Golden.matrix(golden.path("features"));
+    double[] theta = Golden.doubles(golden.path("theta"));
     double[][] targets = OrientationDecoder.targets(theta);
     var start =
         new OrientationDecoder.Fit(
-            Golden.matrix(DECODER.path("initial_weight")),
-            Golden.doubles(DECODER.path("initial_bias")),
+            Golden.matrix(golden.path("initial_weight")),
+            Golden.doubles(golden.path("initial_bias")),
             new double[0]);
     var fit =
         OrientationDecoder.adam(
