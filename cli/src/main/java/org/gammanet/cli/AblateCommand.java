@@ -28,7 +28,6 @@ import org.gammanet.evaluation.BoundaryBenchmark;
 import org.gammanet.evaluation.BoundaryCounts;
 import org.gammanet.evaluation.BoundaryFiles;
 import org.gammanet.evaluation.EdgeNms;
-import org.gammanet.experiments.NetworkComparison;
 import org.gammanet.model.ForwardOptions;
 import org.gammanet.model.LayerSummary;
 import org.gammanet.model.Network;

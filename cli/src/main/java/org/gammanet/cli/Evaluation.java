@@ -34,7 +34,6 @@ import org.gammanet.evaluation.BoundaryEvaluation;
 import org.gammanet.evaluation.BoundaryFiles;
 import org.gammanet.evaluation.BoundaryScores;
 import org.gammanet.evaluation.EdgeNms;
-import org.gammanet.experiments.EvaluationReport;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
 

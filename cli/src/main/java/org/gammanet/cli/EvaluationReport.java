@@ -1,4 +1,4 @@
-package org.gammanet.experiments;
+package org.gammanet.cli;
 
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
@@ -34,7 +34,7 @@ import org.jspecify.annotations.Nullable;
  * Shows what a benchmark run found: the precision-recall picture, a table of all images, and a page
  * with the best and the worst of them.
  */
-public final class EvaluationReport {
+final class EvaluationReport {
   /** Recall and precision of people against one another on the test images of the BSDS500. */
   private static final Point HUMAN = new Point(Double.NaN, 0.7235, 0.9014, 0.803);
 

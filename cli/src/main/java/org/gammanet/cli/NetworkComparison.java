@@ -1,4 +1,4 @@
-package org.gammanet.experiments;
+package org.gammanet.cli;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
@@ -28,7 +28,7 @@ import org.gammanet.experiments.figures.Style;
  * <p>Intervals come from drawing the scored images anew ({@link BoundaryBootstrap}). They say how
  * far a difference depends on the images, not how far it depends on the seed of the training.
  */
-public final class NetworkComparison {
+final class NetworkComparison {
   /** How often the images are drawn anew. */
   public static final int RESAMPLES = 1000;
 
