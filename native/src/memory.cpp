@@ -15,7 +15,7 @@
 #include <sys/mman.h>
 #endif
 
-#include "packed.h"
+#include "cpu/packed.h"
 #include "torch.h"
 
 namespace gammanet {

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "cuda.h"
+#include "cuda/cuda.h"
 #include "packed.h"
 #include "torch.h"
 

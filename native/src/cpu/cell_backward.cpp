@@ -10,7 +10,7 @@
 #include <cmath>
 #include <cstdio>
 
-#include "cuda.h"
+#include "cuda/cuda.h"
 #include "gradients.h"
 #include "torch.h"
 

@@ -14,8 +14,8 @@
 #include <dlfcn.h>
 #endif
 
-#include "../cuda/cuda_kernels.h"
-#include "packed.h"
+#include "kernels.h"
+#include "cpu/packed.h"
 #include "torch.h"
 
 namespace gammanet::cuda {

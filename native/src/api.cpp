@@ -4,8 +4,8 @@
 #include <cstring>
 #include <vector>
 
-#include "cuda.h"
-#include "kernels.h"
+#include "cuda/cuda.h"
+#include "cpu/kernels.h"
 #include "torch.h"
 
 namespace gammanet {

@@ -1,6 +1,6 @@
 // The kernels of libgammanet_cuda. Where a sum over channels is needed a warp does one pixel, its
 // lanes neighbouring channels; sums over pixels take two stages, always in the same order.
-#include "cuda_kernels.h"
+#include "kernels.h"
 
 #include "launch.h"
 

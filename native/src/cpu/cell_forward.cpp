@@ -3,7 +3,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "cuda.h"
+#include "cuda/cuda.h"
 #include "packed.h"
 #include "torch.h"
 

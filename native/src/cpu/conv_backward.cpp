@@ -1,7 +1,7 @@
 // Convolutions, backward.
 #include <algorithm>
 
-#include "cuda.h"
+#include "cuda/cuda.h"
 #include "gradients.h"
 #include "torch.h"
 
