@@ -15,6 +15,7 @@ module org.gammanet {
   exports org.gammanet.config;
   exports org.gammanet.data;
   exports org.gammanet.evaluation;
+  exports org.gammanet.io;
   exports org.gammanet.model;
   exports org.gammanet.simd;
   exports org.gammanet.training;

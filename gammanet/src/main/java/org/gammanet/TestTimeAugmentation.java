@@ -2,8 +2,8 @@ package org.gammanet;
 
 import java.util.List;
 import java.util.function.Function;
-import org.gammanet.data.EdgeMap;
-import org.gammanet.data.RgbImage;
+import org.gammanet.io.EdgeMap;
+import org.gammanet.io.RgbImage;
 
 /**
  * Averages a detector's probabilities over changed copies of an image, each answer turned back

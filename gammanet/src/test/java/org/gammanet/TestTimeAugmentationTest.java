@@ -7,8 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
-import org.gammanet.data.EdgeMap;
-import org.gammanet.data.RgbImage;
+import org.gammanet.io.EdgeMap;
+import org.gammanet.io.RgbImage;
 import org.junit.jupiter.api.Test;
 
 class TestTimeAugmentationTest {

@@ -5,9 +5,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import org.gammanet.data.Bsds500;
-import org.gammanet.data.EdgeMap;
-import org.gammanet.data.Images;
-import org.gammanet.data.RgbImage;
+import org.gammanet.io.EdgeMap;
+import org.gammanet.io.Images;
+import org.gammanet.io.RgbImage;
 
 /**
  * Makes edge maps with the thick, soft lines of a convolutional network, without one: gradients at

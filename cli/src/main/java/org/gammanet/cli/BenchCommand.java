@@ -19,7 +19,7 @@ import java.util.Random;
 import java.util.concurrent.Callable;
 import org.gammanet.GammaNet;
 import org.gammanet.config.TrainingConfig.Recompute;
-import org.gammanet.data.Npy;
+import org.gammanet.io.Npy;
 import org.gammanet.model.CellPlace;
 import org.gammanet.model.FgruCell;
 import org.gammanet.model.ForwardContext;

@@ -13,8 +13,6 @@ import java.util.Locale;
 import java.util.Map;
 import javax.imageio.ImageIO;
 import org.gammanet.data.Bsds500.GroundTruth;
-import org.gammanet.data.DataException;
-import org.gammanet.data.RgbImage;
 import org.gammanet.evaluation.BoundaryBenchmark;
 import org.gammanet.evaluation.BoundaryBenchmark.Prediction;
 import org.gammanet.evaluation.BoundaryBenchmark.Segmentations;
@@ -28,6 +26,8 @@ import org.gammanet.evaluation.BoundaryScores.Point;
 import org.gammanet.experiments.figures.Figure;
 import org.gammanet.experiments.figures.HtmlReport;
 import org.gammanet.experiments.figures.PrecisionRecall;
+import org.gammanet.io.DataException;
+import org.gammanet.io.RgbImage;
 import org.jspecify.annotations.Nullable;
 
 /**

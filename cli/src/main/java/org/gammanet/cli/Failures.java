@@ -10,7 +10,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import org.gammanet.checkpoint.CheckpointException;
 import org.gammanet.config.ConfigException;
-import org.gammanet.data.DataException;
+import org.gammanet.io.DataException;
 import org.gammanet.model.DivergenceException;
 import org.gammanet.torch.TorchException;
 import org.gammanet.training.TrainingException;

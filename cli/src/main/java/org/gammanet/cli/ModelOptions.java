@@ -9,7 +9,7 @@ import org.gammanet.GammaNet;
 import org.gammanet.PretrainedModel;
 import org.gammanet.checkpoint.Checkpoint;
 import org.gammanet.config.GammaNetConfig;
-import org.gammanet.data.Sha256;
+import org.gammanet.io.Sha256;
 import org.gammanet.torch.Device;
 import org.gammanet.torch.LibTorch;
 import org.jspecify.annotations.Nullable;

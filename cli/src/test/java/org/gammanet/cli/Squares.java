@@ -5,9 +5,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
-import org.gammanet.data.EdgeMap;
-import org.gammanet.data.Images;
-import org.gammanet.data.RgbImage;
+import org.gammanet.io.EdgeMap;
+import org.gammanet.io.Images;
+import org.gammanet.io.RgbImage;
 
 /** A small data set: pictures of a bright rectangle, people's drawings of it, and maps of it. */
 final class Squares {

@@ -9,7 +9,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.stream.StreamSupport;
-import org.gammanet.data.Npy;
+import org.gammanet.io.Npy;
 import org.gammanet.testing.Fixtures;
 
 /** Golden stimuli and statistics, and comparisons that print their largest errors. */

@@ -20,7 +20,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
-import org.gammanet.data.AtomicFile;
+import org.gammanet.io.AtomicFile;
 import org.jspecify.annotations.Nullable;
 
 /**

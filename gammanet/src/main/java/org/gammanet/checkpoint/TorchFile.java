@@ -17,7 +17,7 @@ import org.gammanet.checkpoint.Pickle.Storage;
 import org.gammanet.checkpoint.Pickle.View;
 import org.gammanet.checkpoint.PyValue.None;
 import org.gammanet.checkpoint.PyValue.Sequence.Kind;
-import org.gammanet.data.AtomicFile;
+import org.gammanet.io.AtomicFile;
 
 /**
  * What {@code torch.save} writes: since PyTorch 1.6 a zip archive of uncompressed records (a pickle

@@ -4,6 +4,7 @@ import java.util.Arrays;
 import org.gammanet.config.AugmentationConfig;
 import org.gammanet.config.DataConfig;
 import org.gammanet.config.TargetKind;
+import org.gammanet.io.SplitMix;
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -2,6 +2,8 @@ package org.gammanet.data;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.gammanet.io.DataException;
+import org.gammanet.io.SplitMix;
 
 /**
  * Which samples training sees, in which order: a pure function of the seed and the position, so

@@ -12,6 +12,10 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Stream;
+import org.gammanet.io.DataException;
+import org.gammanet.io.EdgeMap;
+import org.gammanet.io.Images;
+import org.gammanet.io.Npy;
 
 /**
  * Ground truth of the Berkeley segmentation data set (Arbelaez, Maire, Fowlkes and Malik, TPAMI

@@ -17,6 +17,9 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
+import org.gammanet.io.DataException;
+import org.gammanet.io.Sha256;
+import org.gammanet.io.SplitMix;
 
 /**
  * Images with edge annotations in folders, decoded once and kept in memory for all threads.

@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.zip.DataFormatException;
 import java.util.zip.Inflater;
+import org.gammanet.io.DataException;
 
 /**
  * Reads MATLAB level 5 MAT files as far as data sets of contours use them: little-endian,

@@ -1,4 +1,4 @@
-/** Images, annotations and training samples, in pure Java. */
+/** Data sets: images with their annotations, augmentation and batches. */
 @NullMarked
 package org.gammanet.data;
 

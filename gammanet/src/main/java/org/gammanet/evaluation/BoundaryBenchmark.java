@@ -11,8 +11,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
 import org.gammanet.data.Bsds500.GroundTruth;
-import org.gammanet.data.DataException;
 import org.gammanet.data.Thinning;
+import org.gammanet.io.DataException;
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -5,7 +5,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import org.gammanet.data.SplitMix;
+import org.gammanet.io.SplitMix;
 
 /**
  * How far scores depend on which images were scored: intervals from drawing the images anew with

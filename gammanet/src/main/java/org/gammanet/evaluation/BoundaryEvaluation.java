@@ -13,8 +13,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CancellationException;
-import org.gammanet.data.DataException;
-import org.gammanet.data.Sha256;
+import org.gammanet.io.DataException;
+import org.gammanet.io.Sha256;
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -15,13 +15,13 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.DoubleStream;
-import org.gammanet.data.AtomicFile;
 import org.gammanet.data.Bsds500;
-import org.gammanet.data.DataException;
-import org.gammanet.data.EdgeMap;
-import org.gammanet.data.Images;
 import org.gammanet.data.MatFile;
-import org.gammanet.data.Npy;
+import org.gammanet.io.AtomicFile;
+import org.gammanet.io.DataException;
+import org.gammanet.io.EdgeMap;
+import org.gammanet.io.Images;
+import org.gammanet.io.Npy;
 
 /**
  * The benchmark's files: maps of detectors in, result tables out, in the columns and the number

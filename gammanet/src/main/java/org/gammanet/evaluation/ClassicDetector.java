@@ -2,8 +2,8 @@ package org.gammanet.evaluation;
 
 import java.util.Comparator;
 import java.util.PriorityQueue;
-import org.gammanet.data.EdgeMap;
-import org.gammanet.data.RgbImage;
+import org.gammanet.io.EdgeMap;
+import org.gammanet.io.RgbImage;
 
 /**
  * Classic edge detectors, as a yardstick for learned ones. Both work on the grey image (Rec. 601

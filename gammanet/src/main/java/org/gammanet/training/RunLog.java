@@ -14,8 +14,8 @@ import java.util.Map;
 import java.util.stream.Collectors;
 import org.gammanet.config.GammaNetConfig;
 import org.gammanet.config.TrainingConfig;
-import org.gammanet.data.AtomicFile;
 import org.gammanet.evaluation.BoundaryScores;
+import org.gammanet.io.AtomicFile;
 import org.jspecify.annotations.Nullable;
 
 /**

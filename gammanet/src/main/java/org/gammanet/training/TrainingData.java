@@ -4,8 +4,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.gammanet.config.DataConfig;
-import org.gammanet.data.DataException;
 import org.gammanet.data.EdgeDataset;
+import org.gammanet.io.DataException;
 
 /**
  * What is trained on, and what is held out to choose the best network.

@@ -9,6 +9,7 @@ import java.util.Arrays;
 import java.util.Random;
 import org.gammanet.data.Augmentation.ColorJitter;
 import org.gammanet.data.Augmentation.Normalization;
+import org.gammanet.io.SplitMix;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;

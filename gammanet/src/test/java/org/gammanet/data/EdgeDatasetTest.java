@@ -20,6 +20,7 @@ import java.util.Set;
 import java.util.stream.IntStream;
 import javax.imageio.ImageIO;
 import org.gammanet.data.Augmentation.Normalization;
+import org.gammanet.io.DataException;
 import org.gammanet.testing.Fixtures;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;

@@ -14,12 +14,12 @@ import java.util.concurrent.CancellationException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.gammanet.data.Bsds500.GroundTruth;
-import org.gammanet.data.DataException;
 import org.gammanet.evaluation.BoundaryBenchmark.Image;
 import org.gammanet.evaluation.BoundaryBenchmark.Listener;
 import org.gammanet.evaluation.BoundaryBenchmark.Segmentations;
 import org.gammanet.evaluation.BoundaryBenchmark.Settings;
 import org.gammanet.evaluation.BoundaryBenchmark.Strengths;
+import org.gammanet.io.DataException;
 import org.junit.jupiter.api.Test;
 
 class BoundaryBenchmarkTest {

@@ -7,8 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayDeque;
 import java.util.Random;
-import org.gammanet.data.EdgeMap;
-import org.gammanet.data.RgbImage;
+import org.gammanet.io.EdgeMap;
+import org.gammanet.io.RgbImage;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;

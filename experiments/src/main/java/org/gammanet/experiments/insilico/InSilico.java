@@ -22,9 +22,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Stream;
-import org.gammanet.data.AtomicFile;
-import org.gammanet.data.Npy;
-import org.gammanet.data.Sha256;
 import org.gammanet.experiments.Mode;
 import org.gammanet.experiments.figures.Axis;
 import org.gammanet.experiments.figures.Figure;
@@ -39,6 +36,9 @@ import org.gammanet.experiments.stimuli.InputScaling;
 import org.gammanet.experiments.stimuli.Stimulus;
 import org.gammanet.experiments.stimuli.StimulusSet;
 import org.gammanet.experiments.tuning.ReferenceCurve;
+import org.gammanet.io.AtomicFile;
+import org.gammanet.io.Npy;
+import org.gammanet.io.Sha256;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -898,7 +898,7 @@ public final class InSilico {
         }
         float[] flat = Npy.read(kept).floats();
         return chunk.setFlat(flat) ? chunk : null;
-      } catch (org.gammanet.data.DataException e) {
+      } catch (org.gammanet.io.DataException e) {
         listener.note(e.getMessage() + "; it is recorded again");
         return null;
       }

@@ -12,9 +12,9 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.function.Consumer;
 import org.gammanet.GammaNet;
-import org.gammanet.data.Npy;
 import org.gammanet.experiments.figures.Figure;
 import org.gammanet.experiments.figures.HtmlReport;
+import org.gammanet.io.Npy;
 
 /**
  * States that restore the reading, for each pair of contrasts in the centre and in the surround of

@@ -16,7 +16,7 @@ import org.gammanet.checkpoint.CheckpointException;
 import org.gammanet.checkpoint.ElementType;
 import org.gammanet.checkpoint.SafeTensors;
 import org.gammanet.checkpoint.StoredTensor;
-import org.gammanet.data.Sha256;
+import org.gammanet.io.Sha256;
 import org.jspecify.annotations.Nullable;
 
 /**

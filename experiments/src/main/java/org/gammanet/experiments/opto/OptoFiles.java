@@ -18,8 +18,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.DoubleStream;
 import java.util.stream.Stream;
-import org.gammanet.data.AtomicFile;
-import org.gammanet.data.Npy;
+import org.gammanet.io.AtomicFile;
+import org.gammanet.io.Npy;
 
 /** Texts, JSON and arrays of the experiments' results. */
 final class OptoFiles {

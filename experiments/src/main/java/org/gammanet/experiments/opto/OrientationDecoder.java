@@ -2,10 +2,10 @@ package org.gammanet.experiments.opto;
 
 import java.util.Arrays;
 import java.util.stream.IntStream;
-import org.gammanet.data.SplitMix;
 import org.gammanet.experiments.opto.DecoderOptions.Loss;
 import org.gammanet.experiments.opto.DecoderOptions.Method;
 import org.gammanet.experiments.stimuli.Orientation;
+import org.gammanet.io.SplitMix;
 import org.hipparchus.linear.Array2DRowRealMatrix;
 import org.hipparchus.linear.LUDecomposition;
 import org.hipparchus.linear.MatrixUtils;

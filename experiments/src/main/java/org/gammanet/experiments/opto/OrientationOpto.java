@@ -12,11 +12,11 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.function.Consumer;
 import org.gammanet.GammaNet;
-import org.gammanet.data.Npy;
 import org.gammanet.experiments.Mode;
 import org.gammanet.experiments.figures.Figure;
 import org.gammanet.experiments.figures.HtmlReport;
 import org.gammanet.experiments.stimuli.StimulusSet;
+import org.gammanet.io.Npy;
 
 /**
  * The whole experiment: a sweep for the grating parameters that are read best, a decoder trained

@@ -5,7 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.gammanet.config.TrainingConfig.Recompute;
-import org.gammanet.data.SplitMix;
+import org.gammanet.io.SplitMix;
 import org.gammanet.model.CellPlace;
 import org.gammanet.model.ForwardHooks;
 import org.gammanet.model.ForwardOptions;

@@ -8,7 +8,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.gammanet.data.Npy;
+import org.gammanet.io.Npy;
 
 /**
  * Responses of units to a set of stimuli over timesteps. A layer's units are its channels, or,

@@ -7,8 +7,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.gammanet.data.Npy;
 import org.gammanet.experiments.Golden;
+import org.gammanet.io.Npy;
 import org.junit.jupiter.api.Test;
 
 /** Decoders and maps against golden values. */

@@ -1,4 +1,4 @@
-package org.gammanet.data;
+package org.gammanet.io;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;

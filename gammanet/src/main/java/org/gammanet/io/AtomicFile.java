@@ -1,4 +1,4 @@
-package org.gammanet.data;
+package org.gammanet.io;
 
 import java.io.IOException;
 import java.nio.channels.FileChannel;

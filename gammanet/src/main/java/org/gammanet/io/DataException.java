@@ -1,8 +1,8 @@
-package org.gammanet.data;
+package org.gammanet.io;
 
 import org.jspecify.annotations.Nullable;
 
-/** Images or annotations are missing, damaged or do not fit together; the message says which. */
+/** A data file or folder is missing, damaged or inconsistent; the message names it. */
 public final class DataException extends RuntimeException {
   private static final long serialVersionUID = 1;
 

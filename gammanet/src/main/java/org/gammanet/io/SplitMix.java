@@ -1,4 +1,4 @@
-package org.gammanet.data;
+package org.gammanet.io;
 
 /**
  * SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA

@@ -1,4 +1,4 @@
-package org.gammanet.data;
+package org.gammanet.io;
 
 import java.awt.color.CMMException;
 import java.awt.color.ColorSpace;

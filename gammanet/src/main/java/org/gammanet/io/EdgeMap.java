@@ -1,4 +1,4 @@
-package org.gammanet.data;
+package org.gammanet.io;
 
 import java.util.Arrays;
 
