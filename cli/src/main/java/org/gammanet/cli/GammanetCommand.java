@@ -62,7 +62,6 @@ public final class GammanetCommand implements Runnable {
 
   /** Runs the command line and exits with its status. */
   public static void main(String[] args) {
-    Terminal.start();
     CommandLine line = commandLine();
     int status;
     try {

@@ -2,7 +2,6 @@ package org.gammanet.cli;
 
 import java.io.PrintWriter;
 import java.util.concurrent.Callable;
-import org.gammanet.simd.Simd;
 import org.gammanet.torch.LibTorch;
 import org.gammanet.torch.NativeKernels;
 import picocli.CommandLine.Command;
@@ -29,7 +28,6 @@ final class InfoCommand implements Callable<Integer> {
     line("devices", cuda == 0 ? "cpu" : "cpu, cuda:0" + (cuda > 1 ? " to cuda:" + (cuda - 1) : ""));
     line("threads", Integer.toString(LibTorch.threads()));
     line("kernels", NativeKernels.describe());
-    line("vector api", Simd.describe());
     String arenas = System.getenv("MALLOC_ARENA_MAX");
     line(
         "memory",

@@ -1,48 +1,16 @@
 package org.gammanet.cli;
 
-import java.io.FileDescriptor;
-import java.io.FileOutputStream;
-import java.io.PrintStream;
-import java.lang.reflect.Constructor;
-import java.nio.charset.Charset;
 import java.util.Locale;
 
 /**
  * Whether standard output and error are terminals, which a JVM cannot ask but the launcher can
  * (property {@code gammanet.terminal}: the file numbers that are, then the width, as in {@code
  * 1,2,120}).
- *
- * <p>The launcher starts the JVM with an error stream that passes a filter, since nothing else
- * silences the JVM's own remark about incubator modules, and with the real one as file 3 (property
- * {@code gammanet.stderr}). {@link #start} puts that one in place.
  */
 final class Terminal {
   private static final String PROPERTY = System.getProperty("gammanet.terminal", "");
 
   private Terminal() {}
-
-  /** Sends {@link System#err} to the real error stream; the first thing that main does. */
-  static void start() {
-    Integer file = Integer.getInteger("gammanet.stderr");
-    if (file == null) {
-      return;
-    }
-    try {
-      // A call of dup2 would do it for native code too but costs 100 ms of start-up; the launcher
-      // opens java.io to this module instead. What native code prints passes the filter.
-      Constructor<FileDescriptor> ofNumber = FileDescriptor.class.getDeclaredConstructor(int.class);
-      ofNumber.setAccessible(true);
-      FileOutputStream out = new FileOutputStream(ofNumber.newInstance(file));
-      String encoding = System.getProperty("stderr.encoding");
-      Charset charset =
-          encoding != null && Charset.isSupported(encoding)
-              ? Charset.forName(encoding)
-              : Charset.defaultCharset();
-      System.setErr(new PrintStream(out, true, charset));
-    } catch (ReflectiveOperationException | RuntimeException e) {
-      // The filtered stream shows everything but that one remark: good enough.
-    }
-  }
 
   /** Whether people read standard output directly. */
   static boolean outIsTerminal() {

@@ -1,21 +1,31 @@
 package org.gammanet.io;
 
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.AtomicMoveNotSupportedException;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Set;
-import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Files that are there completely or not at all: written under a temporary name beside the target,
  * forced to the disk, then renamed. Whatever interrupts the writing, a file that was there before
- * stays whole.
+ * stays whole. What a process that was killed has left behind goes when the next one writes into
+ * the same folder.
+ *
+ * <p>Devices and pipes are written to as they are: a rename would replace them.
  */
 public final class AtomicFile {
   /** Writes the file's content. */
@@ -27,6 +37,14 @@ public final class AtomicFile {
 
   /** What is being written, to be removed when the program is interrupted. */
   private static final Set<Path> UNFINISHED = ConcurrentHashMap.newKeySet();
+
+  /** Folders that this process has cleared of what others left behind. */
+  private static final Set<Path> SWEPT = ConcurrentHashMap.newKeySet();
+
+  private static final AtomicLong COUNT = new AtomicLong();
+
+  /** Temporary names: short, since the target's may be as long as the system allows. */
+  private static final Pattern TEMPORARY = Pattern.compile("\\.gammanet-([0-9]{1,18})-[0-9]+\\.tmp");
 
   static {
     Runtime.getRuntime().addShutdownHook(new Thread(AtomicFile::removeUnfinished));
@@ -45,16 +63,33 @@ public final class AtomicFile {
   }
 
   /**
-   * Writes a file, replacing one that is there. The folder must exist.
+   * Writes a file, replacing one that is there. The folder must exist. A device or a pipe receives
+   * the content directly.
    *
    * @throws IOException when something cannot be written, naming the file; nothing is left behind
    *     then
    */
   public static void write(Path target, Content content) throws IOException {
+    if (isStream(target)) {
+      try {
+        writeStream(target, content);
+      } catch (IOException e) {
+        throw named(target, e);
+      }
+      return;
+    }
     // A rename would replace a symbolic link instead of the file that it stands for.
     Path real = Files.isSymbolicLink(target) ? target.toRealPath() : target.toAbsolutePath();
     Path temporary =
-        real.resolveSibling("." + real.getFileName() + "." + UUID.randomUUID() + ".tmp");
+        real.resolveSibling(
+            ".gammanet-%s-%s.tmp"
+                .formatted(
+                    Long.toString(ProcessHandle.current().pid()),
+                    Long.toString(COUNT.incrementAndGet())));
+    Path folder = real.getParent();
+    if (folder != null && SWEPT.add(folder)) {
+      sweep(folder);
+    }
     UNFINISHED.add(temporary);
     try {
       try (FileChannel file =
@@ -73,19 +108,71 @@ public final class AtomicFile {
       } catch (IOException suppressed) {
         e.addSuppressed(suppressed);
       }
-      if (e.getClass() == IOException.class) { // of a channel, which does not know its file's name
-        FileSystemException named =
-            new FileSystemException(target.toString(), null, e.getMessage());
-        named.initCause(e);
-        throw named;
+      if (e instanceof IOException io) {
+        throw named(target, io);
       }
       throw e;
     } finally {
       UNFINISHED.remove(temporary);
     }
-    Path folder = real.getParent();
     if (folder != null) {
       forceFolder(folder);
+    }
+  }
+
+  /** A channel does not know the name of its file. */
+  private static IOException named(Path target, IOException e) {
+    if (e.getClass() != IOException.class) {
+      return e;
+    }
+    FileSystemException named = new FileSystemException(target.toString(), null, e.getMessage());
+    named.initCause(e);
+    return named;
+  }
+
+  private static boolean isStream(Path target) {
+    return Files.exists(target) && !Files.isRegularFile(target) && !Files.isDirectory(target)
+        || standard(target) != null;
+  }
+
+  /** The standard stream that a path names; null if it names none. */
+  private static @Nullable FileDescriptor standard(Path target) {
+    return switch (target.normalize().toString()) {
+      case "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1" -> FileDescriptor.out;
+      case "/dev/stderr", "/dev/fd/2", "/proc/self/fd/2" -> FileDescriptor.err;
+      default -> null;
+    };
+  }
+
+  private static void writeStream(Path target, Content content) throws IOException {
+    FileDescriptor standard = standard(target);
+    if (standard == null) {
+      try (FileChannel file = FileChannel.open(target, StandardOpenOption.WRITE)) {
+        content.writeTo(file);
+      }
+      return;
+    }
+    // Through the file that is open: opened anew, it would be written from its beginning. The
+    // stream stays open, and with it the channel.
+    System.out.flush();
+    content.writeTo(new FileOutputStream(standard).getChannel());
+  }
+
+  /** Removes temporary files of processes that are no more. */
+  private static void sweep(Path folder) {
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(folder, ".gammanet-*.tmp")) {
+      for (Path file : files) {
+        Matcher name = TEMPORARY.matcher(String.valueOf(file.getFileName()));
+        if (!name.matches() || UNFINISHED.contains(file)) {
+          continue;
+        }
+        long pid = Long.parseLong(name.group(1));
+        if (pid == ProcessHandle.current().pid() || ProcessHandle.of(pid).isEmpty()) {
+          Files.deleteIfExists(file);
+        }
+      }
+    } catch (IOException | DirectoryIteratorException e) {
+      // They stay; the file itself can be written all the same.
     }
   }
 

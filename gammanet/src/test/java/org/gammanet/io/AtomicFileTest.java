@@ -1,6 +1,7 @@
 package org.gammanet.io;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -13,6 +14,8 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 class AtomicFileTest {
@@ -80,5 +83,34 @@ class AtomicFileTest {
     assertThrows(
         NoSuchFileException.class,
         () -> AtomicFile.write(folder.resolve("no/file"), out -> out.write(text("x"))));
+  }
+
+  @Test
+  void aNameAsLongAsTheSystemAllows() throws IOException {
+    Path file = folder.resolve("x".repeat(251) + ".png");
+    AtomicFile.write(file, out -> out.write(text("one")));
+    assertEquals("one", Files.readString(file));
+  }
+
+  @Test
+  void whatKilledProcessesLeftBehindGoes() throws IOException {
+    long gone = ProcessHandle.allProcesses().mapToLong(ProcessHandle::pid).max().orElse(0) + 100_000;
+    Files.createFile(folder.resolve(".gammanet-" + gone + "-1.tmp"));
+    Files.createFile(folder.resolve(".gammanet-1-1.tmp")); // the first process is always there
+    Files.createFile(folder.resolve(".mine.tmp"));
+    AtomicFile.write(folder.resolve("a"), out -> out.write(text("one")));
+    assertEquals(List.of(".gammanet-1-1.tmp", ".mine.tmp", "a"), names());
+  }
+
+  @Test
+  @DisabledOnOs(OS.WINDOWS)
+  void aPipeIsWrittenToAndStays() throws Exception {
+    Path pipe = folder.resolve("pipe");
+    assertEquals(0, new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor());
+    Process reader = new ProcessBuilder("cat", pipe.toString()).start();
+    AtomicFile.write(pipe, out -> out.write(text("one")));
+    assertEquals("one", new String(reader.getInputStream().readAllBytes(), StandardCharsets.UTF_8));
+    assertFalse(Files.isRegularFile(pipe));
+    assertEquals(List.of("pipe"), names());
   }
 }

@@ -1,0 +1,148 @@
+package org.gammanet.cli;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The launcher in a project of its own, with a JDK that prints what it is started with. */
+@DisabledOnOs(OS.WINDOWS)
+class LauncherTest {
+  private record Run(int status, String out, String err) {}
+
+  @TempDir Path temp;
+  private Path project;
+  private Path jdk;
+
+  @BeforeEach
+  void project() throws IOException {
+    project = project("project");
+    jdk = jdk("jdk", "25.0.1");
+  }
+
+  private Path project(String name) throws IOException {
+    Path folder = Files.createDirectories(temp.resolve(name));
+    Files.createDirectories(folder.resolve("cli/target/libtorch"));
+    Files.copy(Path.of("gammanet"), folder.resolve("cli/gammanet"));
+    Files.writeString(folder.resolve("pom.xml"), "<project>\n  <version>1.2.3</version>\n");
+    Files.createFile(folder.resolve("cli/target/gammanet-cli-1.jar"));
+    Files.createFile(folder.resolve("cli/target/libtorch/libtorch.jar"));
+    Files.createFile(folder.resolve("cli/target/launcher.stamp"));
+    return folder;
+  }
+
+  private Path jdk(String name, String version) throws IOException {
+    Path home = temp.resolve(name);
+    Path java = Files.createDirectories(home.resolve("bin")).resolve("java");
+    Files.writeString(
+        java, "#!/bin/sh\necho \"locale $LC_ALL\"\nfor a in \"$@\"; do echo \"$a\"; done\n");
+    Files.setPosixFilePermissions(java, PosixFilePermissions.fromString("rwxr-xr-x"));
+    Files.writeString(home.resolve("release"), "JAVA_VERSION=\"" + version + "\"\n");
+    return home;
+  }
+
+  private Run run(Map<String, String> environment, String... command)
+      throws IOException, InterruptedException {
+    ProcessBuilder builder = new ProcessBuilder(command);
+    builder.environment().keySet().removeAll(List.of("LC_ALL", "LC_CTYPE", "LANG"));
+    builder.environment().put("LANG", "en_US.UTF-8");
+    builder.environment().put("JAVA_HOME", jdk.toString());
+    builder.environment().put("GAMMANET_CACHE", temp.resolve("cache").toString());
+    builder.environment().putAll(environment);
+    Path out = temp.resolve("out");
+    Path err = temp.resolve("err");
+    Process process =
+        builder.redirectOutput(out.toFile()).redirectError(err.toFile()).start();
+    assertTrue(process.waitFor(60, TimeUnit.SECONDS));
+    return new Run(process.exitValue(), Files.readString(out, UTF_8), Files.readString(err, UTF_8));
+  }
+
+  private Run launch(Map<String, String> environment, String... arguments)
+      throws IOException, InterruptedException {
+    List<String> command = new ArrayList<>(List.of(project.resolve("cli/gammanet").toString()));
+    command.addAll(List.of(arguments));
+    return run(environment, command.toArray(String[]::new));
+  }
+
+  @Test
+  void startsTheJdkWithItsOptions() throws Exception {
+    Run run = launch(Map.of("GAMMANET_JAVA_OPTS", "-Xmx8g -Xms1g"), "detect", "a b.png", "");
+    assertEquals(0, run.status, run.err);
+    assertEquals("", run.err);
+    List<String> lines = run.out.lines().toList();
+    assertTrue(lines.containsAll(List.of("-Xmx8g", "-Xms1g", "detect", "a b.png")), run.out);
+    assertEquals("", lines.getLast());
+    assertFalse(run.out.contains("incubator"), run.out); // its remark would reach the user
+    assertTrue(launch(Map.of(), "bench").out.contains("jdk.incubator.vector"));
+  }
+
+  @Test
+  void theVersionNeedsNoBuild() throws Exception {
+    Files.delete(project.resolve("cli/target/launcher.stamp"));
+    assertEquals(
+        new Run(0, "gammanet 1.2.3 (not built yet)\n", ""),
+        launch(Map.of("JAVA_HOME", "/nonexistent"), "--version"));
+  }
+
+  @Test
+  void aJdkThatIsTooOldIsPassedOver() throws Exception {
+    assertTrue(launch(Map.of(), "info").out.contains("locale "));
+    jdk("jdk", "21.0.2");
+    assertFalse(launch(Map.of(), "info").out.contains("locale "));
+  }
+
+  @Test
+  void theCLocaleBecomesOneThatKnowsAllNames() throws Exception {
+    assertTrue(launch(Map.of("LC_ALL", "C"), "info").out.contains("locale C.UTF-8\n"));
+    assertTrue(launch(Map.of("LC_ALL", "POSIX"), "info").out.contains("locale C.UTF-8\n"));
+    assertTrue(launch(Map.of("LANG", ""), "info").out.contains("locale C.UTF-8\n"));
+    assertTrue(launch(Map.of("LC_ALL", "de_DE"), "info").out.contains("locale de_DE\n"));
+  }
+
+  @Test
+  void worksWithAClosedErrorStream() throws Exception {
+    Run run =
+        run(Map.of(), "sh", "-c", "exec \"$0\" info 2>&-", project + "/cli/gammanet");
+    assertEquals(0, run.status);
+    assertTrue(run.out.endsWith("info\n"), run.out);
+  }
+
+  @Test
+  void aPathSeparatorInThePathOfTheProjectDoesNoHarm() throws Exception {
+    project = project("a:b");
+    Run run = launch(Map.of(), "info");
+    List<String> lines = run.out.lines().toList();
+    String modules = lines.get(lines.indexOf("-p") + 1);
+    assertEquals(2, modules.split(":", -1).length, modules);
+    assertTrue(Files.exists(Path.of(modules.split(":", -1)[1])), modules);
+  }
+
+  @Test
+  void eachProjectHasAnArchiveOfItsOwnWhichNobodyElseMayWrite() throws Exception {
+    String first = archive(launch(Map.of(), "info"));
+    project = project("copy");
+    String second = archive(launch(Map.of(), "info"));
+    assertFalse(first.isEmpty() || first.equals(second), first + second);
+    Files.setPosixFilePermissions(
+        temp.resolve("cache/classes"), PosixFilePermissions.fromString("rwxrwxrwx"));
+    assertEquals("", archive(launch(Map.of(), "info")));
+  }
+
+  private static String archive(Run run) {
+    return run.out.lines().filter(l -> l.startsWith("-XX:SharedArchiveFile=")).findFirst().orElse("");
+  }
+}
