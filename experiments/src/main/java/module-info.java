@@ -1,7 +1,7 @@
 /** Virtual physiology and optogenetics: stimuli, responses, tuning, figures. */
 module org.gammanet.experiments {
   requires transitive org.gammanet;
-  requires com.fasterxml.jackson.databind;
+  requires transitive com.fasterxml.jackson.databind;
   requires hipparchus.core;
   requires hipparchus.optim;
   requires hipparchus.stat;
@@ -15,5 +15,6 @@ module org.gammanet.experiments {
   exports org.gammanet.experiments.insilico;
   exports org.gammanet.experiments.responses;
   exports org.gammanet.experiments.stimuli;
+  exports org.gammanet.experiments.study;
   exports org.gammanet.experiments.tuning;
 }
