@@ -3,5 +3,6 @@ module org.gammanet.torch {
   requires static transitive org.jspecify;
   requires java.logging;
 
+  exports org.gammanet.kernels;
   exports org.gammanet.torch;
 }

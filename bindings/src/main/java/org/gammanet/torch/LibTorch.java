@@ -2,6 +2,10 @@ package org.gammanet.torch;
 
 import java.util.List;
 import org.gammanet.torch.gen.LibTorchStable;
+import org.gammanet.torch.internal.CLibrary;
+import org.gammanet.torch.internal.CxxSymbols;
+import org.gammanet.torch.internal.LibTorchLoader;
+import org.gammanet.torch.internal.Native;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -43,11 +47,6 @@ public final class LibTorch {
     }
   }
 
-  /** How much freed memory is kept at most, MiB. */
-  static long keptMiB() {
-    return Math.max(0, Long.getLong("gammanet.keepFreedMemory", 2047));
-  }
-
   private static synchronized void loadOnce() {
     if (state != null) {
       return;
@@ -61,7 +60,7 @@ public final class LibTorch {
       // Remarks such as "Could not initialize NNPACK" on each call are not for users' terminals.
       CLibrary.setEnvironment("TORCH_CPP_LOG_LEVEL", "ERROR");
       boolean keeps = false;
-      long keepMib = keptMiB();
+      long keepMib = CLibrary.keptMiB();
       if (keepMib > 0) {
         keeps = CLibrary.keepFreedMemory(keepMib << 20);
       }

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.gammanet.torch.gen.LibTorchStable;
+import org.gammanet.torch.internal.Native;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -263,19 +264,19 @@ public final class Operator {
     private static long slot(Kind kind, Object value) {
       return switch (kind) {
         case SLOT -> (Long) value;
-        case TENSOR -> ((Tensor) value).newHandle().address();
+        case TENSOR -> ((Tensor) value).handle().duplicate().address();
         case TENSORS -> {
           List<?> tensors = (List<?>) value;
           MemorySegment list = newList(tensors.size());
           for (Object tensor : tensors) {
-            push(list, ((Tensor) tensor).newHandle().address());
+            push(list, ((Tensor) tensor).handle().duplicate().address());
           }
           yield list.address();
         }
         case INTEGERS -> integerList((long[]) value).address();
         case OPTIONAL_SLOT -> Native.newOptional((Long) value).address();
         case OPTIONAL_TENSOR ->
-            Native.newOptional(((Tensor) value).newHandle().address()).address();
+            Native.newOptional(((Tensor) value).handle().duplicate().address()).address();
         case OPTIONAL_INTEGERS ->
             Native.newOptional(integerList((long[]) value).address()).address();
         case STRING -> {

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.gammanet.torch.gen.LibTorchStable;
+import org.gammanet.torch.internal.Native;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -249,9 +250,9 @@ public final class Ops {
   /** {@code a - alpha * b}. */
   public static Tensor subtract(Tensor a, Tensor b, double alpha) {
     LibTorch.load();
-    MemorySegment first = a.newHandle();
+    MemorySegment first = a.handle().duplicate();
     try {
-      MemorySegment second = b.newHandle();
+      MemorySegment second = b.handle().duplicate();
       try {
         MemorySegment out = Native.scratch();
         int status = LibTorchStable.aoti_torch_aten_subtract_Tensor(first, second, alpha, out);

@@ -9,16 +9,16 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
 import java.lang.ref.Cleaner;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.Locale;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 import org.gammanet.torch.gen.LibTorchStable;
+import org.gammanet.torch.internal.CxxSymbols;
+import org.gammanet.torch.internal.Handle;
+import org.gammanet.torch.internal.Native;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -33,15 +33,12 @@ import org.jspecify.annotations.Nullable;
  * the other thread's work intact.
  */
 public final class Tensor implements AutoCloseable {
-  private static final System.Logger LOG = System.getLogger(Tensor.class.getName());
   private static final Cleaner CLEANER = Cleaner.create();
-  private static final AtomicLong LIVE = new AtomicLong();
 
   /** Dimensions of a map from the fastest on. */
   private static final int[] CHANNELS_LAST = {1, 3, 2, 0};
 
   private static final Operator VERSION = Operator.of("aten::_version");
-  private static final boolean TRACE_CLOSE = Boolean.getBoolean("gammanet.trace.close");
 
   /** Owner: read and written by the thread of that scope only. */
   @Nullable TensorScope scope;
@@ -53,11 +50,15 @@ public final class Tensor implements AutoCloseable {
   private @Nullable Device device;
 
   /** Takes over a handle that LibTorch has handed out. */
-  Tensor(MemorySegment native_) {
-    handle = new Handle(native_);
-    LIVE.incrementAndGet();
+  @SuppressWarnings("exports")
+  public Tensor(Handle handle) {
+    this.handle = handle;
     cleanable = CLEANER.register(this, handle);
     TensorScope.register(this);
+  }
+
+  Tensor(MemorySegment native_) {
+    this(new Handle(native_));
   }
 
   // ---- Making tensors ----
@@ -125,14 +126,10 @@ public final class Tensor implements AutoCloseable {
   }
 
   /**
-   * Uninitialised float32 memory for a map (N, C, H, W) that lies channels last: the channels of a
-   * pixel side by side. Where there are native kernels, maps on the CPU use each other's memory
-   * again.
+   * Uninitialized float32 memory for a feature map (N, C, H, W) in channels-last layout: the
+   * channels of a pixel side by side.
    */
-  public static Tensor emptyMap(Device device, long n, long c, long h, long w) {
-    if (device.type() == Device.Type.CPU && NativeKernels.available() && n * c * h * w > 0) {
-      return NativeKernels.newMap(n, c, h, w);
-    }
+  public static Tensor emptyChannelsLast(Device device, long n, long c, long h, long w) {
     long[] strides = {h * w * c, 1, w * c, c};
     return empty(DType.FLOAT32, device, new long[] {n, c, h, w}, strides);
   }
@@ -422,7 +419,7 @@ public final class Tensor implements AutoCloseable {
       if (!out.get(JAVA_BOOLEAN, 0)) {
         return null;
       }
-      return new Tensor(newHandle(gradient));
+      return new Tensor(Handle.duplicate(gradient));
     } finally {
       handle.release();
     }
@@ -449,7 +446,7 @@ public final class Tensor implements AutoCloseable {
   public Tensor alias() {
     MemorySegment native_ = handle.acquire();
     try {
-      return new Tensor(newHandle(native_));
+      return new Tensor(Handle.duplicate(native_));
     } finally {
       handle.release();
     }
@@ -592,12 +589,12 @@ public final class Tensor implements AutoCloseable {
 
   /** How many tensors are open in this process; equal numbers before and after mean no leak. */
   public static long liveHandles() {
-    return LIVE.get();
+    return Handle.live();
   }
 
   /** Whether {@link #close} was called. */
   public boolean isClosed() {
-    return handle.users == Handle.CLOSED;
+    return handle.isClosed();
   }
 
   /**
@@ -617,29 +614,10 @@ public final class Tensor implements AutoCloseable {
     }
   }
 
-  /** The native tensor, which stays open until {@link #giveBack}. */
-  MemorySegment borrow() {
-    return handle.acquire();
-  }
-
-  void giveBack() {
-    handle.release();
-  }
-
-  /** A handle of its own for a callee that consumes it. */
-  MemorySegment newHandle() {
-    MemorySegment native_ = handle.acquire();
-    try {
-      return newHandle(native_);
-    } finally {
-      handle.release();
-    }
-  }
-
-  private static MemorySegment newHandle(MemorySegment native_) {
-    MemorySegment out = Native.out();
-    Native.check(LibTorchStable.aoti_torch_new_tensor_handle(native_, out), "sharing a tensor");
-    return out.get(ADDRESS, 0);
+  /** For the native kernels of this library. */
+  @SuppressWarnings("exports")
+  public Handle handle() {
+    return handle;
   }
 
   private static String describe(DType dtype, long[] shape, Device device) {
@@ -653,80 +631,5 @@ public final class Tensor implements AutoCloseable {
   @Override
   public String toString() {
     return isClosed() ? "a closed tensor" : describe(dtype(), sizes(), device());
-  }
-
-  /** The native handle with the number of threads that are using it. */
-  private static final class Handle implements Runnable {
-    static final int CLOSED = -1;
-    private static final VarHandle USERS;
-
-    static {
-      try {
-        USERS = MethodHandles.lookup().findVarHandle(Handle.class, "users", int.class);
-      } catch (ReflectiveOperationException e) {
-        throw new ExceptionInInitializerError(e);
-      }
-    }
-
-    private final MemorySegment native_;
-    private @Nullable Throwable closedHere;
-    volatile int users;
-
-    Handle(MemorySegment native_) {
-      this.native_ = native_;
-    }
-
-    MemorySegment acquire() {
-      while (true) {
-        int n = users;
-        if (n == CLOSED) {
-          throw closedError("the tensor is closed");
-        }
-        if (USERS.compareAndSet(this, n, n + 1)) {
-          return native_;
-        }
-      }
-    }
-
-    void release() {
-      USERS.getAndAdd(this, -1);
-    }
-
-    void ensureOpen() {
-      if (users == CLOSED) {
-        throw closedError("the tensor is closed");
-      }
-    }
-
-    void close() {
-      int n = (int) USERS.compareAndExchange(this, 0, CLOSED);
-      if (n == CLOSED) {
-        throw closedError("the tensor is already closed");
-      }
-      if (n != 0) {
-        throw new IllegalStateException("the tensor is in use by another thread: cannot close it");
-      }
-      if (TRACE_CLOSE) {
-        closedHere = new Throwable("closed here");
-      }
-    }
-
-    private IllegalStateException closedError(String message) {
-      return closedHere != null
-          ? new IllegalStateException(message, closedHere)
-          : new IllegalStateException(message + " (-Dgammanet.trace.close=true shows where)");
-    }
-
-    /** Runs once: on close, or in the cleaner's thread when the tensor was forgotten. */
-    @Override
-    public void run() {
-      if (users != CLOSED) {
-        users = CLOSED;
-        LOG.log(System.Logger.Level.WARNING, "a tensor was never closed; the cleaner released it");
-      }
-      LIVE.decrementAndGet();
-      int status = LibTorchStable.aoti_torch_delete_tensor_object(native_);
-      assert status == 0 : Native.lastError();
-    }
   }
 }

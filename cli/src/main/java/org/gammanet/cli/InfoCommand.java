@@ -2,8 +2,8 @@ package org.gammanet.cli;
 
 import java.io.PrintWriter;
 import java.util.concurrent.Callable;
+import org.gammanet.kernels.NativeKernels;
 import org.gammanet.torch.LibTorch;
-import org.gammanet.torch.NativeKernels;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;

@@ -1,7 +1,7 @@
 package org.gammanet.cli;
 
 import org.gammanet.GammaNet;
-import org.gammanet.torch.Precision;
+import org.gammanet.kernels.Precision;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;

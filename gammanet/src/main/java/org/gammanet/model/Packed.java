@@ -2,7 +2,7 @@ package org.gammanet.model;
 
 import java.util.List;
 import java.util.function.Function;
-import org.gammanet.torch.Precision;
+import org.gammanet.kernels.Precision;
 import org.gammanet.torch.Tensor;
 import org.jspecify.annotations.Nullable;
 

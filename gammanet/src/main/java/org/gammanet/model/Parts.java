@@ -7,10 +7,11 @@ import org.gammanet.config.Activation;
 import org.gammanet.config.Attention;
 import org.gammanet.config.Normalization;
 import org.gammanet.config.Symmetry;
+import org.gammanet.kernels.NativeConv;
+import org.gammanet.kernels.NativeKernels;
+import org.gammanet.kernels.Precision;
 import org.gammanet.torch.Autograd;
-import org.gammanet.torch.NativeConv;
 import org.gammanet.torch.Ops;
-import org.gammanet.torch.Precision;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
 import org.jspecify.annotations.Nullable;
@@ -70,7 +71,7 @@ final class Parts {
 
   /** Memory for a map of another width and size, where {@code x} lies. */
   static Tensor map(Tensor x, long channels, long height, long width) {
-    return Tensor.emptyMap(x.device(), x.size(0), channels, height, width);
+    return NativeKernels.emptyMap(x.device(), x.size(0), channels, height, width);
   }
 
   /** Does nothing. */

@@ -2,7 +2,7 @@ package org.gammanet.model;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.gammanet.torch.NativeConv;
+import org.gammanet.kernels.NativeConv;
 import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
 import org.jspecify.annotations.Nullable;

@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Map;
 import org.gammanet.config.Architecture;
 import org.gammanet.config.ModelConfig;
-import org.gammanet.torch.NativeConv;
+import org.gammanet.kernels.NativeConv;
 import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
 import org.jspecify.annotations.Nullable;

@@ -1,4 +1,4 @@
-package org.gammanet.torch;
+package org.gammanet.torch.internal;
 
 import java.io.IOException;
 import java.io.InputStream;
@@ -20,10 +20,11 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.zip.CRC32;
+import org.gammanet.torch.TorchException;
 import org.jspecify.annotations.Nullable;
 
 /** Finds, unpacks and loads the native libraries. */
-final class LibTorchLoader {
+public final class LibTorchLoader {
   private static final List<String> LOADED = new ArrayList<>();
 
   private LibTorchLoader() {}
@@ -69,7 +70,7 @@ final class LibTorchLoader {
     };
   }
 
-  static String os() {
+  public static String os() {
     String name = System.getProperty("os.name").toLowerCase(Locale.ROOT);
     if (name.contains("linux")) {
       return "linux";
@@ -78,7 +79,7 @@ final class LibTorchLoader {
   }
 
   /** Platform in the artifacts' spelling, such as {@code linux-x86_64}. */
-  static String platform() {
+  public static String platform() {
     String arch = System.getProperty("os.arch").toLowerCase(Locale.ROOT);
     String word =
         switch (arch) {
@@ -89,7 +90,7 @@ final class LibTorchLoader {
     return os() + "-" + word;
   }
 
-  static Path cacheFolder() {
+  public static Path cacheFolder() {
     String own = setting("gammanet.cache", "GAMMANET_CACHE");
     if (own != null) {
       return Path.of(own);
@@ -105,7 +106,7 @@ final class LibTorchLoader {
         "gammanet");
   }
 
-  static @Nullable String setting(String property, String variable) {
+  public static @Nullable String setting(String property, String variable) {
     String value = System.getProperty(property);
     if (value == null || value.isBlank()) {
       value = System.getenv(variable);
@@ -113,14 +114,14 @@ final class LibTorchLoader {
     return value == null || value.isBlank() ? null : value;
   }
 
-  static List<String> loadedLibraries() {
+  public static List<String> loadedLibraries() {
     synchronized (LOADED) {
       return List.copyOf(LOADED);
     }
   }
 
   /** Loads LibTorch and returns a description of where it came from. */
-  static String load() {
+  public static String load() {
     String folder = setting("gammanet.libtorch", "GAMMANET_LIBTORCH");
     return folder != null ? loadFolder(Path.of(folder)) : loadFromClassPath();
   }
@@ -198,14 +199,14 @@ final class LibTorchLoader {
     return "Maven artifact, unpacked in " + folder;
   }
 
-  static @Nullable URL resource(String name) {
+  public static @Nullable URL resource(String name) {
     ClassLoader own = LibTorchLoader.class.getClassLoader();
     URL url = own == null ? null : own.getResource(name);
     return url != null ? url : ClassLoader.getSystemResource(name);
   }
 
   /** The same as a short word for the name of a folder. */
-  static String checksum(URL url) {
+  public static String checksum(URL url) {
     CRC32 sum = new CRC32();
     sum.update(fingerprint(url).getBytes(StandardCharsets.UTF_8));
     return String.format("%08x", sum.getValue());
@@ -229,7 +230,7 @@ final class LibTorchLoader {
    * Copies a resource to a file that is either absent or whole, also when the process dies or
    * another one does the same at once.
    */
-  static void unpack(URL url, Path target) throws IOException {
+  public static void unpack(URL url, Path target) throws IOException {
     URLConnection connection = url.openConnection();
     connection.setUseCaches(false);
     long size = connection.getContentLengthLong();
@@ -256,7 +257,7 @@ final class LibTorchLoader {
     }
   }
 
-  static void loadFile(Path file, String hint) {
+  public static void loadFile(Path file, String hint) {
     try {
       if (os().equals("linux") && !isElf(file)) { // the JVM would print a warning of its own
         throw new TorchException("cannot load " + file + ": it is not a shared library; " + hint);
@@ -277,7 +278,7 @@ final class LibTorchLoader {
   }
 
   /** Physical cores: hyper-threads of one core only disturb each other in dense arithmetic. */
-  static int physicalCores() {
+  public static int physicalCores() {
     int logical = Runtime.getRuntime().availableProcessors();
     try {
       Set<String> cores = new HashSet<>();

@@ -1,4 +1,4 @@
-package org.gammanet.torch;
+package org.gammanet.kernels;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -13,6 +13,12 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.gammanet.torch.DType;
+import org.gammanet.torch.Device;
+import org.gammanet.torch.Ops;
+import org.gammanet.torch.Tensor;
+import org.gammanet.torch.TensorScope;
+import org.gammanet.torch.TorchException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -64,7 +70,7 @@ class NativeKernelsTest {
   @Test
   void mapsLieChannelsLast() {
     try (var scope = TensorScope.open()) {
-      Tensor map = Tensor.emptyMap(Device.CPU, 2, 3, 4, 5);
+      Tensor map = NativeKernels.emptyMap(Device.CPU, 2, 3, 4, 5);
       assertTrue(map.isChannelsLast());
       assertFalse(map.isContiguous());
       Tensor plain = Tensor.of(new float[] {1, 2, 3, 4, 5, 6, 7, 8}, 1, 2, 2, 2);
@@ -108,14 +114,14 @@ class NativeKernelsTest {
           TorchException.class,
           () -> NativeConv.pack(weight, Tensor.ones(3), auto, Precision.FLOAT32));
       NativeConv conv = NativeConv.pack(weight, Tensor.ones(4), auto, Precision.FLOAT32);
-      Tensor out = Tensor.emptyMap(Device.CPU, 1, 4, 5, 6);
+      Tensor out = NativeKernels.emptyMap(Device.CPU, 1, 4, 5, 6);
       var e =
           assertThrows(
               TorchException.class, () -> conv.forward(Tensor.ones(1, 3, 5, 6), false, out));
       assertTrue(e.getMessage().contains("float32[1, 3, 5, 6]"), e.getMessage());
       assertThrows(
           TorchException.class,
-          () -> conv.forward(Tensor.emptyMap(Device.CPU, 1, 3, 5, 7), false, out));
+          () -> conv.forward(NativeKernels.emptyMap(Device.CPU, 1, 3, 5, 7), false, out));
       assertThrows(
           TorchException.class,
           () -> conv.forward(Tensor.zeros(DType.FLOAT64, Device.CPU, 1, 3, 5, 6), false, out));

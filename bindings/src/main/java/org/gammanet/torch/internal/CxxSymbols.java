@@ -1,4 +1,4 @@
-package org.gammanet.torch;
+package org.gammanet.torch.internal;
 
 import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_BOOLEAN;
@@ -9,6 +9,7 @@ import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
+import org.gammanet.torch.TorchException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  * c10::TensorImpl}; member functions take that pointer as their first argument and a returned
  * reference is a pointer to an {@code at::Tensor}, so itself a borrowed handle.
  */
-final class CxxSymbols {
+public final class CxxSymbols {
   private static final String GRAD = "_ZNK3c1010TensorImpl4gradEv";
   private static final String REQUIRES_GRAD = "_ZNK3c1010TensorImpl13requires_gradEv";
   private static final String SET_NUM_THREADS = "_ZN2at15set_num_threadsEi";
@@ -29,7 +30,7 @@ final class CxxSymbols {
   private CxxSymbols() {}
 
   /** The gradient of a tensor as a borrowed handle; it may be undefined. */
-  static MemorySegment grad(MemorySegment tensor) {
+  public static MemorySegment grad(MemorySegment tensor) {
     try {
       return (MemorySegment) Handles.GRAD_HANDLE.invokeExact(implementation(tensor));
     } catch (Throwable e) {
@@ -37,7 +38,7 @@ final class CxxSymbols {
     }
   }
 
-  static boolean requiresGrad(MemorySegment tensor) {
+  public static boolean requiresGrad(MemorySegment tensor) {
     try {
       return (boolean) Handles.REQUIRES_GRAD_HANDLE.invokeExact(implementation(tensor));
     } catch (Throwable e) {
@@ -45,7 +46,7 @@ final class CxxSymbols {
     }
   }
 
-  static void setNumThreads(int threads) {
+  public static void setNumThreads(int threads) {
     try {
       required(SET_NUM_THREADS, FunctionDescriptor.ofVoid(JAVA_INT)).invokeExact(threads);
     } catch (Throwable e) {
@@ -54,7 +55,7 @@ final class CxxSymbols {
   }
 
   /** Makes LibTorch read TORCH_CPP_LOG_LEVEL, which otherwise only Python does. */
-  static void readLogLevel() {
+  public static void readLogLevel() {
     MethodHandle read = find(INIT_LOGGING, FunctionDescriptor.ofVoid());
     if (read != null) {
       try {
@@ -66,7 +67,7 @@ final class CxxSymbols {
   }
 
   /** Number of CUDA devices; 0 without the CUDA libraries. */
-  static int cudaDeviceCount() {
+  public static int cudaDeviceCount() {
     MethodHandle count = find(DEVICE_COUNT, FunctionDescriptor.of(JAVA_BYTE));
     if (count == null) {
       return 0;
@@ -98,9 +99,7 @@ final class CxxSymbols {
     MethodHandle handle = find(symbol, descriptor);
     if (handle == null) {
       throw new TorchException(
-          "the LibTorch from "
-              + LibTorch.source()
-              + " does not export "
+          "the LibTorch in use does not export "
               + symbol
               + ", which gradients and thread settings need; use LibTorch 2.11 or newer on Linux or"
               + " macOS");

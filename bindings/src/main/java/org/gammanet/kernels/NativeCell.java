@@ -1,17 +1,20 @@
-package org.gammanet.torch;
+package org.gammanet.kernels;
 
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Map;
+import org.gammanet.torch.Tensor;
+import org.gammanet.torch.TorchException;
 import org.gammanet.torch.gen.GammanetNative;
+import org.gammanet.torch.internal.Native;
 import org.jspecify.annotations.Nullable;
 
 /**
  * An fGRU cell with excitatory and inhibitory states with packed weights, in {@link NativeKernels}.
- * Maps are float32 (N, C, H, W), channels last ({@link Tensor#emptyMap}, {@link Ops#channelsLast}).
- * Later changes of the weights do not reach it. Autograd records nothing.
+ * Maps are float32 (N, C, H, W), channels last ({@link NativeKernels#emptyMap}, {@link
+ * Ops#channelsLast}). Later changes of the weights do not reach it. Autograd records nothing.
  *
  * <p>Methods throw {@link TorchException} for a tensor of another shape, type, layout or device.
  */

@@ -1,4 +1,4 @@
-package org.gammanet.torch;
+package org.gammanet.torch.internal;
 
 import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
@@ -6,16 +6,17 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
+import org.gammanet.torch.TorchException;
 import org.gammanet.torch.gen.LibTorchStable;
 import org.jspecify.annotations.Nullable;
 
 /** The one place that reads LibTorch's status codes and owns scratch memory for native calls. */
-final class Native {
+public final class Native {
   /** The API level that the calls are written for: LibTorch 2.11.0. */
-  static final long ABI_VERSION = 0x020B_0000_0000_0000L;
+  public static final long ABI_VERSION = 0x020B_0000_0000_0000L;
 
   /** Slots of scratch memory per thread; the longest schema in use has 20 arguments. */
-  static final int SLOTS = 64;
+  public static final int SLOTS = 64;
 
   /**
    * Scratch memory of a thread. A shared confined arena per call would cost more than most calls;
@@ -26,24 +27,24 @@ final class Native {
 
   private Native() {}
 
-  static MemorySegment scratch() {
+  public static MemorySegment scratch() {
     return SCRATCH.get();
   }
 
   /** The last slot, for a result while the others hold arguments. */
-  static MemorySegment out() {
+  public static MemorySegment out() {
     return SCRATCH.get().asSlice((SLOTS - 1) * 8L, 8);
   }
 
   /** Throws when {@code status} is not 0. */
-  static void check(int status, String what) {
+  public static void check(int status, String what) {
     if (status != 0) {
       throw new TorchException(what + " failed: " + lastError());
     }
   }
 
   /** LibTorch's text of this thread's last failure, without its source locations. */
-  static String lastError() {
+  public static String lastError() {
     if (!Symbols.HAS_EXCEPTION_TEXT) {
       return "the reason is on the standard error stream (LibTorch before 2.13 does not hand it"
           + " over)";
@@ -58,7 +59,7 @@ final class Native {
   }
 
   /** A pointer-to-slot for an optional argument; the callee frees it. */
-  static MemorySegment newOptional(long value) {
+  public static MemorySegment newOptional(long value) {
     MemorySegment slot;
     if (Symbols.HAS_OPTIONAL) {
       MemorySegment out = out();
@@ -71,7 +72,7 @@ final class Native {
     return slot;
   }
 
-  static @Nullable MemorySegment find(String symbol) {
+  public static @Nullable MemorySegment find(String symbol) {
     return SymbolLookup.loaderLookup().find(symbol).orElse(null);
   }
 

@@ -1,9 +1,11 @@
-package org.gammanet.torch;
+package org.gammanet.kernels;
 
 import static java.lang.foreign.ValueLayout.ADDRESS;
 
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import org.gammanet.torch.Tensor;
+import org.gammanet.torch.internal.Native;
 import org.jspecify.annotations.Nullable;
 
 /** Tensors that nobody can close while a native call uses them. */
@@ -15,7 +17,7 @@ final class Borrowed implements AutoCloseable {
     if (tensor == null) {
       return MemorySegment.NULL;
     }
-    MemorySegment native_ = tensor.borrow();
+    MemorySegment native_ = tensor.handle().acquire();
     tensors.add(tensor);
     return native_;
   }
@@ -37,6 +39,6 @@ final class Borrowed implements AutoCloseable {
 
   @Override
   public void close() {
-    tensors.forEach(Tensor::giveBack);
+    tensors.forEach(tensor -> tensor.handle().release());
   }
 }

@@ -1,4 +1,4 @@
-package org.gammanet.torch;
+package org.gammanet.torch.internal;
 
 import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
@@ -11,12 +11,13 @@ import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 import java.util.Optional;
+import org.gammanet.torch.TorchException;
 
 /**
  * The few functions of the C and C++ run-time libraries that have no generated binding: they are
  * absent on some platforms, or have a C++ name.
  */
-final class CLibrary {
+public final class CLibrary {
   private static final Linker LINKER = Linker.nativeLinker();
 
   /** Parameters of glibc's {@code mallopt}. */
@@ -25,6 +26,11 @@ final class CLibrary {
   private static final int M_MMAP_THRESHOLD = -3;
 
   private CLibrary() {}
+
+  /** How much freed memory is kept at most, MiB. */
+  public static long keptMiB() {
+    return Math.max(0, Long.getLong("gammanet.keepFreedMemory", 2047));
+  }
 
   private static Optional<MethodHandle> function(
       String name, MemoryLayout result, MemoryLayout... arguments) {
@@ -35,7 +41,7 @@ final class CLibrary {
   }
 
   /** Sets an environment variable of this process for native code, unless the user has set it. */
-  static void setEnvironment(String name, String value) {
+  public static void setEnvironment(String name, String value) {
     Optional<MethodHandle> setenv = function("setenv", JAVA_INT, ADDRESS, ADDRESS, JAVA_INT);
     if (setenv.isEmpty()) {
       return; // Windows: its OpenMP run-time library does not spin for long
@@ -58,7 +64,7 @@ final class CLibrary {
    * @param keep bytes of free memory to keep at most
    * @return whether this C library has such a switch and took it
    */
-  static boolean keepFreedMemory(long keep) {
+  public static boolean keepFreedMemory(long keep) {
     Optional<MethodHandle> mallopt = function("mallopt", JAVA_INT, JAVA_INT, JAVA_INT);
     if (mallopt.isEmpty() || LINKER.defaultLookup().find("gnu_get_libc_version").isEmpty()) {
       return false;
@@ -73,7 +79,7 @@ final class CLibrary {
     }
   }
 
-  static MemorySegment malloc(long bytes) {
+  public static MemorySegment malloc(long bytes) {
     try {
       MethodHandle malloc = function("malloc", ADDRESS, JAVA_LONG).orElseThrow();
       return (MemorySegment) malloc.invokeExact(bytes);
@@ -88,7 +94,7 @@ final class CLibrary {
    *
    * @return whether it was done
    */
-  static boolean duplicateFile(int source, int target) {
+  public static boolean duplicateFile(int source, int target) {
     Optional<MethodHandle> dup2 = function("dup2", JAVA_INT, JAVA_INT, JAVA_INT);
     if (dup2.isEmpty()) {
       return false;

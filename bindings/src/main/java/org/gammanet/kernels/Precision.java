@@ -1,4 +1,4 @@
-package org.gammanet.torch;
+package org.gammanet.kernels;
 
 /** How the native kernels multiply. States, normalisations and sums are float32 in any case. */
 public enum Precision {

@@ -1,4 +1,4 @@
-package org.gammanet.torch;
+package org.gammanet.kernels;
 
 import static java.lang.foreign.ValueLayout.ADDRESS;
 
@@ -16,7 +16,17 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import org.gammanet.torch.Device;
+import org.gammanet.torch.LibTorch;
+import org.gammanet.torch.Ops;
+import org.gammanet.torch.Tensor;
+import org.gammanet.torch.TensorScope;
+import org.gammanet.torch.TorchException;
 import org.gammanet.torch.gen.GammanetNative;
+import org.gammanet.torch.internal.CLibrary;
+import org.gammanet.torch.internal.Handle;
+import org.gammanet.torch.internal.LibTorchLoader;
+import org.gammanet.torch.internal.Native;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -121,24 +131,20 @@ public final class NativeKernels {
     return available() && (device.type() == Device.Type.CPU || Cuda.AVAILABLE);
   }
 
-  /** A map on the CPU with unspecified contents. */
-  static Tensor newMap(long n, long c, long h, long w) {
+  /**
+   * A feature map (N, C, H, W) in channels-last layout, float32, uninitialized. On the CPU, where
+   * there are native kernels, the memory of closed maps is used again.
+   */
+  public static Tensor emptyMap(Device device, long n, long c, long h, long w) {
+    if (device.type() != Device.Type.CPU || !available() || n * c * h * w <= 0) {
+      return Tensor.emptyChannelsLast(device, n, c, h, w);
+    }
     MemorySegment out = Native.scratch();
     int status = GammanetNative.gammanet_map_new(n, c, h, w, out);
     if (status != GammanetNative.GAMMANET_OK()) {
       check(status, "allocating a map of [%d, %d, %d, %d]".formatted(n, c, h, w));
     }
-    return new Tensor(out.get(ADDRESS, 0));
-  }
-
-  /**
-   * Gives back the scratch memory that is kept between calls (a few MB a thread), and that of maps
-   * that are closed. Not while another thread runs kernels.
-   */
-  public static void releaseScratch() {
-    if (available()) {
-      check(GammanetNative.gammanet_release_scratch(), "releasing scratch memory");
-    }
+    return new Tensor(new Handle(out.get(ADDRESS, 0)));
   }
 
   static void require() {
@@ -207,7 +213,7 @@ public final class NativeKernels {
           "connecting " + file + " with LibTorch");
     }
     check(
-        GammanetNative.gammanet_keep_map_memory(LibTorch.keptMiB() << 20),
+        GammanetNative.gammanet_keep_map_memory(CLibrary.keptMiB() << 20),
         "the setting gammanet.keepFreedMemory");
     return new State(true, source, file.toAbsolutePath().getParent());
   }

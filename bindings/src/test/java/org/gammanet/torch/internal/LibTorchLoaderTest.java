@@ -1,4 +1,4 @@
-package org.gammanet.torch;
+package org.gammanet.torch.internal;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -15,6 +15,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.gammanet.torch.LibTorch;
+import org.gammanet.torch.Ops;
+import org.gammanet.torch.Tensor;
+import org.gammanet.torch.TorchException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
