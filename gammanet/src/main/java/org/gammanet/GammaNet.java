@@ -10,6 +10,7 @@ import java.util.function.Consumer;
 import org.gammanet.checkpoint.Checkpoint;
 import org.gammanet.checkpoint.CheckpointException;
 import org.gammanet.config.GammaNetConfig;
+import org.gammanet.data.Preprocessing;
 import org.gammanet.io.EdgeMap;
 import org.gammanet.io.RgbImage;
 import org.gammanet.model.DivergenceException;
@@ -188,8 +189,7 @@ public final class GammaNet implements AutoCloseable {
       List<List<EdgeMap>> maps = new ArrayList<>();
       images.forEach(image -> maps.add(new ArrayList<>()));
       for (Tensor z : logits) {
-        Tensor cropped = Ops.narrow(Ops.narrow(z, 2, 0, height), 3, 0, width);
-        float[] probabilities = Ops.sigmoid(cropped).toFloatArray();
+        float[] probabilities = Ops.sigmoid(Preprocessing.crop(z, height, width)).toFloatArray();
         // Of several output channels the first one counts.
         int perImage = probabilities.length / images.size();
         for (int i = 0; i < images.size(); i++) {
@@ -214,48 +214,17 @@ public final class GammaNet implements AutoCloseable {
   }
 
   /**
-   * An image as the network wants it: (1, 3, H, W), standardised colours, its last row and column
-   * repeated where it is smaller than the network's minimum.
+   * The network's input for an image, {@code [1, 3, H, W]} on its device: standardized colors,
+   * padded where the image is smaller than the network's minimum. The caller closes it.
    */
   public Tensor input(RgbImage image) {
     return input(List.of(image));
   }
 
-  /** Images of one size as the network wants them, (N, 3, H, W), otherwise as for a single one. */
   private Tensor input(List<RgbImage> images) {
-    int width = images.getFirst().width();
-    int height = images.getFirst().height();
-    float[][] table = new float[3][256];
-    for (int c = 0; c < 3; c++) {
-      double mean = config.data().normalizeMean().get(c);
-      double std = config.data().normalizeStd().get(c);
-      for (int v = 0; v < 256; v++) {
-        table[c][v] = (float) ((v / 255.0 - mean) / std);
-      }
-    }
-    int plane = width * height;
-    float[] values = new float[Math.multiplyExact(3 * images.size(), plane)];
-    int at = 0;
-    for (RgbImage image : images) {
-      if (image.width() != width || image.height() != height) {
-        throw new IllegalArgumentException(
-            "images of one pass must have one size, not " + images.getFirst() + " and " + image);
-      }
-      byte[] samples = image.samples();
-      for (int c = 0; c < 3; c++) {
-        for (int i = 0; i < plane; i++) {
-          values[at++] = table[c][samples[3 * i + c] & 0xFF];
-        }
-      }
-    }
     try (var scope = TensorScope.open()) {
-      Tensor x = Tensor.of(values, images.size(), 3, height, width);
-      int right = Math.max(0, network.minimumSize() - width);
-      int bottom = Math.max(0, network.minimumSize() - height);
-      if (right > 0 || bottom > 0) {
-        x = Ops.replicationPad2d(x, 0, right, 0, bottom);
-      }
-      return scope.keep(x.to(network.device()));
+      Preprocessing preprocessing = Preprocessing.of(config.data(), network.minimumSize());
+      return scope.keep(preprocessing.apply(images).to(network.device()));
     }
   }
 

@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
  * @param randomAnnotator the target is one annotator's drawing, drawn per sample, instead of the
  *     mean over all
  * @param thin thin the set of pixels that anyone marked
- * @param normalization of colours
+ * @param preprocessing standardization of colors
  */
 public record Augmentation(
     int crop,
@@ -38,29 +38,10 @@ public record Augmentation(
     @Nullable ColorJitter jitter,
     boolean randomAnnotator,
     boolean thin,
-    Normalization normalization) {
+    Preprocessing preprocessing) {
 
   /** Pixels beyond the crop that take part in thinning, so that its edge looks like its inside. */
   private static final int MARGIN = 8;
-
-  /** Per-channel statistics of colours in [0, 1]: {@code (x - mean) / std}. */
-  public record Normalization(float[] mean, float[] std) {
-    /** Of ImageNet, red, green, blue. */
-    public static final Normalization IMAGENET =
-        new Normalization(
-            new float[] {0.485f, 0.456f, 0.406f}, new float[] {0.229f, 0.224f, 0.225f});
-
-    /** As configured. */
-    public static Normalization of(DataConfig data) {
-      float[] mean = new float[3];
-      float[] std = new float[3];
-      for (int c = 0; c < 3; c++) {
-        mean[c] = data.normalizeMean().get(c).floatValue();
-        std[c] = data.normalizeStd().get(c).floatValue();
-      }
-      return new Normalization(mean, std);
-    }
-  }
 
   /**
    * Random change of colours, as in torchvision: each of the four in a random order.
@@ -102,12 +83,12 @@ public record Augmentation(
         c.colorJitter() ? ColorJitter.REFERENCE : null,
         data.target() == TargetKind.RANDOM_ANNOTATOR,
         data.thinTargets(),
-        Normalization.of(data));
+        Preprocessing.of(data, 1));
   }
 
-  /** Nothing random: the whole image, normalised. */
-  public static Augmentation none(Normalization normalization) {
-    return new Augmentation(0, new double[] {1}, 1, 0, 0, null, false, false, normalization);
+  /** Nothing random: the whole image, standardized. */
+  public static Augmentation none(Preprocessing preprocessing) {
+    return new Augmentation(0, new double[] {1}, 1, 0, 0, null, false, false, preprocessing);
   }
 
   /** One random view of an image. */
@@ -150,11 +131,9 @@ public record Augmentation(
       jitter(image, jitter, random);
     }
     for (int c = 0; c < 3; c++) {
-      float mean = normalization.mean[c];
-      float std = normalization.std[c];
       for (int i = 0; i < n; i++) {
-        // Where there is no data the mean colour stands in: 0 after normalising.
-        image[c * n + i] = view.inside(i) ? (image[c * n + i] - mean) / std : 0;
+        // Where there is no data the mean color stands in: 0 after standardizing.
+        image[c * n + i] = view.inside(i) ? preprocessing.normalize(c, image[c * n + i]) : 0;
       }
     }
     return new Sample(example.id(), view.height, view.width, image, target, valid);

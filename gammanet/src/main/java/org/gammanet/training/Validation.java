@@ -11,6 +11,7 @@ import org.gammanet.config.GammaNetConfig;
 import org.gammanet.data.Augmentation;
 import org.gammanet.data.EdgeDataset;
 import org.gammanet.data.Example;
+import org.gammanet.data.Preprocessing;
 import org.gammanet.data.Sample;
 import org.gammanet.evaluation.BoundaryBenchmark;
 import org.gammanet.evaluation.BoundaryCounts;
@@ -24,7 +25,6 @@ import org.gammanet.model.Network;
 import org.gammanet.torch.Autocast;
 import org.gammanet.torch.Autograd;
 import org.gammanet.torch.DType;
-import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
 import org.jspecify.annotations.Nullable;
@@ -55,6 +55,7 @@ final class Validation {
   private final EdgeLoss loss;
   private final @Nullable DType half;
   private final TrainingListener listener;
+  private final Preprocessing preprocessing;
 
   /**
    * Prepares it.
@@ -74,6 +75,7 @@ final class Validation {
     this.loss = loss;
     this.half = half;
     this.listener = listener;
+    this.preprocessing = Preprocessing.of(config.data(), network.minimumSize());
   }
 
   /**
@@ -87,7 +89,7 @@ final class Validation {
       int epoch, boolean benchmark, @Nullable EventFile events, BooleanSupplier stopping)
       throws IOException, InterruptedException {
     int count = Math.min(config.training().validationImages(), images.size());
-    Augmentation whole = Augmentation.none(Augmentation.Normalization.of(config.data()));
+    Augmentation whole = Augmentation.none(preprocessing);
     QuickMetrics metrics = new QuickMetrics(QuickMetrics.Recall.TARGET_PIXELS);
     List<BoundaryBenchmark.Image> maps = new ArrayList<>();
     int pictures =
@@ -200,20 +202,14 @@ final class Validation {
     try (var scope = TensorScope.open();
         var cast = Autocast.convolutions(half);
         var silent = Autograd.noGrad()) {
-      Tensor image = Tensor.of(sample.image(), 1, 3, sample.height(), sample.width());
-      long right = Math.max(0, network.minimumSize() - sample.width());
-      long bottom = Math.max(0, network.minimumSize() - sample.height());
-      if (right > 0 || bottom > 0) {
-        image = Ops.replicationPad2d(image, 0, (int) right, 0, (int) bottom);
-      }
+      Tensor image = preprocessing.apply(sample);
       ForwardOptions options = ForwardOptions.DEFAULTS;
       ForwardResult result =
           network.forward(
               image.to(network.device()), everyTimestep ? options.withEveryTimestep() : options);
       List<float[]> steps = new ArrayList<>();
       for (Tensor logits : everyTimestep ? result.logitsPerTimestep() : List.of(result.logits())) {
-        Tensor rows = Ops.narrow(logits, 2, 0, sample.height());
-        steps.add(Ops.narrow(rows, 3, 0, sample.width()).toFloatArray());
+        steps.add(Preprocessing.crop(logits, sample.height(), sample.width()).toFloatArray());
       }
       return steps;
     }
@@ -230,9 +226,7 @@ final class Validation {
       int y = i / width;
       int rgb = 0;
       for (int c = 0; c < 3; c++) {
-        double mean = config.data().normalizeMean().get(c);
-        double std = config.data().normalizeStd().get(c);
-        rgb = rgb << 8 | grey(sample.image()[c * n + i] * std + mean);
+        rgb = rgb << 8 | grey(preprocessing.denormalize(c, sample.image()[c * n + i]));
       }
       picture.setRGB(x, y, rgb);
       picture.setRGB(width + x, y, 0x010101 * grey(sample.target()[i]));

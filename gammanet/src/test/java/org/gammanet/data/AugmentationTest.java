@@ -6,9 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import org.gammanet.data.Augmentation.ColorJitter;
-import org.gammanet.data.Augmentation.Normalization;
 import org.gammanet.io.SplitMix;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -16,7 +16,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class AugmentationTest {
-  private static final Normalization PLAIN = new Normalization(new float[3], new float[] {1, 1, 1});
+  private static final Preprocessing PLAIN =
+      new Preprocessing(List.of(0.0, 0.0, 0.0), List.of(1.0, 1.0, 1.0), 1);
 
   private static Augmentation of(
       int crop, double scale, int rotations, double flipX, double flipY) {

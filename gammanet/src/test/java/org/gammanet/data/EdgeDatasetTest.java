@@ -19,7 +19,6 @@ import java.util.Random;
 import java.util.Set;
 import java.util.stream.IntStream;
 import javax.imageio.ImageIO;
-import org.gammanet.data.Augmentation.Normalization;
 import org.gammanet.io.DataException;
 import org.gammanet.testing.Fixtures;
 import org.junit.jupiter.api.Test;
@@ -114,7 +113,7 @@ class EdgeDatasetTest {
             Augmentation.ColorJitter.REFERENCE,
             false,
             false,
-            Normalization.IMAGENET);
+            Preprocessing.IMAGENET);
     BatchSource source = new BatchSource(data, augmentation, 42, 11, 2);
     assertEquals(5, source.batchesPerEpoch());
     List<Batch> expected = new ArrayList<>();
@@ -145,7 +144,7 @@ class EdgeDatasetTest {
   @Test
   void everyImageIsSeenEquallyOften() throws IOException {
     BatchSource source =
-        new BatchSource(pictures(5), Augmentation.none(Normalization.IMAGENET), 1, 10, 2);
+        new BatchSource(pictures(5), Augmentation.none(Preprocessing.IMAGENET), 1, 10, 2);
     int[] seen = new int[5];
     for (int i = 0; i < source.batchesPerEpoch(); i++) {
       source.batch(i).ids().forEach(id -> seen[id.charAt(2) - '0']++);

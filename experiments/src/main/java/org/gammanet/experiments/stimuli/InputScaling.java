@@ -1,5 +1,7 @@
 package org.gammanet.experiments.stimuli;
 
+import org.gammanet.data.Preprocessing;
+
 /** How a grey image becomes the three channels that the network sees. */
 public enum InputScaling {
   /**
@@ -15,9 +17,6 @@ public enum InputScaling {
    */
   ZSCORE;
 
-  private static final double[] MEAN = {0.485, 0.456, 0.406};
-  private static final double[] STD = {0.229, 0.224, 0.225};
-
   /**
    * Writes the three planes of an image.
    *
@@ -31,7 +30,7 @@ public enum InputScaling {
       case IMAGENET -> {
         for (int c = 0; c < 3; c++) {
           for (int i = 0; i < n; i++) {
-            out[at + c * n + i] = (float) ((image[i] - MEAN[c]) / STD[c]);
+            out[at + c * n + i] = Preprocessing.IMAGENET.normalize(c, image[i]);
           }
         }
       }
