@@ -1,6 +1,7 @@
 /** The {@code gammanet} command. */
 module org.gammanet.cli {
   requires org.gammanet.experiments;
+  requires org.gammanet.javacell;
   requires com.fasterxml.jackson.databind;
   requires info.picocli;
   requires java.desktop;

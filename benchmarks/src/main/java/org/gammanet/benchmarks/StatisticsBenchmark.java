@@ -2,9 +2,9 @@ package org.gammanet.benchmarks;
 
 import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
-import org.gammanet.simd.OrientationIndices;
-import org.gammanet.simd.OrientationSums;
-import org.gammanet.simd.StatisticsKernels;
+import org.gammanet.experiments.analysis.simd.OrientationIndices;
+import org.gammanet.experiments.analysis.simd.OrientationSums;
+import org.gammanet.experiments.analysis.simd.StatisticsKernels;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;

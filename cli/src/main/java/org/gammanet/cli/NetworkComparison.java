@@ -15,11 +15,11 @@ import org.gammanet.evaluation.BoundaryBootstrap;
 import org.gammanet.evaluation.BoundaryBootstrap.Interval;
 import org.gammanet.evaluation.BoundaryCounts;
 import org.gammanet.evaluation.BoundaryFiles;
-import org.gammanet.experiments.figures.Axis;
-import org.gammanet.experiments.figures.Figure;
-import org.gammanet.experiments.figures.HtmlReport;
-import org.gammanet.experiments.figures.Plot;
-import org.gammanet.experiments.figures.Style;
+import org.gammanet.figures.Axis;
+import org.gammanet.figures.Figure;
+import org.gammanet.figures.HtmlReport;
+import org.gammanet.figures.Plot;
+import org.gammanet.figures.Style;
 
 /**
  * Compares networks that were trained and scored on the same data with the first of them: scores

@@ -1,8 +1,4 @@
-/**
- * Arithmetic over long arrays with the Vector API where the running virtual machine has it, each
- * kernel with a scalar twin. {@link org.gammanet.simd.Simd} decides once; no class outside of this
- * package sees {@code jdk.incubator.vector}.
- */
+/** Decides once whether and how wide vector kernels run. */
 @NullMarked
 package org.gammanet.simd;
 

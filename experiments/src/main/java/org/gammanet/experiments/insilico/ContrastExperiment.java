@@ -4,13 +4,13 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.gammanet.experiments.figures.Axis;
-import org.gammanet.experiments.figures.Figure;
-import org.gammanet.experiments.figures.Plot;
-import org.gammanet.experiments.figures.Style;
+import org.gammanet.experiments.analysis.ContrastResponse;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.StimulusSet;
-import org.gammanet.experiments.tuning.ContrastResponse;
+import org.gammanet.figures.Axis;
+import org.gammanet.figures.Figure;
+import org.gammanet.figures.Plot;
+import org.gammanet.figures.Style;
 
 /** Responses over contrast, of each unit to its probe stimulus. */
 final class ContrastExperiment extends Experiment {

@@ -5,11 +5,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
-import org.gammanet.experiments.figures.Axis;
-import org.gammanet.experiments.figures.ColorMap;
-import org.gammanet.experiments.figures.Figure;
-import org.gammanet.experiments.figures.HeatMap;
-import org.gammanet.experiments.figures.Plot;
 import org.gammanet.experiments.responses.ReceptiveField;
 import org.gammanet.experiments.responses.ReceptiveFieldMapper;
 import org.gammanet.experiments.responses.State;
@@ -17,6 +12,11 @@ import org.gammanet.experiments.stimuli.Frame;
 import org.gammanet.experiments.stimuli.Occluded;
 import org.gammanet.experiments.stimuli.Stimulus;
 import org.gammanet.experiments.stimuli.StimulusSet;
+import org.gammanet.figures.Axis;
+import org.gammanet.figures.ColorMap;
+import org.gammanet.figures.Figure;
+import org.gammanet.figures.HeatMap;
+import org.gammanet.figures.Plot;
 
 /** Receptive fields: by gradients, and by covering parts of a preferred stimulus. */
 final class FieldExperiment extends Experiment {

@@ -4,18 +4,18 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.gammanet.experiments.Mode;
-import org.gammanet.experiments.figures.Axis;
-import org.gammanet.experiments.figures.Figure;
-import org.gammanet.experiments.figures.Plot;
-import org.gammanet.experiments.figures.Style;
+import org.gammanet.experiments.analysis.Context;
+import org.gammanet.experiments.analysis.ReferenceCurve;
+import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.FlankedBars;
 import org.gammanet.experiments.stimuli.Frame;
 import org.gammanet.experiments.stimuli.Orientation;
 import org.gammanet.experiments.stimuli.StimulusSet;
-import org.gammanet.experiments.tuning.Context;
-import org.gammanet.experiments.tuning.ReferenceCurve;
-import org.gammanet.experiments.tuning.Statistics;
+import org.gammanet.figures.Axis;
+import org.gammanet.figures.Figure;
+import org.gammanet.figures.Plot;
+import org.gammanet.figures.Style;
 
 /** Facilitation of a bar by flankers on its line. */
 final class KapadiaExperiment extends Experiment {

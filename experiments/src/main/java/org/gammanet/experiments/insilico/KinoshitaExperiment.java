@@ -4,19 +4,19 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.gammanet.experiments.Mode;
-import org.gammanet.experiments.figures.Axis;
-import org.gammanet.experiments.figures.Figure;
-import org.gammanet.experiments.figures.Plot;
-import org.gammanet.experiments.figures.Style;
+import org.gammanet.experiments.analysis.Context;
+import org.gammanet.experiments.analysis.Dynamics;
+import org.gammanet.experiments.analysis.ReferenceCurve;
+import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.CentreSurround;
 import org.gammanet.experiments.stimuli.Frame;
 import org.gammanet.experiments.stimuli.StimulusSet;
 import org.gammanet.experiments.stimuli.StimulusType;
-import org.gammanet.experiments.tuning.Context;
-import org.gammanet.experiments.tuning.Dynamics;
-import org.gammanet.experiments.tuning.ReferenceCurve;
-import org.gammanet.experiments.tuning.Statistics;
+import org.gammanet.figures.Axis;
+import org.gammanet.figures.Figure;
+import org.gammanet.figures.Plot;
+import org.gammanet.figures.Style;
 import org.jspecify.annotations.Nullable;
 
 /** Suppression by a ring whose orientation differs from the centre's. */

@@ -6,21 +6,21 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
-import org.gammanet.experiments.figures.Axis;
-import org.gammanet.experiments.figures.Figure;
-import org.gammanet.experiments.figures.Plot;
-import org.gammanet.experiments.figures.Style;
+import org.gammanet.experiments.analysis.Dynamics;
+import org.gammanet.experiments.analysis.OrientationTuning;
+import org.gammanet.experiments.analysis.Population;
+import org.gammanet.experiments.analysis.TuningCurve;
+import org.gammanet.experiments.analysis.TuningModel;
+import org.gammanet.experiments.analysis.TuningTable;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.ApertureRule;
 import org.gammanet.experiments.stimuli.GratingStimuli;
 import org.gammanet.experiments.stimuli.Stimulus;
 import org.gammanet.experiments.stimuli.StimulusSet;
-import org.gammanet.experiments.tuning.Dynamics;
-import org.gammanet.experiments.tuning.OrientationTuning;
-import org.gammanet.experiments.tuning.Population;
-import org.gammanet.experiments.tuning.TuningCurve;
-import org.gammanet.experiments.tuning.TuningModel;
-import org.gammanet.experiments.tuning.TuningTable;
+import org.gammanet.figures.Axis;
+import org.gammanet.figures.Figure;
+import org.gammanet.figures.Plot;
+import org.gammanet.figures.Style;
 
 /** Orientation tuning of each unit at its own best spatial frequency. */
 final class OrientationExperiment extends Experiment {

@@ -4,14 +4,14 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.gammanet.experiments.figures.Axis;
-import org.gammanet.experiments.figures.Figure;
-import org.gammanet.experiments.figures.HtmlReport;
-import org.gammanet.experiments.figures.Plot;
-import org.gammanet.experiments.figures.Style;
+import org.gammanet.experiments.analysis.CurveSimilarity;
+import org.gammanet.experiments.analysis.ReferenceCurve;
 import org.gammanet.experiments.responses.State;
-import org.gammanet.experiments.tuning.CurveSimilarity;
-import org.gammanet.experiments.tuning.ReferenceCurve;
+import org.gammanet.figures.Axis;
+import org.gammanet.figures.Figure;
+import org.gammanet.figures.HtmlReport;
+import org.gammanet.figures.Plot;
+import org.gammanet.figures.Style;
 import org.jspecify.annotations.Nullable;
 
 /** An experiment's part of a report, and the figures in it by their file names. */

@@ -6,10 +6,11 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.gammanet.experiments.Mode;
-import org.gammanet.experiments.figures.Axis;
-import org.gammanet.experiments.figures.Figure;
-import org.gammanet.experiments.figures.Plot;
-import org.gammanet.experiments.figures.Style;
+import org.gammanet.experiments.analysis.ContrastResponse;
+import org.gammanet.experiments.analysis.OrientationTuning;
+import org.gammanet.experiments.analysis.ReferenceCurve;
+import org.gammanet.experiments.analysis.TuningCurve;
+import org.gammanet.experiments.analysis.TuningModel;
 import org.gammanet.experiments.responses.Pooling;
 import org.gammanet.experiments.responses.Responses;
 import org.gammanet.experiments.stimuli.CentreSurroundStimuli;
@@ -17,11 +18,10 @@ import org.gammanet.experiments.stimuli.FlankedBarStimuli;
 import org.gammanet.experiments.stimuli.GratingStimuli;
 import org.gammanet.experiments.stimuli.InputScaling;
 import org.gammanet.experiments.stimuli.StimulusSet;
-import org.gammanet.experiments.tuning.ContrastResponse;
-import org.gammanet.experiments.tuning.OrientationTuning;
-import org.gammanet.experiments.tuning.ReferenceCurve;
-import org.gammanet.experiments.tuning.TuningCurve;
-import org.gammanet.experiments.tuning.TuningModel;
+import org.gammanet.figures.Axis;
+import org.gammanet.figures.Figure;
+import org.gammanet.figures.Plot;
+import org.gammanet.figures.Style;
 
 /**
  * The four experiments of the original, quirks and defects included: the "neuron" is the mean over

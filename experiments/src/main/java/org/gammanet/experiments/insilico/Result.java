@@ -9,8 +9,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.IntToDoubleFunction;
+import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.responses.State;
-import org.gammanet.experiments.tuning.Statistics;
 import org.jspecify.annotations.Nullable;
 
 /**

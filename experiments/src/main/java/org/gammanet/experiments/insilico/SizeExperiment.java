@@ -6,16 +6,16 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.gammanet.experiments.Mode;
-import org.gammanet.experiments.figures.Axis;
-import org.gammanet.experiments.figures.Figure;
-import org.gammanet.experiments.figures.Plot;
-import org.gammanet.experiments.figures.Style;
+import org.gammanet.experiments.analysis.SizeTuning;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.CentreSurround;
 import org.gammanet.experiments.stimuli.Frame;
 import org.gammanet.experiments.stimuli.StimulusSet;
 import org.gammanet.experiments.stimuli.StimulusType;
-import org.gammanet.experiments.tuning.SizeTuning;
+import org.gammanet.figures.Axis;
+import org.gammanet.figures.Figure;
+import org.gammanet.figures.Plot;
+import org.gammanet.figures.Style;
 
 /** Responses over the diameter of discs, and over the inner diameter of rings. */
 final class SizeExperiment extends Experiment {

@@ -6,10 +6,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.gammanet.experiments.Mode;
-import org.gammanet.experiments.figures.Axis;
-import org.gammanet.experiments.figures.Figure;
-import org.gammanet.experiments.figures.Plot;
-import org.gammanet.experiments.figures.Style;
+import org.gammanet.experiments.analysis.Context;
+import org.gammanet.experiments.analysis.ReferenceCurve;
 import org.gammanet.experiments.responses.Pooling;
 import org.gammanet.experiments.responses.ResponseExtractor;
 import org.gammanet.experiments.responses.State;
@@ -18,8 +16,10 @@ import org.gammanet.experiments.stimuli.PixelPoint;
 import org.gammanet.experiments.stimuli.StimulusSet;
 import org.gammanet.experiments.stimuli.TextureBoundary;
 import org.gammanet.experiments.stimuli.TextureBoundary.Boundary;
-import org.gammanet.experiments.tuning.Context;
-import org.gammanet.experiments.tuning.ReferenceCurve;
+import org.gammanet.figures.Axis;
+import org.gammanet.figures.Figure;
+import org.gammanet.figures.Plot;
+import org.gammanet.figures.Style;
 
 /**
  * Responses beside a boundary of two gratings. The boundary stays in the middle; since all units of

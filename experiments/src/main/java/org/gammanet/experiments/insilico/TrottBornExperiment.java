@@ -5,17 +5,17 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.gammanet.experiments.Mode;
-import org.gammanet.experiments.figures.Axis;
-import org.gammanet.experiments.figures.Figure;
-import org.gammanet.experiments.figures.Plot;
-import org.gammanet.experiments.figures.Style;
+import org.gammanet.experiments.analysis.Context;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.CentreSurround;
 import org.gammanet.experiments.stimuli.Frame;
 import org.gammanet.experiments.stimuli.Orientation;
 import org.gammanet.experiments.stimuli.StimulusSet;
 import org.gammanet.experiments.stimuli.StimulusType;
-import org.gammanet.experiments.tuning.Context;
+import org.gammanet.figures.Axis;
+import org.gammanet.figures.Figure;
+import org.gammanet.figures.Plot;
+import org.gammanet.figures.Style;
 import org.jspecify.annotations.Nullable;
 
 /** Whether a surround scales the response to its centre, or acts on the component it matches. */

@@ -12,8 +12,8 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.function.Consumer;
 import org.gammanet.GammaNet;
-import org.gammanet.experiments.figures.Figure;
-import org.gammanet.experiments.figures.HtmlReport;
+import org.gammanet.figures.Figure;
+import org.gammanet.figures.HtmlReport;
 import org.gammanet.io.Npy;
 
 /**

@@ -9,16 +9,16 @@ import java.util.Locale;
 import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 import org.gammanet.experiments.Mode;
-import org.gammanet.experiments.figures.Axis;
-import org.gammanet.experiments.figures.ColorMap;
-import org.gammanet.experiments.figures.Figure;
-import org.gammanet.experiments.figures.HeatMap;
-import org.gammanet.experiments.figures.Plot;
-import org.gammanet.experiments.figures.Style;
+import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.stimuli.Orientation;
 import org.gammanet.experiments.stimuli.StimulusImage;
 import org.gammanet.experiments.stimuli.StimulusSet;
-import org.gammanet.experiments.tuning.Statistics;
+import org.gammanet.figures.Axis;
+import org.gammanet.figures.ColorMap;
+import org.gammanet.figures.Figure;
+import org.gammanet.figures.HeatMap;
+import org.gammanet.figures.Plot;
+import org.gammanet.figures.Style;
 
 /** Figures of the simulated optogenetics. Distances are pixels of the layer's map. */
 public final class OptoFigures {

@@ -13,9 +13,9 @@ import java.util.Map;
 import java.util.function.Consumer;
 import org.gammanet.GammaNet;
 import org.gammanet.experiments.Mode;
-import org.gammanet.experiments.figures.Figure;
-import org.gammanet.experiments.figures.HtmlReport;
 import org.gammanet.experiments.stimuli.StimulusSet;
+import org.gammanet.figures.Figure;
+import org.gammanet.figures.HtmlReport;
 import org.gammanet.io.Npy;
 
 /**

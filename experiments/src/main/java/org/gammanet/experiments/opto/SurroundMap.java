@@ -2,8 +2,8 @@ package org.gammanet.experiments.opto;
 
 import java.util.Arrays;
 import java.util.stream.IntStream;
+import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.stimuli.Orientation;
-import org.gammanet.experiments.tuning.Statistics;
 
 /**
  * One number per pixel about the perturbed place.

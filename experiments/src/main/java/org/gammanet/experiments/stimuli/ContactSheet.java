@@ -3,8 +3,8 @@ package org.gammanet.experiments.stimuli;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import org.gammanet.experiments.figures.Axis;
-import org.gammanet.experiments.figures.Figure;
+import org.gammanet.figures.Axis;
+import org.gammanet.figures.Figure;
 
 /** A picture of a set: its stimuli side by side, each with what distinguishes it. */
 public final class ContactSheet {

@@ -20,8 +20,8 @@ import java.util.concurrent.CancellationException;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.gammanet.checkpoint.CheckpointException;
-import org.gammanet.experiments.figures.Figure;
-import org.gammanet.experiments.figures.HtmlReport;
+import org.gammanet.figures.Figure;
+import org.gammanet.figures.HtmlReport;
 import org.gammanet.io.AtomicFile;
 import org.gammanet.io.Npy;
 

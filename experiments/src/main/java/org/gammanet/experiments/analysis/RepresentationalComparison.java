@@ -1,0 +1,571 @@
+package org.gammanet.experiments.analysis;
+
+import java.util.Arrays;
+import org.gammanet.experiments.analysis.simd.RowProducts;
+import org.hipparchus.linear.Array2DRowRealMatrix;
+import org.hipparchus.linear.CholeskyDecomposition;
+import org.hipparchus.linear.LUDecomposition;
+import org.hipparchus.linear.RealMatrix;
+
+/**
+ * Comparison of what two populations make of the same stimuli. Recordings are stimuli x units.
+ * Everything is computed from products of stimuli, so that the number of units costs one pass.
+ */
+public final class RepresentationalComparison {
+  /** Ridge penalties to choose from, in units of the mean squared response to a stimulus. */
+  private static final double[] PENALTIES = CurveFit.logSpaced(1e-3, 1e5, 9);
+
+  private RepresentationalComparison() {}
+
+  // Dissimilarity matrices
+
+  /**
+   * Representational dissimilarity: 1 less Pearson's correlation of the responses to each pair of
+   * stimuli (Kriegeskorte, Mur and Bandettini 2008).
+   *
+   * @param recording stimuli x units
+   * @return stimuli x stimuli; NaN for a stimulus to which all units respond alike
+   * @throws IllegalArgumentException for fewer than three stimuli, fewer than two units, rows of
+   *     different lengths or responses that are not finite
+   */
+  public static double[][] rdm(float[][] recording) {
+    requireRecording(recording, "recording");
+    double[][] out = RowProducts.of(recording).correlations();
+    for (double[] row : out) {
+      for (int j = 0; j < row.length; j++) {
+        row[j] = 1 - row[j];
+      }
+    }
+    return out;
+  }
+
+  /** What is above the diagonal, row by row. */
+  public static double[] upperTriangle(double[][] matrix) {
+    int n = matrix.length;
+    double[] out = new double[n * (n - 1) / 2];
+    int at = 0;
+    for (int i = 0; i < n; i++) {
+      for (int j = i + 1; j < n; j++) {
+        out[at++] = matrix[i][j];
+      }
+    }
+    return out;
+  }
+
+  /**
+   * Correlations of two dissimilarity matrices.
+   *
+   * @param spearman of ranks
+   * @param pearson of values
+   * @param kendallTauA the one to use where a model predicts ties
+   */
+  public record RdmSimilarity(double spearman, double pearson, double kendallTauA) {
+    /**
+     * Compares matrices above their diagonals.
+     *
+     * @throws IllegalArgumentException for different sizes or entries that are not finite
+     */
+    public static RdmSimilarity of(double[][] a, double[][] b) {
+      double[] x = upperTriangle(a);
+      double[] y = upperTriangle(b);
+      return new RdmSimilarity(
+          Statistics.spearman(x, y), Statistics.pearson(x, y), Statistics.kendallTauA(x, y));
+    }
+  }
+
+  /**
+   * Between which correlations the true model would lie, given how subjects differ (Nili et al.
+   * 2014).
+   *
+   * @param lower mean correlation of each subject with the mean of the others
+   * @param upper mean correlation of each subject with the mean of all
+   */
+  public record NoiseCeiling(double lower, double upper) {
+    /**
+     * The ceiling for Spearman's correlation, from standardised ranks.
+     *
+     * @param subjects dissimilarities above the diagonal, a row per subject
+     * @throws IllegalArgumentException for fewer than two subjects, different lengths or numbers
+     *     that are not finite
+     */
+    public static NoiseCeiling of(double[][] subjects) {
+      int n = subjects.length;
+      if (n < 2) {
+        throw new IllegalArgumentException("a noise ceiling needs two subjects or more, not " + n);
+      }
+      double[][] z = new double[n][];
+      double[] all = new double[subjects[0].length];
+      for (int s = 0; s < n; s++) {
+        Curves.sameLength(subjects[0], subjects[s], 3, "subjects' dissimilarities");
+        z[s] = standardised(Statistics.ranks(subjects[s]));
+        for (int i = 0; i < all.length; i++) {
+          all[i] += z[s][i];
+        }
+      }
+      double lower = 0;
+      double upper = 0;
+      double[] others = new double[all.length];
+      for (int s = 0; s < n; s++) {
+        for (int i = 0; i < all.length; i++) {
+          others[i] = all[i] - z[s][i];
+        }
+        lower += Statistics.pearson(z[s], others) / n;
+        upper += Statistics.pearson(z[s], all) / n;
+      }
+      return new NoiseCeiling(lower, upper);
+    }
+
+    private static double[] standardised(double[] values) {
+      double mean = Curves.mean(values);
+      double sd = Math.sqrt(Curves.squares(values) / values.length);
+      return Arrays.stream(values).map(v -> (v - mean) / sd).toArray();
+    }
+  }
+
+  // Kernel alignment
+
+  /**
+   * Linear centred kernel alignment {@code |XᵀY|² / (|XᵀX| |YᵀY|)} of columns-centred recordings
+   * (Kornblith et al. 2019).
+   *
+   * @param unbiased estimates it without the bias that makes random recordings of more units than
+   *     stimuli look alike (Song et al. 2012); may be below 0
+   * @return NaN where a recording does not vary
+   * @throws IllegalArgumentException for recordings of different stimuli, fewer than four of them,
+   *     or responses that are not finite
+   */
+  public static double cka(float[][] x, float[][] y, boolean unbiased) {
+    requireSameStimuli(x, y, 4);
+    double[][] k = RowProducts.of(x).products();
+    double[][] l = RowProducts.of(y).products();
+    double xy = alignment(k, l, unbiased);
+    double xx = alignment(k, k, unbiased);
+    double yy = alignment(l, l, unbiased);
+    return xx > 0 && yy > 0 ? xy / Math.sqrt(xx * yy) : Double.NaN;
+  }
+
+  /** {@link #cka(float[][], float[][], boolean)}, unbiased where units outnumber stimuli. */
+  public static double cka(float[][] x, float[][] y) {
+    requireSameStimuli(x, y, 4);
+    return cka(x, y, Math.max(x[0].length, y[0].length) > x.length);
+  }
+
+  /** Independence criterion of two kernels, up to a factor that only depends on their size. */
+  private static double alignment(double[][] k, double[][] l, boolean unbiased) {
+    int n = k.length;
+    double[] rowsK = new double[n];
+    double[] rowsL = new double[n];
+    double trace = 0;
+    for (int i = 0; i < n; i++) {
+      for (int j = 0; j < n; j++) {
+        if (!unbiased || i != j) {
+          rowsK[i] += k[i][j];
+          rowsL[i] += l[i][j];
+          trace += k[i][j] * l[i][j];
+        }
+      }
+    }
+    double cross = 0;
+    for (int i = 0; i < n; i++) {
+      cross += rowsK[i] * rowsL[i];
+    }
+    double sums = Curves.sum(rowsK) * Curves.sum(rowsL);
+    return unbiased
+        ? trace + sums / ((n - 1.0) * (n - 2.0)) - 2 * cross / (n - 2.0)
+        : trace + sums / ((double) n * n) - 2 * cross / n;
+  }
+
+  // Regression
+
+  /**
+   * Responses predicted from those to other stimuli.
+   *
+   * @param predictions held out, stimuli x units
+   * @param pearson correlation of prediction and response, one per unit
+   * @param rSquared 1 - SSE/SST, one per unit
+   * @param chosen what inner folds chose, one per fold: the ridge penalty, or the number of
+   *     components
+   */
+  public record Encoding(
+      double[][] predictions, double[] pearson, double[] rSquared, double[] chosen) {}
+
+  /**
+   * Ridge regression of recorded units on a model's, with predictions for held-out stimuli only.
+   * Folds are contiguous; centring and the choice of the penalty see the training part alone.
+   *
+   * @param model stimuli x model units
+   * @param recorded stimuli x recorded units
+   * @param folds at least 2
+   * @param penalties from which inner folds choose; none for a range of 10⁻³ to 10⁵ times the mean
+   *     squared response of the model to a stimulus
+   * @throws IllegalArgumentException for recordings of different stimuli, fewer than two folds or
+   *     too few stimuli for them, penalties that are not positive, or responses that are not finite
+   */
+  public static Encoding ridge(
+      float[][] model, float[][] recorded, int folds, double... penalties) {
+    double[][] kernel = kernel(model, recorded, folds);
+    for (double p : penalties) {
+      if (!(p > 0 && p < Double.POSITIVE_INFINITY)) {
+        throw new IllegalArgumentException("a ridge penalty must be positive, not " + p);
+      }
+    }
+    double[] grid = penalties;
+    if (grid.length == 0) {
+      double power = 0;
+      for (int i = 0; i < kernel.length; i++) {
+        power += kernel[i][i] / kernel.length;
+      }
+      double scale = power > 0 ? power : 1;
+      grid = Arrays.stream(PENALTIES).map(p -> p * scale).toArray();
+    }
+    return crossValidated(
+        kernel, recorded, folds, grid, RepresentationalComparison::ridgePredictions);
+  }
+
+  /**
+   * Partial least squares of recorded units on a model's (Rosipal and Trejo 2001), with predictions
+   * for held-out stimuli only; see {@link #ridge}.
+   *
+   * @param most the largest number of components from which inner folds choose
+   * @throws IllegalArgumentException as {@link #ridge}, or for fewer than one component
+   */
+  public static Encoding partialLeastSquares(
+      float[][] model, float[][] recorded, int folds, int most) {
+    double[][] kernel = kernel(model, recorded, folds);
+    if (most < 1) {
+      throw new IllegalArgumentException("at least one component is needed, not " + most);
+    }
+    double[] counts = new double[most];
+    Arrays.setAll(counts, i -> i + 1);
+    return crossValidated(
+        kernel, recorded, folds, counts, RepresentationalComparison::plsPredictions);
+  }
+
+  private static double[][] kernel(float[][] model, float[][] recorded, int folds) {
+    requireSameStimuli(model, recorded, 4);
+    if (folds < 2 || model.length < 2 * folds) {
+      throw new IllegalArgumentException(
+          "%d folds need at least two stimuli each, but there are %d stimuli"
+              .formatted(folds, model.length));
+    }
+    return RowProducts.of(model).products();
+  }
+
+  /** Predictions for some stimuli from others, by way of products of stimuli. */
+  private interface Regression {
+    /**
+     * Predicts.
+     *
+     * @param train products of training stimuli, centred
+     * @param test products of held-out with training stimuli, centred
+     * @param y responses to the training stimuli, centred
+     */
+    RealMatrix predict(double[][] train, double[][] test, RealMatrix y, double parameter);
+  }
+
+  private static Encoding crossValidated(
+      double[][] kernel, float[][] y, int folds, double[] grid, Regression regression) {
+    int n = y.length;
+    int units = y[0].length;
+    double[][] predictions = new double[n][];
+    double[] chosen = new double[folds];
+    int[] all = range(0, n);
+    for (int fold = 0; fold < folds; fold++) {
+      int[] test = part(all, fold, folds);
+      int[] train = without(all, test);
+      chosen[fold] = grid.length == 1 ? grid[0] : best(kernel, y, train, folds, grid, regression);
+      double[][] p = predict(kernel, y, train, test, chosen[fold], regression);
+      for (int i = 0; i < test.length; i++) {
+        predictions[test[i]] = p[i];
+      }
+    }
+    double[] pearson = new double[units];
+    double[] rSquared = new double[units];
+    for (int u = 0; u < units; u++) {
+      double[] predicted = new double[n];
+      double[] actual = new double[n];
+      double sse = 0;
+      for (int i = 0; i < n; i++) {
+        predicted[i] = predictions[i][u];
+        actual[i] = y[i][u];
+        sse += (actual[i] - predicted[i]) * (actual[i] - predicted[i]);
+      }
+      pearson[u] = Statistics.pearson(predicted, actual);
+      rSquared[u] = Curves.rSquared(sse, actual);
+    }
+    return new Encoding(predictions, pearson, rSquared, chosen);
+  }
+
+  /** The parameter with the least error on inner folds, each unit's relative to its variance. */
+  private static double best(
+      double[][] kernel,
+      float[][] y,
+      int[] stimuli,
+      int folds,
+      double[] grid,
+      Regression regression) {
+    int units = y[0].length;
+    double[] weight = new double[units];
+    for (int u = 0; u < units; u++) {
+      int unit = u;
+      double variance =
+          Curves.squares(Arrays.stream(stimuli).mapToDouble(i -> y[i][unit]).toArray());
+      weight[u] = variance > 0 ? 1 / variance : 0;
+    }
+    int inner = Math.min(folds, stimuli.length / 2);
+    double best = grid[0];
+    double least = Double.POSITIVE_INFINITY;
+    for (double parameter : grid) {
+      double error = 0;
+      for (int fold = 0; fold < inner; fold++) {
+        int[] test = part(stimuli, fold, inner);
+        double[][] p = predict(kernel, y, without(stimuli, test), test, parameter, regression);
+        for (int i = 0; i < test.length; i++) {
+          for (int u = 0; u < units; u++) {
+            double e = p[i][u] - y[test[i]][u];
+            error += weight[u] * e * e;
+          }
+        }
+      }
+      if (error < least) {
+        least = error;
+        best = parameter;
+      }
+    }
+    return best;
+  }
+
+  private static double[][] predict(
+      double[][] kernel,
+      float[][] y,
+      int[] train,
+      int[] test,
+      double parameter,
+      Regression regression) {
+    int units = y[0].length;
+    double[] mean = new double[units];
+    for (int i : train) {
+      for (int u = 0; u < units; u++) {
+        mean[u] += (double) y[i][u] / train.length;
+      }
+    }
+    double[][] centred = new double[train.length][units];
+    for (int i = 0; i < train.length; i++) {
+      for (int u = 0; u < units; u++) {
+        centred[i][u] = y[train[i]][u] - mean[u];
+      }
+    }
+    double[][] out =
+        regression
+            .predict(
+                centred(kernel, train, train),
+                centred(kernel, test, train),
+                new Array2DRowRealMatrix(centred, false),
+                parameter)
+            .getData();
+    for (double[] row : out) {
+      for (int u = 0; u < units; u++) {
+        row[u] += mean[u];
+      }
+    }
+    return out;
+  }
+
+  /** Products of responses from which the mean of the training responses is taken. */
+  private static double[][] centred(double[][] kernel, int[] rows, int[] train) {
+    double[] means = new double[train.length];
+    for (int i = 0; i < train.length; i++) {
+      means[i] = meanOf(kernel[train[i]], train);
+    }
+    double mean = Curves.mean(means);
+    double[][] out = new double[rows.length][train.length];
+    for (int i = 0; i < rows.length; i++) {
+      double own = meanOf(kernel[rows[i]], train);
+      for (int j = 0; j < train.length; j++) {
+        out[i][j] = kernel[rows[i]][train[j]] - own - means[j] + mean;
+      }
+    }
+    return out;
+  }
+
+  private static double meanOf(double[] row, int[] columns) {
+    double sum = 0;
+    for (int c : columns) {
+      sum += row[c];
+    }
+    return sum / columns.length;
+  }
+
+  private static RealMatrix ridgePredictions(
+      double[][] train, double[][] test, RealMatrix y, double penalty) {
+    for (int i = 0; i < train.length; i++) {
+      train[i][i] += penalty;
+    }
+    var system = new CholeskyDecomposition(new Array2DRowRealMatrix(train, false), 1e-6, 0);
+    return new Array2DRowRealMatrix(test, false).multiply(system.getSolver().solve(y));
+  }
+
+  private static RealMatrix plsPredictions(
+      double[][] train, double[][] test, RealMatrix y, double parameter) {
+    int n = train.length;
+    int most = Math.min((int) parameter, n - 1);
+    RealMatrix kernel = new Array2DRowRealMatrix(train, false);
+    RealMatrix left = kernel;
+    RealMatrix residual = y;
+    double[][] scores = new double[n][most];
+    double[][] weights = new double[n][most];
+    int found = 0;
+    while (found < most) {
+      double[] u = widestColumn(residual);
+      double[] t = u;
+      for (int iteration = 0; iteration < 200; iteration++) {
+        double[] next = unit(left.operate(u));
+        double change = 0;
+        for (int i = 0; i < n; i++) {
+          change = Math.max(change, Math.abs(next[i] - t[i]));
+        }
+        t = next;
+        u = unit(residual.operate(residual.preMultiply(t)));
+        if (change < 1e-10) {
+          break;
+        }
+      }
+      if (!(length(t) > 0 && length(u) > 0)) {
+        break; // nothing is left to explain
+      }
+      for (int i = 0; i < n; i++) {
+        scores[i][found] = t[i];
+        weights[i][found] = u[i];
+      }
+      found++;
+      left = withoutComponent(withoutComponent(left, t).transpose(), t);
+      residual = withoutComponent(residual, t);
+    }
+    RealMatrix held = new Array2DRowRealMatrix(test, false);
+    if (found == 0) {
+      return held.multiply(y).scalarMultiply(0);
+    }
+    RealMatrix s = new Array2DRowRealMatrix(scores, false).getSubMatrix(0, n - 1, 0, found - 1);
+    RealMatrix w = new Array2DRowRealMatrix(weights, false).getSubMatrix(0, n - 1, 0, found - 1);
+    RealMatrix inner = s.transpose().multiply(kernel).multiply(w);
+    return held.multiply(w)
+        .multiply(new LUDecomposition(inner, 0).getSolver().solve(s.transpose().multiply(y)));
+  }
+
+  /** {@code M - t tᵀ M} for t of length 1. */
+  private static RealMatrix withoutComponent(RealMatrix m, double[] t) {
+    double[] row = m.preMultiply(t);
+    double[][] out = m.getData();
+    for (int i = 0; i < out.length; i++) {
+      for (int j = 0; j < row.length; j++) {
+        out[i][j] -= t[i] * row[j];
+      }
+    }
+    return new Array2DRowRealMatrix(out, false);
+  }
+
+  private static double[] widestColumn(RealMatrix m) {
+    double[] widest = m.getColumn(0);
+    for (int c = 1; c < m.getColumnDimension(); c++) {
+      double[] column = m.getColumn(c);
+      widest = length(column) > length(widest) ? column : widest;
+    }
+    return unit(widest);
+  }
+
+  private static double length(double[] v) {
+    double s = 0;
+    for (double x : v) {
+      s += x * x;
+    }
+    return Math.sqrt(s);
+  }
+
+  private static double[] unit(double[] v) {
+    double length = length(v);
+    // Rounding errors of what is explained entirely are not a direction.
+    return Arrays.stream(v).map(x -> length > 1e-12 ? x / length : 0).toArray();
+  }
+
+  private static int[] range(int from, int to) {
+    int[] out = new int[to - from];
+    Arrays.setAll(out, i -> from + i);
+    return out;
+  }
+
+  /** The i-th of contiguous parts, of which the first are larger by one where they must be. */
+  private static int[] part(int[] all, int index, int parts) {
+    int size = all.length / parts;
+    int larger = all.length % parts;
+    int from = index * size + Math.min(index, larger);
+    return Arrays.copyOfRange(all, from, from + size + (index < larger ? 1 : 0));
+  }
+
+  private static int[] without(int[] all, int[] some) {
+    return Arrays.stream(all).filter(i -> i < some[0] || i > some[some.length - 1]).toArray();
+  }
+
+  // Reliability
+
+  /**
+   * How well a recording repeats.
+   *
+   * @param r correlation of two halves
+   * @param spearmanBrown of the whole, {@code 2r/(1+r)}
+   */
+  public record Reliability(double r, double spearmanBrown) {
+    /**
+     * From responses in two halves of the trials.
+     *
+     * @throws IllegalArgumentException for different lengths, fewer than two stimuli or numbers
+     *     that are not finite
+     */
+    public static Reliability of(double[] firstHalf, double[] secondHalf) {
+      double r = Statistics.pearson(firstHalf, secondHalf);
+      return new Reliability(r, 2 * r / (1 + r));
+    }
+
+    /**
+     * A correlation with the recording corrected for its noise, {@code r / sqrt(reliability)}. Not
+     * clipped: above 1 the reliability is underestimated.
+     *
+     * @return NaN where the reliability is not positive
+     */
+    public double corrected(double correlation) {
+      return spearmanBrown > 0 ? correlation / Math.sqrt(spearmanBrown) : Double.NaN;
+    }
+  }
+
+  private static void requireSameStimuli(float[][] x, float[][] y, int least) {
+    if (x.length != y.length) {
+      throw new IllegalArgumentException(
+          "recordings of the same stimuli are compared, not of %d and %d"
+              .formatted(x.length, y.length));
+    }
+    if (x.length < least) {
+      throw new IllegalArgumentException(
+          "at least %d stimuli are needed, not %d".formatted(least, x.length));
+    }
+    requireRecording(x, "first recording");
+    requireRecording(y, "second recording");
+  }
+
+  private static void requireRecording(float[][] x, String what) {
+    if (x.length < 2 || x[0].length < 1) {
+      throw new IllegalArgumentException("the " + what + " needs two stimuli and a unit");
+    }
+    for (int i = 0; i < x.length; i++) {
+      if (x[i].length != x[0].length) {
+        throw new IllegalArgumentException(
+            "the %s has %d units for stimulus %d but %d for stimulus 0"
+                .formatted(what, x[i].length, i, x[0].length));
+      }
+      for (int u = 0; u < x[i].length; u++) {
+        if (!Float.isFinite(x[i][u])) {
+          throw new IllegalArgumentException(
+              "the %s has %s for unit %d and stimulus %d".formatted(what, x[i][u], u, i));
+        }
+      }
+    }
+  }
+}

@@ -1,8 +1,0 @@
-/**
- * Figures as one can publish them: panels on a grid, drawn by the same primitives as SVG (text
- * stays text) and as PNG (300 dots per inch), without a display and without any font installed.
- */
-@NullMarked
-package org.gammanet.experiments.figures;
-
-import org.jspecify.annotations.NullMarked;

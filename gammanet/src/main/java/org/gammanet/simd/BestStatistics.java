@@ -1,9 +1,0 @@
-package org.gammanet.simd;
-
-/** Holds the chosen kernels: {@link VectorStatistics} is loaded only where it can be. */
-final class BestStatistics {
-  static final StatisticsKernels KERNELS =
-      Simd.bits() > 0 ? new VectorStatistics() : ScalarStatistics.INSTANCE;
-
-  private BestStatistics() {}
-}
