@@ -9,7 +9,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
-import org.gammanet.io.AtomicFile;
 
 /**
  * A figure: panels on a grid, whose axes line up. The same description is drawn as SVG and as PNG;
