@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  * How a network is trained ({@code training}).
  *
  * @param batchSize samples per step
- * @param numEpochs epochs at most
+ * @param numEpochs epochs at most; with stages the sum of theirs
  * @param samplesPerEpoch random crops that make an epoch
  * @param numWorkers threads that prepare samples
  * @param optimizer update rule
@@ -42,6 +42,15 @@ import org.jspecify.annotations.Nullable;
  * @param earlyStoppingMetric what has to improve
  * @param mixedPrecision whether products are of factors in half precision, where that can be
  * @param halfType which half precision
+ * @param timesteps fewest and most timesteps of a batch, drawn for each; empty for {@code
+ *     model.timesteps}
+ * @param timestepLoss weights of the losses after each timestep
+ * @param gradient how gradients pass through time
+ * @param sideLoss weight of the losses on upsampled top-down levels; 0 for none
+ * @param stabilityPenalty weight of the penalty on steps that do not contract; 0 for none
+ * @param emaDecay decay per update of the exponential moving average of the weights; 0 for none
+ * @param saveMinutes longest time between two writes of {@code last}, in minutes; 0 for epochs only
+ * @param stages consecutive parts of the run; empty for a single one
  */
 public record TrainingConfig(
     int batchSize,
@@ -75,7 +84,90 @@ public record TrainingConfig(
     int earlyStoppingPatience,
     Metric earlyStoppingMetric,
     boolean mixedPrecision,
-    HalfType halfType) {
+    HalfType halfType,
+    List<Integer> timesteps,
+    TimestepLoss timestepLoss,
+    Gradient gradient,
+    double sideLoss,
+    double stabilityPenalty,
+    double emaDecay,
+    double saveMinutes,
+    List<Stage> stages) {
+
+  /** Weights w(t) of the losses after timesteps t = 1 … T; they sum to 1. */
+  public enum TimestepLoss implements Word {
+    /** The last timestep only. */
+    LAST,
+    /** 1 / T. */
+    UNIFORM,
+    /** t / (1 + … + T). */
+    LINEAR
+  }
+
+  /** How gradients pass through time. */
+  public enum Gradient implements Word {
+    /** Back-propagation through all timesteps. */
+    BPTT,
+    /**
+     * Contractor recurrent back-propagation (Linsley et al. 2020): the last state is taken as a
+     * fixed point, and memory does not grow with the number of timesteps.
+     */
+    C_RBP
+  }
+
+  /**
+   * A part of a run; null values are those of the whole run.
+   *
+   * @param epochs its length
+   * @param timesteps fewest and most timesteps of a batch
+   * @param randomCrop side of the crops
+   * @param learningRate rate at its beginning; the backbone's changes by the same factor
+   * @param stabilityPenalty weight of the penalty
+   */
+  public record Stage(
+      int epochs,
+      @Nullable List<Integer> timesteps,
+      @Nullable Integer randomCrop,
+      @Nullable Double learningRate,
+      @Nullable Double stabilityPenalty) {
+    /** Checks every value. */
+    public Stage {
+      Check.atLeast("epochs", epochs, 1);
+      if (timesteps != null) {
+        timesteps = checked(timesteps);
+      }
+      if (randomCrop != null) {
+        Check.atLeast("random_crop", randomCrop, 16);
+      }
+      if (learningRate != null) {
+        Check.positive("learning_rate", learningRate);
+      }
+      if (stabilityPenalty != null) {
+        Check.atLeast("stability_penalty", stabilityPenalty, 0.0);
+      }
+    }
+
+    static Stage read(Section section) {
+      return section.build(
+          () ->
+              new Stage(
+                  section.integer("epochs", 1),
+                  section.has("timesteps") ? readTimesteps(section) : null,
+                  section.has("random_crop") ? (Integer) section.integer("random_crop", 0) : null,
+                  section.numberOrNull("learning_rate"),
+                  section.numberOrNull("stability_penalty")));
+    }
+
+    Map<String, Object> toMap() {
+      Map<String, Object> map = new LinkedHashMap<>();
+      map.put("epochs", epochs);
+      map.put("timesteps", timesteps);
+      map.put("random_crop", randomCrop);
+      map.put("learning_rate", learningRate);
+      map.put("stability_penalty", stabilityPenalty);
+      return map;
+    }
+  }
 
   /** Update rules. */
   public enum Optimizer implements Word {
@@ -159,6 +251,12 @@ public record TrainingConfig(
     LOSS
   }
 
+  private static final String STAGES_EXPECTED =
+      "a list of maps such as {epochs: 10, timesteps: [2, 4]}";
+
+  private static final String TIMESTEPS_EXPECTED =
+      "the fewest and the most timesteps of a batch, such as [3, 8]";
+
   private static final String LOSS_EXPECTED =
       Section.choice(Stream.of(Loss.values()).map(Word::word).toList())
           + ", or a map from these to weights";
@@ -195,6 +293,43 @@ public record TrainingConfig(
     Check.atLeast("validation_images", validationImages, 1);
     Check.atLeast("benchmark_frequency", benchmarkFrequency, 1);
     Check.atLeast("early_stopping_patience", earlyStoppingPatience, 1);
+    timesteps = timesteps.isEmpty() ? List.of() : checked(timesteps);
+    Check.atLeast("side_loss", sideLoss, 0.0);
+    Check.atLeast("stability_penalty", stabilityPenalty, 0.0);
+    Check.that(emaDecay >= 0 && emaDecay < 1, "ema_decay", emaDecay, "at least 0 and less than 1");
+    Check.atLeast("save_minutes", saveMinutes, 0.0);
+    stages = List.copyOf(stages);
+    if (!stages.isEmpty()) {
+      numEpochs = stages.stream().mapToInt(Stage::epochs).sum();
+    }
+    boolean oneLoss = timestepLoss == TimestepLoss.LAST && sideLoss == 0;
+    Check.that(
+        gradient == Gradient.BPTT || oneLoss,
+        "gradient",
+        gradient.word(),
+        "bptt where timestep_loss is not last or side_loss is not 0: c_rbp differentiates the last"
+            + " logits only");
+  }
+
+  private static List<Integer> checked(List<Integer> timesteps) {
+    Check.that(
+        timesteps.size() == 2 && timesteps.get(0) >= 1 && timesteps.get(0) <= timesteps.get(1),
+        "timesteps",
+        timesteps,
+        TIMESTEPS_EXPECTED);
+    return List.copyOf(timesteps);
+  }
+
+  private static List<Integer> readTimesteps(Section section) {
+    return section.numbers("timesteps", List.of(), TIMESTEPS_EXPECTED).stream()
+        .map(
+            t -> {
+              if (t != Math.rint(t) || Math.abs(t) > 1e6) {
+                throw section.wrong("timesteps", TIMESTEPS_EXPECTED);
+              }
+              return t.intValue();
+            })
+        .toList();
   }
 
   static TrainingConfig read(Section section) {
@@ -242,7 +377,27 @@ public record TrainingConfig(
                 section.integer("early_stopping_patience", 30),
                 metric(section),
                 section.flag("mixed_precision", false),
-                section.word("half_type", HalfType.BFLOAT16, HalfType.values())));
+                section.word("half_type", HalfType.BFLOAT16, HalfType.values()),
+                readTimesteps(section),
+                section.word("timestep_loss", TimestepLoss.LAST, TimestepLoss.values()),
+                section.word("gradient", Gradient.BPTT, Gradient.values()),
+                section.number("side_loss", 0),
+                section.number("stability_penalty", 0),
+                section.number("ema_decay", 0),
+                section.number("save_minutes", 10),
+                readStages(section)));
+  }
+
+  private static List<Stage> readStages(Section section) {
+    List<Section> maps = section.sections("stages");
+    if (maps == null) {
+      List<String> words = section.texts("stages", STAGES_EXPECTED);
+      if (words != null && !words.isEmpty()) {
+        throw section.wrong("stages", STAGES_EXPECTED);
+      }
+      return List.of();
+    }
+    return maps.stream().map(Stage::read).toList();
   }
 
   private static Map<Loss, Double> readLosses(Section section) {
@@ -317,6 +472,14 @@ public record TrainingConfig(
     map.put("early_stopping_metric", earlyStoppingMetric.word());
     map.put("mixed_precision", mixedPrecision);
     map.put("half_type", halfType.word());
+    map.put("timesteps", timesteps);
+    map.put("timestep_loss", timestepLoss.word());
+    map.put("gradient", gradient.word());
+    map.put("side_loss", sideLoss);
+    map.put("stability_penalty", stabilityPenalty);
+    map.put("ema_decay", emaDecay);
+    map.put("save_minutes", saveMinutes);
+    map.put("stages", stages.stream().map(Stage::toMap).toList());
     return map;
   }
 }

@@ -293,14 +293,31 @@ public final class Tape implements Executor, AutoCloseable {
    * @param gradient of the same shape
    */
   public void backward(Tensor output, Tensor gradient) {
-    Value value = values.get(output);
-    if (value == null) {
-      throw new IllegalArgumentException(output + " was not made by a segment on this tape");
+    backward(List.of(output), List.of(gradient));
+  }
+
+  /**
+   * Adds to the gradients of all parameters those of {@code sum(outputs[k] * gradients[k])} over
+   * all k, and forgets the forward pass.
+   *
+   * @param outputs tensors of the forward pass, such as the logits after each timestep
+   * @param gradients of the same shapes
+   */
+  public void backward(List<Tensor> outputs, List<Tensor> gradients) {
+    List<Value> ends = new ArrayList<>();
+    for (Tensor output : outputs) {
+      Value value = values.get(output);
+      if (value == null) {
+        throw new IllegalArgumentException(output + " was not made by a segment on this tape");
+      }
+      ends.add(value);
     }
     values.clear();
     try (var scope = TensorScope.open();
         var silent = Autograd.noGrad()) {
-      value.add(gradient);
+      for (int k = 0; k < ends.size(); k++) {
+        ends.get(k).add(gradients.get(k));
+      }
       while (!stretches.isEmpty()) {
         List<Step> stretch = stretches.getLast();
         if (mode == Recompute.TIMESTEPS && stretches.size() > 1) {

@@ -25,16 +25,18 @@ import org.gammanet.checkpoint.CheckpointException;
 import org.gammanet.checkpoint.ElementType;
 import org.gammanet.checkpoint.StoredTensor;
 import org.gammanet.config.GammaNetConfig;
-import org.gammanet.config.TrainingConfig;
 import org.gammanet.config.TrainingConfig.Recompute;
+import org.gammanet.config.TrainingConfig;
 import org.gammanet.data.Augmentation;
 import org.gammanet.data.Batch;
 import org.gammanet.data.BatchSource;
 import org.gammanet.data.Prefetcher;
 import org.gammanet.evaluation.QuickMetrics;
+import org.gammanet.io.SplitMix;
 import org.gammanet.kernels.NativeKernels;
 import org.gammanet.kernels.Precision;
 import org.gammanet.model.ForwardOptions;
+import org.gammanet.model.ForwardResult;
 import org.gammanet.model.Network;
 import org.gammanet.model.Parameter;
 import org.gammanet.torch.Autocast;
@@ -83,6 +85,9 @@ public final class Trainer implements AutoCloseable {
 
   private static final int FORMAT_VERSION = 1;
 
+  /** Prefix of the averaged weights among the optimizer's tensors. */
+  private static final String EMA = "ema.";
+
   /** Side of a square as large as the images of the BSDS500. */
   private static final int LARGEST_IMAGE = 400;
 
@@ -108,6 +113,7 @@ public final class Trainer implements AutoCloseable {
   private final Precision usual;
 
   private final LossScale scale;
+  private final @Nullable WeightAverage average;
   private Recompute recompute;
 
   /** Batches that make an update. */
@@ -128,6 +134,10 @@ public final class Trainer implements AutoCloseable {
   private int validations;
 
   private int failures;
+
+  /** When everything was last saved. */
+  private long saved = System.nanoTime();
+
   private QuickMetrics trainingMetrics = new QuickMetrics(QuickMetrics.Recall.TARGET_PIXELS);
 
   /**
@@ -159,6 +169,13 @@ public final class Trainer implements AutoCloseable {
           "training.samples_per_epoch is %d, less than one batch of %d"
               .formatted(training.samplesPerEpoch(), training.batchSize()));
     }
+    if (training.gradient() != TrainingConfig.Gradient.BPTT
+        || training.sideLoss() > 0
+        || training.stabilityPenalty() > 0
+        || !training.stages().isEmpty()) {
+      throw new TrainingException(
+          "training.gradient, side_loss, stability_penalty and stages are not available yet");
+    }
     boolean float16 = training.halfType() == TrainingConfig.HalfType.FLOAT16;
     DType wanted = float16 ? DType.FLOAT16 : DType.BFLOAT16;
     this.whyExact = training.mixedPrecision() ? whyExact(network, wanted) : null;
@@ -178,7 +195,13 @@ public final class Trainer implements AutoCloseable {
       int side = crop == 0 ? LARGEST_IMAGE : crop;
       this.recompute =
           TrainingMemory.choose(
-              network, training.batchSize(), side, side, config.model().timesteps());
+              network,
+              training.batchSize(),
+              side,
+              side,
+              training.timesteps().isEmpty()
+                  ? config.model().timesteps()
+                  : training.timesteps().getLast());
     }
     this.accumulation = training.gradientAccumulation();
     this.updatesPerEpoch = Math.ceilDiv(source.batchesPerEpoch(), accumulation);
@@ -217,6 +240,7 @@ public final class Trainer implements AutoCloseable {
                 usual.epsilon(),
                 training.weightDecay(),
                 training.decayAll()));
+    this.average = training.emaDecay() > 0 ? new WeightAverage(network, training.emaDecay()) : null;
     if (half == DType.BFLOAT16 && network.whyComposed() == null) {
       network.setPrecision(Precision.BFLOAT16);
     }
@@ -250,17 +274,26 @@ public final class Trainer implements AutoCloseable {
     checkpoint.loadInto(network);
     try {
       Map<String, Tensor> moments = new HashMap<>();
+      Map<String, Tensor> averages = new HashMap<>();
       Map<String, Long> steps = new LinkedHashMap<>();
       try (var scope = TensorScope.open()) {
         for (var entry : checkpoint.optimizer().entrySet()) {
-          if (entry.getKey().startsWith("step.")) {
-            String parameter = entry.getKey().substring("step.".length());
-            steps.put(parameter, (long) entry.getValue().get(0));
+          String key = entry.getKey();
+          if (key.startsWith("step.")) {
+            steps.put(key.substring("step.".length()), (long) entry.getValue().get(0));
+          } else if (key.startsWith(EMA)) {
+            averages.put(key.substring(EMA.length()), entry.getValue().toTensor());
           } else {
-            moments.put(entry.getKey(), entry.getValue().toTensor());
+            moments.put(key, entry.getValue().toTensor());
           }
         }
         optimizer.restore(moments, steps);
+        if (average != null) {
+          if (averages.isEmpty()) { // the run has had no average so far
+            network.parameters().forEach(p -> averages.put(p.name(), p.tensor()));
+          }
+          average.restore(averages, Long.parseLong(state.getOrDefault("ema_updates", "0")));
+        }
       }
       epoch = Integer.parseInt(text(state, "next_epoch"));
       update = Integer.parseInt(text(state, "next_update"));
@@ -424,6 +457,7 @@ public final class Trainer implements AutoCloseable {
             save(checkpoints().resolve("last.safetensors"), true);
             return stopping ? End.STOPPED : End.LIMIT;
           }
+          saveByTime();
           List<Batch> group = new ArrayList<>();
           int wanted = Math.min(accumulation, batches - update * accumulation);
           while (group.size() < wanted) {
@@ -440,6 +474,14 @@ public final class Trainer implements AutoCloseable {
       }
     }
     return End.FINISHED;
+  }
+
+  /** Saves when the last time is too long ago. */
+  private void saveByTime() {
+    double minutes = config.training().saveMinutes();
+    if (minutes > 0 && System.nanoTime() - saved > minutes * 60e9) {
+      save(checkpoints().resolve("last.safetensors"), true);
+    }
   }
 
   /** Removes what a run that was killed while it wrote a checkpoint has left behind. */
@@ -468,7 +510,7 @@ public final class Trainer implements AutoCloseable {
     int empty = 0;
     optimizer.zeroGradients();
     for (Batch batch : batches) {
-      EdgeLoss.Result result = backward(batch, batches.size());
+      Outcome result = backward(batch, batches.size());
       value += result.value() / batches.size();
       empty += result.emptyTargets();
     }
@@ -480,6 +522,9 @@ public final class Trainer implements AutoCloseable {
       failures = 0;
       optimizer.step(rates, scale.value() * (clipped ? (norm + 1e-6) / clip : 1));
       scale.succeeded();
+      if (average != null) {
+        average.update();
+      }
       lossSum += value;
       lossCount++;
     } else if (!Double.isFinite(value) || !scale.overflowed()) {
@@ -519,7 +564,7 @@ public final class Trainer implements AutoCloseable {
   }
 
   /** Adds a batch's gradients to the parameters'. */
-  private EdgeLoss.Result backward(Batch batch, int batches) {
+  private Outcome backward(Batch batch, int batches) {
     try (var scope = TensorScope.open();
         var tape = new Tape(recompute);
         var cast = Autocast.convolutions(half);
@@ -527,20 +572,68 @@ public final class Trainer implements AutoCloseable {
       Tensor images =
           Tensor.of(batch.images(), batch.size(), 3, batch.height(), batch.width())
               .to(network.device());
-      Tensor logits = network.forward(images, ForwardOptions.DEFAULTS.withExecutor(tape)).logits();
-      float[] values = logits.toFloatArray();
-      EdgeLoss.Result result = loss.evaluate(values, batch.targets(), batch.valid(), batch.size());
-      score(batch, values);
-      if (Double.isFinite(result.value())) {
+      double[] weights = timestepWeights(timesteps(batch));
+      ForwardOptions options =
+          ForwardOptions.DEFAULTS.withTimesteps(weights.length).withExecutor(tape);
+      boolean everyTimestep = config.training().timestepLoss() != TrainingConfig.TimestepLoss.LAST;
+      ForwardResult pass =
+          network.forward(images, everyTimestep ? options.withEveryTimestep() : options);
+      List<Tensor> outputs = everyTimestep ? pass.logitsPerTimestep() : List.of(pass.logits());
+      List<Tensor> gradients = new ArrayList<>();
+      double value = 0;
+      int empty = 0;
+      for (int k = 0; k < outputs.size(); k++) {
+        Tensor logits = outputs.get(k);
+        double weight = weights[weights.length - outputs.size() + k];
+        float[] values = logits.toFloatArray();
+        EdgeLoss.Result result =
+            loss.evaluate(values, batch.targets(), batch.valid(), batch.size());
+        value += weight * result.value();
+        empty = result.emptyTargets();
+        if (k == outputs.size() - 1) {
+          score(batch, values);
+        }
         float[] gradient = result.gradient();
-        float factor = (float) (scale.value() / batches);
+        float factor = (float) (weight * scale.value() / batches);
         for (int i = 0; factor != 1 && i < gradient.length; i++) {
           gradient[i] *= factor;
         }
-        tape.backward(logits, Tensor.of(gradient, logits.shape()).to(network.device()));
+        gradients.add(Tensor.of(gradient, logits.shape()).to(network.device()));
       }
-      return result;
+      if (Double.isFinite(value)) {
+        tape.backward(outputs, gradients);
+      }
+      return new Outcome(value, empty);
     }
+  }
+
+  /** What a batch gave: the weighted sum of its losses, and the number of empty targets. */
+  private record Outcome(double value, int emptyTargets) {}
+
+  /** Timesteps of a batch, a function of the seed and the batch's position. */
+  private int timesteps(Batch batch) {
+    List<Integer> range = config.training().timesteps();
+    if (range.isEmpty()) {
+      return config.model().timesteps();
+    }
+    int few = range.getFirst();
+    return few
+        + new SplitMix(config.seed(), batch.epoch(), batch.index(), 't')
+            .nextInt(range.getLast() - few + 1);
+  }
+
+  /** Weights of the losses after timesteps 1 … T. */
+  private double[] timestepWeights(int timesteps) {
+    double[] weights = new double[timesteps];
+    for (int t = 0; t < timesteps; t++) {
+      weights[t] =
+          switch (config.training().timestepLoss()) {
+            case LAST -> t == timesteps - 1 ? 1 : 0;
+            case UNIFORM -> 1.0 / timesteps;
+            case LINEAR -> 2.0 * (t + 1) / (timesteps * (timesteps + 1.0));
+          };
+    }
+    return weights;
   }
 
   /** Adds a few evenly spaced batches of an epoch to its metrics. */
@@ -617,7 +710,11 @@ public final class Trainer implements AutoCloseable {
     log.epoch(report, globalStep, ods, validation);
     trainingMetrics = new QuickMetrics(QuickMetrics.Recall.TARGET_PIXELS);
     if (improved) {
-      save(checkpoints().resolve("best_model.safetensors"), false);
+      withAverage(
+          () -> {
+            save(checkpoints().resolve("best_model.safetensors"), false);
+            return null;
+          });
     }
     save(checkpoints().resolve("last.safetensors"), true);
     if ((finished + 1) % training.saveFrequency() == 0 || last) {
@@ -631,8 +728,28 @@ public final class Trainer implements AutoCloseable {
   /** Scores the present weights; null when {@link #stop} was called meanwhile. */
   private Validation.@Nullable Result validation(boolean benchmark, RunLog log)
       throws IOException, InterruptedException {
-    return new Validation(config, network, data.validation(), loss, half, listener)
-        .run(epoch, benchmark, log.events(), () -> stopping);
+    return withAverage(
+        () ->
+            new Validation(config, network, data.validation(), loss, half, listener)
+                .run(epoch, benchmark, log.events(), () -> stopping));
+  }
+
+  private interface Work<T extends @Nullable Object> {
+    T run() throws IOException, InterruptedException;
+  }
+
+  /** Runs something with the averaged weights in the network, if there are any. */
+  private <T extends @Nullable Object> T withAverage(Work<T> work)
+      throws IOException, InterruptedException {
+    if (average == null) {
+      return work.run();
+    }
+    average.exchange();
+    try {
+      return work.run();
+    } finally {
+      average.exchange();
+    }
   }
 
   // Checkpoints
@@ -679,7 +796,14 @@ public final class Trainer implements AutoCloseable {
                     new StoredTensor(ElementType.I64, new long[0], bytes.putLong(0, steps)));
               });
     }
+    if (resumable && average != null) {
+      state.put("ema_updates", "" + average.updates());
+      average.state().forEach((name, mean) -> moments.put(EMA + name, StoredTensor.viewOf(mean)));
+    }
     Checkpoint.of(Checkpoint.weightsOf(network), moments, state).save(file);
+    if (resumable) {
+      saved = System.nanoTime();
+    }
   }
 
   /** As Python's JSON writes numbers, infinite ones included. */
@@ -713,6 +837,9 @@ public final class Trainer implements AutoCloseable {
   public void close() {
     optimizer.zeroGradients();
     optimizer.close();
+    if (average != null) {
+      average.close();
+    }
     network.requiresGrad(false);
     network.setPrecision(usual);
   }

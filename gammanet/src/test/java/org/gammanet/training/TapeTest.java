@@ -20,6 +20,7 @@ import org.gammanet.model.Executor;
 import org.gammanet.model.ForwardContext;
 import org.gammanet.model.ForwardHooks;
 import org.gammanet.model.ForwardOptions;
+import org.gammanet.model.ForwardResult;
 import org.gammanet.model.Network;
 import org.gammanet.model.Parameter;
 import org.gammanet.model.Segment;
@@ -98,20 +99,23 @@ class TapeTest {
       Tensor image = random(7, 2, 3, 16, 19).requiresGrad(true);
       var shape = network.stateShapes(2, 16, 19).entrySet().iterator().next();
       Tensor state = random(9, shape.getValue()).requiresGrad(true);
-      Tensor logits =
-          network
-              .forward(
-                  image,
-                  // Native kernels round differently, and gradients jump where sums cross zero.
-                  options
-                      .withComposedOnly()
-                      .withExecutor(
-                          mode == null
-                              ? Executor.DIRECT
-                              : byThemselves ? new Wrapping(tape, ByItself::new) : tape)
-                      .withInitialStates(Map.of(shape.getKey(), state)))
-              .logits();
-      Tensor ofLogits = random(8, logits.shape());
+      ForwardResult pass =
+          network.forward(
+              image,
+              // Native kernels round differently, and gradients jump where sums cross zero.
+              options
+                  .withComposedOnly()
+                  .withExecutor(
+                      mode == null
+                          ? Executor.DIRECT
+                          : byThemselves ? new Wrapping(tape, ByItself::new) : tape)
+                  .withInitialStates(Map.of(shape.getKey(), state)));
+      List<Tensor> logits =
+          options.everyTimestep() ? pass.logitsPerTimestep() : List.of(pass.logits());
+      List<Tensor> ofLogits = new ArrayList<>();
+      for (int k = 0; k < logits.size(); k++) {
+        ofLogits.add(random(8 + k, logits.get(k).shape()));
+      }
       if (mode == null) {
         Autograd.backward(logits, ofLogits);
       } else {
@@ -164,6 +168,18 @@ class TapeTest {
       }
     }
     assertEquals(before, Tensor.liveHandles());
+  }
+
+  @ParameterizedTest
+  @MethodSource("networks")
+  void lossesAfterEveryTimestepAddUp(List<String> settings) {
+    ForwardOptions options = ForwardOptions.DEFAULTS.withTimesteps(3).withEveryTimestep();
+    try (Network network = network(settings)) {
+      var plain = gradients(network, null, options);
+      for (Recompute mode : MODES) {
+        assertSame(plain, gradients(network, mode, options));
+      }
+    }
   }
 
   @Test

@@ -19,13 +19,19 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Consumer;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import org.gammanet.checkpoint.Checkpoint;
+import org.gammanet.checkpoint.StoredTensor;
 import org.gammanet.config.GammaNetConfig;
 import org.gammanet.config.TrainingConfig.Recompute;
+import org.gammanet.data.Augmentation;
+import org.gammanet.data.Batch;
+import org.gammanet.data.BatchSource;
 import org.gammanet.kernels.NativeKernels;
 import org.gammanet.kernels.Precision;
+import org.gammanet.model.ForwardOptions;
 import org.gammanet.model.Network;
 import org.gammanet.model.Parameter;
 import org.gammanet.torch.Tensor;
@@ -33,6 +39,7 @@ import org.gammanet.torch.TensorScope;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class TrainerTest {
@@ -121,6 +128,10 @@ class TrainerTest {
     return weights;
   }
 
+  private static List<Double> bytes(StoredTensor tensor) {
+    return IntStream.range(0, (int) tensor.numel()).mapToObj(i -> (double) tensor.get(i)).toList();
+  }
+
   private Path last(String output) {
     return folder.resolve(output).resolve("checkpoints/last.safetensors");
   }
@@ -142,8 +153,19 @@ class TrainerTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"none", "cells"})
-  void aResumedRunMakesTheSameSteps(String recompute) throws Exception {
+  @ValueSource(strings = {"none", "cells", "none, everything"})
+  void aResumedRunMakesTheSameSteps(String mode) throws Exception {
+    String recompute = mode.split(",")[0];
+    List<String> more =
+        mode.endsWith("everything")
+            ? List.of(
+                "training.timesteps=[1, 4]",
+                "training.timestep_loss=linear",
+                "training.ema_decay=0.9",
+                "training.gradient_accumulation=2",
+                "training.samples_per_epoch=8",
+                "training.weight_decay=0.1")
+            : List.of();
     pictures(4);
     GammaNetConfig config =
         config(
@@ -152,6 +174,7 @@ class TrainerTest {
             "training.lr_scheduler=plateau",
             "training.optimizer=adamw",
             "training.recompute=" + recompute);
+    config = config.with(more);
     Log straight = new Log();
     Map<String, float[]> expected;
     try (Network network = Network.create(config.model(), 1);
@@ -171,6 +194,13 @@ class TrainerTest {
       assertEquals(Trainer.End.FINISHED, trainer.run(Long.MAX_VALUE));
       weights(network).forEach((name, w) -> assertArrayEquals(expected.get(name), w, name));
     }
+    var last = Checkpoint.load(last("straight")).optimizer();
+    var resumedLast = Checkpoint.load(last("parts")).optimizer();
+    assertEquals(last.keySet(), resumedLast.keySet());
+    assertEquals(mode.endsWith("everything"), last.containsKey("ema.output_projection.0.weight"));
+    last.forEach(
+        (name, moment) ->
+            assertEquals(bytes(moment), bytes(resumedLast.get(name)), "moments and averages"));
     assertEquals(
         straight.steps.stream().map(TrainingListener.Step::loss).toList(),
         resumed.steps.stream().map(TrainingListener.Step::loss).toList());
@@ -179,6 +209,96 @@ class TrainerTest {
     for (int e = 0; e < 4; e++) {
       assertTrue(lines.get(e).startsWith("{\"epoch\":" + e + ","), lines.get(e));
     }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"last, 0, 0, 1", "uniform, 1, 1, 1", "linear, 1, 2, 3"})
+  void theLossIsTheWeightedSumOverTimesteps(String word, double w1, double w2, double w3)
+      throws Exception {
+    pictures(2);
+    GammaNetConfig config = config("training.timesteps=[3, 3]", "training.timestep_loss=" + word);
+    try (Network network = Network.create(config.model(), 1)) {
+      double[] weights = {w1, w2, w3};
+      double expected = 0;
+      try (var scope = TensorScope.open()) {
+        var source =
+            new BatchSource(
+                TrainingData.open(config.data()).train(),
+                Augmentation.of(config.data()),
+                config.seed(),
+                4,
+                2);
+        Batch batch = source.batch(0);
+        EdgeLoss loss = EdgeLoss.of(config.training(), 0.3, true);
+        List<Tensor> logits =
+            network
+                .forward(
+                    Tensor.of(batch.images(), 2, 3, 24, 24),
+                    ForwardOptions.DEFAULTS.withTimesteps(3).withEveryTimestep())
+                .logitsPerTimestep();
+        for (int t = 0; t < 3; t++) {
+          float[] z = logits.get(t).toFloatArray();
+          double value = loss.evaluate(z, batch.targets(), batch.valid(), 2).value();
+          expected += weights[t] / (w1 + w2 + w3) * value;
+        }
+      }
+      Log log = new Log();
+      try (Trainer trainer = trainer(config, network, "run", log)) {
+        trainer.run(1);
+      }
+      assertEquals(expected, log.steps.getFirst().loss(), 1e-5 * expected);
+    }
+  }
+
+  @Test
+  void theAverageIsValidatedAndShipped() throws Exception {
+    pictures(2);
+    GammaNetConfig config = config("training.num_epochs=1", "training.ema_decay=0.9");
+    try (Network network = Network.create(config.model(), 1)) {
+      String name = "fgru_0.W_exc";
+      List<float[]> seen = new ArrayList<>();
+      seen.add(network.parameter(name).tensor().toFloatArray());
+      Log log = new Log();
+      log.then = step -> seen.add(network.parameter(name).tensor().toFloatArray());
+      try (Trainer trainer = trainer(config, network, "run", log)) {
+        trainer.run(Long.MAX_VALUE);
+      }
+      double[] mean =
+          IntStream.range(0, seen.getFirst().length).mapToDouble(i -> seen.getFirst()[i]).toArray();
+      for (int k = 1; k < seen.size(); k++) {
+        double d = Math.min(0.9, (1.0 + k) / (10.0 + k));
+        for (int i = 0; i < mean.length; i++) {
+          mean[i] += (1 - d) * (seen.get(k)[i] - mean[i]);
+        }
+      }
+      Checkpoint best = Checkpoint.load(folder.resolve("run/checkpoints/best_model.safetensors"));
+      try (Network averaged = Network.create(config.model())) {
+        best.loadInto(averaged);
+        float[] shipped = averaged.parameter(name).tensor().toFloatArray();
+        for (int i = 0; i < mean.length; i++) {
+          assertEquals(mean[i], shipped[i], 1e-6);
+        }
+      }
+      assertArrayEquals(seen.getLast(), network.parameter(name).tensor().toFloatArray());
+    }
+  }
+
+  @Test
+  void theLastCheckpointIsWrittenByTimeToo() throws Exception {
+    pictures(2);
+    GammaNetConfig config = config("training.samples_per_epoch=40", "training.save_minutes=1e-9");
+    Log log = new Log();
+    log.then =
+        step -> {
+          if (step.globalStep() == 7) {
+            throw new ArithmeticException("a power failure");
+          }
+        };
+    try (Network network = Network.create(config.model(), 1);
+        Trainer trainer = trainer(config, network, "run", log)) {
+      assertThrows(ArithmeticException.class, () -> trainer.run(Long.MAX_VALUE));
+    }
+    assertEquals("6", Checkpoint.load(last("run")).metadata().get("next_update"));
   }
 
   @Test
