@@ -146,6 +146,11 @@ public final class BackboneNetwork extends Network {
   }
 
   @Override
+  boolean isTraining() {
+    return readOut.norm() instanceof Parts.BatchNorm batch && batch.isTraining();
+  }
+
+  @Override
   void begin(Pass pass) {
     Tensor[] features = pass.run(backbone, pass.image);
     for (int k = 0; k < LEVELS; k++) {

@@ -181,6 +181,11 @@ public abstract sealed class Network implements AutoCloseable
   /** Batch normalisation uses the batch's statistics while training; nothing else differs. */
   public void training(boolean training) {}
 
+  /** Whether batches are normalised by their own statistics. */
+  boolean isTraining() {
+    return false;
+  }
+
   /**
    * Logits of a batch of images.
    *
@@ -199,7 +204,66 @@ public abstract sealed class Network implements AutoCloseable
    *     initial states
    */
   public final ForwardResult forward(Tensor image, ForwardOptions options) {
-    return run(image, options, Set.of()).result();
+    checkImage(image);
+    return takesImagesApart(image, options)
+        ? imagesApart(image, options)
+        : run(image, options, Set.of()).result();
+  }
+
+  /**
+   * Whether each image of a batch gets a pass of its own, so that its logits are bit-equal whatever
+   * the batch. The native kernels see to that themselves; LibTorch chooses the algorithm of a
+   * convolution on the CPU by the size of the batch.
+   */
+  private boolean takesImagesApart(Tensor image, ForwardOptions options) {
+    return image.size(0) > 1
+        && device.type() == Device.Type.CPU
+        && !Autograd.isEnabled()
+        && options.hooks() == null
+        && options.executor() == Executor.DIRECT
+        && !isTraining()
+        && (options.composedOnly() || whyComposed() != null);
+  }
+
+  private ForwardResult imagesApart(Tensor image, ForwardOptions options) {
+    try (TensorScope scope = TensorScope.open()) {
+      List<ForwardResult> results = new ArrayList<>();
+      for (int i = 0; i < image.size(0); i++) {
+        int n = i;
+        Map<String, Tensor> states = new LinkedHashMap<>();
+        checkStates(
+            options.initialStates(), stateShapes(image.size(0), image.size(2), image.size(3)));
+        options.initialStates().forEach((name, state) -> states.put(name, sample(state, n)));
+        results.add(
+            run(sample(image, n), options.withInitialStates(states), Set.of()).result());
+      }
+      List<Tensor> timesteps = new ArrayList<>();
+      for (int t = 0; t < results.getFirst().logitsPerTimestep().size(); t++) {
+        int step = t;
+        timesteps.add(
+            scope.keep(cat(results.stream().map(r -> r.logitsPerTimestep().get(step)).toList())));
+      }
+      Tensor logits =
+          timesteps.isEmpty()
+              ? scope.keep(cat(results.stream().map(ForwardResult::logits).toList()))
+              : timesteps.getLast();
+      Map<String, Tensor> states = new LinkedHashMap<>();
+      for (String name : results.getFirst().states().keySet()) {
+        states.put(
+            name,
+            scope.keep(cat(results.stream().map(r -> get(r.states(), name)).toList())));
+      }
+      return new ForwardResult(logits, timesteps, Collections.unmodifiableMap(states));
+    }
+  }
+
+  private static Tensor cat(List<Tensor> samples) {
+    return Ops.cat(samples, 0);
+  }
+
+  /** Image {@code n} of a batch, in memory of its own. */
+  private static Tensor sample(Tensor batch, int n) {
+    return Ops.narrow(batch, 0, n, 1).clone();
   }
 
   /**

@@ -264,6 +264,10 @@ final class Parts {
       this.training = training;
     }
 
+    boolean isTraining() {
+      return training;
+    }
+
     @Override
     public Tensor forward(Tensor x) {
       return forward(x, training);

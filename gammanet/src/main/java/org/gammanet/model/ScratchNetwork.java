@@ -193,6 +193,11 @@ public final class ScratchNetwork extends Network {
   }
 
   @Override
+  boolean isTraining() {
+    return batchNorms.stream().anyMatch(Parts.BatchNorm::isTraining);
+  }
+
+  @Override
   void begin(Pass pass) {
     pass.constants.put("z", pass.one(input, pass.image));
   }
