@@ -55,7 +55,7 @@ public class CellBenchmark {
     side = Integer.parseInt(shape.substring(shape.indexOf('x') + 1));
     network = Network.create(GammaNetConfig.shipped("default", java.util.List.of()).model());
     cell =
-        network.places().stream()
+        network.sites().stream()
             .map(place -> place.cell())
             .filter(c -> c.channels() == channels && c.kernelSize() == 3)
             .findFirst()

@@ -89,7 +89,7 @@ final class ArchitectureCommand implements Callable<Integer> {
           2 * macs / 1e12,
           size,
           size);
-      String reason = network.whyComposed();
+      String reason = network.fallbackReason();
       out.println(
           reason == null
               ? "runs by native kernels"
@@ -107,8 +107,8 @@ final class ArchitectureCommand implements Callable<Integer> {
     root.put("timesteps", config.timesteps());
     root.put("parameters", network.parameterCount());
     root.put("macs", macs);
-    root.put("native_kernels", network.whyComposed() == null);
-    root.put("why_not", network.whyComposed());
+    root.put("native_kernels", network.fallbackReason() == null);
+    root.put("why_not", network.fallbackReason());
     ArrayNode layers = root.putArray("layers");
     for (LayerSummary row : rows) {
       ObjectNode layer = layers.addObject();

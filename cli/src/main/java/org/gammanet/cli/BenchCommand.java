@@ -22,7 +22,7 @@ import org.gammanet.config.TrainingConfig.Recompute;
 import org.gammanet.io.Npy;
 import org.gammanet.javacell.JavaCell;
 import org.gammanet.kernels.NativeKernels;
-import org.gammanet.model.CellPlace;
+import org.gammanet.model.CellSite;
 import org.gammanet.model.FgruCell;
 import org.gammanet.model.ForwardContext;
 import org.gammanet.model.ForwardOptions;
@@ -164,7 +164,7 @@ final class BenchCommand implements Callable<Integer> {
 
   private void cells(Network network, ArrayNode rows) {
     List<Integer> done = new ArrayList<>();
-    for (CellPlace place : network.places()) {
+    for (CellSite place : network.sites()) {
       FgruCell cell = place.cell();
       // Twice the network's size, so that a step takes long enough; smaller where VGG16 is wider.
       int side = 2 * size * 64 / Math.max(64, cell.channels());
@@ -186,7 +186,7 @@ final class BenchCommand implements Callable<Integer> {
               Tensor.of(noise(k, cell.channels() * side * side), 1, cell.channels(), side, side);
           inputs[k] = map.to(network.device());
         }
-        boolean kernels = network.whyComposed() == null;
+        boolean kernels = network.fallbackReason() == null;
         row.put("fused_ms", kernels ? cellTime(cell, fused, inputs, true) : null);
         row.put("composed_ms", cellTime(cell, composed, inputs, false));
         boolean vectors = Simd.bits() > 0;
@@ -275,8 +275,8 @@ final class BenchCommand implements Callable<Integer> {
       Terminal.draw("network");
       boolean resets = resetPeakMemory();
       row.put(
-          "fused_s", network.whyComposed() == null ? (Double) pass(network, image, options) : null);
-      Double peak = resets && network.whyComposed() == null ? peakMemory() : null;
+          "fused_s", network.fallbackReason() == null ? (Double) pass(network, image, options) : null);
+      Double peak = resets && network.fallbackReason() == null ? peakMemory() : null;
       row.put("composed_s", pass(network, image, options.withComposedOnly()));
       row.put("peak_rss_mb", peak != null ? peak : peakMemory());
       row.put("floor_s", floor(network, size, size, steps));
@@ -460,9 +460,7 @@ final class BenchCommand implements Callable<Integer> {
         var recording = train ? Autograd.enableGrad() : Autograd.noGrad()) {
       if (train) {
         options = options.withExecutor(tape);
-        network.parameters().stream()
-            .filter(p -> !p.isBuffer())
-            .forEach(p -> p.tensor().zeroGrad());
+        network.parameters().forEach(p -> p.tensor().zeroGrad());
       }
       long start = System.nanoTime();
       Tensor logits = network.forward(image, options).logits();
@@ -498,7 +496,7 @@ final class BenchCommand implements Callable<Integer> {
   private static double gradientNorm(Network network) {
     double sum = 0;
     for (Parameter parameter : network.parameters()) {
-      Tensor gradient = parameter.isBuffer() ? null : parameter.tensor().grad();
+      Tensor gradient = parameter.tensor().grad();
       if (gradient != null) {
         sum += Ops.sum(Ops.square(gradient)).item();
       }

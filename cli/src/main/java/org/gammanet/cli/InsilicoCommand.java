@@ -28,7 +28,7 @@ import org.gammanet.experiments.stimuli.ContactSheet;
 import org.gammanet.experiments.stimuli.StimulusSet;
 import org.gammanet.figures.Figure;
 import org.gammanet.io.Sha256;
-import org.gammanet.model.CellPlace;
+import org.gammanet.model.CellSite;
 import org.gammanet.model.Network;
 import org.gammanet.model.Parameter;
 import org.gammanet.torch.LibTorch;
@@ -323,10 +323,10 @@ final class InsilicoCommand implements Callable<Integer> {
 
   /** Names of cells, from the lowest level up. */
   private static List<String> cells(Network network, boolean bottomUp) {
-    return network.places().stream()
+    return network.sites().stream()
         .filter(p -> (p.block() != null) == bottomUp)
-        .sorted(Comparator.comparingInt(CellPlace::level))
-        .map(CellPlace::name)
+        .sorted(Comparator.comparingInt(CellSite::level))
+        .map(CellSite::name)
         .toList();
   }
 

@@ -142,9 +142,7 @@ public final class Checkpoint {
   /** All weights and buffers of a network in its order, read when they are written or used. */
   public static SequencedMap<String, StoredTensor> weightsOf(Network network) {
     SequencedMap<String, StoredTensor> tensors = new LinkedHashMap<>();
-    for (Parameter parameter : network.parameters()) {
-      tensors.put(parameter.name(), StoredTensor.viewOf(parameter.tensor()));
-    }
+    network.stateDict().forEach((name, value) -> tensors.put(name, StoredTensor.viewOf(value)));
     return tensors;
   }
 
@@ -573,7 +571,7 @@ public final class Checkpoint {
     if (misfit != null) {
       throw new CheckpointException(misfit);
     }
-    copy(network.parameters(), weights);
+    copy(network.entries(), weights);
   }
 
   /**
@@ -587,7 +585,7 @@ public final class Checkpoint {
       warnings.accept(misfit);
     }
     copy(
-        network.parameters().stream().filter(p -> fits(p, weights.get(p.name()))).toList(),
+        network.entries().stream().filter(p -> fits(p, weights.get(p.name()))).toList(),
         weights);
   }
 
@@ -650,7 +648,7 @@ public final class Checkpoint {
   }
 
   private @Nullable String misfit(Network network) {
-    String misfit = misfit(source + " does not fit", network, network.parameters(), weights);
+    String misfit = misfit(source + " does not fit", network, network.entries(), weights);
     boolean torchvision =
         misfit != null
             && weights.keySet().stream().allMatch(n -> n.matches("(features|classifier)\\..*"));

@@ -140,7 +140,7 @@ public final class BackboneNetwork extends Network {
   }
 
   @Override
-  public void training(boolean training) {
+  void training(boolean training) {
     feedback.forEach(f -> f.projection().training(training));
     readOut.training(training);
   }
@@ -205,13 +205,13 @@ public final class BackboneNetwork extends Network {
   }
 
   @Override
-  public List<CellPlace> places() {
-    List<CellPlace> places = new ArrayList<>();
+  public List<CellSite> sites() {
+    List<CellSite> places = new ArrayList<>();
     for (int k = 0; k < LEVELS; k++) {
-      places.add(new CellPlace(cells.get(k), k + 1, featureName(k), List.of(stateName(k))));
+      places.add(new CellSite(cells.get(k), k + 1, featureName(k), List.of(stateName(k))));
     }
     for (int k = LEVELS - 2; k >= 0; k--) {
-      places.add(new CellPlace(feedback.get(k).cell(), k + 1, null, List.of(stateName(k))));
+      places.add(new CellSite(feedback.get(k).cell(), k + 1, null, List.of(stateName(k))));
     }
     return places;
   }

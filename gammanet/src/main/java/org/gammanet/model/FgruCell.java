@@ -61,7 +61,7 @@ public abstract sealed class FgruCell implements Segment permits FgruV1Cell, Fgr
   public abstract Tensor horizontalKernel(boolean excitatory);
 
   /** Why native kernels do not compute this cell, in a few words; null when they do. */
-  abstract @Nullable String whyComposed();
+  abstract @Nullable String fallbackReason();
 
   /**
    * One step in place, where a native kernel can: overwrites the states, and adds the new first

@@ -137,7 +137,7 @@ public final class FgruV1Cell extends FgruCell {
   }
 
   @Override
-  String whyComposed() {
+  String fallbackReason() {
     return "cells with a single state as in version 1 have no native kernels";
   }
 

@@ -81,7 +81,7 @@ public final class FgruV2Cell extends FgruCell {
     norm2 = parts.affineNorm(prefix + "norm_c2", circuit, channels, groups);
     parameters = parts.trainableSince(mark);
     weights = weights(prefix);
-    packed = whyComposed() == null ? new Packed<>(name, parameters, this::pack) : null;
+    packed = fallbackReason() == null ? new Packed<>(name, parameters, this::pack) : null;
   }
 
   /** The parameters in their native places. */
@@ -145,7 +145,7 @@ public final class FgruV2Cell extends FgruCell {
   }
 
   @Override
-  @Nullable String whyComposed() {
+  @Nullable String fallbackReason() {
     return config().attention() == Attention.NONE
         ? null
         : "cells with attention have no native kernels";

@@ -1,5 +1,7 @@
 package org.gammanet.model;
 
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
@@ -9,9 +11,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.SequencedMap;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import org.gammanet.config.ModelConfig;
+import org.gammanet.io.Sha256;
 import org.gammanet.kernels.NativeKernels;
 import org.gammanet.kernels.Precision;
 import org.gammanet.torch.Autograd;
@@ -31,14 +36,14 @@ import org.jspecify.annotations.Nullable;
 public abstract sealed class Network implements AutoCloseable
     permits VggNetwork, ScratchNetwork, BackboneNetwork {
   private final ModelConfig config;
-  private final List<Parameter> parameters;
+  private final List<Parameter> entries;
   private Device device = Device.CPU;
   private DType dtype = DType.FLOAT32;
   private Precision precision = Precision.FLOAT32;
 
-  Network(ModelConfig config, List<Parameter> parameters) {
+  Network(ModelConfig config, List<Parameter> entries) {
     this.config = config;
-    this.parameters = parameters;
+    this.entries = entries;
   }
 
   /**
@@ -48,7 +53,7 @@ public abstract sealed class Network implements AutoCloseable
    */
   public static Network create(ModelConfig config, long seed) {
     Network network = build(config);
-    for (Parameter parameter : network.parameters) {
+    for (Parameter parameter : network.entries) {
       parameter.initialize(seed);
     }
     return network;
@@ -60,7 +65,7 @@ public abstract sealed class Network implements AutoCloseable
    */
   public static Network create(ModelConfig config) {
     Network network = build(config);
-    for (Parameter parameter : network.parameters) {
+    for (Parameter parameter : network.entries) {
       parameter.allocate();
     }
     return network;
@@ -79,18 +84,92 @@ public abstract sealed class Network implements AutoCloseable
     return config;
   }
 
-  /** Weights and buffers in the order of a checkpoint. */
+  /** The trainable weights, without buffers, in the order of a checkpoint. */
   public final List<Parameter> parameters() {
-    return parameters;
+    return entries.stream().filter(p -> !p.isBuffer()).toList();
+  }
+
+  /** Running statistics: saved and loaded, but not trained. */
+  public final List<Parameter> buffers() {
+    return entries.stream().filter(Parameter::isBuffer).toList();
+  }
+
+  /** Parameters and buffers in the order of a checkpoint. */
+  public final List<Parameter> entries() {
+    return entries;
   }
 
   /**
-   * The parameter of this name.
+   * The values of all parameters and buffers by name, in the order of a checkpoint. The tensors stay
+   * the network's.
+   */
+  public final SequencedMap<String, Tensor> stateDict() {
+    SequencedMap<String, Tensor> values = new LinkedHashMap<>();
+    entries.forEach(p -> values.put(p.name(), p.tensor()));
+    return values;
+  }
+
+  /**
+   * Copies values into all parameters and buffers.
+   *
+   * @param values by name, of any floating-point type and device (int64 for a counter)
+   * @throws IllegalArgumentException listing every missing, unexpected and mis-shaped name; the
+   *     network is unchanged then
+   */
+  public final void loadStateDict(Map<String, Tensor> values) {
+    List<String> missing = new ArrayList<>();
+    List<String> misshaped = new ArrayList<>();
+    Set<String> unexpected = new TreeSet<>(values.keySet());
+    for (Parameter parameter : entries) {
+      Tensor value = values.get(parameter.name());
+      unexpected.remove(parameter.name());
+      if (value == null) {
+        missing.add(parameter.name());
+      } else if (!Arrays.equals(value.shape(), parameter.shape())
+          || (value.dtype() == DType.INT64) != (parameter.tensor().dtype() == DType.INT64)) {
+        misshaped.add(parameter.name() + " (" + value + " instead of " + parameter.tensor() + ")");
+      }
+    }
+    List<String> misfits = new ArrayList<>();
+    addMisfits(misfits, "missing", missing);
+    addMisfits(misfits, "unexpected", unexpected);
+    addMisfits(misfits, "of another shape or type", misshaped);
+    if (!misfits.isEmpty()) {
+      throw new IllegalArgumentException(
+          "the values do not fit " + config.name() + ": " + String.join("; ", misfits));
+    }
+    entries.forEach(p -> p.set(get(values, p.name())));
+  }
+
+  private static void addMisfits(List<String> misfits, String kind, Collection<String> names) {
+    if (!names.isEmpty()) {
+      misfits.add(names.size() + " " + kind + ": " + String.join(", ", names));
+    }
+  }
+
+  /**
+   * SHA-256 of the names, shapes and values of all parameters and buffers in the order of their
+   * names: equal for equal networks, whatever file or device they come from. 64 hexadecimal digits.
+   */
+  public final String digest() {
+    MessageDigest digest = Sha256.digest();
+    new TreeMap<>(stateDict())
+        .forEach(
+            (name, value) -> {
+              String header = name + " " + Arrays.toString(value.shape()) + "\n";
+              digest.update(header.getBytes(StandardCharsets.UTF_8));
+              digest.update(value.toBuffer());
+            });
+    return Sha256.hex(digest);
+  }
+
+  /**
+   * The parameter or buffer of this name.
    *
    * @throws IllegalArgumentException when there is none
    */
   public final Parameter parameter(String name) {
-    for (Parameter parameter : parameters) {
+    for (Parameter parameter : entries) {
       if (parameter.name().equals(name)) {
         return parameter;
       }
@@ -100,7 +179,7 @@ public abstract sealed class Network implements AutoCloseable
 
   /** Number of trainable values. */
   public final long parameterCount() {
-    return parameters.stream().filter(p -> !p.isBuffer()).mapToLong(Parameter::numel).sum();
+    return parameters().stream().mapToLong(Parameter::numel).sum();
   }
 
   /** Where its parameters lie. */
@@ -115,7 +194,7 @@ public abstract sealed class Network implements AutoCloseable
 
   /** Moves and converts all parameters. Double precision tells rounding from mistakes. */
   final Network to(Device target, DType precision) {
-    for (Parameter parameter : parameters) {
+    for (Parameter parameter : entries) {
       parameter.move(target, precision);
     }
     device = target;
@@ -136,7 +215,7 @@ public abstract sealed class Network implements AutoCloseable
    */
   public final void setPrecision(Precision wanted) {
     if (wanted != Precision.FLOAT32) {
-      String reason = whyComposed();
+      String reason = fallbackReason();
       if (reason == null && !NativeKernels.supports(wanted)) {
         reason = "this processor has no instructions for it";
       }
@@ -153,12 +232,12 @@ public abstract sealed class Network implements AutoCloseable
    * kernels run it. Even then single steps are composed of operators where hooks want to see the
    * inside of a cell, or automatic differentiation records.
    */
-  public final @Nullable String whyComposed() {
+  public final @Nullable String fallbackReason() {
     if (dtype != DType.FLOAT32) {
       return "native kernels work in float32 only";
     }
-    for (CellPlace place : places()) {
-      String reason = place.cell().whyComposed();
+    for (CellSite site : sites()) {
+      String reason = site.cell().fallbackReason();
       if (reason != null) {
         return reason;
       }
@@ -171,15 +250,23 @@ public abstract sealed class Network implements AutoCloseable
 
   /** Whether parameters collect gradients; false after construction. */
   public final void requiresGrad(boolean wanted) {
-    for (Parameter parameter : parameters) {
-      if (!parameter.isBuffer()) {
-        parameter.tensor().requiresGrad(wanted);
-      }
-    }
+    parameters().forEach(p -> p.tensor().requiresGrad(wanted));
   }
 
-  /** Batch normalisation uses the batch's statistics while training; nothing else differs. */
-  public void training(boolean training) {}
+  /**
+   * Switches to training mode: batch normalization uses the statistics of the batch and updates the
+   * running ones. Nothing else differs.
+   */
+  public final void train() {
+    training(true);
+  }
+
+  /** Switches to evaluation mode, the mode of a new network. */
+  public final void eval() {
+    training(false);
+  }
+
+  void training(boolean training) {}
 
   /** Whether batches are normalised by their own statistics. */
   boolean isTraining() {
@@ -222,7 +309,7 @@ public abstract sealed class Network implements AutoCloseable
         && options.hooks() == null
         && options.executor() == Executor.DIRECT
         && !isTraining()
-        && (options.composedOnly() || whyComposed() != null);
+        && (options.composedOnly() || fallbackReason() != null);
   }
 
   private ForwardResult imagesApart(Tensor image, ForwardOptions options) {
@@ -272,7 +359,7 @@ public abstract sealed class Network implements AutoCloseable
    * not depend on is not computed. With gradients recorded, they can be differentiated with respect
    * to the image, initial states, parameters, and whatever the hooks put in.
    *
-   * @param cells names as in {@link #places()}
+   * @param cells names as in {@link #sites()}
    * @param options of which {@code everyTimestep} and {@code finalStates} have no effect; hooks are
    *     not told the end of the last timestep, which need not come
    * @return by name, in the order of {@code cells}; the tensors belong to the scope that was open
@@ -282,7 +369,7 @@ public abstract sealed class Network implements AutoCloseable
    */
   public final Map<String, Tensor[]> respond(
       Tensor image, Collection<String> cells, ForwardOptions options) {
-    List<String> names = places().stream().map(CellPlace::name).toList();
+    List<String> names = sites().stream().map(CellSite::name).toList();
     for (String cell : cells) {
       if (!names.contains(cell)) {
         throw new IllegalArgumentException(
@@ -310,7 +397,7 @@ public abstract sealed class Network implements AutoCloseable
     try (TensorScope all = TensorScope.open();
         ForwardContext context =
             new ForwardContext(
-                options.hooks(), options.composedOnly() || whyComposed() != null, precision)) {
+                options.hooks(), options.composedOnly() || fallbackReason() != null, precision)) {
       Pass pass = new Pass(image, options, context, wanted);
       options.initialStates().forEach((name, state) -> pass.states.put(name, state.alias()));
       begin(pass);
@@ -521,7 +608,7 @@ public abstract sealed class Network implements AutoCloseable
   public abstract int minimumSize();
 
   /** The recurrent cells where they run, in the order in which they do. */
-  public abstract List<CellPlace> places();
+  public abstract List<CellSite> sites();
 
   /** Each layer with its output shape, parameters and cost, for an image of this size. */
   public abstract List<LayerSummary> summary(long height, long width);
@@ -616,6 +703,6 @@ public abstract sealed class Network implements AutoCloseable
   /** Releases the parameters. */
   @Override
   public final void close() {
-    parameters.forEach(Parameter::close);
+    entries.forEach(Parameter::close);
   }
 }

@@ -188,7 +188,7 @@ public final class ScratchNetwork extends Network {
   }
 
   @Override
-  public void training(boolean training) {
+  void training(boolean training) {
     batchNorms.forEach(norm -> norm.training(training));
   }
 
@@ -285,13 +285,13 @@ public final class ScratchNetwork extends Network {
   }
 
   @Override
-  public List<CellPlace> places() {
-    List<CellPlace> places = new ArrayList<>();
+  public List<CellSite> sites() {
+    List<CellSite> places = new ArrayList<>();
     int level = 0;
     for (int k = 0; k < encoders.size(); k++) {
       Encoder encoder = encoders.get(k);
       if (!bypassesEncoders()) {
-        places.add(new CellPlace(encoder.cell(), level, encoder.drive().name(), List.of("h" + k)));
+        places.add(new CellSite(encoder.cell(), level, encoder.drive().name(), List.of("h" + k)));
       }
       level += encoder.pool() ? 1 : 0;
     }
@@ -299,7 +299,7 @@ public final class ScratchNetwork extends Network {
       for (Decoder decoder : decoders) {
         long pools = encoders.stream().limit(decoder.encoder()).filter(Encoder::pool).count();
         places.add(
-            new CellPlace(decoder.cell(), (int) pools, null, List.of("h" + decoder.encoder())));
+            new CellSite(decoder.cell(), (int) pools, null, List.of("h" + decoder.encoder())));
       }
     }
     return places;

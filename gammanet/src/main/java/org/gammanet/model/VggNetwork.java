@@ -308,14 +308,14 @@ public final class VggNetwork extends Network {
   }
 
   @Override
-  public List<CellPlace> places() {
-    List<CellPlace> places = new ArrayList<>();
+  public List<CellSite> sites() {
+    List<CellSite> places = new ArrayList<>();
     for (int l = 0; l < levels.size(); l++) {
       Level level = levels.get(l);
-      places.add(new CellPlace(level.cell, l, blockName(l), level.states));
+      places.add(new CellSite(level.cell, l, blockName(l), level.states));
     }
     for (int l = feedback.size() - 1; l >= 0; l--) {
-      places.add(new CellPlace(feedback.get(l).cell, l, null, feedback.get(l).states));
+      places.add(new CellSite(feedback.get(l).cell, l, null, feedback.get(l).states));
     }
     return places;
   }

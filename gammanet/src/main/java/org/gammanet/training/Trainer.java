@@ -218,12 +218,8 @@ public final class Trainer implements AutoCloseable {
                 training.warmupSteps()));
     SequencedMap<String, Tensor> trained = new LinkedHashMap<>();
     for (Parameter parameter : network.parameters()) {
-      boolean frozen =
-          parameter.isBuffer()
-              || training.vggLearningRate() == 0 && Optimizer.isBackbone(parameter.name());
-      if (!parameter.isBuffer()) {
-        parameter.tensor().requiresGrad(!frozen);
-      }
+      boolean frozen = training.vggLearningRate() == 0 && Optimizer.isBackbone(parameter.name());
+      parameter.tensor().requiresGrad(!frozen);
       if (!frozen) {
         trained.put(parameter.name(), parameter.tensor());
       }
@@ -241,7 +237,7 @@ public final class Trainer implements AutoCloseable {
                 training.weightDecay(),
                 training.decayAll()));
     this.average = training.emaDecay() > 0 ? new WeightAverage(network, training.emaDecay()) : null;
-    if (half == DType.BFLOAT16 && network.whyComposed() == null) {
+    if (half == DType.BFLOAT16 && network.fallbackReason() == null) {
       network.setPrecision(Precision.BFLOAT16);
     }
   }
@@ -385,7 +381,7 @@ public final class Trainer implements AutoCloseable {
 
   /** Why half precision is not to be had for a network; null if it is. */
   private static @Nullable String whyExact(Network network, DType wanted) {
-    if (network.whyComposed() != null) {
+    if (network.fallbackReason() != null) {
       return null; // LibTorch's convolutions can do it everywhere
     }
     if (wanted == DType.FLOAT16) {
@@ -441,7 +437,7 @@ public final class Trainer implements AutoCloseable {
     int batches = source.batchesPerEpoch();
     long end = (long) training.numEpochs() * batches;
     long position = (long) epoch * batches + Math.min(batches, (long) update * accumulation);
-    network.training(true);
+    network.train();
     try (var log = new RunLog(config, output, epoch, listener);
         var loader =
             new Prefetcher<>(
@@ -832,7 +828,7 @@ public final class Trainer implements AutoCloseable {
     return matcher.matches() ? Long.parseLong(matcher.group(1)) : -1;
   }
 
-  /** Closes the optimiser's state; the network stays open, without gradients. */
+  /** Closes the optimiser's state; the network stays open, without gradients and in evaluation mode. */
   @Override
   public void close() {
     optimizer.zeroGradients();
@@ -841,6 +837,7 @@ public final class Trainer implements AutoCloseable {
       average.close();
     }
     network.requiresGrad(false);
+    network.eval();
     network.setPrecision(usual);
   }
 }

@@ -40,7 +40,7 @@ public final class TrainingMemory {
   public static long estimate(
       Network network, int batch, int height, int width, int timesteps, Recompute mode) {
     List<LayerSummary> layers = network.summary(height, width);
-    boolean kernels = network.whyComposed() == null;
+    boolean kernels = network.fallbackReason() == null;
     long once = 0;
     long everyTimestep = 0;
     long widest = 0;

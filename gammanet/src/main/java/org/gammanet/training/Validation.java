@@ -98,7 +98,7 @@ final class Validation {
             : 0;
     double sum = 0;
     List<String> runaway = new ArrayList<>();
-    network.training(false);
+    network.eval();
     try {
       for (int i = 0; i < count; i++) {
         if (stopping.getAsBoolean()) {
@@ -133,7 +133,7 @@ final class Validation {
         listener.validating(i + 1, count);
       }
     } finally {
-      network.training(true);
+      network.train();
     }
     if (!runaway.isEmpty()) {
       listener.note(

@@ -46,7 +46,7 @@ class FusedNetworkTest {
   private static Network network(String... settings) {
     List<String> all = new ArrayList<>(List.of(settings));
     Network network = Network.create(GammaNetConfig.shipped("default", all).model(), 5);
-    assertNull(network.whyComposed());
+    assertNull(network.fallbackReason());
     return network;
   }
 
@@ -254,7 +254,7 @@ class FusedNetworkTest {
     var config =
         GammaNetConfig.shipped("default", List.of(THREE_LEVELS, "model.fgru.use_attention=se"));
     try (Network network = Network.create(config.model())) {
-      String reason = network.whyComposed();
+      String reason = network.fallbackReason();
       assertNotNull(reason);
       assertTrue(reason.contains("attention"), reason);
       var e =

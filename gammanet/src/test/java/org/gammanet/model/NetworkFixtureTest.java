@@ -69,7 +69,9 @@ class NetworkFixtureTest {
         var scope = TensorScope.open()) {
       assertEquals(json.get("parameter_count").asLong(), network.parameterCount());
       DeterministicWeights.fill(network, golden.seed());
-      network.training("train".equals(json.path("mode").asText()));
+      if ("train".equals(json.path("mode").asText())) {
+        network.train();
+      }
       Map<String, Tensor> initial = new HashMap<>();
       json.path("initial_states")
           .properties()
@@ -111,7 +113,7 @@ class NetworkFixtureTest {
         System.out.printf("%-34s states: %.2e of the tolerance%n", golden.name(), worst[0]);
       }
       // Without hooks, states and every step: shortcuts may be taken, and the result is the same.
-      boolean fused = network.whyComposed() == null;
+      boolean fused = network.fallbackReason() == null;
       boolean quick = fused || network.config().timesteps() <= 2;
       ForwardOptions plain = ForwardOptions.DEFAULTS.withInitialStates(initial);
       if (quick && !json.has("mode")) {
@@ -187,7 +189,7 @@ class NetworkFixtureTest {
                 assertEquals(
                     String.join("\n", expected),
                     String.join(
-                        "\n", network.parameters().stream().map(Parameter::toString).toList()));
+                        "\n", network.entries().stream().map(Parameter::toString).toList()));
               }
             });
   }

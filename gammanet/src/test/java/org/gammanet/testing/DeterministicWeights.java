@@ -101,7 +101,7 @@ public final class DeterministicWeights {
 
   /** Sets every parameter of a network. */
   public static void fill(Network network, long seed) {
-    for (Parameter p : network.parameters()) {
+    for (Parameter p : network.entries()) {
       try (var scope = TensorScope.open()) {
         p.set(Tensor.of(parameter(p.name(), seed, p.shape()), p.shape()));
       }

@@ -34,6 +34,7 @@ import org.gammanet.kernels.Precision;
 import org.gammanet.model.ForwardOptions;
 import org.gammanet.model.Network;
 import org.gammanet.model.Parameter;
+import org.gammanet.torch.Autograd;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
 import org.junit.jupiter.api.Test;
@@ -150,6 +151,29 @@ class TrainerTest {
     double end = log.steps.getLast().loss();
     assertTrue(end < first / 10, first + " fell to " + end);
     assertEquals(before, Tensor.liveHandles());
+  }
+
+  @Test
+  void aTrainedNetworkIsInEvaluationMode() throws Exception {
+    pictures(2);
+    GammaNetConfig config =
+        config(
+            "model.use_backbone=false",
+            "model.hidden_channels=null",
+            "model.normalization=batch",
+            "model.layers=[{features: 4, pool: true, h_kernel: 1}, {features: 4, pool: false,"
+                + " h_kernel: 1}, {features: 4, pool: false, h_kernel: 1}]",
+            "training.num_epochs=1");
+    try (Network network = Network.create(config.model(), 1);
+        var scope = TensorScope.open();
+        var noGrad = Autograd.noGrad()) {
+      try (Trainer trainer = trainer(config, network, "run", new Log())) {
+        trainer.run(1);
+      }
+      String digest = network.digest();
+      network.forward(Tensor.ones(1, 3, 16, 16));
+      assertEquals(digest, network.digest(), "a pass has moved running statistics");
+    }
   }
 
   @ParameterizedTest
@@ -510,7 +534,7 @@ class TrainerTest {
             "training.validation_frequency=1000");
     Log log = new Log();
     try (Network network = Network.create(config.model(), 1)) {
-      boolean kernels = network.whyComposed() == null;
+      boolean kernels = network.fallbackReason() == null;
       try (Trainer trainer = trainer(config, network, "run", log)) {
         boolean half = !kernels || NativeKernels.supports(Precision.BFLOAT16);
         assertEquals(half, trainer.precision().startsWith("bfloat16"), trainer.precision());
@@ -535,7 +559,7 @@ class TrainerTest {
     Log log = new Log();
     try (Network network = Network.create(config.model(), 1);
         Trainer trainer = trainer(config, network, "run", log)) {
-      assumeTrue(network.whyComposed() == null, "there are no native kernels");
+      assumeTrue(network.fallbackReason() == null, "there are no native kernels");
       assertTrue(trainer.precision().startsWith("float32: native kernels"), trainer.precision());
       trainer.run(1);
       assertTrue(

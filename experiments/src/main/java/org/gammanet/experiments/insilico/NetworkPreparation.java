@@ -173,9 +173,7 @@ public final class NetworkPreparation implements Preparation {
       return builder.build().extract(set, plan(pooling, withOutput));
     }
     try (Network changed = Network.create(network.config())) {
-      for (Parameter p : network.parameters()) {
-        changed.parameter(p.name()).set(p.tensor());
-      }
+      changed.loadStateDict(network.stateDict());
       changed.to(network.device());
       for (Parameter p : changed.parameters()) {
         cut(p, how);
@@ -187,7 +185,7 @@ public final class NetworkPreparation implements Preparation {
   @Override
   public @Nullable ReceptiveField gradient(
       State state, int after, int draws, long seed, IntConsumer progress) {
-    boolean isCell = network.places().stream().anyMatch(p -> p.name().equals(layer.name()));
+    boolean isCell = network.sites().stream().anyMatch(p -> p.name().equals(layer.name()));
     if (!isCell || lesion != null) {
       return null;
     }
@@ -248,10 +246,10 @@ public final class NetworkPreparation implements Preparation {
         switch (how) {
           case TOP_DOWN ->
               network.config().skipConnections()
-                  && network.places().stream().anyMatch(p -> p.name().startsWith("td_"));
-          case HORIZONTAL -> network.places().stream().anyMatch(p -> p.cell().kernelSize() > 1);
+                  && network.sites().stream().anyMatch(p -> p.name().startsWith("td_"));
+          case HORIZONTAL -> network.sites().stream().anyMatch(p -> p.cell().kernelSize() > 1);
           case INHIBITION ->
-              network.places().stream().map(p -> p.cell()).anyMatch(FgruCell.class::isInstance);
+              network.sites().stream().map(p -> p.cell()).anyMatch(FgruCell.class::isInstance);
         };
     return possible
         ? new NetworkPreparation(network, layer, size, timesteps, batchSize, trained, how)

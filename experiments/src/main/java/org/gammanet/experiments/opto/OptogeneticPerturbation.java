@@ -16,7 +16,7 @@ import org.gammanet.experiments.stimuli.InputScaling;
 import org.gammanet.experiments.stimuli.Orientation;
 import org.gammanet.experiments.stimuli.PixelPoint;
 import org.gammanet.experiments.stimuli.StimulusSet;
-import org.gammanet.model.CellPlace;
+import org.gammanet.model.CellSite;
 import org.gammanet.model.ForwardHooks;
 import org.gammanet.model.ForwardOptions;
 import org.gammanet.model.Network;
@@ -215,9 +215,9 @@ public final class OptogeneticPerturbation {
    */
   public void requireRescuable(String layer) {
     List<String> able =
-        network.places().stream()
+        network.sites().stream()
             .filter(p -> p.states().size() == 2 && p.block() != null)
-            .map(CellPlace::name)
+            .map(CellSite::name)
             .toList();
     if (able.isEmpty()) {
       throw new IllegalArgumentException(
@@ -232,8 +232,8 @@ public final class OptogeneticPerturbation {
     }
   }
 
-  private CellPlace place(String layer) {
-    return network.places().stream()
+  private CellSite place(String layer) {
+    return network.sites().stream()
         .filter(p -> p.name().equals(layer))
         .findFirst()
         .orElseThrow(
@@ -242,8 +242,8 @@ public final class OptogeneticPerturbation {
                     "there is no layer %s; this network has %s"
                         .formatted(
                             layer,
-                            network.places().stream()
-                                .map(CellPlace::name)
+                            network.sites().stream()
+                                .map(CellSite::name)
                                 .collect(Collectors.joining(", ")))));
   }
 
@@ -490,7 +490,7 @@ public final class OptogeneticPerturbation {
       StimulusSet gratings, RescueOptions options) {
     StateOptimization.Reading read = requireReading();
     requireRescuable(options.layer);
-    CellPlace place = place(options.layer);
+    CellSite place = place(options.layer);
     double[] orientations = orientations(gratings);
     int[] size = mapSize(options.layer, gratings.height(), gratings.width());
     PixelPoint at =
@@ -583,7 +583,7 @@ public final class OptogeneticPerturbation {
 
   private FlowResult.Trace flow(
       StimulusSet stimulus, String layer, PixelPoint at, int[] size, double factor) {
-    CellPlace place = place(layer);
+    CellSite place = place(layer);
     double[][] excitatory = new double[timesteps][];
     double[][] inhibitory = new double[timesteps][];
     double[][] fromExcitatory = new double[mode == Mode.PARITY ? 0 : timesteps][];

@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Map;
 import org.gammanet.config.TrainingConfig.Recompute;
 import org.gammanet.io.SplitMix;
-import org.gammanet.model.CellPlace;
+import org.gammanet.model.CellSite;
 import org.gammanet.model.ForwardHooks;
 import org.gammanet.model.ForwardOptions;
 import org.gammanet.model.Network;
@@ -37,7 +37,7 @@ final class StateOptimization implements AutoCloseable {
    */
   record Setup(
       Network network,
-      CellPlace place,
+      CellSite place,
       Injection injection,
       int timesteps,
       Tensor gain,
@@ -206,7 +206,7 @@ final class StateOptimization implements AutoCloseable {
   }
 
   private ForwardHooks hooks(boolean perturbed) {
-    CellPlace place = setup.place;
+    CellSite place = setup.place;
     return new ForwardHooks() {
       @Override
       public Tensor blockOutput(String block, int timestep, Tensor drive) {

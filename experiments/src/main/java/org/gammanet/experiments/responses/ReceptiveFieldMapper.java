@@ -10,7 +10,7 @@ import org.gammanet.experiments.stimuli.PixelPoint;
 import org.gammanet.experiments.stimuli.Stimulus;
 import org.gammanet.experiments.stimuli.StimulusSet;
 import org.gammanet.io.SplitMix;
-import org.gammanet.model.CellPlace;
+import org.gammanet.model.CellSite;
 import org.gammanet.model.ForwardOptions;
 import org.gammanet.model.Network;
 import org.gammanet.torch.Autograd;
@@ -120,8 +120,8 @@ public final class ReceptiveFieldMapper {
    *     that is too small for the network
    */
   public ReceptiveField gradient(String layer, int size) {
-    CellPlace place =
-        network.places().stream()
+    CellSite place =
+        network.sites().stream()
             .filter(p -> p.name().equals(layer))
             .findFirst()
             .orElseThrow(
@@ -132,7 +132,7 @@ public final class ReceptiveFieldMapper {
                                 layer,
                                 String.join(
                                     ", ",
-                                    network.places().stream().map(CellPlace::name).toList()))));
+                                    network.sites().stream().map(CellSite::name).toList()))));
     int which = state == State.EXCITATORY ? 0 : 1;
     if (which >= place.cell().states()) {
       throw new IllegalArgumentException(layer + " has no inhibitory state");

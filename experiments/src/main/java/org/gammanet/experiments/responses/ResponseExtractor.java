@@ -16,7 +16,7 @@ import org.gammanet.GammaNet;
 import org.gammanet.experiments.stimuli.InputScaling;
 import org.gammanet.experiments.stimuli.PixelPoint;
 import org.gammanet.experiments.stimuli.StimulusSet;
-import org.gammanet.model.CellPlace;
+import org.gammanet.model.CellSite;
 import org.gammanet.model.ForwardHooks;
 import org.gammanet.model.ForwardOptions;
 import org.gammanet.model.LayerSummary;
@@ -174,7 +174,7 @@ public final class ResponseExtractor {
     }
     List<LayerInfo> blocks = new ArrayList<>();
     List<LayerInfo> cells = new ArrayList<>();
-    for (CellPlace place : network.places()) {
+    for (CellSite place : network.sites()) {
       String block = place.block();
       Integer width = block == null ? null : widths.get(block);
       if (block != null && width != null) {
@@ -378,7 +378,7 @@ public final class ResponseExtractor {
     Recorder recorder = new Recorder(set, from, plan, wanted, steps, sink, options.hooks());
     ForwardOptions run = options.withTimesteps(timesteps).withHooks(recorder);
     Set<String> cells = new LinkedHashSet<>();
-    for (CellPlace place : network.places()) {
+    for (CellSite place : network.sites()) {
       String block = place.block();
       if (wanted.containsKey(place.name()) || (block != null && wanted.containsKey(block))) {
         cells.add(place.name());
@@ -487,7 +487,7 @@ public final class ResponseExtractor {
         inner.timestepFinished(timestep, states);
       }
       if (plan.moment() == Moment.AFTER_TOP_DOWN) {
-        for (CellPlace place : network.places()) {
+        for (CellSite place : network.sites()) {
           for (State state : of(place.name(), timestep)) {
             Tensor value = states.get(place.states().get(state == State.INHIBITORY ? 1 : 0));
             if (value != null) {

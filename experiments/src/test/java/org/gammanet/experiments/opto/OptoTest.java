@@ -29,7 +29,7 @@ import org.gammanet.experiments.stimuli.InputScaling;
 import org.gammanet.experiments.stimuli.Patterns;
 import org.gammanet.experiments.stimuli.PixelPoint;
 import org.gammanet.experiments.stimuli.StimulusSet;
-import org.gammanet.model.CellPlace;
+import org.gammanet.model.CellSite;
 import org.gammanet.testing.DeterministicWeights;
 import org.gammanet.torch.Autograd;
 import org.gammanet.torch.Device;
@@ -107,7 +107,7 @@ class OptoTest {
       Injection injection, Recompute recompute, double sparseness, double positivity) {
     try (GammaNet net = network();
         var scope = TensorScope.open()) {
-      CellPlace place = net.network().places().getFirst();
+      CellSite place = net.network().sites().getFirst();
       float[] gain = new float[SIZE * SIZE];
       Arrays.fill(gain, 1);
       float[] inside = new float[SIZE * SIZE];

@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param states names of the states that it updates, as {@link Network#stateShapes} has them: the
  *     excitatory (or only) one first
  */
-public record CellPlace(FgruCell cell, int level, @Nullable String block, List<String> states) {
+public record CellSite(FgruCell cell, int level, @Nullable String block, List<String> states) {
 
   /** The cell's name. */
   public String name() {
