@@ -5,6 +5,7 @@ module org.gammanet {
   requires com.fasterxml.jackson.dataformat.yaml;
   requires java.desktop;
   requires java.logging;
+  requires org.yaml.snakeyaml;
   requires static jdk.incubator.vector;
   requires static transitive org.jspecify;
 

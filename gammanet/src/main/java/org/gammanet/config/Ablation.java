@@ -1,6 +1,7 @@
 package org.gammanet.config;
 
 import java.util.Locale;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -63,7 +64,7 @@ public enum Ablation implements Word {
     return "GammaNet" + suffix;
   }
 
-  /** Whether the ablated network makes a single timestep whatever the configuration says. */
+  /** Whether the ablated network runs a single timestep whatever the configuration says. */
   public boolean singleTimestep() {
     return this == NO_RECURRENCE || this == BOTTOM_UP_ONLY;
   }
@@ -82,27 +83,14 @@ public enum Ablation implements Word {
     return null;
   }
 
-  /** Refuses switches of the {@code ablation} section that contradict the name. */
-  void checkSwitches(Section section) {
-    checkSwitch(section, "horizontal_connections", horizontal);
-    checkSwitch(section, "topdown_connections", topDown);
-    checkSwitch(section, "multiplicative_excitation", multiplicative);
-    checkSwitch(section, "additive_excitation", additive);
-    checkSwitch(section, "divisive_normalization", divisive);
-    checkSwitch(section, "gates", gates);
-    Integer steps = section.integerOrNull("recurrent_timesteps");
-    if (steps != null && singleTimestep() && steps != 1) {
-      throw section.error(
-          "recurrent_timesteps", " is " + steps + ", but " + modelName() + " makes one timestep");
-    }
-  }
-
-  private void checkSwitch(Section section, String key, boolean expected) {
-    Boolean given = section.flagOrNull(key);
-    if (given != null && given != expected) {
-      throw section.error(
-          key,
-          " is " + given + ", but model.name says " + modelName() + ", where it is " + expected);
-    }
+  /** The mechanisms that the original's {@code ablation} section lists, and whether they stay. */
+  Map<String, Boolean> switches() {
+    return Map.of(
+        "horizontal_connections", horizontal,
+        "topdown_connections", topDown,
+        "multiplicative_excitation", multiplicative,
+        "additive_excitation", additive,
+        "divisive_normalization", divisive,
+        "gates", gates);
   }
 }

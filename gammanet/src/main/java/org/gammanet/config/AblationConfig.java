@@ -1,8 +1,5 @@
 package org.gammanet.config;
 
-import java.util.LinkedHashMap;
-import java.util.Map;
-
 /**
  * Which mechanism is taken out, and the constants that replace it.
  *
@@ -24,26 +21,5 @@ public record AblationConfig(
   /** The ablation with its usual constants: gates 1 and ½, feedback from step 3 on. */
   public static AblationConfig of(Ablation ablation) {
     return new AblationConfig(ablation, 1.0, 0.5, 3);
-  }
-
-  static AblationConfig read(Section section, Ablation ablation) {
-    section.text("type");
-    section.text("description");
-    ablation.checkSwitches(section);
-    return section.build(
-        () ->
-            new AblationConfig(
-                ablation,
-                section.number("fixed_g1", 1.0),
-                section.number("fixed_g2", 0.5),
-                section.integer("delay_timesteps", 3)));
-  }
-
-  Map<String, Object> toMap() {
-    Map<String, Object> map = new LinkedHashMap<>();
-    map.put("fixed_g1", fixedG1);
-    map.put("fixed_g2", fixedG2);
-    map.put("delay_timesteps", delayTimesteps);
-    return map;
   }
 }

@@ -1,8 +1,9 @@
 package org.gammanet.config;
 
-import java.util.LinkedHashMap;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.List;
-import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * Random changes of training samples ({@code data.augmentation}). A {@code preset} in the file sets
@@ -53,27 +54,27 @@ public record AugmentationConfig(
     Check.that(rotations >= 1 && rotations <= 360, "rotations", rotations, "from 1 to 360");
   }
 
-  static AugmentationConfig read(Section section) {
-    AugmentationConfig d = section.word("preset", Preset.HED, Preset.values()).values;
-    return section.build(
-        () ->
-            new AugmentationConfig(
-                section.integer("random_crop", d.randomCrop),
-                section.flag("random_flip", d.randomFlip),
-                section.number("vertical_flip", d.verticalFlip),
-                section.flag("color_jitter", d.colorJitter),
-                section.numbers("scales", d.scales, "a list of factors"),
-                section.integer("rotations", d.rotations)));
-  }
+  /** The values of keys that are absent. */
+  static final AugmentationConfig CLASS_DEFAULTS = Preset.HED.values;
 
-  Map<String, Object> toMap() {
-    Map<String, Object> map = new LinkedHashMap<>();
-    map.put("random_crop", randomCrop);
-    map.put("random_flip", randomFlip);
-    map.put("vertical_flip", verticalFlip);
-    map.put("color_jitter", colorJitter);
-    map.put("scales", scales);
-    map.put("rotations", rotations);
-    return map;
+  /** Replaces the key {@code preset} by the keys that it stands for, where these are absent. */
+  static void normalize(ConfigTree tree) {
+    ObjectNode section = tree.section("data.augmentation");
+    JsonNode word = section.remove("preset");
+    if (word == null || word.isNull()) {
+      return;
+    }
+    Preset preset =
+        Stream.of(Preset.values())
+            .filter(p -> p.word().equalsIgnoreCase(word.asText()))
+            .findFirst()
+            .orElseThrow(
+                () ->
+                    tree.error(
+                        "data.augmentation.preset",
+                        " is " + ConfigTree.describe(word) + ", but must be hed, light or none"));
+    ConfigBinder.tree(preset.values)
+        .properties()
+        .forEach(e -> section.putIfAbsent(e.getKey(), e.getValue()));
   }
 }

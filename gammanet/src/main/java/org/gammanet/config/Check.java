@@ -35,7 +35,7 @@ final class Check {
         accepted.contains(value),
         key,
         value.word(),
-        Section.choice(accepted.stream().map(Word::word).collect(Collectors.toList())));
+        Spelling.choice(accepted.stream().map(Word::word).collect(Collectors.toList())));
   }
 
   @SafeVarargs

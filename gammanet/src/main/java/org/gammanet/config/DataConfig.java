@@ -1,15 +1,12 @@
 package org.gammanet.config;
 
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Where samples come from and how they become network inputs and targets ({@code data}).
  *
- * @param dataset layout of the data
  * @param trainPath folder that holds {@code images} and {@code groundTruth}; null if not configured
  * @param valPath the same for validation; null if not configured
  * @param testPath the same for the benchmark; null if not configured
@@ -25,7 +22,6 @@ import org.jspecify.annotations.Nullable;
  * @param augmentation random changes of training samples
  */
 public record DataConfig(
-    Dataset dataset,
     @Nullable Path trainPath,
     @Nullable Path valPath,
     @Nullable Path testPath,
@@ -45,6 +41,23 @@ public record DataConfig(
 
   /** Standard deviation of ImageNet's photos. */
   public static final List<Double> IMAGENET_STD = List.of(0.229, 0.224, 0.225);
+
+  /** The values of keys that are absent. */
+  static final DataConfig CLASS_DEFAULTS =
+      new DataConfig(
+          null,
+          null,
+          null,
+          List.of("train"),
+          TargetKind.CONSENSUS,
+          0.3,
+          true,
+          false,
+          1,
+          0,
+          IMAGENET_MEAN,
+          IMAGENET_STD,
+          AugmentationConfig.CLASS_DEFAULTS);
 
   private static final String CHANNELS = "three numbers, for red, green and blue";
 
@@ -66,45 +79,5 @@ public record DataConfig(
         "normalize_std",
         normalizeStd,
         CHANNELS + ", all greater than 0");
-  }
-
-  static DataConfig read(Section section) {
-    List<String> splits = section.texts("train_splits", "a list such as [train]");
-    return section.build(
-        () ->
-            new DataConfig(
-                section.word("dataset", Dataset.BSDS500, Dataset.values()),
-                section.path("train_path"),
-                section.path("val_path"),
-                section.path("test_path"),
-                splits == null ? List.of("train") : splits,
-                section.word("target", TargetKind.CONSENSUS, TargetKind.values()),
-                section.number("positive_threshold", 0.3),
-                section.flag("ignore_minority", true),
-                section.flag("thin_targets", section.flag("thin_edges", false)),
-                section.number("fraction", 1),
-                section.longInteger("fraction_seed", 0),
-                section.numbers("normalize_mean", IMAGENET_MEAN, CHANNELS),
-                section.numbers("normalize_std", IMAGENET_STD, CHANNELS),
-                AugmentationConfig.read(section.section("augmentation"))));
-  }
-
-  Map<String, Object> toMap() {
-    Map<String, Object> map = new LinkedHashMap<>();
-    map.put("dataset", dataset.word());
-    map.put("train_path", trainPath == null ? null : trainPath.toString());
-    map.put("val_path", valPath == null ? null : valPath.toString());
-    map.put("test_path", testPath == null ? null : testPath.toString());
-    map.put("train_splits", trainSplits);
-    map.put("target", target.word());
-    map.put("positive_threshold", positiveThreshold);
-    map.put("ignore_minority", ignoreMinority);
-    map.put("thin_targets", thinTargets);
-    map.put("fraction", fraction);
-    map.put("fraction_seed", fractionSeed);
-    map.put("normalize_mean", normalizeMean);
-    map.put("normalize_std", normalizeStd);
-    map.put("augmentation", augmentation.toMap());
-    return map;
   }
 }

@@ -2,7 +2,6 @@ package org.gammanet.config;
 
 import com.fasterxml.jackson.core.JsonLocation;
 import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -15,12 +14,31 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import com.fasterxml.jackson.dataformat.yaml.YAMLGenerator;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
-import com.fasterxml.jackson.dataformat.yaml.YAMLParser;
-import java.io.IOException;
+import java.io.StringReader;
+import java.math.BigInteger;
 import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
 import java.util.function.ObjIntConsumer;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.yaml.snakeyaml.LoaderOptions;
+import org.yaml.snakeyaml.Yaml;
+import org.yaml.snakeyaml.error.Mark;
+import org.yaml.snakeyaml.error.MarkedYAMLException;
+import org.yaml.snakeyaml.error.YAMLException;
+import org.yaml.snakeyaml.nodes.MappingNode;
+import org.yaml.snakeyaml.nodes.Node;
+import org.yaml.snakeyaml.nodes.NodeTuple;
+import org.yaml.snakeyaml.nodes.ScalarNode;
+import org.yaml.snakeyaml.nodes.SequenceNode;
+import org.yaml.snakeyaml.nodes.Tag;
 
 /** Text to trees and back, in JSON and YAML. */
 final class Documents {
@@ -33,7 +51,6 @@ final class Documents {
   private static final YAMLMapper YAML =
       YAMLMapper.builder(
               YAMLFactory.builder()
-                  .enable(YAMLParser.Feature.EMPTY_STRING_AS_NULL)
                   .disable(YAMLGenerator.Feature.WRITE_DOC_START_MARKER)
                   .enable(YAMLGenerator.Feature.MINIMIZE_QUOTES)
                   .enable(YAMLGenerator.Feature.ALWAYS_QUOTE_NUMBERS_AS_STRINGS)
@@ -46,175 +63,175 @@ final class Documents {
     try {
       return JSON.readTree(json);
     } catch (JsonProcessingException e) {
-      throw syntax(source, e);
+      JsonLocation where = e.getLocation();
+      String line = where == null ? "" : " line " + where.getLineNr();
+      throw new ConfigException(source + line + ": " + firstLine(e.getOriginalMessage()), e);
     }
   }
 
   /**
-   * Parses one YAML document.
+   * Parses one YAML document. Anchors, aliases and {@code <<} work; tags other than those of plain
+   * values, equal keys in one map, and documents that are too deep or expand too far are refused.
    *
    * @param lines receives the dotted path and the line of every value
    */
   static JsonNode parseYaml(String yaml, String source, ObjIntConsumer<String> lines) {
-    try (YAMLParser parser = YAML.getFactory().createParser(yaml)) {
-      return new YamlTree(parser, source, lines).read();
-    } catch (JsonProcessingException e) {
-      throw syntax(source, e);
-    } catch (IOException e) {
-      throw new ConfigException(source + ": " + e.getMessage(), e);
+    try {
+      LoaderOptions options = new LoaderOptions();
+      options.setNestingDepthLimit(1000); // YamlTree has limits of its own
+      options.setMaxAliasesForCollections(Integer.MAX_VALUE);
+      Node root = new Yaml(options).compose(new StringReader(yaml));
+      return root == null ? MissingNode.getInstance() : new YamlTree(source, lines).value(root, "");
+    } catch (MarkedYAMLException e) {
+      Mark mark = e.getProblemMark() != null ? e.getProblemMark() : e.getContextMark();
+      String line = mark == null ? "" : " line " + (mark.getLine() + 1);
+      String problem =
+          Stream.of(e.getContext(), e.getProblem())
+              .filter(Objects::nonNull)
+              .map(Documents::firstLine)
+              .collect(Collectors.joining(", "));
+      throw new ConfigException(source + line + ": " + problem, e);
+    } catch (YAMLException e) {
+      throw new ConfigException(source + ": " + firstLine(e.getMessage()), e);
     }
   }
 
-  static String toJson(Map<String, Object> map) {
-    return write(JSON, map);
+  static String toJson(JsonNode tree) {
+    return write(JSON, tree);
   }
 
-  static String toYaml(Map<String, Object> map) {
-    return write(YAML, map);
+  static String toYaml(JsonNode tree) {
+    return write(YAML, tree);
   }
 
-  private static String write(ObjectMapper mapper, Object tree) {
+  private static String write(ObjectMapper mapper, JsonNode tree) {
     try {
       return mapper.writeValueAsString(tree);
     } catch (JsonProcessingException e) {
-      throw new IllegalStateException("a configuration is plain maps, lists and scalars", e);
+      throw new IllegalStateException("a configuration is maps, lists and scalars", e);
     }
   }
 
-  private static ConfigException syntax(String source, JsonProcessingException e) {
-    JsonLocation where = e.getLocation();
-    // Parsers explain over several lines and draw the place; the first line is the reason.
-    String reason = String.valueOf(e.getOriginalMessage()).strip().lines().findFirst().orElse("");
-    return new ConfigException(
-        source + (where == null ? "" : " line " + where.getLineNr()) + ": " + reason, e);
+  private static String firstLine(@Nullable String message) {
+    return String.valueOf(message).strip().lines().findFirst().orElse("");
   }
 
-  /**
-   * Builds a tree from YAML events. Jackson's own tree reader takes an alias for text and keeps the
-   * last of two equal keys; here aliases of maps and lists and {@code <<} work, bounded (the parser
-   * does not tell the anchors of scalars), and equal keys are refused.
-   */
+  /** Converts SnakeYAML's nodes, in which aliases are shared nodes, within fixed bounds. */
   private static final class YamlTree {
-    private static final int MAX_DEPTH = 32;
-    private static final int MAX_NODES = 20_000;
+    static final int MAX_DEPTH = 32;
+    private static final int MAX_VALUES = 20_000;
+    private static final Pattern NUMBER =
+        Pattern.compile("[-+]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][-+]?[0-9]+)?");
+    private static final Set<Tag> PLAIN =
+        Set.of(Tag.NULL, Tag.BOOL, Tag.INT, Tag.FLOAT, Tag.STR, Tag.TIMESTAMP);
+    private static final JsonNodeFactory NODES = JsonNodeFactory.instance;
 
-    private final YAMLParser parser;
     private final String source;
     private final ObjIntConsumer<String> lines;
-    private final Map<String, JsonNode> anchors = new HashMap<>();
-    private final Map<String, Integer> anchorSizes = new HashMap<>();
-    private int nodes;
+    private final Set<Node> open = new HashSet<>(); // Node compares by identity
+    private int values;
 
-    YamlTree(YAMLParser parser, String source, ObjIntConsumer<String> lines) {
-      this.parser = parser;
+    YamlTree(String source, ObjIntConsumer<String> lines) {
       this.source = source;
       this.lines = lines;
     }
 
-    JsonNode read() throws IOException {
-      if (parser.nextToken() == null) {
-        return MissingNode.getInstance();
+    JsonNode value(Node node, String path) {
+      lines.accept(path, node.getStartMark().getLine() + 1);
+      // An alias of aliases grows exponentially: count what it stands for.
+      if (++values > MAX_VALUES) {
+        throw error(node, "the file describes more than " + MAX_VALUES + " values");
       }
-      JsonNode root = value("", 0);
-      if (parser.nextToken() != null) {
-        throw error("the file holds more than one document");
+      if (!open.add(node)) {
+        throw error(node, "an alias stands inside the value that it names");
       }
-      return root;
-    }
-
-    private JsonNode value(String path, int depth) throws IOException {
-      lines.accept(path, line());
-      if (depth > MAX_DEPTH) {
-        throw error("maps and lists are nested deeper than " + MAX_DEPTH);
+      if (open.size() > MAX_DEPTH) {
+        throw error(node, "maps and lists are nested deeper than " + MAX_DEPTH);
       }
-      if (parser.isCurrentAlias()) {
-        return alias(parser.getText());
-      }
-      if (parser.getTypeId() != null) {
-        throw error("the tag " + parser.getTypeId() + " is not accepted, only plain values");
-      }
-      String anchor = (String) parser.getObjectId();
-      int before = nodes;
-      count(1);
-      JsonNode node =
-          switch (parser.currentToken()) {
-            case START_OBJECT -> map(path, depth);
-            case START_ARRAY -> list(path, depth);
-            case VALUE_NUMBER_INT ->
-                switch (parser.getNumberType()) {
-                  case INT, LONG -> JsonNodeFactory.instance.numberNode(parser.getLongValue());
-                  default -> JsonNodeFactory.instance.numberNode(parser.getBigIntegerValue());
-                };
-            case VALUE_NUMBER_FLOAT -> JsonNodeFactory.instance.numberNode(parser.getDoubleValue());
-            case VALUE_TRUE -> JsonNodeFactory.instance.booleanNode(true);
-            case VALUE_FALSE -> JsonNodeFactory.instance.booleanNode(false);
-            case VALUE_NULL -> JsonNodeFactory.instance.nullNode();
-            default -> JsonNodeFactory.instance.textNode(parser.getText());
+      JsonNode converted =
+          switch (node) {
+            case MappingNode map when map.getTag().equals(Tag.MAP) -> map(map, path);
+            case SequenceNode list when list.getTag().equals(Tag.SEQ) -> list(list, path);
+            case ScalarNode scalar -> scalar(scalar);
+            default -> throw tag(node);
           };
-      if (anchor != null) {
-        anchors.put(anchor, node);
-        anchorSizes.put(anchor, nodes - before);
-      }
-      return node;
+      open.remove(node);
+      return converted;
     }
 
-    private JsonNode alias(@Nullable String name) {
-      JsonNode node = anchors.get(name);
-      if (node == null) {
-        throw error("no map or list before *" + name + " has the anchor &" + name);
-      }
-      count(anchorSizes.getOrDefault(name, 1));
-      return node;
-    }
-
-    private ObjectNode map(String path, int depth) throws IOException {
-      ObjectNode map = JsonNodeFactory.instance.objectNode();
-      ObjectNode merged = JsonNodeFactory.instance.objectNode();
-      while (parser.nextToken() != JsonToken.END_OBJECT) {
-        String key = parser.currentName();
-        if (map.has(key)) {
-          throw error("the key " + key + " is given twice in the same map");
+    private ObjectNode map(MappingNode node, String path) {
+      ObjectNode map = NODES.objectNode();
+      Map<String, JsonNode> merged = new HashMap<>();
+      for (NodeTuple tuple : node.getValue()) {
+        if (!(tuple.getKeyNode() instanceof ScalarNode keyNode)) {
+          throw error(tuple.getKeyNode(), "a key must be a word");
         }
-        parser.nextToken();
-        JsonNode value = value(path.isEmpty() ? key : path + "." + key, depth + 1);
-        if (!key.equals("<<")) {
-          map.set(key, value);
-        } else if (value.isObject()) {
-          merged.setAll((ObjectNode) value);
+        String key = keyNode.getValue();
+        if (keyNode.getTag().equals(Tag.MERGE)) {
+          merge(tuple.getValueNode(), path, merged);
+        } else if (map.has(key)) {
+          throw error(keyNode, "the key " + key + " is given twice in the same map");
         } else {
-          throw error("<< needs an alias of a map");
+          map.set(key, value(tuple.getValueNode(), path.isEmpty() ? key : path + "." + key));
         }
       }
-      for (Map.Entry<String, JsonNode> entry : merged.properties()) {
-        if (!map.has(entry.getKey())) {
-          map.set(entry.getKey(), entry.getValue());
-        }
-      }
+      merged.forEach(map::putIfAbsent);
       return map;
     }
 
-    private ArrayNode list(String path, int depth) throws IOException {
-      ArrayNode list = JsonNodeFactory.instance.arrayNode();
-      while (parser.nextToken() != JsonToken.END_ARRAY) {
-        list.add(value(path + "[" + list.size() + "]", depth + 1));
+    /** {@code <<: *a} or {@code <<: [*a, *b]}; of equal keys the first counts. */
+    private void merge(Node node, String path, Map<String, JsonNode> merged) {
+      List<Node> maps = node instanceof SequenceNode list ? list.getValue() : List.of(node);
+      for (Node map : maps) {
+        if (!(value(map, path) instanceof ObjectNode values)) {
+          throw error(node, "<< needs an alias of a map, or a list of such aliases");
+        }
+        values.properties().forEach(e -> merged.putIfAbsent(e.getKey(), e.getValue()));
+      }
+    }
+
+    private ArrayNode list(SequenceNode node, String path) {
+      ArrayNode list = NODES.arrayNode();
+      for (Node element : node.getValue()) {
+        list.add(value(element, path + "[" + list.size() + "]"));
       }
       return list;
     }
 
-    /** Aliases of aliases grow exponentially: what they stand for counts, not what is written. */
-    private void count(int more) {
-      nodes += more;
-      if (nodes > MAX_NODES) {
-        throw error("the file describes more than " + MAX_NODES + " values");
+    private JsonNode scalar(ScalarNode node) {
+      String text = node.getValue();
+      Tag tag = node.getTag();
+      if (!PLAIN.contains(tag)) {
+        throw tag(node);
       }
+      if (tag.equals(Tag.NULL)) {
+        return NODES.nullNode();
+      }
+      if (tag.equals(Tag.BOOL)) {
+        return NODES.booleanNode(
+            Set.of("true", "yes", "on").contains(text.toLowerCase(Locale.ROOT)));
+      }
+      boolean plain = node.isPlain();
+      if (plain && text.matches("[-+]?[0-9]+")) {
+        BigInteger integer = new BigInteger(text);
+        return integer.bitLength() < Long.SIZE
+            ? NODES.numberNode(integer.longValue())
+            : NODES.numberNode(integer);
+      }
+      // YAML 1.1 takes 1e-4, without a dot, for text; nobody who writes it means that.
+      if (plain && NUMBER.matcher(text).matches()) {
+        return NODES.numberNode(Double.parseDouble(text));
+      }
+      return NODES.textNode(text);
     }
 
-    private ConfigException error(String what) {
-      return new ConfigException(source + " line " + line() + ": " + what);
+    private ConfigException tag(Node node) {
+      return error(node, "the tag " + node.getTag() + " is not accepted, only plain values");
     }
 
-    private int line() {
-      return parser.currentTokenLocation().getLineNr();
+    private ConfigException error(Node node, String what) {
+      return new ConfigException(
+          source + " line " + (node.getStartMark().getLine() + 1) + ": " + what);
     }
   }
 }

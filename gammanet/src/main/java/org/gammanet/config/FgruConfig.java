@@ -1,8 +1,6 @@
 package org.gammanet.config;
 
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
+import com.fasterxml.jackson.annotation.JsonProperty;
 
 /**
  * The recurrent cell, as {@code model.fgru} describes it.
@@ -15,20 +13,20 @@ import java.util.Map;
  *     instead of being added to the inhibited drive
  * @param forceAlphaDivisive static parameters only: α passes through a sigmoid
  * @param forceOmegaNonnegative static parameters only: ω is rectified
- * @param normalizationType normalisation in front of gates and horizontal kernels; {@code BATCH} is
+ * @param normalizationType normalization in front of gates and horizontal kernels; {@code BATCH} is
  *     not accepted, {@code GROUP} only by cells with two states
  * @param normalizeC1C2 with {@code normalizeCircuitOutputs}: whether the inputs of the horizontal
- *     kernels are normalised (affine); both must be set
+ *     kernels are normalized (affine); both must be set
  * @param normalizeCircuitOutputs see {@code normalizeC1C2}
  * @param useDynamicParameters whether α, μ, κ, ω are computed from the activity at each pixel
  *     instead of being learnt constants
  * @param dynamicParamActivation what keeps the dynamic parameters positive
  * @param useSeparateEiStates whether the excitatory and inhibitory states are separate
- * @param gateNormPosition where a gate's normalisation stands
+ * @param gateNormPosition where a gate's normalization stands
  * @param partialPadding accepted for compatibility; no effect
  */
 public record FgruConfig(
-    Attention attention,
+    @JsonProperty("use_attention") Attention attention,
     int attentionLayers,
     Symmetry symmetricWeights,
     boolean useSymmetricConv,
@@ -81,89 +79,32 @@ public record FgruConfig(
     return useSymmetricConv ? symmetricWeights : Symmetry.NONE;
   }
 
-  /** Whether the inputs of the horizontal kernels are normalised ({@code norm_c1, norm_c2}). */
+  /** Whether the inputs of the horizontal kernels are normalized ({@code norm_c1, norm_c2}). */
   public boolean normalizesCircuitInputs() {
     return normalizeC1C2 && normalizeCircuitOutputs && normalizationType != Normalization.NONE;
   }
 
   /** A copy with static or dynamic circuit parameters. */
   public FgruConfig withUseDynamicParameters(boolean dynamic) {
-    return new FgruConfig(
-        attention,
-        attentionLayers,
-        symmetricWeights,
-        useSymmetricConv,
-        multiplicativeExcitation,
-        forceAlphaDivisive,
-        forceOmegaNonnegative,
-        normalizationType,
-        normalizeC1C2,
-        normalizeCircuitOutputs,
-        dynamic,
-        dynamicParamActivation,
-        useSeparateEiStates,
-        gateNormPosition,
-        partialPadding);
+    return Copies.with(this, "useDynamicParameters", dynamic);
   }
 
   /** A copy with other attention. */
   public FgruConfig withAttention(Attention newAttention, int newLayers) {
-    return new FgruConfig(
-        newAttention,
-        newLayers,
-        symmetricWeights,
-        useSymmetricConv,
-        multiplicativeExcitation,
-        forceAlphaDivisive,
-        forceOmegaNonnegative,
-        normalizationType,
-        normalizeC1C2,
-        normalizeCircuitOutputs,
-        useDynamicParameters,
-        dynamicParamActivation,
-        useSeparateEiStates,
-        gateNormPosition,
-        partialPadding);
+    return Copies.with(Copies.with(this, "attention", newAttention), "attentionLayers", newLayers);
   }
 
   /** A copy in which excitation is scaled and shifted, or only added. */
   public FgruConfig withMultiplicativeExcitation(boolean multiplicative) {
-    return new FgruConfig(
-        attention,
-        attentionLayers,
-        symmetricWeights,
-        useSymmetricConv,
-        multiplicative,
-        forceAlphaDivisive,
-        forceOmegaNonnegative,
-        normalizationType,
-        normalizeC1C2,
-        normalizeCircuitOutputs,
-        useDynamicParameters,
-        dynamicParamActivation,
-        useSeparateEiStates,
-        gateNormPosition,
-        partialPadding);
+    return Copies.with(this, "multiplicativeExcitation", multiplicative);
   }
 
-  /** A copy with or without normalised inputs of the horizontal kernels. */
+  /** A copy with or without normalized inputs of the horizontal kernels. */
   public FgruConfig withNormalizedCircuit(boolean normalized) {
-    return new FgruConfig(
-        attention,
-        attentionLayers,
-        symmetricWeights,
-        useSymmetricConv,
-        multiplicativeExcitation,
-        forceAlphaDivisive,
-        forceOmegaNonnegative,
-        normalizationType,
-        normalized || normalizeC1C2,
-        normalized,
-        useDynamicParameters,
-        dynamicParamActivation,
-        useSeparateEiStates,
-        gateNormPosition,
-        partialPadding);
+    return Copies.with(
+        Copies.with(this, "normalizeC1C2", normalized || normalizeC1C2),
+        "normalizeCircuitOutputs",
+        normalized);
   }
 
   /**
@@ -173,71 +114,6 @@ public record FgruConfig(
    * @throws ConfigException for anything unknown or impossible
    */
   public static FgruConfig parseJson(String json, String source) {
-    Section root =
-        Section.root(
-            Documents.parseJson(json, source), new Source(source, null), Map.of(), note -> {});
-    FgruConfig config = read(root);
-    root.refuseUnknownKeys();
-    return config;
-  }
-
-  static FgruConfig read(Section section) {
-    FgruConfig d = CLASS_DEFAULTS;
-    return section.build(
-        () ->
-            new FgruConfig(
-                section.word(
-                    "use_attention", d.attention, Attention.NONE, List.of(Attention.values())),
-                section.integer("attention_layers", d.attentionLayers),
-                section.word(
-                    "symmetric_weights",
-                    d.symmetricWeights,
-                    Symmetry.NONE,
-                    List.of(Symmetry.values())),
-                section.flag("use_symmetric_conv", d.useSymmetricConv),
-                section.flag("multiplicative_excitation", d.multiplicativeExcitation),
-                section.flag("force_alpha_divisive", d.forceAlphaDivisive),
-                section.flag("force_omega_nonnegative", d.forceOmegaNonnegative),
-                section.word(
-                    "normalization_type",
-                    d.normalizationType,
-                    Normalization.NONE,
-                    List.of(
-                        Normalization.LAYER,
-                        Normalization.INSTANCE,
-                        Normalization.GROUP,
-                        Normalization.NONE)),
-                section.flag("normalize_c1_c2", d.normalizeC1C2),
-                section.flag("normalize_circuit_outputs", d.normalizeCircuitOutputs),
-                section.flag("use_dynamic_parameters", d.useDynamicParameters),
-                section.word(
-                    "dynamic_param_activation",
-                    d.dynamicParamActivation,
-                    ParameterActivation.values()),
-                section.flag("use_separate_ei_states", d.useSeparateEiStates),
-                section.word("gate_norm_position", d.gateNormPosition, GatePosition.values()),
-                section.flag("partial_padding", d.partialPadding)));
-  }
-
-  /** The section as a file spells it; {@link #read} gives the same record back. */
-  Map<String, Object> toMap() {
-    Map<String, Object> map = new LinkedHashMap<>();
-    map.put("use_attention", attention == Attention.NONE ? null : attention.word());
-    map.put("attention_layers", attentionLayers);
-    map.put(
-        "symmetric_weights", symmetricWeights == Symmetry.NONE ? null : symmetricWeights.word());
-    map.put("use_symmetric_conv", useSymmetricConv);
-    map.put("multiplicative_excitation", multiplicativeExcitation);
-    map.put("force_alpha_divisive", forceAlphaDivisive);
-    map.put("force_omega_nonnegative", forceOmegaNonnegative);
-    map.put("normalization_type", normalizationType.word());
-    map.put("normalize_c1_c2", normalizeC1C2);
-    map.put("normalize_circuit_outputs", normalizeCircuitOutputs);
-    map.put("use_dynamic_parameters", useDynamicParameters);
-    map.put("dynamic_param_activation", dynamicParamActivation.word());
-    map.put("use_separate_ei_states", useSeparateEiStates);
-    map.put("gate_norm_position", gateNormPosition.word());
-    map.put("partial_padding", partialPadding);
-    return map;
+    return ModelConfig.parseJson("{\"fgru\":" + json + "}", source).fgru();
   }
 }

@@ -1,9 +1,7 @@
 package org.gammanet.config;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import java.util.LinkedHashMap;
+import com.fasterxml.jackson.annotation.JsonProperty;
 import java.util.List;
-import java.util.Map;
 
 /**
  * One layer of the network that is built from scratch.
@@ -17,11 +15,11 @@ import java.util.Map;
 public record LayerConfig(
     int features,
     boolean pool,
-    int horizontalKernel,
-    int feedforwardKernel,
-    int feedforwardRepeats) {
+    @JsonProperty("h_kernel") int horizontalKernel,
+    @JsonProperty("ff_kernel") int feedforwardKernel,
+    @JsonProperty("ff_repeats") int feedforwardRepeats) {
 
-  /** The default list: five levels going up to a quarter of the pixels' sixteenth, four back. */
+  /** The default: five encoder layers down to 1/16 of the resolution, then four decoder layers. */
   public static final List<LayerConfig> DEFAULT_LAYERS =
       List.of(
           new LayerConfig(24, true, 9, 3, 1),
@@ -40,43 +38,5 @@ public record LayerConfig(
     Check.oddKernel("h_kernel", horizontalKernel);
     Check.oddKernel("ff_kernel", feedforwardKernel);
     Check.atLeast("ff_repeats", feedforwardRepeats, 1);
-  }
-
-  static LayerConfig read(Section section) {
-    if (!section.has("features")) {
-      throw section.error("features", " is missing: the layer's number of channels");
-    }
-    return section.build(
-        () ->
-            new LayerConfig(
-                section.integer("features", 1),
-                section.flag("pool", false),
-                kernel(section, "h_kernel", 3),
-                kernel(section, "ff_kernel", 3),
-                section.integer("ff_repeats", 1)));
-  }
-
-  /** An odd number, or a list of it twice. */
-  static int kernel(Section section, String key, int fallback) {
-    JsonNode value = section.get(key);
-    if (value == null || !value.isArray()) {
-      return section.integer(key, fallback);
-    }
-    boolean square =
-        value.size() == 2 && value.get(0).isIntegralNumber() && value.get(0).equals(value.get(1));
-    if (!square) {
-      throw section.wrong(key, "an odd number or two equal odd numbers");
-    }
-    return value.get(0).intValue();
-  }
-
-  Map<String, Object> toMap() {
-    Map<String, Object> map = new LinkedHashMap<>();
-    map.put("features", features);
-    map.put("pool", pool);
-    map.put("h_kernel", List.of(horizontalKernel, horizontalKernel));
-    map.put("ff_kernel", List.of(feedforwardKernel, feedforwardKernel));
-    map.put("ff_repeats", feedforwardRepeats);
-    return map;
   }
 }

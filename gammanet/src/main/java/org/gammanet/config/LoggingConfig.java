@@ -1,8 +1,6 @@
 package org.gammanet.config;
 
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,6 +19,10 @@ public record LoggingConfig(
     int logImagesFreq,
     int numImagesToLog) {
 
+  /** The values of keys that are absent. */
+  static final LoggingConfig CLASS_DEFAULTS =
+      new LoggingConfig(Path.of("./logs"), null, true, 5, 8);
+
   /** Checks every value. */
   public LoggingConfig {
     Check.atLeast("log_images_freq", logImagesFreq, 1);
@@ -33,31 +35,5 @@ public record LoggingConfig(
           experimentName,
           "letters, digits, dots, dashes, underscores and spaces");
     }
-  }
-
-  static LoggingConfig read(Section section, @Nullable String experimentName) {
-    if (section.flag("wandb", false)) {
-      section.unused("wandb", "runs are logged as TensorBoard event files and JSON lines");
-    }
-    section.text("wandb_project");
-    String name = section.text("experiment_name");
-    return section.build(
-        () ->
-            new LoggingConfig(
-                Path.of(section.text("log_dir", "./logs")),
-                name != null ? name : experimentName,
-                section.flag("tensorboard", true),
-                section.integer("log_images_freq", 5),
-                section.integer("num_images_to_log", 8)));
-  }
-
-  Map<String, Object> toMap() {
-    Map<String, Object> map = new LinkedHashMap<>();
-    map.put("log_dir", logDir.toString());
-    map.put("experiment_name", experimentName);
-    map.put("tensorboard", tensorboard);
-    map.put("log_images_freq", logImagesFreq);
-    map.put("num_images_to_log", numImagesToLog);
-    return map;
   }
 }

@@ -1,10 +1,12 @@
 package org.gammanet.config;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -67,7 +69,7 @@ public record TrainingConfig(
     int lrPatience,
     double lrMin,
     int warmupSteps,
-    Map<Loss, Double> losses,
+    @JsonProperty("loss") Map<Loss, Double> losses,
     LossBalance lossBalance,
     @Nullable LossReduction lossReduction,
     double focalAlpha,
@@ -145,27 +147,6 @@ public record TrainingConfig(
       if (stabilityPenalty != null) {
         Check.atLeast("stability_penalty", stabilityPenalty, 0.0);
       }
-    }
-
-    static Stage read(Section section) {
-      return section.build(
-          () ->
-              new Stage(
-                  section.integer("epochs", 1),
-                  section.has("timesteps") ? readTimesteps(section) : null,
-                  section.has("random_crop") ? (Integer) section.integer("random_crop", 0) : null,
-                  section.numberOrNull("learning_rate"),
-                  section.numberOrNull("stability_penalty")));
-    }
-
-    Map<String, Object> toMap() {
-      Map<String, Object> map = new LinkedHashMap<>();
-      map.put("epochs", epochs);
-      map.put("timesteps", timesteps);
-      map.put("random_crop", randomCrop);
-      map.put("learning_rate", learningRate);
-      map.put("stability_penalty", stabilityPenalty);
-      return map;
     }
   }
 
@@ -251,15 +232,49 @@ public record TrainingConfig(
     LOSS
   }
 
-  private static final String STAGES_EXPECTED =
-      "a list of maps such as {epochs: 10, timesteps: [2, 4]}";
-
-  private static final String TIMESTEPS_EXPECTED =
-      "the fewest and the most timesteps of a batch, such as [3, 8]";
-
-  private static final String LOSS_EXPECTED =
-      Section.choice(Stream.of(Loss.values()).map(Word::word).toList())
-          + ", or a map from these to weights";
+  /** The values of keys that are absent. */
+  static final TrainingConfig CLASS_DEFAULTS =
+      new TrainingConfig(
+          1,
+          2000,
+          1000,
+          4,
+          Optimizer.ADAM,
+          3e-4,
+          3e-4,
+          0,
+          false,
+          Schedule.EXPONENTIAL,
+          0.997,
+          10,
+          1e-6,
+          0,
+          Map.of(Loss.BCE, 1.0),
+          LossBalance.IMAGE,
+          null,
+          0.25,
+          2,
+          10,
+          null,
+          0,
+          1,
+          Recompute.AUTO,
+          5,
+          1,
+          100,
+          10,
+          30,
+          Metric.ODS,
+          false,
+          HalfType.BFLOAT16,
+          List.of(),
+          TimestepLoss.LAST,
+          Gradient.BPTT,
+          0,
+          0,
+          0,
+          10,
+          List.of());
 
   /** Checks every value. */
   public TrainingConfig {
@@ -316,170 +331,25 @@ public record TrainingConfig(
         timesteps.size() == 2 && timesteps.get(0) >= 1 && timesteps.get(0) <= timesteps.get(1),
         "timesteps",
         timesteps,
-        TIMESTEPS_EXPECTED);
+        "the fewest and the most timesteps of a batch, such as [3, 8]");
     return List.copyOf(timesteps);
   }
 
-  private static List<Integer> readTimesteps(Section section) {
-    return section.numbers("timesteps", List.of(), TIMESTEPS_EXPECTED).stream()
-        .map(
-            t -> {
-              if (t != Math.rint(t) || Math.abs(t) > 1e6) {
-                throw section.wrong("timesteps", TIMESTEPS_EXPECTED);
-              }
-              return t.intValue();
-            })
-        .toList();
-  }
-
-  static TrainingConfig read(Section section) {
-    section.unused("weight_init", "every parameter has its own initialisation");
-    section.unused("batch_norm", "model.normalization chooses the normalisation");
-    section.unused("checkpoint_dir", "checkpoints go below logging.log_dir or --output");
-    double learningRate = section.number("learning_rate", 3e-4);
-    return section.build(
-        () ->
-            new TrainingConfig(
-                section.integer("batch_size", 1),
-                section.integer("num_epochs", 2000),
-                section.integer("samples_per_epoch", 1000),
-                section.integer("num_workers", 4),
-                section.word("optimizer", Optimizer.ADAM, Optimizer.values()),
-                learningRate,
-                section.number("vgg_learning_rate", learningRate),
-                section.number("weight_decay", 0),
-                section.flag("decay_all", false),
-                section.word(
-                    "lr_scheduler",
-                    Schedule.EXPONENTIAL,
-                    Schedule.NONE,
-                    List.of(Schedule.values())),
-                section.number("lr_decay", 0.997),
-                section.integer("lr_patience", 10),
-                section.number("lr_min", 1e-6),
-                section.integer("warmup_steps", 0),
-                readLosses(section),
-                section.word("loss_balance", LossBalance.IMAGE, LossBalance.values()),
-                section.has("loss_reduction")
-                    ? section.word("loss_reduction", LossReduction.SUM, LossReduction.values())
-                    : null,
-                section.number("focal_alpha", 0.25),
-                section.number("focal_gamma", 2),
-                section.number("bce_max_pos_weight", 10),
-                section.numberOrNull("pos_weight"),
-                gradClip(section),
-                section.integer("gradient_accumulation", 1),
-                section.word("recompute", Recompute.AUTO, Recompute.values()),
-                section.integer("save_frequency", 5),
-                section.integer("validation_frequency", 1),
-                section.integer("validation_images", 100),
-                section.integer("benchmark_frequency", 10),
-                section.integer("early_stopping_patience", 30),
-                metric(section),
-                section.flag("mixed_precision", false),
-                section.word("half_type", HalfType.BFLOAT16, HalfType.values()),
-                readTimesteps(section),
-                section.word("timestep_loss", TimestepLoss.LAST, TimestepLoss.values()),
-                section.word("gradient", Gradient.BPTT, Gradient.values()),
-                section.number("side_loss", 0),
-                section.number("stability_penalty", 0),
-                section.number("ema_decay", 0),
-                section.number("save_minutes", 10),
-                readStages(section)));
-  }
-
-  private static List<Stage> readStages(Section section) {
-    List<Section> maps = section.sections("stages");
-    if (maps == null) {
-      List<String> words = section.texts("stages", STAGES_EXPECTED);
-      if (words != null && !words.isEmpty()) {
-        throw section.wrong("stages", STAGES_EXPECTED);
-      }
-      return List.of();
+  /** Replaces spellings that files may use: one loss, the original's metrics, one learning rate. */
+  static void normalize(ObjectNode section) {
+    JsonNode loss = section.path("loss");
+    if (loss.isTextual()) {
+      section.set("loss", section.objectNode().put(loss.textValue(), 1.0));
+    } else if (loss.isEmpty()) {
+      section.remove("loss");
     }
-    return maps.stream().map(Stage::read).toList();
-  }
-
-  private static Map<Loss, Double> readLosses(Section section) {
-    Map<String, Double> weights = section.weights("loss", LOSS_EXPECTED);
-    if (weights.isEmpty()) {
-      return Map.of(section.word("loss", Loss.BCE, Loss.values()), 1.0);
+    switch (section.path("early_stopping_metric").asText()) {
+      case "f1_score", "ods_f1" -> section.put("early_stopping_metric", "ods");
+      case "ois_f1" -> section.put("early_stopping_metric", "ois");
+      default -> {}
     }
-    Map<Loss, Double> losses = new LinkedHashMap<>();
-    weights.forEach(
-        (word, weight) ->
-            losses.put(
-                Stream.of(Loss.values())
-                    .filter(l -> l.word().equals(word))
-                    .findFirst()
-                    .orElseThrow(() -> section.wrong("loss", LOSS_EXPECTED)),
-                weight));
-    return losses;
-  }
-
-  /**
-   * {@code gradient_clip_norm} is the same key; it wins, since a base file may have set the other.
-   */
-  private static double gradClip(Section section) {
-    double clip = section.number("grad_clip", 0);
-    return section.number("gradient_clip_norm", clip);
-  }
-
-  private static Metric metric(Section section) {
-    String word = section.text("early_stopping_metric", "ods");
-    return switch (word) {
-      case "f1_score", "ods", "ods_f1" -> Metric.ODS;
-      case "ois", "ois_f1" -> Metric.OIS;
-      case "loss" -> Metric.LOSS;
-      default -> throw section.wrong("early_stopping_metric", "f1_score, ods, ois or loss");
-    };
-  }
-
-  Map<String, Object> toMap() {
-    Map<String, Object> map = new LinkedHashMap<>();
-    map.put("batch_size", batchSize);
-    map.put("num_epochs", numEpochs);
-    map.put("samples_per_epoch", samplesPerEpoch);
-    map.put("num_workers", numWorkers);
-    map.put("optimizer", optimizer.word());
-    map.put("learning_rate", learningRate);
-    map.put("vgg_learning_rate", vggLearningRate);
-    map.put("weight_decay", weightDecay);
-    map.put("decay_all", decayAll);
-    map.put("lr_scheduler", lrScheduler.word());
-    map.put("lr_decay", lrDecay);
-    map.put("lr_patience", lrPatience);
-    map.put("lr_min", lrMin);
-    map.put("warmup_steps", warmupSteps);
-    Map<String, Object> weights = new LinkedHashMap<>();
-    losses.forEach((loss, weight) -> weights.put(loss.word(), weight));
-    boolean plain = losses.size() == 1 && losses.containsValue(1.0);
-    map.put("loss", plain ? weights.keySet().iterator().next() : weights);
-    map.put("loss_balance", lossBalance.word());
-    map.put("loss_reduction", lossReduction == null ? null : lossReduction.word());
-    map.put("focal_alpha", focalAlpha);
-    map.put("focal_gamma", focalGamma);
-    map.put("bce_max_pos_weight", bceMaxPosWeight);
-    map.put("pos_weight", posWeight);
-    map.put("grad_clip", gradClip);
-    map.put("gradient_accumulation", gradientAccumulation);
-    map.put("recompute", recompute.word());
-    map.put("save_frequency", saveFrequency);
-    map.put("validation_frequency", validationFrequency);
-    map.put("validation_images", validationImages);
-    map.put("benchmark_frequency", benchmarkFrequency);
-    map.put("early_stopping_patience", earlyStoppingPatience);
-    map.put("early_stopping_metric", earlyStoppingMetric.word());
-    map.put("mixed_precision", mixedPrecision);
-    map.put("half_type", halfType.word());
-    map.put("timesteps", timesteps);
-    map.put("timestep_loss", timestepLoss.word());
-    map.put("gradient", gradient.word());
-    map.put("side_loss", sideLoss);
-    map.put("stability_penalty", stabilityPenalty);
-    map.put("ema_decay", emaDecay);
-    map.put("save_minutes", saveMinutes);
-    map.put("stages", stages.stream().map(Stage::toMap).toList());
-    return map;
+    if (section.hasNonNull("learning_rate") && !section.hasNonNull("vgg_learning_rate")) {
+      section.set("vgg_learning_rate", section.get("learning_rate"));
+    }
   }
 }

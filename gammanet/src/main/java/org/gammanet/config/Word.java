@@ -1,5 +1,6 @@
 package org.gammanet.config;
 
+import com.fasterxml.jackson.annotation.JsonValue;
 import java.util.Locale;
 
 /** An enum constant that a configuration file spells in lower case, such as {@code softplus}. */
@@ -8,6 +9,7 @@ public interface Word {
   String name();
 
   /** The spelling in configuration files. */
+  @JsonValue
   default String word() {
     return name().toLowerCase(Locale.ROOT);
   }

@@ -94,7 +94,8 @@ class AtomicFileTest {
 
   @Test
   void whatKilledProcessesLeftBehindGoes() throws IOException {
-    long gone = ProcessHandle.allProcesses().mapToLong(ProcessHandle::pid).max().orElse(0) + 100_000;
+    long gone =
+        ProcessHandle.allProcesses().mapToLong(ProcessHandle::pid).max().orElse(0) + 100_000;
     Files.createFile(folder.resolve(".gammanet-" + gone + "-1.tmp"));
     Files.createFile(folder.resolve(".gammanet-1-1.tmp")); // the first process is always there
     Files.createFile(folder.resolve(".mine.tmp"));
