@@ -65,8 +65,7 @@ class LauncherTest {
     builder.environment().putAll(environment);
     Path out = temp.resolve("out");
     Path err = temp.resolve("err");
-    Process process =
-        builder.redirectOutput(out.toFile()).redirectError(err.toFile()).start();
+    Process process = builder.redirectOutput(out.toFile()).redirectError(err.toFile()).start();
     assertTrue(process.waitFor(60, TimeUnit.SECONDS));
     return new Run(process.exitValue(), Files.readString(out, UTF_8), Files.readString(err, UTF_8));
   }
@@ -115,8 +114,7 @@ class LauncherTest {
 
   @Test
   void worksWithAClosedErrorStream() throws Exception {
-    Run run =
-        run(Map.of(), "sh", "-c", "exec \"$0\" info 2>&-", project + "/cli/gammanet");
+    Run run = run(Map.of(), "sh", "-c", "exec \"$0\" info 2>&-", project + "/cli/gammanet");
     assertEquals(0, run.status);
     assertTrue(run.out.endsWith("info\n"), run.out);
   }
@@ -143,6 +141,10 @@ class LauncherTest {
   }
 
   private static String archive(Run run) {
-    return run.out.lines().filter(l -> l.startsWith("-XX:SharedArchiveFile=")).findFirst().orElse("");
+    return run.out
+        .lines()
+        .filter(l -> l.startsWith("-XX:SharedArchiveFile="))
+        .findFirst()
+        .orElse("");
   }
 }

@@ -5,7 +5,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The primitives of which every figure is made. Lengths are points (1/72 inch), x grows to the
- * right, y downwards, colours are {@code 0xRRGGBB}.
+ * right, y downwards, colors are {@code 0xRRGGBB}.
  */
 interface Canvas {
   /** Which part of a text stands at its position. */
@@ -14,32 +14,32 @@ interface Canvas {
     MIDDLE,
     END;
 
-    /** Share of the text's width to the left of its position. */
+    /** Fraction of the text to the left of its position. */
     double share() {
       return ordinal() / 2.0;
     }
   }
 
-  /** A line: colour, opacity 0 to 1, width and dashes in points (empty: solid). */
+  /** A line: color, opacity 0 to 1, width and dashes in points (empty: solid). */
   record Pen(int rgb, double opacity, double width, double... dashes) {}
 
-  /** A filling: colour and opacity 0 to 1. */
+  /** A filling: color and opacity 0 to 1. */
   record Ink(int rgb, double opacity) {}
 
-  /** How a text looks: size in points, weight, colour. */
+  /** How a text looks: size in points, weight, color. */
   record Font(double size, boolean bold, int rgb) {}
 
   /** Draws an outline, a filling or both; even-odd or non-zero as the path says. */
   void path(Path2D path, @Nullable Ink fill, @Nullable Pen pen);
 
-  /** Fills a rectangle with edges on whole pixels, so that neighbours touch without a seam. */
+  /** Fills a rectangle with edges on whole pixels, so that neighbors touch without a seam. */
   void cell(double x, double y, double width, double height, int rgb);
 
   /**
    * Writes one line of text; {@code ^{…}} and {@code _{…}} raise and lower a part.
    *
    * @param x, y position of the anchor on the base line
-   * @param degrees turn about the position, counter-clockwise on the page
+   * @param degrees rotation about the position, counterclockwise on the page
    */
   void text(String text, double x, double y, Font font, Anchor anchor, double degrees);
 

@@ -1,9 +1,9 @@
 package org.gammanet.figures;
 
 /**
- * Colours for values. Every map is a curve through CIELAB, resampled so that equal steps of the
- * value are equal steps of colour difference (ΔE 1976), with lightness that only rises or only
- * falls (in each half of {@link #DIVERGING}): a grey print keeps the order of the values.
+ * Colors for values. Each map is a curve through CIELAB, resampled so that equal steps of the value
+ * are equal steps of color difference (ΔE 1976), with lightness that only rises or only falls (in
+ * each half of {@link #DIVERGING}): a gray print keeps the order of the values.
  */
 public enum ColorMap {
   /** Dark violet over teal to yellow, after the map of van der Walt and Smith (2015). */
@@ -11,7 +11,7 @@ public enum ColorMap {
       0x440154, 0x482878, 0x3E4989, 0x31688E, 0x26828E, 0x1F9E89, 0x35B779, 0x6ECE58, 0xB5DE2B,
       0xFDE725),
   /** Black to white: luminances. */
-  GREYS(0x000000, 0xFFFFFF),
+  GRAYS(0x000000, 0xFFFFFF),
   /** White to dark red: excitation. */
   REDS(0xFFFFFF, 0xFDC9B4, 0xFB7252, 0xCB1B1E, 0x67000D),
   /** White to dark blue: inhibition. */
@@ -20,7 +20,7 @@ public enum ColorMap {
   DIVERGING(
       0x08306B, 0x2171B5, 0x6BAED6, 0xC6DBEF, 0xFFFFFF, 0xFDC9B4, 0xFB7252, 0xCB1B1E, 0x67000D);
 
-  /** Colour of a value that is not a number. */
+  /** Color of a value that is not a number. */
   public static final int MISSING = 0xC9C9C9;
 
   private static final int SIZE = 256;
@@ -43,21 +43,21 @@ public enum ColorMap {
   }
 
   /**
-   * The colour of a value.
+   * The color of a value.
    *
-   * @param t 0 for the lower end of the scale to 1 for the upper; beyond it, the end's colour
+   * @param t 0 for the lower end of the scale to 1 for the upper; beyond it, the end's color
    * @return {@code 0xRRGGBB}, {@link #MISSING} for NaN
    */
   public int rgb(double t) {
     return Double.isNaN(t) ? MISSING : table[(int) Math.clamp(Math.round(t * (SIZE - 1)), 0, 255)];
   }
 
-  /** Lightness L* of a colour (CIE 1976), 0 black to 100 white. */
+  /** Lightness L* of a color (CIE 1976), 0 black to 100 white. */
   static double lightness(int rgb) {
     return lab(rgb)[0];
   }
 
-  /** Point at share t of the length of the polygon anchors[from], …, anchors[to] in CIELAB. */
+  /** Point at fraction t of the length of the polygon anchors[from], …, anchors[to] in CIELAB. */
   private static int evenCurve(int[] anchors, int from, int to, double t) {
     int step = Integer.signum(to - from);
     int pieces = Math.abs(to - from);

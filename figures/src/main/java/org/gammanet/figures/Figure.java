@@ -8,7 +8,6 @@ import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * A figure: panels on a grid, whose axes line up. The same description is drawn as SVG and as PNG;
@@ -27,10 +26,6 @@ import java.util.concurrent.atomic.AtomicBoolean;
 public final class Figure {
   /** Resolution of PNG files. */
   public static final int DOTS_PER_INCH = 300;
-
-  private static final System.Logger LOG = System.getLogger(Figure.class.getName());
-
-  private static final AtomicBoolean TOLD = new AtomicBoolean();
 
   private record Cell(int row, int column, int rows, int columns, Plot plot) {}
 
@@ -57,31 +52,31 @@ public final class Figure {
     height = 72 * heightInches;
   }
 
-  /** Words above all panels. */
+  /** Title above all panels. */
   public Figure title(String text) {
     title = text;
     return this;
   }
 
-  /** Small words below all panels: conditions, warnings. */
+  /** Small print below all panels: conditions, warnings. */
   public Figure footer(String text) {
     footer = text;
     return this;
   }
 
-  /** Marks the panels A, B, C, … in the order in which they were added. */
+  /** Marks the panels A, B, C, … in order. */
   public Figure letters() {
     letters = true;
     return this;
   }
 
-  /** Relative heights of the rows; equal unless told. */
+  /** Relative heights of the rows; equal by default. */
   public Figure rowHeights(double... shares) {
     rowShares = shares.clone();
     return this;
   }
 
-  /** Relative widths of the columns; equal unless told. */
+  /** Relative widths of the columns; equal by default. */
   public Figure columnWidths(double... shares) {
     columnShares = shares.clone();
     return this;
@@ -118,13 +113,12 @@ public final class Figure {
   public byte[] png(int dotsPerInch) {
     var canvas = new PngCanvas(width, height, dotsPerInch);
     draw(canvas);
-    return Png.encode(canvas.pixels(), canvas.columns(), dotsPerInch);
+    return Png.encode(canvas.image(), dotsPerInch);
   }
 
   /**
    * Writes {@code <base>.svg} and {@code <base>.png} at {@value #DOTS_PER_INCH} dots per inch,
-   * making the folder if it is missing. Where this Java comes without its desktop libraries there
-   * is only the SVG, and the log says why.
+   * creating the folder if it is missing.
    *
    * @param base path without the ending
    * @return the files written
@@ -138,20 +132,8 @@ public final class Figure {
     Path svg = base.resolveSibling(base.getFileName() + ".svg");
     save(svg, svg().getBytes(StandardCharsets.UTF_8));
     Path png = base.resolveSibling(base.getFileName() + ".png");
-    try {
-      save(png, png(DOTS_PER_INCH));
-      return List.of(svg, png);
-    } catch (LinkageError e) {
-      if (!TOLD.getAndSet(true)) {
-        LOG.log(
-            System.Logger.Level.WARNING,
-            "{0} is not drawn, and no other PNG, only the SVG: this Java lacks its desktop"
-                + " libraries ({1}); install a full JDK or JRE, headless or not",
-            png.getFileName(),
-            e.getMessage());
-      }
-      return List.of(svg);
-    }
+    save(png, png(DOTS_PER_INCH));
+    return List.of(svg, png);
   }
 
   /** Writes a file under a temporary name and renames it, so that it is never half there. */

@@ -1,83 +1,89 @@
 package org.gammanet.figures;
 
-import java.awt.Font;
-import java.awt.GraphicsEnvironment;
-import java.awt.Shape;
-import java.awt.font.FontRenderContext;
-import java.awt.font.GlyphVector;
-import java.awt.geom.AffineTransform;
-import java.util.Set;
-import org.jspecify.annotations.Nullable;
+import java.awt.geom.Path2D;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Objects;
+import java.util.StringTokenizer;
 
 /**
- * Outlines of text for pictures: in the best font of this machine, or in {@link StrokeFont} where
- * Java has none or cannot use any.
+ * The font of PNG files and the widths of all text: outlines of Liberation Sans, whose advances are
+ * those of Helvetica and Arial. They are read as plain paths, not by {@code Font.createFont}: that
+ * fails where the system has no fontconfig or no font, as in most containers. So a figure has the
+ * same layout, and a PNG the same bytes, on every machine.
  */
 final class Glyphs {
-  /** System property with the name of a font family, or {@value #BUILT_IN}. */
-  static final String FONT_PROPERTY = "gammanet.figures.font";
+  /** Units per em. */
+  static final int UNITS = 2048;
 
-  /** Asks for {@link StrokeFont}, with which a PNG is the same on every machine. */
-  static final String BUILT_IN = "built-in";
+  /** Stands for characters that the font lacks. */
+  private static final char MISSING = '\uFFFF';
 
-  private static final FontRenderContext EXACT = new FontRenderContext(null, true, true);
+  /** Advance and outline, as SVG writes paths: M, L, Q, Z. */
+  private record Glyph(int advance, String outline) {}
 
-  /** Outlines are made at this size and scaled, so that hinting cannot change them. */
-  private static final int DESIGN_SIZE = 1000;
+  private static final Map<Character, Glyph> REGULAR = new HashMap<>();
+  private static final Map<Character, Glyph> BOLD = new HashMap<>();
 
-  private static final Glyphs CHOSEN = choose(System.getProperty(FONT_PROPERTY, ""));
-
-  private final @Nullable Font font;
-
-  private Glyphs(@Nullable Font font) {
-    this.font = font;
-  }
-
-  static Glyphs chosen() {
-    return CHOSEN;
-  }
-
-  static Glyphs choose(String wanted) {
-    if (wanted.equals(BUILT_IN)) {
-      return new Glyphs(null);
-    }
-    try {
-      Set<String> present =
-          Set.of(GraphicsEnvironment.getLocalGraphicsEnvironment().getAvailableFontFamilyNames());
-      Font font = new Font(Font.SANS_SERIF, Font.PLAIN, DESIGN_SIZE);
-      if (present.contains(wanted)) {
-        font = new Font(wanted, Font.PLAIN, DESIGN_SIZE);
-      } else {
-        for (String family : Type.FAMILIES) {
-          if (present.contains(family)) {
-            font = new Font(family, Font.PLAIN, DESIGN_SIZE);
-            break;
-          }
+  static {
+    try (var lines =
+        new BufferedReader(
+            new InputStreamReader(
+                Objects.requireNonNull(Glyphs.class.getResourceAsStream("glyphs.txt")),
+                StandardCharsets.UTF_8))) {
+      for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+        if (!line.startsWith("#")) {
+          String[] words = line.split(" ", 3);
+          boolean bold = words[0].startsWith("B");
+          char c = (char) Integer.parseInt(bold ? words[0].substring(1) : words[0], 16);
+          (bold ? BOLD : REGULAR).put(c, new Glyph(Integer.parseInt(words[1]), words[2]));
         }
       }
-      font.createGlyphVector(EXACT, "0").getOutline(); // a font system half there fails here
-      return new Glyphs(font);
-    } catch (RuntimeException | Error e) {
-      if (e instanceof VirtualMachineError && !(e instanceof InternalError)) {
-        throw e;
-      }
-      // No fontconfig, no font or no font library: Java reports each of them in a way of its own.
-      return new Glyphs(null);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 
-  /** Outline of a text that begins at (0, 0) and is never wider than {@link Type} says. */
-  Shape outline(String text, double size, boolean bold) {
-    if (font == null || font.canDisplayUpTo(text) >= 0) {
-      return StrokeFont.outline(text, size, bold);
+  private Glyphs() {}
+
+  private static Glyph glyph(char c, boolean bold) {
+    Map<Character, Glyph> font = bold ? BOLD : REGULAR;
+    Glyph glyph = font.get(c);
+    return glyph != null ? glyph : Objects.requireNonNull(font.get(MISSING));
+  }
+
+  /** Width of a text in units of {@link #UNITS} per em. */
+  static int advance(String text, boolean bold) {
+    return text.chars().map(c -> glyph((char) c, bold).advance).sum();
+  }
+
+  /** Outline of a text that begins at (0, 0), in units of {@link #UNITS} per em, y downwards. */
+  static Path2D outline(String text, boolean bold) {
+    var path = new Path2D.Double(Path2D.WIND_NON_ZERO);
+    double x = 0;
+    for (int i = 0; i < text.length(); i++) {
+      Glyph glyph = glyph(text.charAt(i), bold);
+      for (String part : glyph.outline.split("(?=[MLQZ])")) {
+        double[] p = new double[4];
+        int n = 0;
+        for (var words = new StringTokenizer(part, "MLQZ "); words.hasMoreTokens(); n++) {
+          p[n] = Double.parseDouble(words.nextToken());
+        }
+        switch (part.isEmpty() ? ' ' : part.charAt(0)) {
+          case 'M' -> path.moveTo(x + p[0], p[1]);
+          case 'L' -> path.lineTo(x + p[0], p[1]);
+          case 'Q' -> path.quadTo(x + p[0], p[1], x + p[2], p[3]);
+          case 'Z' -> path.closePath();
+          default -> {} // a space has no outline
+        }
+      }
+      x += glyph.advance;
     }
-    Font weight = bold ? font.deriveFont(Font.BOLD) : font;
-    GlyphVector glyphs = weight.createGlyphVector(EXACT, text);
-    double natural = glyphs.getGlyphPosition(glyphs.getNumGlyphs()).getX() * size / DESIGN_SIZE;
-    double room = Type.plainWidth(text, size, bold);
-    double narrow = natural > room ? room / natural : 1;
-    double scale = size / DESIGN_SIZE;
-    return AffineTransform.getScaleInstance(scale * narrow, scale)
-        .createTransformedShape(glyphs.getOutline());
+    return path;
   }
 }

@@ -3,8 +3,8 @@ package org.gammanet.figures;
 import java.util.Arrays;
 
 /**
- * A matrix drawn in colours, with a colour bar, and with the values in the cells if wanted. NaN is
- * grey and printed as "n/a".
+ * A matrix drawn in colors, with a color bar, and with the values in the cells if wanted. NaN is
+ * gray and printed as "n/a".
  */
 public final class HeatMap {
   final double[] values;
@@ -33,7 +33,7 @@ public final class HeatMap {
     this.bottom = values.length / columns - 0.5;
   }
 
-  /** A map of rows of equal length; cell (row, column) is centred on y = row, x = column. */
+  /** A map of rows of equal length; cell (row, column) is centered on y = row, x = column. */
   public static HeatMap of(double[][] rows) {
     int columns = rows.length == 0 ? 0 : rows[0].length;
     double[] flat = new double[rows.length * columns];
@@ -47,19 +47,19 @@ public final class HeatMap {
     return new HeatMap(flat, columns);
   }
 
-  /** A map of values row by row; cell (row, column) is centred on y = row, x = column. */
+  /** A map of values row by row; cell (row, column) is centered on y = row, x = column. */
   public static HeatMap of(double[] values, int columns) {
     return new HeatMap(values, columns);
   }
 
-  /** A map of values row by row; cell (row, column) is centred on y = row, x = column. */
+  /** A map of values row by row; cell (row, column) is centered on y = row, x = column. */
   public static HeatMap of(float[] values, int columns) {
     double[] copy = new double[values.length];
     Arrays.setAll(copy, i -> values[i]);
     return new HeatMap(copy, columns);
   }
 
-  /** Colours and the values at their two ends; NaN takes an end from the data. */
+  /** Colors and the values at their two ends; NaN takes an end from the data. */
   public HeatMap colors(ColorMap map, double from, double to) {
     colors = map;
     min = from;
@@ -81,19 +81,19 @@ public final class HeatMap {
     return this;
   }
 
-  /** Prints each value with so many decimals into its cell. */
+  /** Prints each value into its cell, with this number of decimals. */
   public HeatMap printed(int decimals) {
     this.decimals = decimals;
     return this;
   }
 
-  /** Text beside the colour bar, with the unit. */
+  /** Text beside the color bar, with the unit. */
   public HeatMap barLabel(String label) {
     barLabel = label;
     return this;
   }
 
-  /** Leaves the colour bar out, where a neighbouring panel shows the same one. */
+  /** Leaves the color bar out, where a neighboring panel shows the same one. */
   public HeatMap withoutBar() {
     bar = false;
     return this;
@@ -110,7 +110,7 @@ public final class HeatMap {
     return values.length / columns;
   }
 
-  /** Values at the ends of the colour scale: those given, or the data's, never equal. */
+  /** Values at the ends of the color scale: those given, or the data's, never equal. */
   double[] limits() {
     double lo = min;
     double hi = max;

@@ -99,7 +99,7 @@ public final class HtmlReport {
     return this;
   }
 
-  /** A paragraph that must not be missed: an untrained network, a disqualified run. */
+  /** A highlighted paragraph: an untrained network, a disqualified run. */
   public HtmlReport warning(String text) {
     body.append("<p class=\"warning\">").append(html(text)).append("</p>\n");
     return this;
@@ -116,11 +116,11 @@ public final class HtmlReport {
   }
 
   /**
-   * A picture that is no figure, such as a photo.
+   * A picture other than a figure, such as a photo.
    *
    * @param bytes an encoded file
    * @param type its media type, such as {@code image/png}
-   * @param alternative what it shows, in a few words
+   * @param alternative alternative text
    */
   public record Picture(byte[] bytes, String type, String alternative) {}
 
@@ -230,7 +230,7 @@ public final class HtmlReport {
   }
 
   /**
-   * Writes the report, making the folder if it is missing.
+   * Writes the report, creating the folder if it is missing.
    *
    * @throws IOException when the file cannot be written
    */

@@ -216,9 +216,9 @@ sealed interface Mark {
     }
   }
 
-  /** A matrix in colours. */
+  /** A matrix in colors. */
   record Cells(HeatMap map) implements Mark {
-    /** Up to so many cells are drawn one by one, more as a picture. */
+    /** Up to this number, cells are drawn one by one; more become a picture. */
     private static final int MOST_CELLS = 400;
 
     @Override
@@ -287,7 +287,7 @@ sealed interface Mark {
     }
   }
 
-  /** A colour picture, row 0 on the side of {@code top}. */
+  /** A color picture, row 0 on the side of {@code top}. */
   record Picture(int[] rgb, int columns, double left, double right, double top, double bottom)
       implements Mark {
     @Override
@@ -348,7 +348,7 @@ sealed interface Mark {
     }
   }
 
-  /** Words at a position; {@code dx}, {@code dy} shift them in points. */
+  /** Text at a position; {@code dx}, {@code dy} shift them in points. */
   record Words(
       String text,
       double x,
@@ -391,7 +391,7 @@ sealed interface Mark {
     }
   }
 
-  /** Lines of equal value in a field sampled at the centres of a heat map's cells. */
+  /** Lines of equal value in a field sampled at the centers of a heat map's cells. */
   record Contours(double[] values, int columns, double[] extent, double[] levels, Style style)
       implements Mark {
     @Override

@@ -6,14 +6,14 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** Notes where a plot has ink, to find a free place for its legend. */
+/** Records where a plot has ink, to find free space for legend and notes. */
 final class Occupancy implements Canvas {
   /** Distance between the noted points of a line, in points on the page. */
   private static final double STEP = 4;
 
   private final List<double[]> inked = new ArrayList<>();
 
-  /** How many noted points lie in a rectangle. */
+  /** Number of inked points in a rectangle. */
   int count(double x, double y, double width, double height) {
     int count = 0;
     for (double[] p : inked) {
@@ -40,6 +40,17 @@ final class Occupancy implements Canvas {
       inked.add(new double[] {p[0], p[1]});
       lastX = p[0];
       lastY = p[1];
+    }
+    if (fill != null) {
+      var box = path.getBounds2D();
+      double step = 2 * STEP;
+      for (double y = box.getMinY() + STEP; y < box.getMaxY(); y += step) {
+        for (double x = box.getMinX() + STEP; x < box.getMaxX(); x += step) {
+          if (path.contains(x, y)) {
+            inked.add(new double[] {x, y});
+          }
+        }
+      }
     }
   }
 

@@ -4,6 +4,7 @@ import java.awt.geom.Path2D;
 import java.awt.geom.Rectangle2D;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Draws one {@link Plot}: chooses limits and ticks, measures the margins, places the legend. */
@@ -19,6 +20,7 @@ final class Panel {
   private static final double BAR_GAP = 6;
   private static final double SWATCH = 24;
   private static final double LINE_HEIGHT = 12.5;
+  private static final double NOTE_HEIGHT = 11;
 
   private final Plot plot;
   private final String letter;
@@ -31,6 +33,9 @@ final class Panel {
   private final double yMin;
   private final double yMax;
 
+  /** Limit of the y axis with head room for legend and notes. */
+  private double yTop;
+
   double leftMargin;
   double rightMargin;
   double topMargin;
@@ -40,6 +45,7 @@ final class Panel {
   private Ticks yTicks;
   private Ticks barTicks = new Ticks(List.of(), List.of(), List.of(), 0);
   private boolean slanted;
+  private double legendX;
 
   Panel(Plot plot, String letter) {
     this.plot = plot;
@@ -61,6 +67,7 @@ final class Panel {
     xMax = x[1];
     yMin = y[0];
     yMax = y[1];
+    yTop = yMax;
     barMap =
         plot.marks.stream()
             .filter(m -> m instanceof Mark.Cells c && c.map().bar)
@@ -116,8 +123,28 @@ final class Panel {
       width = w;
       height = h;
     }
-    to = new Projection(left, top, width, height, xAxis, xMin, xMax, yAxis, yMin, yMax);
-    yTicks = yAxis.ticksBetween(yMin, yMax, (int) Math.max(2, height / 26));
+    double outside = 0;
+    if (plot.legend == Plot.Legend.OUTSIDE && !missing) {
+      outside = Math.min(14 + legendWidth(legendEntries()), width / 2);
+      width -= outside;
+      right -= outside;
+    }
+    for (int step = 0; step < 5; step++) { // raises the limit until no text lies on data
+      yTop = yMax + 0.12 * step * (yMax - yMin);
+      to = new Projection(left, top, width, height, xAxis, xMin, xMax, yAxis, yMin, yTop);
+      if (!hasHeadRoom() || !textHidesData()) {
+        break;
+      }
+      if (step == 4) {
+        yTop = yMax;
+        to = new Projection(left, top, width, height, xAxis, xMin, xMax, yAxis, yMin, yMax);
+      }
+    }
+    int rows = (int) Math.max(2, height / 26);
+    yTicks =
+        plot.counts && yAxis.ticks().isEmpty()
+            ? Ticks.linear(yMin, yTop, rows, 1)
+            : yAxis.ticksBetween(yMin, yTop, rows);
     slanted = false;
     int most = (int) Math.max(2, Math.min(9, width / 30));
     xTicks = xAxis.ticksBetween(xMin, xMax, most);
@@ -175,9 +202,17 @@ final class Panel {
               + widest(barTicks)
               + (barMap.barLabel.isEmpty() && barTicks.exponent() == 0 ? 0 : LABEL.size() * 1.5);
     }
-    if (plot.legend == Plot.Legend.OUTSIDE) {
-      rightMargin += 8 + legendWidth(legendEntries());
-    }
+    legendX = right + rightMargin + 8;
+  }
+
+  /** Whether the y axis may grow to make room for text. */
+  private boolean hasHeadRoom() {
+    return yAxis.scale() == Axis.Scale.LINEAR
+        && Double.isNaN(yAxis.max())
+        && !yAxis.reversed()
+        && !plot.square
+        && !plot.bare
+        && !missing;
   }
 
   private boolean crowded(Ticks ticks) {
@@ -235,8 +270,9 @@ final class Panel {
     if (barMap != null && !missing) {
       colorBar(canvas, barMap);
     }
-    notes(canvas);
-    legend(canvas);
+    List<Spot> spots = spots();
+    notes(canvas, spots);
+    legend(canvas, spots);
     double baseLine = to.top() - 6;
     if (!plot.title.isEmpty()) {
       boolean left = plot.bare;
@@ -375,26 +411,89 @@ final class Panel {
     }
   }
 
-  private void notes(Canvas canvas) {
-    int[] used = new int[Plot.Corner.values().length];
+  /** A rectangle for text, and how many inked points it hides. */
+  private record Spot(double x, double y, double width, double height, int hidden) {
+    /** Draws a light background if text lies on data. */
+    void clear(Canvas canvas) {
+      if (hidden > 0) {
+        var background = new Path2D.Double();
+        background.append(new Rectangle2D.Double(x - 3, y - 1, width + 6, height + 2), false);
+        canvas.path(background, new Canvas.Ink(0xFFFFFF, 0.8), null);
+      }
+    }
+  }
+
+  /**
+   * The position that hides least, the preferred one first.
+   *
+   * @param wanted name of a corner, or AUTO
+   * @param fixed whether only that corner will do
+   */
+  private Spot spot(Occupancy ink, double w, double h, String wanted, boolean fixed) {
+    double[] xs = {to.left() + to.width() - w - 6, to.left() + 8};
+    double[] ys = {to.top() + 3, to.top() + to.height() - h - 5};
+    int column = wanted.endsWith("LEFT") ? 1 : 0;
+    int row = wanted.startsWith("BOTTOM") ? 1 : 0;
+    xs = new double[] {xs[column], xs[1 - column], to.left() + (to.width() - w) / 2};
+    ys = new double[] {ys[row], ys[1 - row], to.top() + (to.height() - h) / 2};
+    Spot best = null;
+    for (int i = 0; i < (fixed ? 1 : xs.length * ys.length); i++) {
+      double x = xs[i / ys.length];
+      double y = ys[i % ys.length];
+      int hidden = ink.count(x - 3, y - 2, w + 6, h + 4);
+      if (best == null || hidden < best.hidden) {
+        best = new Spot(x, y, w, h, hidden);
+      }
+    }
+    return Objects.requireNonNull(best);
+  }
+
+  /** Where the notes and, last, the legend stand; the legend only if it is among the data. */
+  private List<Spot> spots() {
+    var ink = new Occupancy();
+    plot.marks.forEach(m -> m.draw(ink, to));
+    var spots = new ArrayList<Spot>();
     for (Plot.Note note : plot.notes) {
-      boolean right =
-          note.corner() == Plot.Corner.TOP_RIGHT || note.corner() == Plot.Corner.BOTTOM_RIGHT;
-      boolean low =
-          note.corner() == Plot.Corner.BOTTOM_LEFT || note.corner() == Plot.Corner.BOTTOM_RIGHT;
       String[] rows = note.text().split("\n", -1);
-      for (int i = 0; i < rows.length; i++) {
-        int line = used[note.corner().ordinal()] + i;
-        int up = rows.length - 1 - i;
+      double w = 0;
+      for (String row : rows) {
+        w = Math.max(w, Type.width(row, NOTE.size(), false));
+      }
+      Spot spot = spot(ink, w, rows.length * NOTE_HEIGHT, note.corner().name(), false);
+      spots.add(spot);
+      ink.image(new int[0], 1, spot.x, spot.y, spot.width, spot.height);
+    }
+    List<Entry> entries = legendEntries();
+    if (!entries.isEmpty()
+        && plot.legend != Plot.Legend.NONE
+        && plot.legend != Plot.Legend.OUTSIDE) {
+      double h = entries.size() * LINE_HEIGHT;
+      boolean fixed = plot.legend != Plot.Legend.AUTO;
+      spots.add(spot(ink, legendWidth(entries), h, plot.legend.name(), fixed));
+    }
+    return spots;
+  }
+
+  private boolean textHidesData() {
+    return spots().stream().anyMatch(s -> s.hidden > 0);
+  }
+
+  private void notes(Canvas canvas, List<Spot> spots) {
+    for (int k = 0; k < plot.notes.size(); k++) {
+      Spot spot = spots.get(k);
+      spot.clear(canvas);
+      boolean right = spot.x > to.left() + to.width() / 2 - spot.width / 2;
+      double y = spot.y + NOTE.size();
+      for (String row : plot.notes.get(k).text().split("\n", -1)) {
         canvas.text(
-            rows[i],
-            right ? to.left() + to.width() - 5 : to.left() + 6,
-            low ? to.top() + to.height() - 6 - up * 11.0 : to.top() + 11 + line * 11.0,
+            row,
+            right ? spot.x + spot.width : spot.x,
+            y,
             NOTE,
             right ? Canvas.Anchor.END : Canvas.Anchor.START,
             0);
+        y += NOTE_HEIGHT;
       }
-      used[note.corner().ordinal()] += rows.length;
     }
   }
 
@@ -420,47 +519,18 @@ final class Panel {
             .orElse(0);
   }
 
-  private void legend(Canvas canvas) {
+  private void legend(Canvas canvas, List<Spot> spots) {
     List<Entry> entries = legendEntries();
     if (entries.isEmpty() || plot.legend == Plot.Legend.NONE || missing) {
       return;
     }
-    double w = legendWidth(entries);
-    double h = entries.size() * LINE_HEIGHT;
-    double right = to.left() + to.width();
-    double x;
-    double y;
-    if (plot.legend == Plot.Legend.OUTSIDE) {
-      x = right + rightMargin - w;
-      y = to.top();
-    } else {
-      var ink = new Occupancy();
-      plot.marks.forEach(m -> m.draw(ink, to));
-      notes(ink);
-      String place = plot.legend.name();
-      double[] xs = {right - w - 6, to.left() + 8, to.left() + (to.width() - w) / 2};
-      double[] ys = {
-        to.top() + 3, to.top() + to.height() - h - 5, to.top() + (to.height() - h) / 2
-      };
-      boolean auto = plot.legend == Plot.Legend.AUTO;
-      x = xs[place.endsWith("LEFT") ? 1 : 0];
-      y = ys[place.startsWith("BOTTOM") ? 1 : 0];
-      int least = ink.count(x - 3, y - 2, w + 6, h + 4);
-      for (int i = 0; auto && i < xs.length * ys.length; i++) {
-        double candidateX = xs[i / ys.length];
-        double candidateY = ys[i % ys.length];
-        int hidden = ink.count(candidateX - 3, candidateY - 2, w + 6, h + 4);
-        if (hidden < least) {
-          least = hidden;
-          x = candidateX;
-          y = candidateY;
-        }
-      }
-      if (least > 0) { // something shines through: make it readable
-        var background = new Path2D.Double();
-        background.append(new Rectangle2D.Double(x - 3, y - 1, w + 6, h + 2), false);
-        canvas.path(background, new Canvas.Ink(0xFFFFFF, 0.8), null);
-      }
+    double x = legendX;
+    double y = to.top();
+    if (plot.legend != Plot.Legend.OUTSIDE) {
+      Spot spot = spots.getLast();
+      spot.clear(canvas);
+      x = spot.x;
+      y = spot.y;
     }
     for (Entry entry : entries) {
       double middle = y + LINE_HEIGHT / 2;

@@ -10,7 +10,7 @@ import java.util.List;
  * says "n/a". Labels may hold {@code ^{raised}} and {@code _{lowered}} parts.
  */
 public final class Plot {
-  /** Where the legend stands. */
+  /** Position of the legend. */
   public enum Legend {
     /** In the corner or at the edge that hides least. */
     AUTO,
@@ -18,12 +18,12 @@ public final class Plot {
     TOP_RIGHT,
     BOTTOM_LEFT,
     BOTTOM_RIGHT,
-    /** Right of the plot. */
+    /** Right of the plot, within the panel's width. */
     OUTSIDE,
     NONE
   }
 
-  /** Where a note stands. */
+  /** Preferred position of a note; another corner is taken where data would be hidden. */
   public enum Corner {
     TOP_LEFT,
     TOP_RIGHT,
@@ -31,7 +31,7 @@ public final class Plot {
     BOTTOM_RIGHT
   }
 
-  /** A text in a corner. */
+  /** Text in a corner. */
   record Note(String text, Corner corner) {}
 
   final List<Mark> marks = new ArrayList<>();
@@ -43,11 +43,15 @@ public final class Plot {
   boolean square;
   boolean framed;
   boolean bare;
+
+  /** Whether the y axis counts, so that its ticks are whole numbers. */
+  boolean counts;
+
   private boolean ySet;
 
   Plot() {}
 
-  /** Words above the panel. */
+  /** Title of the panel. */
   public Plot title(String text) {
     title = text;
     return this;
@@ -66,7 +70,7 @@ public final class Plot {
     return this;
   }
 
-  /** Where the legend stands; {@link Legend#AUTO} unless told. */
+  /** Position of the legend; default {@link Legend#AUTO}. */
   public Plot legend(Legend where) {
     legend = where;
     return this;
@@ -133,17 +137,17 @@ public final class Plot {
   }
 
   /**
-   * How many values fall between neighbouring edges; the last bin includes its upper edge. A style
+   * How many values fall between neighboring edges; the last bin includes its upper edge. A style
    * that is not filled gives one outline, for a second distribution over the first.
    *
    * @param edges ascending, equally spaced
    */
   public Plot histogram(double[] values, double[] edges, Style style) {
     int bins = edges.length - 1;
-    double[] centres = new double[bins];
+    double[] centers = new double[bins];
     double[] counts = new double[bins];
     for (int i = 0; i < bins; i++) {
-      centres[i] = (edges[i] + edges[i + 1]) / 2;
+      centers[i] = (edges[i] + edges[i + 1]) / 2;
     }
     for (double v : values) {
       if (v >= edges[0] && v <= edges[bins]) {
@@ -155,11 +159,12 @@ public final class Plot {
     if (Arrays.stream(values).noneMatch(Double::isFinite)) {
       Arrays.fill(counts, Double.NaN);
     }
-    marks.add(new Mark.Bars(centres, counts, edges[1] - edges[0], style));
+    this.counts = true;
+    marks.add(new Mark.Bars(centers, counts, edges[1] - edges[0], style));
     return this;
   }
 
-  /** A matrix in colours; row 0 is on top unless a y axis was given. */
+  /** A matrix in colors; row 0 is on top unless a y axis was given. */
   public Plot heatMap(HeatMap map) {
     rowsDownwards();
     framed = true;
@@ -180,7 +185,7 @@ public final class Plot {
   }
 
   /**
-   * A picture; pixel (row, column) is centred on y = row, x = column.
+   * A picture; pixel (row, column) is centered on y = row, x = column.
    *
    * @param rgb {@code 0xRRGGBB}, row by row
    */
@@ -212,13 +217,13 @@ public final class Plot {
     }
   }
 
-  /** A level line across the plot; none for NaN. */
+  /** A horizontal line across the plot; none for NaN. */
   public Plot horizontal(double at, Style style) {
     marks.add(new Mark.Across(at, false, style));
     return this;
   }
 
-  /** An upright line across the plot; none for NaN. */
+  /** A vertical line across the plot; none for NaN. */
   public Plot vertical(double at, Style style) {
     marks.add(new Mark.Across(at, true, style));
     return this;
@@ -231,21 +236,21 @@ public final class Plot {
   }
 
   /** A circle about a point by its radius in units of x. */
-  public Plot circle(double centreX, double centreY, double radius, Style style) {
-    marks.add(new Mark.Circle(centreX, centreY, radius, style));
+  public Plot circle(double centerX, double centerY, double radius, Style style) {
+    marks.add(new Mark.Circle(centerX, centerY, radius, style));
     return this;
   }
 
-  /** Words beside a point, to the right of it. */
+  /** Text to the right of a point. */
   public Plot text(double atX, double atY, String text) {
     return text(atX, atY, 4, 3, text, 0);
   }
 
   /**
-   * Words at a point.
+   * Text at a point.
    *
    * @param dx, dy shift on the page in points, to the right and downwards
-   * @param degrees turn, counter-clockwise
+   * @param degrees rotation, counterclockwise
    */
   public Plot text(double atX, double atY, double dx, double dy, String text, double degrees) {
     marks.add(
@@ -261,7 +266,7 @@ public final class Plot {
     return this;
   }
 
-  /** Words in a corner: numbers of units, fit quality, test results. */
+  /** Text in a corner: numbers of units, fit quality, test results. */
   public Plot note(Corner corner, String text) {
     notes.add(new Note(text, corner));
     return this;

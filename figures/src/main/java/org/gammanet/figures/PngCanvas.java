@@ -4,15 +4,13 @@ import java.awt.BasicStroke;
 import java.awt.Color;
 import java.awt.Graphics2D;
 import java.awt.RenderingHints;
-import java.awt.Shape;
 import java.awt.geom.AffineTransform;
 import java.awt.geom.Path2D;
 import java.awt.geom.Rectangle2D;
 import java.awt.image.BufferedImage;
-import java.awt.image.DataBufferInt;
 import org.jspecify.annotations.Nullable;
 
-/** Draws a figure into a picture with Java2D, which needs neither a display nor fonts for it. */
+/** Draws a figure into a picture with Java2D, without a display and without the system's fonts. */
 final class PngCanvas implements Canvas {
   private final BufferedImage image;
   private final Graphics2D graphics;
@@ -35,13 +33,15 @@ final class PngCanvas implements Canvas {
     graphics.scale(scale, scale);
   }
 
-  /** Pixels {@code 0xRRGGBB}, row by row. */
-  int[] pixels() {
-    return ((DataBufferInt) image.getRaster().getDataBuffer()).getData();
+  BufferedImage image() {
+    return image;
   }
 
-  int columns() {
-    return image.getWidth();
+  /** A picture of pixels {@code 0xRRGGBB}, row by row. */
+  static BufferedImage image(int[] rgb, int columns) {
+    var picture = new BufferedImage(columns, rgb.length / columns, BufferedImage.TYPE_INT_RGB);
+    picture.setRGB(0, 0, columns, rgb.length / columns, rgb, 0, columns);
+    return picture;
   }
 
   @Override
@@ -84,23 +84,21 @@ final class PngCanvas implements Canvas {
     AffineTransform before = graphics.getTransform();
     graphics.translate(x, y);
     graphics.rotate(-Math.toRadians(degrees));
-    graphics.translate(-anchor.share() * Type.width(text, font.size(), font.bold()), 0);
+    double at = -anchor.share() * Type.width(text, font.size(), font.bold());
     graphics.setColor(new Color(font.rgb()));
     for (Type.Run run : Type.runs(text)) {
       double size = run.size(font.size());
-      Shape outline = Glyphs.chosen().outline(run.text(), size, font.bold());
-      graphics.translate(0, -run.rise(font.size()));
-      graphics.fill(outline);
-      graphics.translate(Type.plainWidth(run.text(), size, font.bold()), run.rise(font.size()));
+      AffineTransform place = AffineTransform.getTranslateInstance(at, -run.rise(font.size()));
+      place.scale(size / Glyphs.UNITS, size / Glyphs.UNITS);
+      graphics.fill(place.createTransformedShape(Glyphs.outline(run.text(), font.bold())));
+      at += Type.plainWidth(run.text(), size, font.bold());
     }
     graphics.setTransform(before);
   }
 
   @Override
   public void image(int[] rgb, int columns, double x, double y, double width, double height) {
-    var picture = new BufferedImage(columns, rgb.length / columns, BufferedImage.TYPE_INT_RGB);
-    System.arraycopy(
-        rgb, 0, ((DataBufferInt) picture.getRaster().getDataBuffer()).getData(), 0, rgb.length);
+    BufferedImage picture = image(rgb, columns);
     inPixels(
         () -> {
           int left = pixel(x);

@@ -27,7 +27,7 @@ public final class PrecisionRecall {
   private final List<Level> levels = new ArrayList<>();
   private String title = "";
 
-  /** Words above the picture. */
+  /** Title of the figure. */
   public PrecisionRecall title(String text) {
     title = text;
     return this;

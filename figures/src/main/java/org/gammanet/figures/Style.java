@@ -1,16 +1,17 @@
 package org.gammanet.figures;
 
 /**
- * How a line, a set of points, a band or a bar looks. Series differ in colour, in dashes and in
- * marker, so that they can be told apart in a grey print; the colours are those of Okabe and Ito
- * (2008), which the colour-blind can tell apart.
+ * How a line, a set of points, a band or a bar looks. Series differ in color, in dashes and in
+ * marker, so that they can be told apart in a gray print; most colors are those of Okabe and Ito
+ * (2008), which the color-blind can tell apart. Orange-red and blue mean excitation and inhibition
+ * and nothing else.
  *
  * @param rgb {@code 0xRRGGBB}
  * @param width of lines, points (1/72 inch); 0 for none
  * @param dash of lines
  * @param marker at each point
  * @param markerSize diameter, points
- * @param filled whether markers are filled with the colour, otherwise with white
+ * @param filled whether markers are filled with the color, otherwise with white
  * @param opacity 0 to 1
  * @param label entry in the legend, empty for none
  */
@@ -56,10 +57,8 @@ public record Style(
     CROSS
   }
 
-  private static final int[] COLORS = {
-    0x0072B2, 0xD55E00, 0x009E73, 0xCC79A7, 0xE69F00, 0x56B4E9, 0x000000
-  };
-  private static final int[] AREAS = {0x7FB8D9, 0xD55E00, 0xF4DDA6, 0x00527F, 0xBDBDBD};
+  private static final int[] COLORS = {0x009E73, 0xCC79A7, 0xE69F00, 0x56B4E9, 0x595959, 0x8C5A2B};
+  private static final int[] AREAS = {0x9FD8C7, 0x006B4E, 0xF4DDA6, 0x6B3A57, 0xBDBDBD};
   private static final Marker[] MARKERS = {
     Marker.CIRCLE,
     Marker.SQUARE,
@@ -74,7 +73,7 @@ public record Style(
   public static final Style BLACK =
       new Style(0x000000, 1.25, Dash.SOLID, Marker.NONE, 5, true, 1, "");
 
-  /** Thin grey for lines that help reading: zero, unity. */
+  /** Thin gray for lines that help reading: zero, unity. */
   public static final Style GUIDE =
       new Style(0x808080, 0.8, Dash.SOLID, Marker.NONE, 4, true, 1, "");
 
@@ -86,7 +85,7 @@ public record Style(
   public static final Style INHIBITORY =
       new Style(0x0072B2, 1.5, Dash.DASHED, Marker.SQUARE, 5, false, 1, "");
 
-  /** The look of series number {@code index} of a plot; numbers from 0, with markers. */
+  /** Style of series {@code index} (from 0), with markers. */
   public static Style series(int index) {
     return new Style(
         COLORS[Math.floorMod(index, COLORS.length)],
@@ -99,13 +98,13 @@ public record Style(
         "");
   }
 
-  /** The filling of bars number {@code index} of a plot; neighbours differ in lightness. */
+  /** Fill of bar series {@code index} (from 0); neighbors differ in lightness. */
   public static Style area(int index) {
     return new Style(
         AREAS[Math.floorMod(index, AREAS.length)], 1.5, Dash.SOLID, Marker.NONE, 5, true, 1, "");
   }
 
-  /** Another colour, {@code 0xRRGGBB}. */
+  /** Another color, {@code 0xRRGGBB}. */
   public Style rgb(int value) {
     return new Style(value, width, dash, marker, markerSize, filled, opacity, label);
   }
@@ -130,7 +129,7 @@ public record Style(
     return marker(Marker.NONE, markerSize);
   }
 
-  /** Markers filled with the colour, or with white. */
+  /** Markers filled with the color, or with white. */
   public Style filled(boolean value) {
     return new Style(rgb, width, dash, marker, markerSize, value, opacity, label);
   }

@@ -27,7 +27,7 @@ final class SvgCanvas implements Canvas {
    * The whole document. Ids begin with a checksum of the content, so that several figures can stand
    * in one page.
    *
-   * @param description text for readers that cannot see the figure
+   * @param description text for screen readers
    */
   String document(String description) {
     var crc = new CRC32();
@@ -135,7 +135,8 @@ final class SvgCanvas implements Canvas {
     box(x, y, w, h);
     attribute(
         "href",
-        "data:image/png;base64," + Base64.getEncoder().encodeToString(Png.encode(rgb, columns, 0)));
+        "data:image/png;base64,"
+            + Base64.getEncoder().encodeToString(Png.encode(PngCanvas.image(rgb, columns), 0)));
     body.append("/>\n");
   }
 

@@ -8,9 +8,9 @@ import java.util.List;
 /**
  * Ticks of an axis.
  *
- * @param values where the labelled ticks stand
+ * @param values where the labeled ticks stand
  * @param labels their text
- * @param minor where unlabelled ticks stand
+ * @param minor where unlabeled ticks stand
  * @param exponent power of ten by which the labels must be multiplied
  */
 record Ticks(List<Double> values, List<String> labels, List<Double> minor, int exponent) {
@@ -18,12 +18,18 @@ record Ticks(List<Double> values, List<String> labels, List<Double> minor, int e
 
   /** At most {@code most} (and never fewer than two) ticks at multiples of 1, 2, 2.5 or 5. */
   static Ticks linear(double lo, double hi, int most) {
-    double rough = (hi - lo) / Math.max(most - 1, 1);
+    return linear(lo, hi, most, 0);
+  }
+
+  /** As {@link #linear(double, double, int)}, at least {@code leastStep} apart. */
+  static Ticks linear(double lo, double hi, int most, double leastStep) {
+    double rough = Math.max((hi - lo) / Math.max(most - 1, 1), leastStep);
     double decade = Math.pow(10, Math.floor(Math.log10(rough)));
     double step = 10 * decade;
     for (double s : STEPS) {
       // A range that holds a tick at both ends may have one more than steps.
-      if (s * decade >= rough * (1 - 1e-9)) {
+      boolean whole = leastStep == 0 || s * decade % leastStep == 0;
+      if (s * decade >= rough * (1 - 1e-9) && whole) {
         step = s * decade;
         break;
       }
@@ -103,7 +109,7 @@ record Ticks(List<Double> values, List<String> labels, List<Double> minor, int e
     return new Ticks(values, labels, List.of(), 0);
   }
 
-  /** A number with as many decimals as told and a true minus sign; "n/a" for NaN. */
+  /** A number with fixed decimals and a true minus sign; "n/a" for NaN. */
   static String fixed(double value, int decimals) {
     if (!Double.isFinite(value)) {
       return notFinite(value);

@@ -12,6 +12,8 @@ import java.io.StringReader;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
@@ -22,6 +24,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.w3c.dom.Document;
+import org.w3c.dom.Element;
 import org.xml.sax.InputSource;
 
 class FigureTest {
@@ -68,7 +71,7 @@ class FigureTest {
     BufferedImage image = ImageIO.read(new ByteArrayInputStream(png));
     assertEquals(600, image.getWidth());
     assertEquals(450, image.getHeight());
-    // signature 8, header chunk 25, then length, "pHYs", dots per metre: 300 / 0.0254
+    // signature 8, header chunk 25, then length, "pHYs", dots per meter: 300 / 0.0254
     assertEquals(11811, ByteBuffer.wrap(png, 8 + 25 + 8, 4).getInt());
     assertTrue(Files.readString(folder.resolve("new/a.svg")).contains("width=\"2in\""));
     try (Stream<Path> files = Files.list(folder.resolve("new"))) {
@@ -80,45 +83,118 @@ class FigureTest {
   void dataLandWhereTheAxesSay() {
     var plot = new Plot().x(Axis.hidden());
     plot.heatMap(
-        HeatMap.of(new double[] {0, 1, 1, 0}, 2).colors(ColorMap.GREYS, 0, 1).withoutBar());
+        HeatMap.of(new double[] {0, 1, 1, 0}, 2).colors(ColorMap.GRAYS, 0, 1).withoutBar());
     var canvas = new PngCanvas(72, 72, 72);
     var panel = new Panel(plot, "");
     panel.fit(10, 10, 60, 60);
     panel.draw(canvas, 0, 0);
-    assertEquals(0x000000, canvas.pixels()[20 * 72 + 20] & 0xFFFFFF);
-    assertEquals(0xFFFFFF, canvas.pixels()[20 * 72 + 50] & 0xFFFFFF);
-    assertEquals(0xFFFFFF, canvas.pixels()[50 * 72 + 20] & 0xFFFFFF);
-    assertEquals(0x000000, canvas.pixels()[50 * 72 + 50] & 0xFFFFFF);
+    assertEquals(0x000000, canvas.image().getRGB(20, 20) & 0xFFFFFF);
+    assertEquals(0xFFFFFF, canvas.image().getRGB(50, 20) & 0xFFFFFF);
+    assertEquals(0xFFFFFF, canvas.image().getRGB(20, 50) & 0xFFFFFF);
+    assertEquals(0x000000, canvas.image().getRGB(50, 50) & 0xFFFFFF);
   }
 
   @Test
-  void builtInLettersCoverWhatFiguresSayAndKeepToTheirWidths() {
+  void theFontHasWhatFiguresSay() {
     String used =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-            + "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~−±×≤≥≈°·′…–—→∞¹²³½ΔΣαβγθκλμπρστφχω";
-    var box = StrokeFont.outline("\u4e00", 100, false).getBounds2D();
+            + "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~−±×≤≥≈°·–…—→∞¹²³½ΔΣαβγθκλμπρστφχωäéßÖ";
+    var missing = Glyphs.outline("\u4e00", false).getBounds2D();
+    assertTrue(missing.getWidth() > 0, "a character that the font lacks is drawn as a box");
     for (String letter : used.split("")) {
       for (boolean bold : new boolean[] {false, true}) {
-        var outline = StrokeFont.outline(letter, 100, bold);
-        var bounds = outline.getBounds2D();
-        double room = Type.plainWidth(letter, 100, bold);
-        assertFalse(bounds.equals(box), letter + " has no glyph");
-        assertTrue(bounds.getWidth() > 4 && bounds.getHeight() > 4, letter);
-        assertTrue(bounds.getMinX() > -6 && bounds.getMaxX() < room + 6, letter + " " + bounds);
-        assertTrue(bounds.getMinY() > -82 && bounds.getMaxY() < 26, letter + " " + bounds);
+        var bounds = Glyphs.outline(letter, bold).getBounds2D();
+        assertFalse(bounds.equals(missing), letter + " has no glyph");
+        assertTrue(bounds.getWidth() > 80 && bounds.getHeight() > 60, letter);
       }
     }
     // The hole of the o is a hole, the dot of the i is none.
-    assertFalse(StrokeFont.outline("o", 100, false).contains(27.8, -26.5));
-    assertTrue(StrokeFont.outline("i", 100, false).contains(11, -66));
+    assertFalse(Glyphs.outline("o", false).contains(569, -530));
+    assertTrue(Glyphs.outline("i", false).contains(227, -1400));
+    // The advances are those that Helvetica has.
+    assertEquals(0.556, (double) Glyphs.advance("0", false) / Glyphs.UNITS, 1e-3);
+    assertEquals(0.611, (double) Glyphs.advance("b", true) / Glyphs.UNITS, 1e-3);
   }
 
   @Test
-  void missingFontsAreReplaced() {
-    var drawn = Glyphs.choose(Glyphs.BUILT_IN).outline("a", 10, false).getBounds2D();
-    assertEquals(StrokeFont.outline("a", 10, false).getBounds2D(), drawn);
-    var other = Glyphs.choose("no such family").outline("\u0378", 10, false).getBounds2D();
-    assertTrue(other.getWidth() > 0, "an unassigned character is drawn as something");
+  void notesAndLegendsLieOnNoCurve() throws Exception {
+    // Two diagonals and a level: they occupy all four corners and the middle.
+    double[] x = Gallery.steps(0, 1, 400);
+    double[] down = new double[400];
+    Arrays.setAll(down, i -> 1 - x[i]);
+    var figure = new Figure(3, 3);
+    figure
+        .panel(0, 0)
+        .line(x, x, Style.BLACK.label("rising"))
+        .line(x, down, Style.BLACK)
+        .note(Plot.Corner.TOP_LEFT, "half width 38.4");
+    Document svg = parse(figure.svg());
+    var texts = svg.getElementsByTagName("text");
+    double[] box = null;
+    for (int i = 0; i < texts.getLength(); i++) {
+      Element text = (Element) texts.item(i);
+      if (text.getTextContent().startsWith("half")) {
+        double width = Type.width(text.getTextContent(), 8.5, false);
+        double left = Double.parseDouble(text.getAttribute("x"));
+        left -= text.getAttribute("text-anchor").equals("end") ? width : 0;
+        double base = Double.parseDouble(text.getAttribute("y"));
+        box = new double[] {left, base - 7, left + width, base};
+      }
+    }
+    for (double[] p : points(svg, "#000000", "1.25")) {
+      assertFalse(
+          p[0] > box[0] && p[0] < box[2] && p[1] > box[1] && p[1] < box[3],
+          "the curve passes (%s, %s) within the note %s"
+              .formatted(p[0], p[1], Arrays.toString(box)));
+    }
+  }
+
+  private static List<double[]> points(Document svg, String color, String width) {
+    var points = new ArrayList<double[]>();
+    var paths = svg.getElementsByTagName("path");
+    for (int i = 0; i < paths.getLength(); i++) {
+      Element path = (Element) paths.item(i);
+      if (path.getAttribute("stroke").equals(color)
+          && path.getAttribute("stroke-width").equals(width)) {
+        for (String point : path.getAttribute("d").split("[MLZ]")) {
+          if (!point.isEmpty()) {
+            points.add(Stream.of(point.split(" ")).mapToDouble(Double::parseDouble).toArray());
+          }
+        }
+      }
+    }
+    return points;
+  }
+
+  @Test
+  void countsHaveWholeTicks() throws Exception {
+    var figure = new Figure(3, 6); // room for many ticks
+    figure
+        .panel(0, 0)
+        .x(Axis.linear("").ticks(0.25))
+        .histogram(new double[] {0.1, 0.3}, new double[] {0, 0.25, 0.5}, Style.area(0));
+    var texts = parse(figure.svg()).getElementsByTagName("text");
+    List<String> ticks = new ArrayList<>();
+    for (int i = 0; i < texts.getLength(); i++) {
+      ticks.add(texts.item(i).getTextContent());
+    }
+    assertEquals(List.of("0.25", "0", "1"), ticks);
+    assertEquals(List.of("0", "2", "4"), Ticks.linear(0, 5, 4, 1).labels());
+  }
+
+  @Test
+  void aLegendBesideAPanelNarrowsNoOther() throws Exception {
+    double[][] right = new double[2][];
+    for (int k = 0; k < 2; k++) {
+      var figure = new Figure(4, 4);
+      figure.panel(0, 0).line(new double[] {0, 1}, new double[] {0, 1}, Style.BLACK);
+      figure
+          .panel(1, 0)
+          .line(new double[] {0, 1}, new double[] {0, 1}, Style.GUIDE.label("a long label"))
+          .legend(k == 0 ? Plot.Legend.NONE : Plot.Legend.OUTSIDE);
+      right[k] = points(parse(figure.svg()), "#000000", "1.25").getLast();
+    }
+    assertEquals(right[0][0], right[1][0]);
   }
 
   @Test
@@ -151,7 +227,7 @@ class FigureTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"VIRIDIS", "REDS", "BLUES", "GREYS"})
+  @ValueSource(strings = {"VIRIDIS", "REDS", "BLUES", "GRAYS"})
   void equalStepsOfAMapAreEqualStepsOfLightnessOrder(String name) {
     ColorMap map = ColorMap.valueOf(name);
     double first = ColorMap.lightness(map.rgb(0));

@@ -132,9 +132,8 @@ final class Gallery {
         .title("Circular variance")
         .x(Axis.linear("Circular variance").range(0, 1))
         .y(Axis.linear("Units"))
-        .histogram(x, steps(0, 1, 21), Style.area(0).label("E"))
-        .histogram(
-            map(x, v -> 1 - v * 0.8), steps(0, 1, 21), Style.area(1).filled(false).label("I"));
+        .histogram(x, steps(0, 1, 21), Style.EXCITATORY.opacity(0.5).label("E"))
+        .histogram(map(x, v -> 1 - v * 0.8), steps(0, 1, 21), Style.INHIBITORY.label("I"));
     figure
         .panel(0, 1)
         .title("Model against recording")
@@ -161,7 +160,7 @@ final class Gallery {
           Style.series(i).label("series " + i));
     }
     pr.x(Axis.linear("Orientation difference (deg)").ticks(0, 15, 30, 45, 60, 75, 90))
-        .y(Axis.linear("Normalised response"))
+        .y(Axis.linear("Normalized response"))
         .horizontal(0, Style.GUIDE)
         .legend(Plot.Legend.OUTSIDE);
     figure
@@ -229,7 +228,7 @@ final class Gallery {
         .panel(1, 1)
         .x(Axis.hidden())
         .y(Axis.hidden())
-        .title("Colour maps")
+        .title("Color maps")
         .heatMap(HeatMap.of(steps(0, 1, 64), 64).withoutBar().extent(0, 1, 0, 1))
         .heatMap(
             HeatMap.of(steps(0, 1, 64), 64)
@@ -243,7 +242,7 @@ final class Gallery {
                 .extent(0, 1, 2, 3))
         .heatMap(
             HeatMap.of(steps(0, 1, 64), 64)
-                .colors(ColorMap.GREYS, 0, 1)
+                .colors(ColorMap.GRAYS, 0, 1)
                 .withoutBar()
                 .extent(0, 1, 3, 4))
         .heatMap(HeatMap.of(steps(-1, 1, 64), 64).diverging(1).withoutBar().extent(0, 1, 4, 5));
