@@ -3,6 +3,9 @@ module org.gammanet {
   requires transitive org.gammanet.torch;
   requires com.fasterxml.jackson.databind;
   requires com.fasterxml.jackson.dataformat.yaml;
+  requires com.twelvemonkeys.imageio.jpeg;
+  requires com.twelvemonkeys.imageio.tiff;
+  requires com.twelvemonkeys.imageio.webp;
   requires java.desktop;
   requires java.logging;
   requires org.yaml.snakeyaml;

@@ -44,7 +44,8 @@ public final class AtomicFile {
   private static final AtomicLong COUNT = new AtomicLong();
 
   /** Temporary names: short, since the target's may be as long as the system allows. */
-  private static final Pattern TEMPORARY = Pattern.compile("\\.gammanet-([0-9]{1,18})-[0-9]+\\.tmp");
+  private static final Pattern TEMPORARY =
+      Pattern.compile("\\.gammanet-([0-9]{1,18})-[0-9]+\\.tmp");
 
   static {
     Runtime.getRuntime().addShutdownHook(new Thread(AtomicFile::removeUnfinished));

@@ -1,11 +1,6 @@
 package org.gammanet.io;
 
 import java.awt.image.BufferedImage;
-import java.awt.image.ColorModel;
-import java.awt.image.ComponentColorModel;
-import java.awt.image.DataBuffer;
-import java.awt.image.IndexColorModel;
-import java.awt.image.Raster;
 import java.util.Arrays;
 
 /**
@@ -53,81 +48,11 @@ public final class RgbImage {
   }
 
   /**
-   * Samples of any kind of picture as the file holds them, without colour management: grey becomes
-   * three equal samples, 16 bits are rounded to 8, transparent pixels are laid over white.
+   * The samples of an image in memory, without color management: gray becomes three equal samples,
+   * 16 bits are rounded to 8, transparent pixels are laid over white.
    */
   public static RgbImage of(BufferedImage image) {
-    ColorModel model = image.getColorModel();
-    int bands = image.getRaster().getNumBands();
-    int depth = model.getComponentSize(0);
-    boolean plainSamples =
-        model instanceof ComponentColorModel
-            && bands <= 4
-            && (model.getTransferType() == DataBuffer.TYPE_BYTE
-                || model.getTransferType() == DataBuffer.TYPE_USHORT)
-            && (depth == 8 || depth == 16);
-    // getRGB would convert grey from a linear scale, which no file means.
-    return plainSamples
-        ? ofRaster(image.getRaster(), bands, depth, model.isAlphaPremultiplied())
-        : ofColors(image);
-  }
-
-  private static RgbImage ofRaster(Raster raster, int bands, int depth, boolean premultiplied) {
-    int width = raster.getWidth();
-    int height = raster.getHeight();
-    byte[] samples = new byte[3 * width * height];
-    int[] row = new int[bands * width];
-    boolean grey = bands <= 2;
-    boolean alpha = bands == 2 || bands == 4;
-    int most = (1 << depth) - 1;
-    for (int y = 0, out = 0; y < height; y++) {
-      raster.getPixels(raster.getMinX(), raster.getMinY() + y, width, 1, row);
-      for (int x = 0; x < width; x++) {
-        int in = x * bands;
-        int opacity = alpha ? row[in + bands - 1] : most;
-        for (int c = 0; c < 3; c++) {
-          int value = row[in + (grey ? 0 : c)];
-          samples[out++] = (byte) overWhite(value, opacity, most, premultiplied);
-        }
-      }
-    }
-    return new RgbImage(width, height, samples);
-  }
-
-  /** An 8-bit sample from one of 0 to {@code most}, laid over white with the opacity given. */
-  private static int overWhite(int value, int opacity, int most, boolean premultiplied) {
-    if (opacity == most) {
-      return most == 255 ? value : (value * 255 + most / 2) / most;
-    }
-    double covered = premultiplied ? value : (double) value * opacity / most;
-    return (int) Math.min(255, Math.round((covered + most - opacity) * 255 / most));
-  }
-
-  private static RgbImage ofColors(BufferedImage image) {
-    int width = image.getWidth();
-    int height = image.getHeight();
-    byte[] samples = new byte[3 * width * height];
-    int[] row = new int[width];
-    int[] palette = null;
-    if (image.getColorModel() instanceof IndexColorModel index) {
-      palette = new int[index.getMapSize()];
-      index.getRGBs(palette);
-    }
-    for (int y = 0, out = 0; y < height; y++) {
-      if (palette == null) {
-        image.getRGB(0, y, width, 1, row, 0, width);
-      } else {
-        image.getRaster().getPixels(0, y, width, 1, row);
-      }
-      for (int x = 0; x < width; x++) {
-        int argb = palette == null ? row[x] : palette[row[x]];
-        int opacity = argb >>> 24;
-        samples[out++] = (byte) overWhite(argb >> 16 & 0xFF, opacity, 255, false);
-        samples[out++] = (byte) overWhite(argb >> 8 & 0xFF, opacity, 255, false);
-        samples[out++] = (byte) overWhite(argb & 0xFF, opacity, 255, false);
-      }
-    }
-    return new RgbImage(width, height, samples);
+    return Pixels.of(image, 1).toRgb();
   }
 
   /** A copy for drawing and for programs that work with AWT. */
@@ -149,15 +74,17 @@ public final class RgbImage {
    * pixel when enlarging and as a target pixel when shrinking, so that nothing aliases.
    */
   public RgbImage resize(int newWidth, int newHeight) {
-    if (newWidth < 1 || newHeight < 1) {
-      throw new IllegalArgumentException("no image is " + newWidth + "×" + newHeight);
+    if (newWidth < 1 || newHeight < 1 || (long) newWidth * newHeight > Images.MAX_PIXELS) {
+      throw new IllegalArgumentException(
+          "cannot resize to %d×%d: an image has 1 to %d pixels"
+              .formatted(newWidth, newHeight, Images.MAX_PIXELS));
     }
     if (newWidth == width && newHeight == height) {
       return this;
     }
     // Rows first: [height, newWidth, 3] as floats, so that only the end result is rounded.
     Filter across = new Filter(width, newWidth);
-    float[] wide = new float[3 * newWidth * height];
+    float[] wide = new float[Math.multiplyExact(3 * newWidth, height)];
     for (int y = 0; y < height; y++) {
       for (int x = 0; x < newWidth; x++) {
         for (int c = 0; c < 3; c++) {
