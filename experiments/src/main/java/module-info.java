@@ -13,8 +13,30 @@ module org.gammanet.experiments {
   exports org.gammanet.experiments;
   exports org.gammanet.experiments.analysis;
   exports org.gammanet.experiments.opto;
-  exports org.gammanet.experiments.insilico;
   exports org.gammanet.experiments.responses;
   exports org.gammanet.experiments.stimuli;
   exports org.gammanet.experiments.study;
+  exports org.gammanet.experiments.protocols;
+
+  opens org.gammanet.experiments.protocols to
+      com.fasterxml.jackson.databind;
+  opens org.gammanet.experiments.study to
+      com.fasterxml.jackson.databind;
+
+  uses org.gammanet.experiments.study.Experiment;
+
+  provides org.gammanet.experiments.study.Experiment with
+      org.gammanet.experiments.protocols.OrientationExperiment,
+      org.gammanet.experiments.protocols.ContrastExperiment,
+      org.gammanet.experiments.protocols.SizeExperiment,
+      org.gammanet.experiments.protocols.FieldExperiment,
+      org.gammanet.experiments.protocols.KapadiaExperiment,
+      org.gammanet.experiments.protocols.KinoshitaExperiment,
+      org.gammanet.experiments.protocols.TextureExperiment,
+      org.gammanet.experiments.protocols.TiltExperiment,
+      org.gammanet.experiments.protocols.TrottBornExperiment,
+      org.gammanet.experiments.protocols.ParityExperiment.Orientation,
+      org.gammanet.experiments.protocols.ParityExperiment.Contrast,
+      org.gammanet.experiments.protocols.ParityExperiment.Kapadia,
+      org.gammanet.experiments.protocols.ParityExperiment.Kinoshita;
 }

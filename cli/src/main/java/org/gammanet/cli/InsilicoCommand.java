@@ -1,36 +1,35 @@
 package org.gammanet.cli;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CancellationException;
 import org.gammanet.GammaNet;
 import org.gammanet.experiments.Mode;
 import org.gammanet.experiments.analysis.ReferenceCurve;
-import org.gammanet.experiments.insilico.Experiment;
-import org.gammanet.experiments.insilico.InSilico;
-import org.gammanet.experiments.insilico.NetworkPreparation;
-import org.gammanet.experiments.insilico.Settings;
 import org.gammanet.experiments.responses.ResponseExtractor;
 import org.gammanet.experiments.stimuli.ContactSheet;
-import org.gammanet.experiments.stimuli.StimulusSet;
+import org.gammanet.experiments.study.Experiment;
+import org.gammanet.experiments.study.Experiments;
+import org.gammanet.experiments.study.InSilico;
+import org.gammanet.experiments.study.NetworkPreparation;
+import org.gammanet.experiments.study.NetworkSource;
+import org.gammanet.experiments.study.Progress;
+import org.gammanet.experiments.study.RunContext;
+import org.gammanet.experiments.study.Settings;
+import org.gammanet.experiments.study.Study;
 import org.gammanet.figures.Figure;
-import org.gammanet.io.Sha256;
 import org.gammanet.model.CellSite;
 import org.gammanet.model.Network;
-import org.gammanet.model.Parameter;
 import org.gammanet.torch.LibTorch;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -39,24 +38,21 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
-import sun.misc.Signal;
 
 /** Experiments of virtual physiology. */
 @Command(
     name = "insilico",
     header = "Run virtual neurophysiology on a network's units.",
     description = {
-      "Shows stimuli to the network, records the units of a layer at each timestep, and writes what"
-          + " was found to a folder: report.html, which holds everything and needs nothing else;"
-          + " insilico_results_TIME.json; tables as CSV; figures as SVG and PNG.",
-      "Experiments: orientation, contrast_response (or contrast), size_tuning, kapadia, kinoshita,"
-          + " texture_boundary, tilt_illusion, trott_born, all. Those that vary the units'"
-          + " preferred stimuli measure orientation first, and those with surrounds also size.",
-      "Results that are in the folder already are kept, and those of other experiments added, where"
-          + " settings and network are the same; other runs need another --output-dir, or --force.",
-      "The network is the trained one that comes with the program, unless --checkpoint, --random,"
-          + " --config or a --set of the model says otherwise; --seed is that of phases, splits and"
-          + " resamples, and of random weights."
+      "Shows stimuli to the network, records the units of a layer after each timestep, and writes"
+          + " to a folder: report.html, which is complete in itself; insilico_results_TIME.json;"
+          + " tables as CSV; figures as SVG and PNG.",
+      "Experiments that vary the units' preferred stimuli run orientation first; those with"
+          + " surrounds also run size_tuning.",
+      "Results in the folder are kept, and other experiments added to them, where settings and"
+          + " weights are the same; another run needs another --output-dir, or --force.",
+      "The network is the bundled one unless --checkpoint, --random, --config or a --set of the"
+          + " model says otherwise. --seed seeds phases, splits, resamples and random weights."
     },
     footer = {
       "Examples:",
@@ -74,7 +70,10 @@ final class InsilicoCommand implements Callable<Integer> {
       names = "--experiment",
       paramLabel = "NAME",
       split = ",",
-      description = "What to run; several with commas, or all.")
+      completionCandidates = Names.class,
+      description =
+          "What to run: ${COMPLETION-CANDIDATES}, or all; several with commas. contrast is short"
+              + " for contrast_response.")
   List<String> experiments = new ArrayList<>();
 
   @Option(
@@ -186,6 +185,14 @@ final class InsilicoCommand implements Callable<Integer> {
       description = "Make a run again, with the settings and network in its results file.")
   @Nullable Path repeat;
 
+  /** The names of the experiments, for the help. */
+  static final class Names implements Iterable<String> {
+    @Override
+    public Iterator<String> iterator() {
+      return Experiments.all(Mode.OWN).stream().map(Experiment::name).toList().iterator();
+    }
+  }
+
   @Mixin ModelOptions model;
   @Spec CommandSpec spec;
 
@@ -245,11 +252,9 @@ final class InsilicoCommand implements Callable<Integer> {
     return size != null ? size : settings.mode() == Mode.PARITY ? PARITY_SIZE : OWN_SIZE;
   }
 
-  private List<Experiment> chosen(Settings settings) {
-    List<Experiment> all = settings.mode() == Mode.OWN ? Experiment.all() : Experiment.parity();
+  private List<Experiment<?>> chosen(Settings settings) {
     try {
-      List<String> names = InSilico.names(experiments, settings.mode());
-      return all.stream().filter(e -> names.contains(e.name())).toList();
+      return Experiments.named(experiments, settings.mode());
     } catch (IllegalArgumentException e) {
       throw wrong(String.valueOf(e.getMessage()));
     }
@@ -257,25 +262,27 @@ final class InsilicoCommand implements Callable<Integer> {
 
   private void preview() throws IOException {
     Settings settings = settings();
-    for (Experiment e : chosen(settings)) {
-      StimulusSet set = e.preview(size(settings), settings);
-      Figure sheet = ContactSheet.of(set, 48);
+    RunContext context = RunContext.preview(size(settings), settings);
+    for (Experiment<?> e : chosen(settings)) {
+      Figure sheet = ContactSheet.of(e.preview(context), 48);
       for (Path file : sheet.write(output.resolve(e.name() + "_stimuli"))) {
         spec.commandLine().getOut().println(file);
       }
     }
   }
 
+  private Study.Existing existing() {
+    return force ? Study.Existing.REPLACE : Study.Existing.CONTINUE;
+  }
+
   private int fresh() throws IOException {
     Settings settings = settings();
     chosen(settings); // refuses unknown names before the network is loaded
-    ObjectNode command = new ObjectMapper().createObjectNode();
-    command.put("checkpoint", model.checkpoint == null ? null : absolute(model.checkpoint));
-    command.put("config", model.config == null ? null : absolute(model.config));
-    model.overrides.forEach(command.putArray("set")::add);
-    command.put("seed", model.seed);
-    try (GammaNet net = model.openTrained(false)) {
-      command.put("random", !model.trained());
+    for (Path curve : curves.values()) {
+      var unused = ReferenceCurve.read(curve); // before anything is replaced
+    }
+    try (GammaNet net = model.openTrained(false);
+        var interrupt = Interrupt.handle(() -> {})) {
       var preparation =
           new NetworkPreparation(
               net.network(),
@@ -284,21 +291,25 @@ final class InsilicoCommand implements Callable<Integer> {
               timesteps,
               batchSize,
               model.trained());
-      InSilico run =
-          InSilico.start(
+      var source =
+          new NetworkSource(
+              model.checkpoint == null ? null : absolute(model.checkpoint),
+              model.config == null ? null : absolute(model.config),
+              model.overrides,
+              model.seed,
+              !model.trained());
+      return run(
+          InSilico.open(
               output,
               experiments,
               settings,
               preparation,
-              about(net, command),
+              source,
+              about(net),
               saveResponses,
-              new Console());
-      if (!force) {
-        return run(run.joined(), preparation);
-      }
-      compare(run); // before anything is removed
-      InSilico.discard(output);
-      return run(run, preparation);
+              existing(),
+              new Console(interrupt)),
+          interrupt);
     }
   }
 
@@ -334,97 +345,58 @@ final class InsilicoCommand implements Callable<Integer> {
     return path.toAbsolutePath().normalize().toString();
   }
 
-  /** Goes on with a run, or makes it again. */
+  /** Resumes or repeats a run. */
   private int again() throws IOException {
     Path path = resume != null ? resume : java.util.Objects.requireNonNull(repeat);
     if (!Files.exists(path)) {
       throw new CommandException("there is no file or folder " + path);
     }
-    JsonNode metadata = InSilico.read(path).path("metadata");
+    NetworkSource source = InSilico.source(path);
     if (resume == null && !force && InSilico.holdsResults(output)) {
       throw new CommandException(
           output
               + " holds results already: choose another --output-dir, or replace them with"
               + " --force");
     }
-    JsonNode command = metadata.path("network").path("command");
-    if (model.checkpoint == null && command.hasNonNull("checkpoint")) {
-      model.checkpoint = Path.of(command.path("checkpoint").asText());
-    }
-    if (model.config == null && command.hasNonNull("config")) {
-      model.config = Path.of(command.path("config").asText());
-    }
-    if (model.overrides.isEmpty()) {
-      command.path("set").forEach(s -> model.overrides.add(s.asText()));
-    }
-    if (model.seed == null && command.hasNonNull("seed")) {
-      model.seed = command.path("seed").asLong();
-    }
-    model.random |= model.checkpoint == null && command.path("random").asBoolean(true);
-    try (GammaNet net = model.openTrained(false)) {
-      String expected = metadata.path("network").path("weights_sha256").asText();
-      if (!expected.equals(weightsHash(net.network()))) {
-        throw new CommandException(
-            "the weights are not those of the run in %s, which were %s; name its network with --checkpoint"
-                .formatted(path, metadata.path("network").path("checkpoint").asText("others")));
+    if (source != null) {
+      if (model.checkpoint == null && source.checkpoint() != null) {
+        model.checkpoint = Path.of(source.checkpoint());
       }
-      var preparation =
-          new NetworkPreparation(
-              net.network(),
-              metadata.path("target_layer").asText(),
-              metadata.path("image_size").asInt(),
-              metadata.path("timesteps").asInt(),
-              batchSize,
-              metadata.path("trained").asBoolean());
-      InSilico run;
-      if (resume != null) {
-        run = InSilico.resume(path, preparation, new Console());
-      } else {
-        List<String> names = new ArrayList<>();
-        metadata.path("experiments").forEach(e -> names.add(e.asText()));
-        run =
-            InSilico.start(
-                output,
-                names,
-                Settings.fromJson(metadata.path("settings")),
-                preparation,
-                about(net, (ObjectNode) command),
-                metadata.path("save_responses").asBoolean(),
-                new Console());
-        compare(run);
-        if (force) {
-          InSilico.discard(output);
-        }
+      if (model.config == null && source.config() != null) {
+        model.config = Path.of(source.config());
       }
-      return run(run, preparation);
+      if (model.overrides.isEmpty()) {
+        model.overrides.addAll(source.set());
+      }
+      if (model.seed == null) {
+        model.seed = source.seed();
+      }
+      model.random |= model.checkpoint == null && source.random();
+    }
+    try (GammaNet net = model.openTrained(false);
+        var interrupt = Interrupt.handle(() -> {})) {
+      var console = new Console(interrupt);
+      return run(
+          resume != null
+              ? InSilico.resume(path, net.network(), batchSize, console)
+              : InSilico.repeat(path, output, net.network(), batchSize, existing(), console),
+          interrupt);
     }
   }
 
-  /** What is noted of the network. */
-  private Map<String, Object> about(GammaNet net, ObjectNode command) throws IOException {
+  /** Facts about the network. */
+  private Map<String, Object> about(GammaNet net) throws IOException {
     Map<String, Object> about = new LinkedHashMap<>();
     about.put("model", net.config().model().name());
     about.put("parameters", net.network().parameterCount());
     Path file = model.checkpoint;
     about.put("checkpoint", file == null ? model.network() : absolute(file));
     about.put("checkpoint_sha256", model.fileHash());
-    about.put("weights_sha256", weightsHash(net.network()));
     about.put("device", net.network().device().toString());
     about.put("version", GammanetCommand.Version.program());
     about.put("libtorch", LibTorch.version());
     about.put("model_config", net.config().model().toJson());
-    about.put("command", command);
     return about;
-  }
-
-  /** SHA-256 over the names and values of all parameters, whatever file they came from. */
-  private static String weightsHash(Network network) {
-    MessageDigest digest = Sha256.digest();
-    for (Parameter p : network.parameters()) {
-      digest.update(p.name().getBytes(StandardCharsets.UTF_8));
-      digest.update(p.tensor().toBuffer());
-    }
-    return Sha256.hex(digest);
   }
 
   private void compare(InSilico run) throws IOException {
@@ -433,55 +405,47 @@ final class InsilicoCommand implements Callable<Integer> {
     }
   }
 
-  private int run(InSilico run, NetworkPreparation preparation) throws IOException {
+  private int run(InSilico run, Interrupt interrupt) throws IOException {
     compare(run);
     PrintWriter out = spec.commandLine().getOut();
     Map<String, Integer> plan = run.plan();
-    int stimuli = plan.values().stream().mapToInt(n -> n).sum();
     out.println("network: " + model.network());
-    if (stimuli > 0) {
-      StimulusSet some = Experiment.all().get(0).preview(preparation.size(), Settings.DEFAULTS);
-      ResponseExtractor.Estimate estimate = preparation.estimate(some);
+    if (!plan.isEmpty()) {
       out.printf(
-          Locale.ROOT,
-          "%d experiments, about %d stimuli of %d x %d px, %d timesteps; %d at a time, about %.1f"
-              + " GB for signals%n",
-          plan.size(),
-          stimuli,
-          preparation.size(),
-          preparation.size(),
-          preparation.timesteps(),
-          estimate.batch(),
-          estimate.passBytes() / 1e9);
-      out.flush();
+          "%d experiments, about %d stimuli%n",
+          plan.size(), plan.values().stream().mapToInt(n -> n).sum());
     }
-    for (String name : List.of("INT", "TERM")) {
-      Signal.handle(
-          new Signal(name),
-          signal -> {
-            Console.clear();
-            System.err.println(
-                "gammanet: interrupted; gammanet insilico --resume %s goes on"
-                    .formatted(run.file()));
-            System.err.flush();
-            Runtime.getRuntime().halt(128 + signal.getNumber());
-          });
+    out.flush();
+    try {
+      run.run();
+    } catch (CancellationException e) {
+      Console.clear();
+      throw new InterruptedByUser(
+          interrupt.signal(),
+          "interrupted; gammanet insilico --resume %s continues".formatted(run.file()));
     }
-    run.run();
     out.println(run.file());
     out.println(run.report());
     return 0;
   }
 
   /** A bar for people, and a line per experiment. */
-  private final class Console implements InSilico.Listener {
-    private String experiment = "";
+  private final class Console implements Progress {
+    private final Interrupt interrupt;
     private String place = "";
     private long begun;
 
+    Console(Interrupt interrupt) {
+      this.interrupt = interrupt;
+    }
+
     @Override
-    public void begins(String name, int number, int of) {
-      experiment = name;
+    public boolean cancelled() {
+      return interrupt.happened();
+    }
+
+    @Override
+    public void begin(String name, int number, int of) {
       place = number + "/" + of;
       begun = System.nanoTime();
       if (!Terminal.errIsTerminal()) {
@@ -491,7 +455,7 @@ final class InsilicoCommand implements Callable<Integer> {
     }
 
     @Override
-    public void recorded(int done, int total) {
+    public void advance(String experiment, int done, int total, String detail) {
       if (Terminal.errIsTerminal() && done > 0) {
         double left = (System.nanoTime() - begun) / 1e9 / done * (total - done);
         int filled = 24 * done / total;
@@ -514,7 +478,7 @@ final class InsilicoCommand implements Callable<Integer> {
     }
 
     @Override
-    public void finished(String name, List<Path> files) {
+    public void finish(String name, List<Path> files) {
       clear();
       PrintWriter out = spec.commandLine().getOut();
       out.printf(Locale.ROOT, "%s  %s: %.0f s%n", place, name, (System.nanoTime() - begun) / 1e9);

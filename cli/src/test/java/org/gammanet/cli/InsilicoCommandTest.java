@@ -2,6 +2,7 @@ package org.gammanet.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -12,8 +13,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CancellationException;
+import org.gammanet.GammaNet;
 import org.gammanet.PretrainedModel;
-import org.gammanet.experiments.insilico.InSilico;
+import org.gammanet.experiments.study.InSilico;
+import org.gammanet.experiments.study.Progress;
+import org.gammanet.experiments.study.Study;
+import org.gammanet.torch.Device;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -56,6 +62,59 @@ class InsilicoCommandTest {
     assertTrue(err.toString().contains("weights are not those of the run"), err.toString());
   }
 
+  /** CrossExperiment and its stimulus are classes outside the library, found as services. */
+  @Test
+  void anExperimentFromOutsideRunsByName(@TempDir Path folder) throws IOException {
+    assertEquals(
+        0,
+        run("insilico --experiment cross --size 48 --output-dir " + folder + SMALL),
+        err.toString());
+    JsonNode cross = InSilico.read(folder).path("cross");
+    assertEquals("[4.0,8.0,16.0]", cross.path("arms_px").toString());
+    assertEquals(
+        "[\"layer\",\"state\",\"channel\",\"step\",\"smallest\",\"largest\"]",
+        cross.path("units").path("columns").toString());
+    assertTrue(Files.exists(folder.resolve("cross_units.csv")));
+    assertTrue(Files.exists(folder.resolve("cross.svg")));
+    assertTrue(Files.readString(folder.resolve("report.html")).contains("Crosses"));
+    assertEquals(0, run("insilico --help"));
+    assertTrue(out.toString().contains("trott_born, cross"), out.toString());
+    assertTrue(out.toString().contains("receptive_field"), out.toString());
+    assertEquals(
+        0, run("insilico --experiment cross --preview --output-dir " + folder), err.toString());
+    assertTrue(Files.exists(folder.resolve("cross_stimuli.png")));
+  }
+
+  @Test
+  void anInterruptedRunIsResumed(@TempDir Path folder) throws IOException {
+    // Also by programs: this is what the command does.
+    String words = "insilico --experiment cross --size 48 --seed 4 --output-dir " + folder + SMALL;
+    assertEquals(0, run(words), err.toString());
+    JsonNode before = InSilico.read(folder);
+    try (GammaNet net = InSilico.source(folder).open(Device.CPU, note -> {})) {
+      InSilico again =
+          InSilico.repeat(
+              folder,
+              folder.resolve("again"),
+              net.network(),
+              32,
+              Study.Existing.CONTINUE,
+              new Progress() {
+                @Override
+                public boolean cancelled() {
+                  return true;
+                }
+              });
+      assertThrows(CancellationException.class, again::run);
+      assertFalse(
+          InSilico.read(folder.resolve("again")).path("metadata").path("complete").asBoolean());
+      InSilico.resume(folder.resolve("again"), net.network(), 32, Progress.NONE).run();
+    }
+    JsonNode after = InSilico.read(folder.resolve("again"));
+    assertEquals(before.path("cross").path("units"), after.path("cross").path("units"));
+    assertTrue(after.path("metadata").path("complete").asBoolean());
+  }
+
   @Test
   void theTrainedNetworkIsTheDefault(@TempDir Path folder) throws IOException {
     String name = PretrainedModel.find().orElseThrow().name();
@@ -88,9 +147,11 @@ class InsilicoCommandTest {
     assertEquals(first, file(folder));
     JsonNode both = InSilico.read(first);
     assertEquals(orientation, both.path("orientation_tuning"));
-    JsonNode similarity = both.path("contrast_response").path("similarity_metrics");
-    assertEquals("measured: points.csv", similarity.path("reference").asText());
-    assertEquals(3, similarity.path("n").asInt());
+    JsonNode comparison = both.path("contrast_response").path("comparison");
+    assertEquals("points.csv", comparison.path("reference").asText());
+    assertEquals(3, comparison.path("conditions").asInt());
+    assertTrue(comparison.path("rmse").asDouble() > 0, comparison.toString());
+    assertTrue(Files.exists(folder.resolve("contrast_response_comparison.svg")));
     assertTrue(Files.exists(folder.resolve("contrast_response.png")));
 
     fails(contrast + " --contrast 0.9", "contrast 0.5, not 0.9");

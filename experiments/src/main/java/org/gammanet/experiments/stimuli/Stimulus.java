@@ -8,16 +8,7 @@ import org.jspecify.annotations.Nullable;
  * One stimulus: its parameters, from which it is drawn whenever it is needed, always the same. Sets
  * of thousands of stimuli thus cost no memory.
  */
-public sealed interface Stimulus
-    permits Blank,
-        Grating,
-        Gabor,
-        HybridContrast,
-        FlankedBars,
-        CentreSurround,
-        TextureBoundary,
-        ElementTexture,
-        Occluded {
+public interface Stimulus {
   /** The image that it is drawn in. */
   Frame frame();
 

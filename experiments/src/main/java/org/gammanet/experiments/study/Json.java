@@ -94,7 +94,7 @@ public final class Json {
         });
     return JsonMapper.builder()
         .addModule(numbers)
-        .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
+        .propertyNamingStrategy(new SnakeCase())
         .enable(MapperFeature.ACCEPT_CASE_INSENSITIVE_ENUMS)
         .disable(MapperFeature.SORT_PROPERTIES_ALPHABETICALLY)
         .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
@@ -164,7 +164,18 @@ public final class Json {
 
   /** The name of a record component in JSON and CSV: {@code halfWidthDeg} is half_width_deg. */
   public static String name(String component) {
-    return PropertyNamingStrategies.SnakeCaseStrategy.INSTANCE.translate(component);
+    return component
+        .replaceAll("([a-z0-9])([A-Z])", "$1_$2")
+        .replaceAll("([A-Z])([A-Z][a-z])", "$1_$2")
+        .toLowerCase(Locale.ROOT);
+  }
+
+  /** As Jackson's, but with a word of its own for a single letter: fit_r_squared. */
+  private static final class SnakeCase extends PropertyNamingStrategies.NamingBase {
+    @Override
+    public String translate(String component) {
+      return name(component);
+    }
   }
 
   /** A JSON value as the cell of a table or a line of a report. */

@@ -1,0 +1,243 @@
+package org.gammanet.experiments.protocols;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.gammanet.experiments.analysis.ContrastResponse;
+import org.gammanet.experiments.responses.State;
+import org.gammanet.experiments.study.Design;
+import org.gammanet.experiments.study.Experiment;
+import org.gammanet.experiments.study.FigureSpec;
+import org.gammanet.experiments.study.Findings;
+import org.gammanet.experiments.study.Format;
+import org.gammanet.experiments.study.Panel;
+import org.gammanet.experiments.study.Recording;
+import org.gammanet.experiments.study.RunContext;
+import org.gammanet.experiments.study.Series;
+import org.gammanet.experiments.study.UnitTable;
+import org.gammanet.figures.Axis;
+import org.gammanet.figures.Style;
+import org.jspecify.annotations.Nullable;
+
+/** Responses of each unit to its probe grating at rising contrasts. */
+public final class ContrastExperiment implements Experiment<ContrastExperiment.Condition> {
+  private static final double[] CONTRASTS =
+      Samples.fill(8, i -> i == 7 ? 1 : Math.pow(10, -2 + 2.0 * i / 7));
+
+  /**
+   * A grating.
+   *
+   * @param probe index of the probe
+   * @param contrast Michelson contrast
+   */
+  public record Condition(int probe, double contrast) {}
+
+  /** Measures of a unit. */
+  record Unit(
+      int probe,
+      double c50,
+      double rMax,
+      double exponent,
+      double baseline,
+      double gainAtC50,
+      double saturationIndex,
+      double rSquared) {}
+
+  /** The fit to the population's mean. */
+  record Fit(double c50, double rMax, double n, double rSquared) {}
+
+  /** Numbers of the experiment. */
+  record Summary(
+      double[] contrasts,
+      double @Nullable [] responses,
+      @Nullable Fit contrastResponseFit,
+      int n,
+      double c50Median,
+      double exponentMedian,
+      double saturationIndexMedian) {}
+
+  @Override
+  public String name() {
+    return "contrast_response";
+  }
+
+  @Override
+  public String title() {
+    return "Contrast response";
+  }
+
+  @Override
+  public String about() {
+    return "Each unit's probe grating at eight contrasts from 1 to 100 %; the response to a blank"
+               + " is subtracted. Responses are fitted with a hyperbolic ratio (Naka and Rushton"
+               + " 1966; Albrecht and Hamilton 1982). The saturation index is positive where the"
+               + " response decreases at the highest contrasts (Peirce 2007).";
+  }
+
+  @Override
+  public List<String> requires() {
+    return List.of("orientation");
+  }
+
+  @Override
+  public Design<Condition> design(RunContext context) {
+    return design(context, CONTRASTS);
+  }
+
+  private static Design<Condition> design(RunContext context, double[] contrasts) {
+    var design = new Design<Condition>();
+    List<Preferences.Probe> probes = Preferences.of(context).probes();
+    for (int p = 0; p < probes.size(); p++) {
+      for (double c : contrasts) {
+        design.add(new Condition(p, c), probes.get(p).grating(context.frame(), c, null));
+      }
+    }
+    return design;
+  }
+
+  private static List<Condition> curve(Preferences preferences, int unit, double[] contrasts) {
+    int probe = preferences.probe()[unit];
+    return Arrays.stream(contrasts).mapToObj(c -> new Condition(probe, c)).toList();
+  }
+
+  @Override
+  public Findings analyze(RunContext context, Recording<Condition> recording) {
+    Preferences preferences = Preferences.of(context);
+    int[] tested = preferences.tested();
+    UnitTable<Unit> units =
+        recording.table(
+            tested,
+            Unit.class,
+            u -> {
+              double[] r = u.curve(curve(preferences, u.index(), CONTRASTS));
+              ContrastResponse fit = ContrastResponse.fit(CONTRASTS, r);
+              return new Unit(
+                  preferences.probe()[u.index()] + 1,
+                  fit.c50(),
+                  fit.rMax(),
+                  fit.exponent(),
+                  fit.baseline(),
+                  fit.gain(),
+                  fit.saturationIndex(),
+                  fit.rSquared());
+            });
+    double[] percent = percent(CONTRASTS);
+    Panel mean =
+        Panel.at(0, 0, "mean")
+            .title("Contrast response, " + context.layer())
+            .axes(
+                Axis.log("Michelson contrast (%)").range(0.9, 112),
+                Axis.linear("Response (fraction of each unit's largest)"));
+    Panel overview =
+        Panel.at(0, 0, "contrast")
+            .title("Contrast", tested.length)
+            .axes(
+                Axis.log("Contrast (%)").range(0.9, 112),
+                Axis.linear("Response (fraction of largest)"));
+    List<Series> c50 = new ArrayList<>();
+    double[] responses = null;
+    ContrastResponse fit = null;
+    for (State state : context.states()) {
+      double[][] normalized = normalized(recording, state, preferences, CONTRASTS, context);
+      Series series = Series.mean(state.word(), percent, normalized, context.seed());
+      mean.add(series.look(Series.Look.POINTS));
+      overview.add(series);
+      if (state == context.mainState() && series.n() > 0) {
+        responses = series.y();
+        fit = ContrastResponse.fit(CONTRASTS, series.y());
+      }
+      c50.add(units.overTime(state.word(), state, context.timesteps(), context.seed(), Unit::c50));
+    }
+    Fit found = null;
+    if (fit != null) {
+      ContrastResponse f = fit;
+      found = new Fit(f.c50(), f.rMax(), f.exponent(), f.rSquared());
+      double[] fine = Samples.fill(101, i -> Math.pow(10, -2 + i / 50.0));
+      Series line =
+          Series.line(
+              "fit",
+              percent(fine),
+              Samples.fill(101, i -> f.at(Math.min(1, fine[i]))),
+              Style.BLACK.label("fit of the mean"));
+      mean.add(line);
+      overview.add(line);
+      mean.marker(100 * f.c50())
+          .note(
+              "c_{50} = %.1f %%\nn = %.2f\nR^{2} = %.2f\n%d units"
+                  .formatted(100 * f.c50(), f.exponent(), f.rSquared(), tested.length));
+    }
+    State main = context.mainState();
+    var summary =
+        new Summary(
+            CONTRASTS,
+            responses,
+            found,
+            tested.length,
+            Samples.median(units.values(main, context.lastStep(), Unit::c50)),
+            Samples.median(units.values(main, context.lastStep(), Unit::exponent)),
+            Samples.median(units.values(main, context.lastStep(), Unit::saturationIndex)));
+    return Findings.of(summary, units)
+        .figure(
+            FigureSpec.of(
+                "contrast_response",
+                12,
+                5,
+                "A: mean of the units' responses, each divided by its largest, with bootstrap"
+                    + " intervals of 95 % over units; line: hyperbolic ratio fitted to the mean,"
+                    + " dashed at its semi-saturation contrast. B: semi-saturation contrast after"
+                    + " each timestep.",
+                mean,
+                Panel.at(0, 1, "dynamics")
+                    .title("Over time")
+                    .axes(Charts.steps(context), Axis.linear("c_{50}"))
+                    .add(c50)))
+        .value("Units", tested.length)
+        .value("c_{50}, median over units", summary.c50Median)
+        .value("Exponent, median", summary.exponentMedian)
+        .value("Saturation index, median", summary.saturationIndexMedian)
+        .overview(overview)
+        .overviewValue("c_{50}, median", Format.number(summary.c50Median));
+  }
+
+  private static double[] percent(double[] fractions) {
+    return Arrays.stream(fractions).map(f -> 100 * f).toArray();
+  }
+
+  /** Each responding unit's curve divided by its largest response: at each contrast, by unit. */
+  private static double[][] normalized(
+      Recording<Condition> recording,
+      State state,
+      Preferences preferences,
+      double[] contrasts,
+      RunContext context) {
+    Recording<Condition>.At at = recording.at(state, context.lastStep());
+    List<double[]> curves = new ArrayList<>();
+    for (int u : preferences.tested()) {
+      double[] curve = Samples.normalized(at.curve(curve(preferences, u, contrasts), u));
+      if (curve != null) {
+        curves.add(curve);
+      }
+    }
+    return Samples.columns(curves, contrasts.length);
+  }
+
+  @Override
+  public ModelCurve<Condition> curve() {
+    return Charts.curve(
+        "contrast_response",
+        "mean",
+        "contrast in %, response as a fraction of the largest",
+        (context, percent) -> design(context, fractions(percent)),
+        (context, recording, percent) ->
+            normalized(
+                recording,
+                context.mainState(),
+                Preferences.of(context),
+                fractions(percent),
+                context));
+  }
+
+  private static double[] fractions(double[] percent) {
+    return Arrays.stream(percent).map(p -> p / 100).toArray();
+  }
+}

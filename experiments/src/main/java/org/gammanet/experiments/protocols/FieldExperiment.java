@@ -1,0 +1,293 @@
+package org.gammanet.experiments.protocols;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.gammanet.experiments.responses.ReceptiveField;
+import org.gammanet.experiments.responses.ReceptiveFieldMapper;
+import org.gammanet.experiments.responses.State;
+import org.gammanet.experiments.stimuli.Frame;
+import org.gammanet.experiments.stimuli.Occluded;
+import org.gammanet.experiments.stimuli.Stimulus;
+import org.gammanet.experiments.stimuli.StimulusSet;
+import org.gammanet.experiments.study.Design;
+import org.gammanet.experiments.study.Experiment;
+import org.gammanet.experiments.study.FigureSpec;
+import org.gammanet.experiments.study.Findings;
+import org.gammanet.experiments.study.Format;
+import org.gammanet.experiments.study.Panel;
+import org.gammanet.experiments.study.Recording;
+import org.gammanet.experiments.study.RunContext;
+import org.gammanet.experiments.study.UnitTable;
+import org.gammanet.figures.Axis;
+
+/** Receptive fields: by gradients, and by occluding parts of a preferred stimulus. */
+public final class FieldExperiment implements Experiment<FieldExperiment.Condition> {
+  private static final int DRAWS = 8;
+
+  /**
+   * A probe grating with a part occluded.
+   *
+   * @param probe index of the probe
+   * @param square number of the occluded square; 0 for none
+   */
+  public record Condition(int probe, int square) {}
+
+  /** Measures of a unit. */
+  record Unit(
+      int probe, double largestReduction, double extentPx, double centerXPx, double centerYPx) {}
+
+  /** Numbers of the experiment. */
+  record Summary(
+      int squareSidePx,
+      int squareStepPx,
+      double occlusionExtentPx,
+      int n,
+      double[] gradientTimesteps,
+      double[] gradientExtentPx) {}
+
+  /** Where squares lie, pixels. */
+  private record Grid(int side, int reach, int step) {
+    static Grid of(RunContext context) {
+      int size = context.size();
+      int reach = Math.min(Math.max(12, context.fieldDiameter() * 3 / 2), size / 2 - 1);
+      int step = Math.max(1, reach / (context.settings().full() ? 8 : 4));
+      return new Grid(step + 2, reach, step);
+    }
+  }
+
+  @Override
+  public String name() {
+    return "receptive_field";
+  }
+
+  @Override
+  public String title() {
+    return "Receptive field";
+  }
+
+  @Override
+  public String about() {
+    return "Which pixels a unit depends on, by two methods. Gradient: of the response, averaged"
+               + " over channels, with respect to images of normal noise; mean absolute value over"
+               + " colors and "
+        + DRAWS
+        + " images. The extent is that of all pixels above 10 % of the maximum. The first timestep"
+        + " adds the cell's own kernel to the receptive field of the convolutions; in later ones"
+        + " horizontal and top-down connections widen it. Occlusion: a gray square covers part of"
+        + " the probe grating, and the response is reduced by a fraction, which is negative where"
+        + " occlusion disinhibits. Its extent includes the side of the square.";
+  }
+
+  @Override
+  public List<String> requires() {
+    return List.of("orientation");
+  }
+
+  /** The probes with the most units: one, or all. */
+  private static List<Integer> probes(RunContext context) {
+    Preferences preferences = Preferences.of(context);
+    return IntStream.range(0, preferences.probes().size())
+        .boxed()
+        .sorted(Comparator.comparingInt(p -> -preferences.testedWith(p).length))
+        .limit(context.settings().full() ? Integer.MAX_VALUE : 1)
+        .toList();
+  }
+
+  private static StimulusSet squares(RunContext context, int probe) {
+    Grid grid = Grid.of(context);
+    return Occluded.grid(
+        Preferences.of(context)
+            .probes()
+            .get(probe)
+            .grating(context.frame(), context.settings().contrast(), null),
+        grid.side,
+        grid.reach,
+        grid.step);
+  }
+
+  @Override
+  public Design<Condition> design(RunContext context) {
+    var design = new Design<Condition>();
+    for (int probe : probes(context)) {
+      int square = 0;
+      for (Stimulus s : squares(context, probe).stimuli()) {
+        design.add(new Condition(probe, square++), s);
+      }
+    }
+    return design;
+  }
+
+  @Override
+  public int stimuli(RunContext context) {
+    return design(context).conditions().size() + 2 * DRAWS;
+  }
+
+  @Override
+  public Findings analyze(RunContext context, Recording<Condition> recording) {
+    Preferences preferences = Preferences.of(context);
+    Frame frame = context.frame();
+    var table = new UnitTable<>(context.layer(), Unit.class);
+    List<ReceptiveField> excited = new ArrayList<>();
+    for (State state : context.states()) {
+      for (int step = 0; step < context.timesteps(); step++) {
+        Recording<Condition>.At at = recording.at(state, step);
+        for (int probe : probes(context)) {
+          StimulusSet set = squares(context, probe);
+          float[][] rows =
+              IntStream.range(0, set.size())
+                  .mapToObj(i -> at.response(new Condition(probe, i)))
+                  .toArray(float[][]::new);
+          List<ReceptiveField> fields = ReceptiveFieldMapper.occlusion(rows, set);
+          for (int u : preferences.testedWith(probe)) {
+            ReceptiveField field = fields.get(u);
+            boolean drives = !Double.isNaN(field.values()[0]);
+            table.add(
+                state,
+                u,
+                step,
+                new Unit(
+                    probe + 1,
+                    drives ? field.largest() : Double.NaN,
+                    drives ? field.extent() : Double.NaN,
+                    field.centre()[1] - frame.centre().x(),
+                    field.centre()[0] - frame.centre().y()));
+            if (drives && at.isMain()) {
+              excited.add(field);
+            }
+          }
+        }
+      }
+    }
+    Grid grid = Grid.of(context);
+    List<Panel> panels = new ArrayList<>();
+    List<double[]> extents = gradients(context, panels);
+    ReceptiveField median = excited.isEmpty() ? null : median(excited);
+    if (median != null) {
+      panels.add(
+          map(panels.size(), "occlusion", "Occlusion", median, frame, context.size(), false)
+              .title("Occlusion", excited.size()));
+    }
+    var summary =
+        new Summary(
+            grid.side,
+            grid.step,
+            median == null ? Double.NaN : median.extent(),
+            excited.size(),
+            extents.stream().mapToDouble(e -> e[0]).toArray(),
+            extents.stream().mapToDouble(e -> e[1]).toArray());
+    Findings findings =
+        Findings.of(summary, table)
+            .figure(
+                new FigureSpec(
+                    "receptive_field",
+                    extents.isEmpty() ? 5.5 : 15,
+                    4.6,
+                    "Mean absolute gradient of the units' mean response after the first and the"
+                        + " last"
+                        + " timestep; median over units of the fraction by which a gray square of %d"
+                            .formatted(grid.side)
+                        + " px reduces the response, at the position of its center.",
+                    true,
+                    panels));
+    for (double[] e : extents) {
+      findings.value(
+          "Extent of the gradient, timestep " + Format.number(e[0]),
+          "%s px (%s deg)"
+              .formatted(
+                  Format.number(e[1]), Format.number(e[1] / context.settings().pixelsPerDegree())));
+    }
+    return median == null
+        ? findings
+        : findings.value(
+            "Extent of the occlusion map",
+            "%s px with squares of %d px".formatted(Format.number(median.extent()), grid.side));
+  }
+
+  /** Timesteps and extents of gradients; adds maps of the first and the last one. */
+  private static List<double[]> gradients(RunContext context, List<Panel> panels) {
+    int last = context.timesteps();
+    int[] steps =
+        context.settings().full()
+            ? IntStream.rangeClosed(1, last).toArray()
+            : IntStream.of(1, last).distinct().toArray();
+    List<double[]> extents = new ArrayList<>();
+    for (int t : steps) {
+      ReceptiveField field = context.gradient(t, DRAWS);
+      if (field == null) {
+        break;
+      }
+      extents.add(new double[] {t - 1, field.extent()});
+      if (t == steps[0] || t == last) {
+        int shown = (int) Math.min(context.size() / 2.0, Math.max(24, field.extent()));
+        String name = "gradient, timestep " + (t - 1);
+        panels.add(
+            map(
+                panels.size(),
+                name,
+                "Gradient, timestep " + (t - 1),
+                field,
+                context.frame(),
+                shown,
+                true));
+      }
+    }
+    return extents;
+  }
+
+  /** The median of maps at each position. */
+  private static ReceptiveField median(List<ReceptiveField> maps) {
+    ReceptiveField first = maps.getFirst();
+    double[] values =
+        Samples.fill(
+            first.values().length,
+            i -> Samples.median(maps.stream().mapToDouble(m -> m.values()[i]).toArray()));
+    return new ReceptiveField(first.height(), first.width(), values, first.step(), first.first());
+  }
+
+  /** A map within a distance of the image's center; a gradient as fractions of its maximum. */
+  private static Panel map(
+      int column,
+      String key,
+      String title,
+      ReceptiveField field,
+      Frame frame,
+      int within,
+      boolean gradient) {
+    int[] rows =
+        IntStream.range(0, field.height())
+            .filter(r -> Math.abs(y(field, frame, r)) <= within)
+            .toArray();
+    int[] columns =
+        IntStream.range(0, field.width())
+            .filter(c -> Math.abs(x(field, frame, c)) <= within)
+            .toArray();
+    double[][] values = new double[rows.length][columns.length];
+    double largest = 0;
+    for (int r = 0; r < rows.length; r++) {
+      for (int c = 0; c < columns.length; c++) {
+        values[r][c] = field.values()[rows[r] * field.width() + columns[c]];
+        largest = Math.max(largest, Math.abs(values[r][c]));
+      }
+    }
+    return Panel.at(0, column, key)
+        .title(title)
+        .axes(Axis.linear("x − center (px)"), Axis.linear("y − center (px)").reverse())
+        .heatMap(
+            IntStream.of(columns).mapToDouble(c -> x(field, frame, c)).toArray(),
+            IntStream.of(rows).mapToDouble(r -> y(field, frame, r)).toArray(),
+            values,
+            gradient && largest > 0 ? largest : 1,
+            !gradient,
+            gradient ? "|Gradient| (fraction of maximum)" : "Response reduction (fraction)");
+  }
+
+  private static int x(ReceptiveField field, Frame frame, int column) {
+    return field.first().x() + column * field.step() - frame.centre().x();
+  }
+
+  private static int y(ReceptiveField field, Frame frame, int row) {
+    return field.first().y() + row * field.step() - frame.centre().y();
+  }
+}

@@ -1,0 +1,491 @@
+package org.gammanet.experiments.protocols;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.gammanet.experiments.Mode;
+import org.gammanet.experiments.analysis.Context;
+import org.gammanet.experiments.analysis.Statistics;
+import org.gammanet.experiments.responses.State;
+import org.gammanet.experiments.stimuli.FlankedBars;
+import org.gammanet.experiments.stimuli.Orientation;
+import org.gammanet.experiments.study.Design;
+import org.gammanet.experiments.study.Experiment;
+import org.gammanet.experiments.study.FigureSpec;
+import org.gammanet.experiments.study.Findings;
+import org.gammanet.experiments.study.Format;
+import org.gammanet.experiments.study.Panel;
+import org.gammanet.experiments.study.Recording;
+import org.gammanet.experiments.study.RunContext;
+import org.gammanet.experiments.study.Series;
+import org.gammanet.experiments.study.UnitTable;
+import org.gammanet.figures.Axis;
+import org.gammanet.figures.Style;
+import org.jspecify.annotations.Nullable;
+
+/** Facilitation of a bar by flankers in line with it. */
+public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Condition> {
+  private static final double LENGTH = 20;
+  private static final double WIDTH = 5;
+  private static final double FLANKER = 0.5;
+  private static final double[] CONTRASTS = {0.1, 0.5};
+  private static final double[] DISTANCES = {22, 30, 44};
+  private static final double[] ALL_DISTANCES = {22, 26, 30, 36, 44, 54, 66};
+
+  /** Flankers that evoke less, as a fraction of the target's response, are outside the field. */
+  private static final double SILENT = 0.05;
+
+  /** How flankers are arranged. */
+  enum Arrangement {
+    COLLINEAR(0, 0),
+    ORTHOGONAL(90, 0),
+    /** Collinear, but 12 px to the side. */
+    DISPLACED(0, 12);
+
+    final double angle;
+    final double lateral;
+
+    Arrangement(double angle, double lateral) {
+      this.angle = angle;
+      this.lateral = lateral;
+    }
+
+    String word() {
+      return name().toLowerCase(java.util.Locale.ROOT);
+    }
+  }
+
+  /** A stimulus on an axis, degrees. */
+  public sealed interface Condition {}
+
+  /** The target alone. */
+  record Target(double axis, double contrast) implements Condition {}
+
+  /** The flankers alone; center-to-center distance in pixels. */
+  record Flankers(double axis, Arrangement arrangement, double distance) implements Condition {}
+
+  /** Target and flankers. */
+  record Both(double axis, Arrangement arrangement, double distance, double contrast)
+      implements Condition {}
+
+  /** Measures of a unit in one arrangement. */
+  record Unit(
+      double axisDeg,
+      Arrangement arrangement,
+      double distancePx,
+      double targetContrast,
+      double target,
+      double flankersFraction,
+      double facilitation,
+      double superadditivity,
+      boolean outsideField) {
+    boolean is(Arrangement a, double distance, double contrast) {
+      return arrangement == a && distancePx == distance && targetContrast == contrast;
+    }
+  }
+
+  /** Numbers of the experiment. */
+  record Summary(
+      String orientationConvention,
+      double[] axesDeg,
+      double[] distancesPx,
+      double[] distances,
+      double[] clearGapsPx,
+      double[] modelFacilitationCollinear,
+      double[] modelFacilitationOrthogonal,
+      int n,
+      int nTested,
+      double fractionFacilitated,
+      int unitsOutsideField,
+      Statistics.Interval facilitationCollinear,
+      Statistics.Interval facilitationOrthogonal,
+      Statistics.@Nullable Test wilcoxonCollinearAgainstOrthogonal,
+      double bestDistancePx,
+      double largestFacilitation,
+      double profileSigmaPx) {}
+
+  @Override
+  public String name() {
+    return "kapadia";
+  }
+
+  @Override
+  public String title() {
+    return "Flanked bars";
+  }
+
+  @Override
+  public String about() {
+    return "A bar on the units' preferred axis between two flankers, collinear or orthogonal, at"
+        + " several center-to-center distances, after Kapadia, Ito, Gilbert and Westheimer (1995),"
+        + " who found that 42 % of complex cells in V1 of alert monkeys responded more strongly to"
+        + " a bar when a collinear one stood outside the receptive field. The baseline is the"
+        + " response to the target alone; units to which the target evokes less than a tenth of"
+        + " their largest response are excluded. Angles of bars are axes: 0° is horizontal.";
+  }
+
+  @Override
+  public List<String> requires() {
+    return List.of("orientation");
+  }
+
+  /** Axes of the probes, or eight; each once. */
+  private static double[] axes(RunContext context) {
+    return context.settings().full()
+        ? Samples.fill(8, i -> 22.5 * i)
+        : Preferences.of(context).probes().stream()
+            .mapToDouble(p -> Orientation.wrap(p.modulation() + 90))
+            .distinct()
+            .toArray();
+  }
+
+  private static List<Arrangement> arrangements(RunContext context) {
+    List<Arrangement> all = List.of(Arrangement.values());
+    return context.settings().full() ? all : all.subList(0, 2);
+  }
+
+  private static double[] distances(RunContext context) {
+    double[] all = context.settings().full() ? ALL_DISTANCES : DISTANCES;
+    double[] fitting = Arrays.stream(all).filter(d -> fits(context, d)).toArray();
+    if (fitting.length == 0) {
+      throw new IllegalArgumentException(
+          "flanked bars of %.0f px do not fit into an image of %d x %d pixels; at least 66 x 66 are needed"
+              .formatted(LENGTH, context.size(), context.size()));
+    }
+    return fitting;
+  }
+
+  /** Whether flankers lie in the image on every axis and in every arrangement. */
+  private static boolean fits(RunContext context, double distance) {
+    try {
+      for (double axis : axes(context)) {
+        for (Arrangement a : arrangements(context)) {
+          var unused = bars(context, axis, a, distance, FLANKER, FlankedBars.Elements.FLANKERS);
+        }
+      }
+      return true;
+    } catch (IllegalArgumentException e) {
+      return false;
+    }
+  }
+
+  private static FlankedBars bars(
+      RunContext context,
+      double axis,
+      Arrangement a,
+      double distance,
+      double contrast,
+      FlankedBars.Elements shown) {
+    return new FlankedBars(
+        context.frame(),
+        axis,
+        LENGTH,
+        WIDTH,
+        distance,
+        a.angle,
+        a.lateral,
+        contrast,
+        FLANKER,
+        shown,
+        false,
+        null,
+        false,
+        Mode.OWN);
+  }
+
+  @Override
+  public Design<Condition> design(RunContext context) {
+    return design(context, distances(context), arrangements(context));
+  }
+
+  private static Design<Condition> design(
+      RunContext context, double[] distances, List<Arrangement> arrangements) {
+    var design = new Design<Condition>();
+    for (double axis : axes(context)) {
+      for (double c : CONTRASTS) {
+        design.add(
+            new Target(axis, c),
+            bars(context, axis, Arrangement.COLLINEAR, 0, c, FlankedBars.Elements.TARGET));
+      }
+      for (Arrangement a : arrangements) {
+        for (double d : distances) {
+          design.add(
+              new Flankers(axis, a, d),
+              bars(context, axis, a, d, CONTRASTS[0], FlankedBars.Elements.FLANKERS));
+          for (double c : CONTRASTS) {
+            if (shown(context, a, c)) {
+              design.add(
+                  new Both(axis, a, d, c), bars(context, axis, a, d, c, FlankedBars.Elements.BOTH));
+            }
+          }
+        }
+      }
+    }
+    return design;
+  }
+
+  /** Orthogonal flankers are the control of the weak target, where facilitation is found. */
+  private static boolean shown(RunContext context, Arrangement a, double contrast) {
+    return context.settings().full() || a == Arrangement.COLLINEAR || contrast == CONTRASTS[0];
+  }
+
+  /** The axis that is closest to a unit's preferred one. */
+  private static double axisOf(RunContext context, int unit) {
+    double preferred = Preferences.of(context).preferred()[unit] + 90;
+    double best = Double.NaN;
+    for (double axis : axes(context)) {
+      if (Double.isNaN(best)
+          || Math.abs(Orientation.difference(axis, preferred))
+              < Math.abs(Orientation.difference(best, preferred))) {
+        best = axis;
+      }
+    }
+    return best;
+  }
+
+  private static Unit measure(
+      Recording.Unit<Condition> u, double axis, Arrangement a, double distance, double contrast) {
+    double target = u.evoked(new Target(axis, contrast));
+    double flankers = u.evoked(new Flankers(axis, a, distance));
+    double both = u.evoked(new Both(axis, a, distance, contrast));
+    double base = Samples.base(target, both);
+    double fraction = Context.normalised(base, flankers);
+    return new Unit(
+        axis,
+        a,
+        distance,
+        contrast,
+        target,
+        fraction,
+        Context.facilitation(base, both),
+        Context.superadditivity(base, flankers, both, 0),
+        Math.abs(fraction) < SILENT);
+  }
+
+  @Override
+  public Findings analyze(RunContext context, Recording<Condition> recording) {
+    int[] tested = Preferences.of(context).tested();
+    double[] axisOf =
+        Samples.fill(
+            tested.length == 0 ? 0 : tested[tested.length - 1] + 1, u -> axisOf(context, u));
+    double[] distances = distances(context);
+    List<Arrangement> arrangements = arrangements(context);
+    UnitTable<Unit> units =
+        recording.tables(
+            tested,
+            Unit.class,
+            u -> {
+              List<Unit> rows = new ArrayList<>();
+              for (Arrangement a : arrangements) {
+                for (double d : distances) {
+                  for (double c : CONTRASTS) {
+                    if (shown(context, a, c)) {
+                      rows.add(measure(u, axisOf[u.index()], a, d, c));
+                    }
+                  }
+                }
+              }
+              return rows;
+            });
+    State main = context.mainState();
+    int last = context.lastStep();
+    long seed = context.seed();
+    List<Series> facilitation = new ArrayList<>();
+    List<Series> superadditivity = new ArrayList<>();
+    for (Arrangement a : arrangements) {
+      for (double c : CONTRASTS) {
+        if (!shown(context, a, c)) {
+          continue;
+        }
+        Style style =
+            Style.series(facilitation.size())
+                .dash(a == Arrangement.COLLINEAR ? Style.Dash.SOLID : Style.Dash.DASHED);
+        String name = "%s, target %.0f %%".formatted(a.word(), 100 * c);
+        facilitation.add(
+            Series.mean(
+                    name,
+                    distances,
+                    at(
+                        distances,
+                        d ->
+                            percent(
+                                units.values(main, last, m -> m.is(a, d, c), Unit::facilitation))),
+                    seed)
+                .style(style.label(name)));
+        if (c == CONTRASTS[0]) {
+          superadditivity.add(
+              Series.mean(
+                  a.word(),
+                  distances,
+                  at(
+                      distances,
+                      d -> units.values(main, last, m -> m.is(a, d, c), Unit::superadditivity)),
+                  seed));
+        }
+      }
+    }
+    double near = distances[0];
+    double weak = CONTRASTS[0];
+    double[] collinear =
+        units.values(main, last, m -> m.is(Arrangement.COLLINEAR, near, weak), Unit::facilitation);
+    double[] orthogonal =
+        units.values(main, last, m -> m.is(Arrangement.ORTHOGONAL, near, weak), Unit::facilitation);
+    double[] outside =
+        units.values(
+            main,
+            last,
+            m -> m.is(Arrangement.COLLINEAR, near, weak) && m.outsideField,
+            Unit::facilitation);
+    double[] known = Series.finite(collinear);
+    double[][] pairs = Samples.pairs(collinear, orthogonal);
+    double[] profile = fractions(facilitation.getFirst().y());
+    Context.FacilitationProfile fit =
+        Arrays.stream(profile).allMatch(Double::isFinite)
+            ? Context.FacilitationProfile.of(distances, profile)
+            : new Context.FacilitationProfile(Double.NaN, Double.NaN, Double.NaN);
+    double[] across =
+        facilitation.stream()
+            .filter(s -> s.name().startsWith(Arrangement.ORTHOGONAL.word()))
+            .findFirst()
+            .orElseThrow()
+            .y();
+    var summary =
+        new Summary(
+            "direction of the long axis, degrees; 0 is horizontal",
+            axes(context),
+            distances,
+            Arrays.stream(distances).map(d -> d / context.settings().pixelsPerDegree()).toArray(),
+            Arrays.stream(distances).map(d -> d - LENGTH).toArray(),
+            profile,
+            fractions(across),
+            known.length,
+            tested.length,
+            known.length == 0
+                ? Double.NaN
+                : Arrays.stream(known).filter(v -> v > 0).count() / (double) known.length,
+            outside.length,
+            Series.mean(collinear, seed),
+            Series.mean(orthogonal, seed),
+            pairs[0].length < 5 ? null : Statistics.wilcoxon(pairs[0], pairs[1]),
+            fit.bestDistance(),
+            fit.maximum(),
+            fit.sigma());
+    List<Series> dynamics =
+        Charts.ofStates(
+            context,
+            s ->
+                units.overTime(
+                    s.word(),
+                    s,
+                    last + 1,
+                    seed,
+                    m -> m.is(Arrangement.COLLINEAR, near, weak),
+                    m -> 100 * m.facilitation));
+    return Findings.of(summary, units)
+        .figure(
+            FigureSpec.of(
+                "kapadia_facilitation",
+                12,
+                8,
+                "A: facilitation relative to the target alone, mean and bootstrap interval of 95 %"
+                    + " over units. B: superadditivity, positive where target and flankers together"
+                    + " evoke more than the sum of both. C, D: single units with the nearest"
+                    + " flankers and the weaker target. E: the same after each timestep,"
+                    + " collinear.",
+                Panel.at(0, 0, "facilitation")
+                    .span(2)
+                    .title("Facilitation by flankers", summary.n)
+                    .axes(
+                        Axis.linear("Center-to-center distance (px)"),
+                        Axis.linear("Facilitation (%)"))
+                    .horizontal(0)
+                    .add(facilitation),
+                Panel.at(0, 2, "superadditivity")
+                    .title("Superadditivity")
+                    .axes(
+                        Axis.linear("Center-to-center distance (px)"),
+                        Axis.linear("Superadditivity"))
+                    .horizontal(0)
+                    .add(Charts.colored(superadditivity)),
+                Charts.units(
+                    1,
+                    0,
+                    "Single units, nearest flankers",
+                    "Orthogonal, facilitation (%)",
+                    percent(orthogonal),
+                    "Collinear, facilitation (%)",
+                    percent(collinear)),
+                Charts.distribution(
+                    1, 1, "Distribution", "Collinear, facilitation (%)", percent(collinear)),
+                Charts.dynamics(1, 2, context, "Over time, nearest flankers", "Facilitation (%)")
+                    .add(dynamics)))
+        .value("Units", summary.n)
+        .value(
+            "Facilitated by the nearest collinear flankers",
+            "%s of %d units".formatted(Format.percent(summary.fractionFacilitated), summary.n))
+        .value(
+            "Units to which those flankers alone evoke less than 5 % of the target's response",
+            summary.unitsOutsideField)
+        .value("Collinear, mean [95 %]", summary.facilitationCollinear)
+        .value("Orthogonal, mean [95 %]", summary.facilitationOrthogonal)
+        .value(
+            "Collinear against orthogonal, Wilcoxon",
+            "p "
+                + Format.p(
+                    summary.wilcoxonCollinearAgainstOrthogonal == null
+                        ? Double.NaN
+                        : summary.wilcoxonCollinearAgainstOrthogonal.p()))
+        .value(
+            "Best distance",
+            "%s px (clear gap %s px)"
+                .formatted(
+                    Format.number(summary.bestDistancePx),
+                    Format.number(summary.bestDistancePx - LENGTH)))
+        .overview(
+            Panel.at(0, 0, "flankers")
+                .title("Flankers", summary.n)
+                .axes(Axis.linear("Distance (px)"), Axis.linear("Facilitation (%)"))
+                .horizontal(0)
+                .add(facilitation))
+        .overviewValue(
+            "units facilitated",
+            "%s, n = %d".formatted(Format.percent(summary.fractionFacilitated), summary.n));
+  }
+
+  private static double[][] at(
+      double[] distances, java.util.function.DoubleFunction<double[]> sample) {
+    return Arrays.stream(distances).mapToObj(sample).toArray(double[][]::new);
+  }
+
+  private static double[] percent(double[] fractions) {
+    return Arrays.stream(fractions).map(v -> 100 * v).toArray();
+  }
+
+  private static double[] fractions(double[] percent) {
+    return Arrays.stream(percent).map(v -> v / 100).toArray();
+  }
+
+  @Override
+  public ModelCurve<Condition> curve() {
+    return Charts.curve(
+        "kapadia_facilitation",
+        "facilitation",
+        "center-to-center distance in px, facilitation in %",
+        (context, distances) -> design(context, distances, List.of(Arrangement.COLLINEAR)),
+        (context, recording, distances) -> {
+          int[] tested = Preferences.of(context).tested();
+          double[][] out = new double[distances.length][tested.length];
+          for (int i = 0; i < tested.length; i++) {
+            var unit = new Recording.Unit<>(recording.last(), tested[i]);
+            double axis = axisOf(context, tested[i]);
+            for (int d = 0; d < distances.length; d++) {
+              out[d][i] =
+                  100
+                      * measure(unit, axis, Arrangement.COLLINEAR, distances[d], CONTRASTS[0])
+                          .facilitation;
+            }
+          }
+          return out;
+        });
+  }
+}

@@ -1,0 +1,531 @@
+package org.gammanet.experiments.protocols;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.stream.IntStream;
+import org.gammanet.experiments.analysis.Dynamics;
+import org.gammanet.experiments.analysis.OrientationMeasures;
+import org.gammanet.experiments.analysis.OrientationTuning;
+import org.gammanet.experiments.analysis.Population;
+import org.gammanet.experiments.analysis.TuningCurve;
+import org.gammanet.experiments.analysis.TuningModel;
+import org.gammanet.experiments.analysis.TuningTable;
+import org.gammanet.experiments.responses.State;
+import org.gammanet.experiments.stimuli.ApertureRule;
+import org.gammanet.experiments.stimuli.Grating;
+import org.gammanet.experiments.stimuli.GratingStimuli;
+import org.gammanet.experiments.stimuli.Stimulus;
+import org.gammanet.experiments.stimuli.StimulusSet;
+import org.gammanet.experiments.study.Design;
+import org.gammanet.experiments.study.Experiment;
+import org.gammanet.experiments.study.FigureSpec;
+import org.gammanet.experiments.study.Findings;
+import org.gammanet.experiments.study.Format;
+import org.gammanet.experiments.study.Panel;
+import org.gammanet.experiments.study.Recording;
+import org.gammanet.experiments.study.RunContext;
+import org.gammanet.experiments.study.Series;
+import org.gammanet.experiments.study.UnitTable;
+import org.gammanet.figures.Axis;
+import org.gammanet.figures.Style;
+import org.jspecify.annotations.Nullable;
+
+/** Orientation tuning of each unit at its own best spatial frequency. */
+public final class OrientationExperiment implements Experiment<Preferences.Probe> {
+  private static final double[] WAVELENGTHS = {12.8, 6.4};
+  private static final double[] ALL_WAVELENGTHS = {25.6, 256 / 15.0, 12.8, 256 / 30.0, 6.4, 5.12};
+  private static final int PHASES = 4;
+  private static final int SHOWN = 12;
+
+  /** Measures of a unit. */
+  record Unit(
+      boolean responsive,
+      double preferredDeg,
+      double preferredAxisDeg,
+      double preferredMaximumDeg,
+      double circularVariance,
+      double globalOsi,
+      double osi,
+      double modulationIndex,
+      double halfWidthDeg,
+      double halfWidthRoot2Deg,
+      double f1F0,
+      double bestCyclesPerImage,
+      double bestCyclesPerDegree,
+      double bestPhaseRad,
+      double blank,
+      double fitPreferredDeg,
+      double fitHalfWidthDeg,
+      double fitKappa,
+      double fitRSquared,
+      double peakStep,
+      double halfRiseStep,
+      double transience,
+      double lifetimeSparseness,
+      double eiBalance) {}
+
+  /** The tuning curve of the most selective unit. */
+  record Example(
+      int channel,
+      double preferredOrientation,
+      double bandwidth,
+      double rSquared,
+      double modulationIndex) {}
+
+  /** Numbers of the experiment. */
+  record Summary(
+      String orientationConvention,
+      double[] orientations,
+      double[] responses,
+      double[] spatialFrequencies,
+      Map<String, Double> spatialFrequencyResponses,
+      double optimalSpatialFrequency,
+      int nUnits,
+      int nResponsive,
+      double fractionResponsive,
+      double fractionSelective,
+      double[] circularVarianceQuartiles,
+      double[] halfWidthDegQuartiles,
+      double[] f1F0Quartiles,
+      double[] eiBalanceQuartiles,
+      @Nullable Example tuningCurve,
+      Preferences probes,
+      double populationSparseness) {}
+
+  @Override
+  public String name() {
+    return "orientation";
+  }
+
+  @Override
+  public String title() {
+    return "Orientation tuning";
+  }
+
+  @Override
+  public String key() {
+    return "orientation_tuning";
+  }
+
+  @Override
+  public String about() {
+    return "Gratings of 12 orientations, in several spatial frequencies and four phases. Each unit"
+        + " is measured at the frequency of its largest response averaged over phases; the"
+        + " response to a blank is subtracted. The headline index is the circular variance"
+        + " (Ringach, Shapley and Hawken 2002), 1 minus the global selectivity, which unlike the"
+        + " index of preferred and orthogonal responses does not depend on which sample is largest"
+        + " (Mazurek, Kager and Van Hooser 2014). Curves are fitted with a von Mises function."
+        + " Angles are directions of modulation: 0° is vertical stripes.";
+  }
+
+  /** The gratings, then a blank. */
+  private static StimulusSet set(RunContext context) {
+    int size = context.size();
+    double[] wavelengths = context.settings().full() ? ALL_WAVELENGTHS : WAVELENGTHS;
+    var builder =
+        GratingStimuli.builder()
+            .size(size, size)
+            .orientations(Samples.fill(12, i -> 15 * i))
+            .spatialFrequencies(Arrays.stream(wavelengths).map(w -> size / w).toArray())
+            .contrasts(context.settings().contrast())
+            .equallySpacedPhases(PHASES)
+            .aperture(ApertureRule.EXACT_DIAMETER)
+            .withBlank();
+    if (context.settings().aperture() > 0) {
+      builder.diameter(context.settings().aperture());
+    }
+    return builder.build().generate();
+  }
+
+  @Override
+  public Design<Preferences.Probe> design(RunContext context) {
+    var design = new Design<Preferences.Probe>();
+    for (Stimulus s : set(context).stimuli()) {
+      if (s instanceof Grating g) {
+        design.add(new Preferences.Probe(g.modulation(), g.cycles(), g.phase()), g);
+      }
+    }
+    return design;
+  }
+
+  @Override
+  public Findings analyze(RunContext context, Recording<Preferences.Probe> recording) {
+    StimulusSet set = set(context);
+    var tuning = new OrientationTuning();
+    var units = new UnitTable<>(context.layer(), Unit.class);
+    TuningTable main = null;
+    for (State state : context.states()) {
+      for (int step = 0; step < context.timesteps(); step++) {
+        Recording<Preferences.Probe>.At at = recording.at(state, step);
+        TuningTable table = tuning.compute(at.responses(), set);
+        main = at.isMain() ? table : main;
+        for (TuningTable.Row row : table.rows()) {
+          units.add(state, row.unit(), step, measure(context, recording, at, tuning, table, row));
+        }
+      }
+    }
+    if (main == null) {
+      throw new AssertionError("no timestep was recorded");
+    }
+    return report(context, recording, units, main, tuning);
+  }
+
+  private static Unit measure(
+      RunContext context,
+      Recording<Preferences.Probe> recording,
+      Recording<Preferences.Probe>.At at,
+      OrientationTuning tuning,
+      TuningTable table,
+      TuningTable.Row row) {
+    OrientationMeasures m = row.measures();
+    TuningCurve fit =
+        at.isLast() && m.responsive()
+            ? tuning.fit(table.orientations(), row.curve(), TuningModel.VON_MISES)
+            : null;
+    int best = largest(at.responses(), row.unit());
+    double[] trace = recording.responses().trace(context.layer(), at.state(), best, row.unit());
+    Dynamics dynamics = at.isLast() ? Dynamics.of(trace) : null;
+    double[] rectified =
+        Arrays.stream(row.curve()).map(r -> Math.max(r - row.blank(), 0)).toArray();
+    double degrees = context.size() / context.settings().pixelsPerDegree();
+    return new Unit(
+        m.responsive(),
+        m.preferredVector(),
+        (m.preferredVector() + 90) % 180,
+        m.preferredMaximum(),
+        m.circularVariance(),
+        m.globalOsi(),
+        m.osi(),
+        m.modulationIndex(),
+        m.halfWidth(),
+        m.halfWidthRoot2(),
+        row.phaseModulation(),
+        row.bestFrequency(),
+        row.bestFrequency() / degrees,
+        row.bestPhase(),
+        row.blank(),
+        fit == null ? Double.NaN : fit.preferred(),
+        fit == null ? Double.NaN : fit.halfWidth(),
+        fit == null ? Double.NaN : fit.kappa(),
+        fit == null ? Double.NaN : fit.rSquared(),
+        dynamics == null ? Double.NaN : dynamics.peakStep(),
+        dynamics == null ? Double.NaN : dynamics.halfRiseStep(),
+        dynamics == null ? Double.NaN : dynamics.transience(),
+        m.responsive() ? Population.sparseness(rectified) : Double.NaN,
+        balance(context, recording, best, row.unit(), at.step()));
+  }
+
+  private static int largest(float[][] responses, int unit) {
+    int best = 0;
+    for (int s = 1; s < responses.length; s++) {
+      best = responses[s][unit] > responses[best][unit] ? s : best;
+    }
+    return best;
+  }
+
+  /** (E - I)/(|E| + |I|) of a unit's responses to its best stimulus. */
+  private static double balance(
+      RunContext context, Recording<?> recording, int stimulus, int unit, int step) {
+    if (!context.states().contains(State.EXCITATORY)
+        || !context.states().contains(State.INHIBITORY)) {
+      return Double.NaN;
+    }
+    var responses = recording.responses();
+    return Dynamics.balance(
+        responses.trace(context.layer(), State.EXCITATORY, stimulus, unit)[step],
+        responses.trace(context.layer(), State.INHIBITORY, stimulus, unit)[step]);
+  }
+
+  private static Findings report(
+      RunContext context,
+      Recording<Preferences.Probe> recording,
+      UnitTable<Unit> units,
+      TuningTable table,
+      OrientationTuning tuning) {
+    State state = context.mainState();
+    int last = context.lastStep();
+    long seed = context.seed();
+    List<Preferences.Probe> gratings = recording.design().conditions();
+    double[][] evoked = gratings.stream().map(recording.last()::evoked).toArray(double[][]::new);
+    double[] variance = units.values(state, last, Unit::circularVariance);
+    double[] preferred = units.values(state, last, Unit::preferredDeg);
+    double[] width = units.values(state, last, Unit::fitHalfWidthDeg);
+    Preferences probes =
+        Preferences.choose(evoked, gratings, preferred, context.settings().probes());
+    List<TuningTable.Row> shown =
+        table.rows().stream()
+            .filter(r -> r.measures().responsive())
+            .sorted(Comparator.comparingDouble(r -> -r.measures().globalOsi()))
+            .toList();
+    TuningCurve top =
+        shown.isEmpty()
+            ? null
+            : tuning.fit(table.orientations(), shown.getFirst().curve(), TuningModel.VON_MISES);
+    Summary summary = summary(context, units, table, shown, top, probes, evoked);
+    List<Series> selectivity =
+        Charts.ofStates(context, s -> units.overTime(s.word(), s, last + 1, seed, Unit::globalOsi));
+    Series aligned = aligned(context, table);
+    Axis modulation =
+        Axis.linear("Orientation of the modulation (deg)")
+            .range(-10, 190)
+            .ticks(0, 45, 90, 135, 180);
+    Panel example = Panel.at(0, 0, "unit").axes(modulation, Axis.linear("Response (a.u.)"));
+    if (top != null) {
+      TuningTable.Row row = shown.getFirst();
+      example
+          .title("%s %s, channel %d".formatted(context.layer(), state.word(), row.unit()))
+          .add(curves(table, row, top, state))
+          .marker(top.preferred())
+          .note(
+              "preferred %.1f°\nhalf width %.1f°\nR^{2} = %.2f"
+                  .formatted(top.preferred(), top.halfWidth(), top.rSquared()));
+    }
+    List<Panel> single = new ArrayList<>();
+    for (int i = 0; i < Math.min(SHOWN, shown.size()); i++) {
+      TuningTable.Row row = shown.get(i * shown.size() / Math.min(SHOWN, shown.size()));
+      TuningCurve fit = tuning.fit(table.orientations(), row.curve(), TuningModel.VON_MISES);
+      single.add(
+          Panel.at(i / 4, i % 4, "channel " + row.unit())
+              .title("channel " + row.unit())
+              .axes(
+                  Axis.linear(i / 4 == 2 ? "Orientation (deg)" : "")
+                      .range(0, 180)
+                      .ticks(0, 90, 180),
+                  Axis.linear(i % 4 == 0 ? "Response" : ""))
+              .legend(org.gammanet.figures.Plot.Legend.NONE)
+              .add(curves(table, row, fit, state)));
+    }
+    double[] finite = Series.finite(variance);
+    Findings findings =
+        Findings.of(summary, units)
+            .figure(
+                FigureSpec.of(
+                    "orientation_tuning",
+                    12,
+                    5,
+                    "A: the most selective unit: responses averaged over phases at its best spatial"
+                        + " frequency, the fitted von Mises function, and the response to a blank."
+                        + " Dashed: preferred orientation. B: all responsive units' responses,"
+                        + " relative to their preferred orientation and divided by their largest;"
+                        + " mean and bootstrap interval of 95 %.",
+                    example,
+                    Panel.at(0, 1, "population")
+                        .title("Population", aligned.n())
+                        .axes(
+                            Axis.linear("Orientation − preferred (deg)").ticks(-90, -45, 0, 45, 90),
+                            Axis.linear("Evoked response (fraction of largest)"))
+                        .add(aligned)))
+            .figure(
+                FigureSpec.of(
+                    "orientation_population",
+                    11,
+                    8,
+                    "Population of %d responsive units of %d. A: circular variance, dashed at 0.7. B: preferred orientations. C: half width of the fit against circular variance; a sinusoid has 45°. D: selectivity after each timestep, mean over units with its bootstrap interval of 95 %%."
+                        .formatted(finite.length, summary.nUnits),
+                    Panel.at(0, 0, "selectivity")
+                        .title("Selectivity", finite.length)
+                        .axes(Axis.linear("Circular variance").range(0, 1), Axis.linear("Units"))
+                        .marker(0.7)
+                        .add(Series.histogram("units", variance, Samples.fill(21, i -> i / 20.0))),
+                    Panel.at(0, 1, "preferred")
+                        .title("Preferred orientation", Series.finite(preferred).length)
+                        .axes(
+                            Axis.linear("Preferred orientation (deg)")
+                                .range(0, 180)
+                                .ticks(0, 45, 90, 135, 180),
+                            Axis.linear("Units"))
+                        .add(Series.histogram("units", preferred, Samples.fill(13, i -> i * 15.0))),
+                    Panel.at(1, 0, "width")
+                        .title("Width and selectivity")
+                        .axes(
+                            Axis.linear("Circular variance").range(0, 1),
+                            Axis.linear("Half width at half height (deg)"))
+                        .add(
+                            Series.points(
+                                "units",
+                                variance,
+                                width,
+                                finite.length,
+                                Series.style(state.word()).label(""))),
+                    Panel.at(1, 1, "dynamics")
+                        .title("Selectivity over time")
+                        .axes(Charts.steps(context), Axis.linear("Global selectivity (1 − CV)"))
+                        .add(selectivity)))
+            .value("Responsive units", "%d of %d".formatted(summary.nResponsive, summary.nUnits))
+            .value(
+                "Circular variance below 0.7",
+                "%.0f %% of units".formatted(100 * summary.fractionSelective))
+            .value(
+                "Circular variance, quartiles", Format.numbers(summary.circularVarianceQuartiles))
+            .value(
+                "Half width of the fit (deg), quartiles",
+                Format.numbers(summary.halfWidthDegQuartiles))
+            .value("F1/F0, quartiles", Format.numbers(summary.f1F0Quartiles))
+            .value(
+                "Balance (E − I)/(|E| + |I|), quartiles",
+                Format.numbers(summary.eiBalanceQuartiles))
+            .value("Population sparseness, median", summary.populationSparseness)
+            .value(
+                "Best spatial frequency of the population",
+                Format.number(summary.optimalSpatialFrequency, " cycles per image"))
+            .table(
+                "Probe gratings for the other experiments. A unit is tested with the one that drives it best; units to which no probe evokes half of their largest response are excluded. Median fraction of the largest response: %s."
+                    .formatted(Format.number(Samples.median(probes.drive()))),
+                List.of(
+                    "Probe",
+                    "Modulation (deg)",
+                    "Axis (deg)",
+                    "Cycles per image",
+                    "Phase (deg)",
+                    "Units tested"),
+                IntStream.range(0, probes.probes().size()).mapToObj(p -> row(probes, p)).toList())
+            .overview(
+                Panel.at(0, 0, "orientation")
+                    .title("Orientation, aligned", summary.nResponsive)
+                    .axes(
+                        Axis.linear("Orientation − preferred (deg)").ticks(-90, -45, 0, 45, 90),
+                        Axis.linear("Response (fraction of largest)"))
+                    .add(aligned))
+            .overviewDynamics("global selectivity", selectivity.getFirst())
+            .overviewValue("responsive units", Format.percent(summary.fractionResponsive))
+            .overviewValue(
+                "half width, median", Format.number(summary.halfWidthDegQuartiles[1], "°"))
+            .overviewValue(
+                "circular variance", Format.number(summary.circularVarianceQuartiles[1]));
+    return single.isEmpty()
+        ? findings
+        : findings.figure(
+            FigureSpec.of(
+                    "orientation_units",
+                    11,
+                    7,
+                    "Tuning of single units, from the most to the least selective, with von Mises"
+                        + " fits; gray: the response to a blank.",
+                    single.toArray(Panel[]::new))
+                .unlettered());
+  }
+
+  private static List<String> row(Preferences probes, int p) {
+    Preferences.Probe probe = probes.probes().get(p);
+    return List.of(
+        "" + (p + 1),
+        Format.number(probe.modulation()),
+        Format.number(probe.axis()),
+        Format.number(probe.cycles()),
+        Format.number(Math.toDegrees(probe.phase())),
+        "" + probes.testedWith(p).length);
+  }
+
+  /** A unit's responses, the fit, and the response to a blank. */
+  private static List<Series> curves(
+      TuningTable table, TuningTable.Row row, TuningCurve fit, State state) {
+    double[] fine = Samples.fill(181, i -> i);
+    return List.of(
+        Series.line(
+            "blank",
+            new double[] {0, 180},
+            new double[] {row.blank(), row.blank()},
+            Style.GUIDE.label("blank")),
+        Series.line(
+            "fit",
+            fine,
+            Arrays.stream(fine).map(fit::at).toArray(),
+            Style.BLACK.label("von Mises fit")),
+        Series.points(
+            "data",
+            table.orientations(),
+            row.curve(),
+            1,
+            Series.style(state.word()).label("mean over phases")));
+  }
+
+  /** Responses at offsets from the preferred orientation, divided by each unit's largest. */
+  private static Series aligned(RunContext context, TuningTable table) {
+    double[] orientations = table.orientations();
+    int k = orientations.length;
+    List<double[]> aligned = new ArrayList<>();
+    for (TuningTable.Row row : table.rows()) {
+      if (row.measures().responsive()) {
+        int peak = Arrays.binarySearch(orientations, row.measures().preferredMaximum());
+        double top = Arrays.stream(row.curve()).map(r -> Math.abs(r - row.blank())).max().orElse(1);
+        aligned.add(
+            Samples.fill(
+                k + 1, i -> (row.curve()[Math.floorMod(peak + i - k / 2, k)] - row.blank()) / top));
+      }
+    }
+    return Series.mean(
+        context.mainState().word(),
+        Samples.fill(k + 1, i -> -90 + 180.0 * i / k),
+        Samples.columns(aligned, k + 1),
+        context.seed());
+  }
+
+  private static Summary summary(
+      RunContext context,
+      UnitTable<Unit> units,
+      TuningTable table,
+      List<TuningTable.Row> shown,
+      @Nullable TuningCurve top,
+      Preferences probes,
+      double[][] evoked) {
+    int n = table.rows().size();
+    double[] frequencies = table.frequencies();
+    double[] mean = new double[table.orientations().length];
+    double[] perFrequency = new double[frequencies.length];
+    for (TuningTable.Row row : table.rows()) {
+      for (int i = 0; i < mean.length; i++) {
+        mean[i] += row.curve()[i] / n;
+      }
+      for (int f = 0; f < frequencies.length; f++) {
+        perFrequency[f] += row.frequencyResponses()[f] / n;
+      }
+    }
+    Map<String, Double> map = new LinkedHashMap<>();
+    int best = 0;
+    for (int f = 0; f < frequencies.length; f++) {
+      map.put(String.format(Locale.ROOT, "%.4g", frequencies[f]), perFrequency[f]);
+      best = perFrequency[f] > perFrequency[best] ? f : best;
+    }
+    double[] sparseness =
+        Arrays.stream(evoked)
+            .mapToDouble(
+                r ->
+                    r.length < 2
+                        ? Double.NaN
+                        : Population.sparseness(
+                            Arrays.stream(r).map(v -> Math.max(v, 0)).toArray()))
+            .toArray();
+    State state = context.mainState();
+    int last = context.lastStep();
+    return new Summary(
+        "direction of modulation, degrees; 0 is vertical stripes",
+        table.orientations(),
+        mean,
+        frequencies,
+        map,
+        frequencies[best],
+        n,
+        shown.size(),
+        table.shareResponsive(),
+        table.shareBelow(0.7),
+        Samples.quartiles(units.values(state, last, Unit::circularVariance)),
+        Samples.quartiles(units.values(state, last, Unit::fitHalfWidthDeg)),
+        Samples.quartiles(units.values(state, last, Unit::f1F0)),
+        Samples.quartiles(units.values(state, last, Unit::eiBalance)),
+        top == null
+            ? null
+            : new Example(
+                shown.getFirst().unit(),
+                top.preferred(),
+                top.halfWidth(),
+                top.rSquared(),
+                shown.getFirst().measures().modulationIndex()),
+        probes,
+        Samples.median(sparseness));
+  }
+}

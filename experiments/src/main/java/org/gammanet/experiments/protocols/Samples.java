@@ -1,0 +1,101 @@
+package org.gammanet.experiments.protocols;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.IntToDoubleFunction;
+import java.util.stream.IntStream;
+import org.gammanet.experiments.analysis.Statistics;
+import org.gammanet.experiments.study.Series;
+import org.jspecify.annotations.Nullable;
+
+/** Arrays of responses and measures. */
+final class Samples {
+  /** Fraction of a unit's largest response below which a response is no base for ratios. */
+  private static final double LEAST_BASE = 0.1;
+
+  private Samples() {}
+
+  static double[] fill(int n, IntToDoubleFunction f) {
+    return IntStream.range(0, n).mapToDouble(f).toArray();
+  }
+
+  /** 0, 1, …, the timesteps. */
+  static double[] steps(int n) {
+    return fill(n, t -> t);
+  }
+
+  static double[] pick(double[] values, int[] at) {
+    return Arrays.stream(at).mapToDouble(i -> values[i]).toArray();
+  }
+
+  /** Columns of rows of equal length. */
+  static double[][] columns(List<double[]> rows, int n) {
+    return IntStream.range(0, n)
+        .mapToObj(i -> rows.stream().mapToDouble(r -> r[i]).toArray())
+        .toArray(double[][]::new);
+  }
+
+  /** Divided by the largest absolute value; null where all are 0. */
+  static double @Nullable [] normalized(double[] values) {
+    double largest = largest(values);
+    return largest > 1e-12 ? Arrays.stream(values).map(v -> v / largest).toArray() : null;
+  }
+
+  static double maximum(double[] values) {
+    return Arrays.stream(values).max().orElse(0);
+  }
+
+  static double largest(double... values) {
+    return Arrays.stream(values).map(Math::abs).max().orElse(0);
+  }
+
+  /** A quantile of the finite values; NaN without any. */
+  static double quantile(double[] values, double level) {
+    double[] sorted = Series.finite(values);
+    Arrays.sort(sorted);
+    return sorted.length == 0 ? Double.NaN : Statistics.quantile(sorted, level);
+  }
+
+  static double median(double[] values) {
+    return quantile(values, 0.5);
+  }
+
+  static double[] quartiles(double[] values) {
+    return new double[] {quantile(values, 0.25), median(values), quantile(values, 0.75)};
+  }
+
+  static double mean(double[] values) {
+    return Arrays.stream(values).average().orElse(Double.NaN);
+  }
+
+  /** The pairs of which both are finite. */
+  static double[][] pairs(double[] a, double[] b) {
+    int[] both =
+        IntStream.range(0, a.length)
+            .filter(i -> Double.isFinite(a[i]) && Double.isFinite(b[i]))
+            .toArray();
+    return new double[][] {pick(a, both), pick(b, both)};
+  }
+
+  /**
+   * A response as the base of ratios; 0, for which they are NaN, where it is too small beside the
+   * others.
+   */
+  static double base(double response, double... others) {
+    return response > LEAST_BASE * largest(others) ? response : 0;
+  }
+
+  /** The edges of twenty bins that hold all values and 0. */
+  static double[] edges(double[] values) {
+    double low = Math.min(0, quantile(values, 0));
+    double high = Math.max(0, quantile(values, 1));
+    double from = high > low ? low : -1;
+    double width = ((high > low ? high : 1) - from) / 20;
+    return fill(21, i -> from + i * width);
+  }
+
+  /** The values up to a limit. */
+  static double[] upTo(double limit, double... values) {
+    return Arrays.stream(values).filter(v -> v <= limit).toArray();
+  }
+}

@@ -1,0 +1,354 @@
+package org.gammanet.experiments.protocols;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.gammanet.experiments.Mode;
+import org.gammanet.experiments.analysis.SizeTuning;
+import org.gammanet.experiments.analysis.Statistics;
+import org.gammanet.experiments.responses.State;
+import org.gammanet.experiments.stimuli.CentreSurround;
+import org.gammanet.experiments.stimuli.StimulusType;
+import org.gammanet.experiments.study.Design;
+import org.gammanet.experiments.study.Experiment;
+import org.gammanet.experiments.study.FigureSpec;
+import org.gammanet.experiments.study.Findings;
+import org.gammanet.experiments.study.Format;
+import org.gammanet.experiments.study.Panel;
+import org.gammanet.experiments.study.Recording;
+import org.gammanet.experiments.study.RunContext;
+import org.gammanet.experiments.study.Series;
+import org.gammanet.experiments.study.UnitTable;
+import org.gammanet.figures.Axis;
+
+/** Responses to discs of rising diameter, and to rings of rising inner diameter. */
+public final class SizeExperiment implements Experiment<SizeExperiment.Condition> {
+  private static final double[] DIAMETERS = {3, 5, 9, 13, 19, 25, 33, 45, 61, 85};
+  private static final double[] INNER = {9, 17, 29, 45};
+  private static final double[] MORE_INNER = {5, 9, 13, 17, 23, 29, 37, 45, 57};
+
+  /** A ring that evokes less, as a fraction of the best disc's response, is outside the field. */
+  static final double SILENT = 0.05;
+
+  /** A stimulus; lengths in pixels. */
+  public sealed interface Condition {}
+
+  /** The probe in a disc. */
+  record Disc(int probe, double contrast, double diameter) implements Condition {}
+
+  /** The probe in a ring. */
+  record Ring(int probe, double innerDiameter) implements Condition {}
+
+  /** Measures of a unit. */
+  record Unit(
+      int probe,
+      double preferredDiameterPx,
+      double summationFieldPx,
+      double suppressionIndex,
+      double surroundDiameterPx,
+      double fitCenterWidthPx,
+      double fitSurroundWidthPx,
+      double fitRSquared,
+      double summationFieldLowContrastPx) {}
+
+  /**
+   * Per probe, the center and the ring with which experiments on surrounds begin.
+   *
+   * @param centerDiameterPx median summation field of the probe's units
+   * @param ringInnerDiameterPx of the smallest ring that leaves their median response below 5 % of
+   *     that to the best disc
+   * @param ringAloneIsSilent whether there is such a ring
+   */
+  record Fields(
+      double[] centerDiameterPx, double[] ringInnerDiameterPx, boolean[] ringAloneIsSilent) {
+    /** What the experiment found; a center of 25 px and a ring from 33 px for a preview. */
+    static Fields of(RunContext context) {
+      int n = context.settings().probes();
+      return context
+          .findings("size_tuning", Summary.class)
+          .map(Summary::fields)
+          .orElseGet(
+              () -> new Fields(Samples.fill(n, i -> 25), Samples.fill(n, i -> 33), new boolean[n]));
+    }
+  }
+
+  /** Numbers of the experiment. */
+  record Summary(
+      double[] diametersPx,
+      double[] innerDiametersPx,
+      double[] contrasts,
+      Fields fields,
+      int n,
+      Statistics.Interval suppressionIndex,
+      double summationFieldMedianPx,
+      double summationFieldLowContrastMedianPx) {}
+
+  @Override
+  public String name() {
+    return "size_tuning";
+  }
+
+  @Override
+  public String title() {
+    return "Size tuning";
+  }
+
+  @Override
+  public String about() {
+    return "Each unit's probe grating in discs of rising diameter, and in rings of rising inner"
+        + " diameter; the response to a blank is subtracted. The summation field is the smallest"
+        + " disc that evokes 95 % of the largest response. The suppression index is the fraction"
+        + " of the largest response that is lost with the largest disc. Curves are fitted with a"
+        + " ratio of Gaussians (Cavanaugh, Bair and Movshon 2002).";
+  }
+
+  @Override
+  public List<String> requires() {
+    return List.of("orientation");
+  }
+
+  private static double[] diameters(RunContext context) {
+    return Samples.upTo(2 * context.frame().largestRadius(), DIAMETERS);
+  }
+
+  private static double outerDiameter(RunContext context) {
+    return Math.min(85, 2 * context.frame().largestRadius());
+  }
+
+  private static double[] innerDiameters(RunContext context) {
+    return Samples.upTo(outerDiameter(context) - 8, context.settings().full() ? MORE_INNER : INNER);
+  }
+
+  private static double[] contrasts(RunContext context) {
+    double c = context.settings().contrast();
+    return context.settings().full() ? new double[] {c, c / 5} : new double[] {c};
+  }
+
+  @Override
+  public Design<Condition> design(RunContext context) {
+    return design(context, contrasts(context), diameters(context), innerDiameters(context));
+  }
+
+  private static Design<Condition> design(
+      RunContext context, double[] contrasts, double[] diameters, double[] inner) {
+    var design = new Design<Condition>();
+    List<Preferences.Probe> probes = Preferences.of(context).probes();
+    for (int p = 0; p < probes.size(); p++) {
+      Preferences.Probe probe = probes.get(p);
+      for (double c : contrasts) {
+        for (double d : diameters) {
+          design.add(new Disc(p, c, d), probe.grating(context.frame(), c, d));
+        }
+      }
+      for (double i : inner) {
+        var ring =
+            new CentreSurround.Surround(
+                probe.modulation(),
+                probe.phase(),
+                context.settings().contrast(),
+                i / 2,
+                outerDiameter(context) / 2);
+        design.add(
+            new Ring(p, i),
+            new CentreSurround(
+                context.frame(),
+                StimulusType.KINOSHITA_SURROUND_ONLY,
+                null,
+                ring,
+                probe.modulation(),
+                probe.cycles(),
+                Mode.OWN));
+      }
+    }
+    return design;
+  }
+
+  private static List<Disc> discs(int probe, double contrast, double[] diameters) {
+    return Arrays.stream(diameters).mapToObj(d -> new Disc(probe, contrast, d)).toList();
+  }
+
+  @Override
+  public Findings analyze(RunContext context, Recording<Condition> recording) {
+    Preferences preferences = Preferences.of(context);
+    double[] diameters = diameters(context);
+    double[] contrasts = contrasts(context);
+    int[] tested = preferences.tested();
+    UnitTable<Unit> units =
+        recording.table(
+            tested,
+            Unit.class,
+            u -> {
+              int probe = preferences.probe()[u.index()];
+              double[] r = u.curve(discs(probe, contrasts[0], diameters));
+              SizeTuning tuning = SizeTuning.of(diameters, r, 0);
+              boolean fitted =
+                  u.at().isMain() && Arrays.stream(r).max().orElse(0) > 1e-12 && r.length >= 6;
+              SizeTuning.Fit fit =
+                  fitted ? SizeTuning.fit(diameters, r, SizeTuning.Model.RATIO_OF_GAUSSIANS) : null;
+              double low =
+                  contrasts.length < 2
+                      ? Double.NaN
+                      : SizeTuning.of(diameters, u.curve(discs(probe, contrasts[1], diameters)), 0)
+                          .summationField();
+              return new Unit(
+                  probe + 1,
+                  tuning.preferredDiameter(),
+                  tuning.summationField(),
+                  tuning.suppressionIndex(),
+                  tuning.surroundDiameter(),
+                  fit == null ? Double.NaN : fit.centreWidth(),
+                  fit == null ? Double.NaN : fit.surroundWidth(),
+                  fit == null ? Double.NaN : fit.rSquared(),
+                  low);
+            });
+    State main = context.mainState();
+    int last = context.lastStep();
+    long seed = context.seed();
+    List<Series> curves =
+        Charts.ofStates(
+            context,
+            s ->
+                Series.mean(
+                    s.word(), diameters, normalized(context, recording, s, diameters), seed));
+    List<Series> suppression =
+        Charts.ofStates(
+            context, s -> units.overTime(s.word(), s, last + 1, seed, Unit::suppressionIndex));
+    List<double[]> rings = new ArrayList<>();
+    var summary =
+        new Summary(
+            diameters,
+            innerDiameters(context),
+            contrasts,
+            fields(context, recording, preferences, rings),
+            tested.length,
+            Series.mean(units.values(main, last, Unit::suppressionIndex), seed),
+            Samples.median(units.values(main, last, Unit::summationFieldPx)),
+            Samples.median(units.values(main, last, Unit::summationFieldLowContrastPx)));
+    double[] inner = innerDiameters(context);
+    Panel ringPanel =
+        Panel.at(0, 1, "rings")
+            .title("Rings")
+            .axes(
+                Axis.linear("Inner diameter (px)"), Axis.linear("Response (fraction of best disc)"))
+            .horizontal(0)
+            .criterion(SILENT);
+    if (inner.length > 0) {
+      ringPanel.add(Series.mean(main.word(), inner, Samples.columns(rings, inner.length), seed));
+    }
+    Findings findings =
+        Findings.of(summary, units)
+            .figure(
+                FigureSpec.of(
+                    "size_tuning",
+                    12,
+                    4.6,
+                    "A: responses to discs, each unit's divided by its largest; mean and bootstrap"
+                        + " interval of 95 % over units. B: median response to rings, mean over"
+                        + " probes; a ring below the dashed line, 5 %, counts as outside the"
+                        + " field. C: suppression index after each timestep.",
+                    Panel.at(0, 0, "discs")
+                        .title("Discs", tested.length)
+                        .axes(
+                            Axis.linear("Diameter (px)"),
+                            Axis.linear("Response (fraction of largest)"))
+                        .add(curves),
+                    ringPanel,
+                    Charts.dynamics(0, 2, context, "Suppression over time", "Suppression index")
+                        .add(suppression)))
+            .value("Units", tested.length)
+            .value("Suppression index, mean [95 %]", summary.suppressionIndex)
+            .value(
+                "Summation field, median",
+                "%s px (%s deg)"
+                    .formatted(
+                        Format.number(summary.summationFieldMedianPx),
+                        Format.number(
+                            summary.summationFieldMedianPx / context.settings().pixelsPerDegree())))
+            .overview(
+                Panel.at(0, 0, "size")
+                    .title("Size", tested.length)
+                    .axes(
+                        Axis.linear("Diameter (px)"), Axis.linear("Response (fraction of largest)"))
+                    .add(curves))
+            .overviewDynamics("size suppression", suppression.getFirst())
+            .overviewValue("size suppression", Format.number(summary.suppressionIndex.value()));
+    return contrasts.length < 2
+        ? findings
+        : findings.value(
+            "Summation field at a fifth of the contrast, median",
+            Format.number(summary.summationFieldLowContrastMedianPx, " px"));
+  }
+
+  /** Each responding unit's curve divided by its largest response: at each diameter, by unit. */
+  private static double[][] normalized(
+      RunContext context, Recording<Condition> recording, State state, double[] diameters) {
+    Preferences preferences = Preferences.of(context);
+    Recording<Condition>.At at = recording.at(state, context.lastStep());
+    List<double[]> curves = new ArrayList<>();
+    for (int u : preferences.tested()) {
+      double[] curve =
+          Samples.normalized(
+              at.curve(discs(preferences.probe()[u], context.settings().contrast(), diameters), u));
+      if (curve != null) {
+        curves.add(curve);
+      }
+    }
+    return Samples.columns(curves, diameters.length);
+  }
+
+  /** Fields per probe; {@code rings} gets the medians of the probe's units for each ring. */
+  private static Fields fields(
+      RunContext context,
+      Recording<Condition> recording,
+      Preferences preferences,
+      List<double[]> rings) {
+    Recording<Condition>.At at = recording.last();
+    double[] diameters = diameters(context);
+    double[] inner = innerDiameters(context);
+    int probes = preferences.probes().size();
+    double[] center = new double[probes];
+    double[] ring = new double[probes];
+    boolean[] silent = new boolean[probes];
+    for (int p = 0; p < probes; p++) {
+      int probe = p;
+      int[] units = preferences.testedWith(p);
+      List<Disc> discs = discs(p, context.settings().contrast(), diameters);
+      double[] top = Samples.fill(units.length, i -> Samples.maximum(at.curve(discs, units[i])));
+      double summation =
+          Samples.median(
+              Samples.fill(
+                  units.length,
+                  i -> SizeTuning.of(diameters, at.curve(discs, units[i]), 0).summationField()));
+      center[p] = Math.clamp(Double.isNaN(summation) ? 13 : summation, 5, 45); // room for a ring
+      double[] fractions =
+          Samples.fill(
+              inner.length,
+              k ->
+                  Samples.median(
+                      Samples.fill(
+                          units.length,
+                          i ->
+                              top[i] > 1e-12
+                                  ? at.evoked(new Ring(probe, inner[k]), units[i]) / top[i]
+                                  : Double.NaN)));
+      rings.add(fractions);
+      int chosen = inner.length;
+      while (chosen > 0 && Math.abs(fractions[chosen - 1]) < SILENT) {
+        chosen--;
+      }
+      silent[p] = chosen < inner.length;
+      ring[p] = Math.max(silent[p] ? inner[chosen] : center[p] + 4, center[p] + 2);
+    }
+    return new Fields(center, ring, silent);
+  }
+
+  @Override
+  public ModelCurve<Condition> curve() {
+    return Charts.curve(
+        "size_tuning",
+        "discs",
+        "diameter in px, response as a fraction of the largest",
+        (context, d) -> design(context, contrasts(context), d, new double[0]),
+        (context, recording, d) -> normalized(context, recording, context.mainState(), d));
+  }
+}

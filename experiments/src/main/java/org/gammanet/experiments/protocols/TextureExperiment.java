@@ -1,0 +1,446 @@
+package org.gammanet.experiments.protocols;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.DoubleStream;
+import org.gammanet.experiments.Mode;
+import org.gammanet.experiments.analysis.Context;
+import org.gammanet.experiments.analysis.Statistics;
+import org.gammanet.experiments.responses.Pooling;
+import org.gammanet.experiments.responses.State;
+import org.gammanet.experiments.stimuli.PixelPoint;
+import org.gammanet.experiments.stimuli.TextureBoundary;
+import org.gammanet.experiments.study.Design;
+import org.gammanet.experiments.study.Experiment;
+import org.gammanet.experiments.study.FigureSpec;
+import org.gammanet.experiments.study.Findings;
+import org.gammanet.experiments.study.Format;
+import org.gammanet.experiments.study.Panel;
+import org.gammanet.experiments.study.Recording;
+import org.gammanet.experiments.study.RunContext;
+import org.gammanet.experiments.study.Series;
+import org.gammanet.experiments.study.UnitTable;
+import org.gammanet.figures.Axis;
+
+/**
+ * Responses beside a boundary between two gratings. The boundary stays in the middle of the image;
+ * units of a channel differ in position only, so that those at several distances from the boundary
+ * are recorded at once.
+ */
+public final class TextureExperiment implements Experiment<TextureExperiment.Condition> {
+  private static final double[] DIFFERENCES = {0, 30, 60, 90};
+  private static final double[] ALL_DIFFERENCES = {0, 15, 30, 45, 60, 75, 90};
+  private static final int PHASES = 4;
+
+  /**
+   * A stimulus.
+   *
+   * @param texture orientation at the recorded units, degrees of modulation
+   * @param difference of the other texture's orientation, degrees
+   * @param phase index of a pair of phases
+   */
+  public record Condition(double texture, double difference, int phase) {}
+
+  /** Measures of a unit beside the boundary. */
+  record Unit(
+      double textureDeg,
+      double differenceDeg,
+      double boundaryModulation,
+      double dPrime,
+      double response,
+      double uniform) {}
+
+  /** Numbers of the experiment. */
+  record Summary(
+      double[] orientationDifferences,
+      double spatialFrequency,
+      double[] distancesPx,
+      double[] boundaryModulation,
+      double[] dprime,
+      Statistics.Interval modulationAt90,
+      Statistics.Interval modulationParallel,
+      Statistics.Interval modulationOrthogonal,
+      int n) {}
+
+  /** Where units are recorded, pixels from the boundary and along it. */
+  private record Positions(double step, double[] columns, double[] rows) {
+    static Positions of(RunContext context) {
+      int step = Math.max(4, context.stride());
+      int reach = Math.min(32, context.size() / 2 - 8) / step * step;
+      return new Positions(
+          step,
+          Samples.fill(2 * reach / step, i -> -reach + step * i),
+          context.size() >= 96 ? new double[] {-18, 0, 18} : new double[] {0});
+    }
+
+    List<PixelPoint> points(int size) {
+      List<PixelPoint> out = new ArrayList<>();
+      for (double y : rows) {
+        for (double x : columns) {
+          // The unit's center is half its stride to the right of its first pixel.
+          out.add(new PixelPoint((int) (size / 2 + y), (int) (size / 2 + x + step / 2)));
+        }
+      }
+      return out;
+    }
+
+    double[] distances() {
+      return Arrays.stream(columns).map(x -> x + step / 2).toArray();
+    }
+
+    /** The last column left of the boundary. */
+    int beside() {
+      return columns.length / 2 - 1;
+    }
+
+    int count() {
+      return rows.length * columns.length;
+    }
+  }
+
+  @Override
+  public String name() {
+    return "texture_boundary";
+  }
+
+  @Override
+  public String title() {
+    return "Texture boundaries";
+  }
+
+  @Override
+  public String about() {
+    return "Two gratings that meet along a vertical line and differ in orientation; stripes at the"
+        + " unit run along the boundary or across it. Units of each channel are recorded at"
+        + " distances from −32 to 32 px. The modulation compares the response beside a boundary"
+        + " with that in a uniform texture of the same orientation whose phase also jumps; d′ is"
+        + " computed over phases and positions along the boundary.";
+  }
+
+  @Override
+  public List<String> requires() {
+    return List.of("orientation");
+  }
+
+  private static double[] differences(RunContext context) {
+    return context.settings().full() ? ALL_DIFFERENCES : DIFFERENCES;
+  }
+
+  private static double[] textures(RunContext context) {
+    return context.settings().full() ? new double[] {0, 45, 90, 135} : new double[] {0, 90};
+  }
+
+  @Override
+  public Design<Condition> design(RunContext context) {
+    return design(context, differences(context)).withOutput();
+  }
+
+  private static Design<Condition> design(RunContext context, double[] differences) {
+    double cycles = Preferences.of(context).commonFrequency();
+    var design = new Design<Condition>();
+    for (double texture : textures(context)) {
+      for (double difference : differences) {
+        for (int p = 0; p < PHASES; p++) {
+          design.add(
+              new Condition(texture, difference, p),
+              new TextureBoundary(
+                  context.frame(),
+                  texture,
+                  texture + difference,
+                  cycles,
+                  context.settings().contrast(),
+                  TextureBoundary.Boundary.VERTICAL,
+                  0,
+                  Math.PI / 2 * p,
+                  Math.PI / 2 * (p * (p + 1) / 2), // jumps of 0, 0, 90 and 270 degrees
+                  0,
+                  0,
+                  Mode.OWN));
+        }
+      }
+    }
+    return design.pooling(Pooling.units(Positions.of(context).points(context.size())));
+  }
+
+  /** Responses of a channel in a column, over phases and positions along the boundary. */
+  private static double[] samples(
+      Positions positions,
+      Recording<Condition>.At at,
+      int channel,
+      double texture,
+      double difference,
+      int column) {
+    double[] out = new double[PHASES * positions.rows.length];
+    for (int p = 0; p < PHASES; p++) {
+      var condition = new Condition(texture, difference, p);
+      for (int y = 0; y < positions.rows.length; y++) {
+        int point = y * positions.columns.length + column;
+        out[p * positions.rows.length + y] =
+            at.evoked(condition, channel * positions.count() + point);
+      }
+    }
+    return out;
+  }
+
+  private static Unit measure(
+      Positions positions,
+      Recording<Condition>.At at,
+      int channel,
+      double texture,
+      double difference) {
+    double[] uniform = samples(positions, at, channel, texture, 0, positions.beside());
+    double[] boundary = samples(positions, at, channel, texture, difference, positions.beside());
+    double without = Samples.mean(uniform);
+    double with = Samples.mean(boundary);
+    return new Unit(
+        texture,
+        difference,
+        with > 0 && without > 0 ? Context.boundary(with, without) : Double.NaN,
+        Context.dPrime(boundary, uniform),
+        with,
+        without);
+  }
+
+  @Override
+  public Findings analyze(RunContext context, Recording<Condition> recording) {
+    Preferences preferences = Preferences.of(context);
+    Positions positions = Positions.of(context);
+    int[] tested = preferences.tested();
+    double[] all = differences(context);
+    double[] differences = Arrays.copyOfRange(all, 1, all.length);
+    UnitTable<Unit> units =
+        recording.tables(
+            tested,
+            Unit.class,
+            u -> {
+              List<Unit> rows = new ArrayList<>();
+              for (double texture : textures(context)) {
+                for (double d : differences) {
+                  rows.add(measure(positions, u.at(), u.index(), texture, d));
+                }
+              }
+              return rows;
+            });
+    State main = context.mainState();
+    int last = context.lastStep();
+    long seed = context.seed();
+    List<Series> modulation =
+        Charts.ofStates(
+            context,
+            s ->
+                Series.mean(
+                    s.word(),
+                    differences,
+                    Arrays.stream(differences)
+                        .mapToObj(
+                            d ->
+                                units.values(
+                                    s, last, m -> m.differenceDeg == d, Unit::boundaryModulation))
+                        .toArray(double[][]::new),
+                    seed));
+    List<Series> dynamics =
+        Charts.ofStates(
+            context,
+            s ->
+                units.overTime(
+                    s.word(),
+                    s,
+                    last + 1,
+                    seed,
+                    m -> m.differenceDeg == 90,
+                    Unit::boundaryModulation));
+    List<Series> dPrime = new ArrayList<>();
+    for (double texture : new double[] {0, 90}) {
+      dPrime.add(
+          Series.mean(
+              texture == 0 ? "stripes along the boundary" : "stripes across the boundary",
+              differences,
+              Arrays.stream(differences)
+                  .mapToObj(
+                      d ->
+                          units.values(
+                              main,
+                              last,
+                              m -> m.textureDeg == texture && m.differenceDeg == d,
+                              Unit::dPrime))
+                  .toArray(double[][]::new),
+              seed));
+    }
+    double widest = differences[differences.length - 1];
+    var summary =
+        new Summary(
+            all,
+            preferences.commonFrequency(),
+            positions.distances(),
+            DoubleStream.concat(DoubleStream.of(0), Arrays.stream(modulation.getFirst().y()))
+                .toArray(),
+            Arrays.stream(differences)
+                .map(
+                    d ->
+                        Samples.mean(
+                            Series.finite(
+                                units.values(main, last, m -> m.differenceDeg == d, Unit::dPrime))))
+                .toArray(),
+            Series.mean(
+                units.values(main, last, m -> m.differenceDeg == 90, Unit::boundaryModulation),
+                seed),
+            modulation(units, main, last, 0, widest, seed),
+            modulation(units, main, last, 90, widest, seed),
+            tested.length);
+    List<Series> profiles = new ArrayList<>();
+    List<Series> outputs = new ArrayList<>();
+    for (double d : new double[] {0, widest}) {
+      profiles.add(profile(context, recording, positions, tested, d));
+      if (recording.hasOutput()) {
+        outputs.add(output(context, recording, positions, d));
+      }
+    }
+    Axis difference = Axis.linear("Orientation difference (deg)").range(0, 95).ticks(0, 30, 60, 90);
+    Axis distance = Axis.linear("Distance from the boundary (px)");
+    return Findings.of(summary, units)
+        .figure(
+            FigureSpec.of(
+                "texture_boundary",
+                12,
+                8,
+                "A: (R_{boundary} − R_{uniform})/(R_{boundary} + R_{uniform}) of the units left of"
+                    + " the boundary, mean and bootstrap interval of 95 % over units and textures."
+                    + " B: responses at distances from the boundary, relative to the uniform"
+                    + " texture, of units that respond to it with at least a tenth of their"
+                    + " largest response. C: d′ of boundary against uniform texture. D: logit of"
+                    + " the network's output. E: modulation after each timestep. F: a stimulus.",
+                Panel.at(0, 0, "modulation")
+                    .title("Modulation beside the boundary", tested.length)
+                    .axes(difference, Axis.linear("Boundary modulation"))
+                    .horizontal(0)
+                    .add(modulation),
+                Panel.at(0, 1, "profile")
+                    .title("Profile across the boundary")
+                    .axes(distance, Axis.linear("Response / uniform texture"))
+                    .vertical(0)
+                    .add(Charts.colored(profiles)),
+                Panel.at(0, 2, "d′")
+                    .title("Discriminability")
+                    .axes(difference, Axis.linear("d′"))
+                    .horizontal(0)
+                    .add(Charts.colored(dPrime)),
+                Panel.at(1, 0, "output")
+                    .title("Output of the network")
+                    .axes(distance, Axis.linear("Contour logit"))
+                    .vertical(0)
+                    .add(Charts.colored(outputs)),
+                Charts.dynamics(1, 1, context, "Modulation at 90° over time", "Boundary modulation")
+                    .add(dynamics),
+                Panel.at(1, 2, "stimulus")
+                    .title("Stripes along | across the boundary")
+                    .picture(recording.design().stimulus(new Condition(0, widest, 0)))))
+        .value("Units", tested.length)
+        .value("Modulation at 90°, mean [95 %]", summary.modulationAt90)
+        .value("… stripes along the boundary", summary.modulationParallel)
+        .value("… stripes across the boundary", summary.modulationOrthogonal)
+        .overviewDynamics("boundary modulation", dynamics.getFirst())
+        .overviewValue("boundary modulation", Format.number(summary.modulationAt90.value()));
+  }
+
+  private static Statistics.Interval modulation(
+      UnitTable<Unit> units, State state, int step, double texture, double difference, long seed) {
+    return Series.mean(
+        units.values(
+            state,
+            step,
+            m -> m.textureDeg == texture && m.differenceDeg == difference,
+            Unit::boundaryModulation),
+        seed);
+  }
+
+  private static String label(double difference) {
+    return "difference %.0f°".formatted(difference);
+  }
+
+  /** Responses at distances from the boundary, each channel's over its uniform response. */
+  private static Series profile(
+      RunContext context,
+      Recording<Condition> recording,
+      Positions positions,
+      int[] tested,
+      double difference) {
+    Recording<Condition>.At at = recording.last();
+    int n = positions.columns.length;
+    double[][] out = new double[n][tested.length];
+    for (int i = 0; i < tested.length; i++) {
+      double[] here = new double[n];
+      double[] uniform = new double[n];
+      for (int x = 0; x < n; x++) {
+        for (double texture : textures(context)) {
+          here[x] += Arrays.stream(samples(positions, at, tested[i], texture, difference, x)).sum();
+          uniform[x] += Arrays.stream(samples(positions, at, tested[i], texture, 0, x)).sum();
+        }
+      }
+      double largest = Math.max(Samples.largest(here), Samples.largest(uniform));
+      for (int x = 0; x < n; x++) {
+        boolean responds = largest > 1e-12 && Samples.base(uniform[x], largest) > 0;
+        out[x][i] = responds ? here[x] / uniform[x] : Double.NaN;
+      }
+    }
+    return Series.mean(label(difference), positions.distances(), out, context.seed());
+  }
+
+  private static Series output(
+      RunContext context, Recording<Condition> recording, Positions positions, double difference) {
+    int n = positions.columns.length;
+    double[] sum = new double[n];
+    int count = 0;
+    for (Condition c : recording.design().conditions()) {
+      if (c.difference == difference) {
+        float[] logits = recording.output(c);
+        for (int y = 0; y < positions.rows.length; y++) {
+          count++;
+          for (int x = 0; x < n; x++) {
+            sum[x] += logits[y * n + x];
+          }
+        }
+      }
+    }
+    int all = count;
+    return new Series(
+        label(difference),
+        positions.distances(),
+        Arrays.stream(sum).map(v -> v / all).toArray(),
+        null,
+        null,
+        all,
+        Series.Look.LINE,
+        Series.style(""));
+  }
+
+  @Override
+  public ModelCurve<Condition> curve() {
+    return Charts.curve(
+        "texture_boundary",
+        "modulation",
+        "orientation difference in degrees, boundary modulation",
+        (context, x) ->
+            design(
+                context,
+                DoubleStream.concat(DoubleStream.of(0), Arrays.stream(x)).distinct().toArray()),
+        (context, recording, x) -> {
+          Positions positions = Positions.of(context);
+          int[] tested = Preferences.of(context).tested();
+          return Arrays.stream(x)
+              .mapToObj(
+                  d ->
+                      Samples.fill(
+                          tested.length,
+                          i ->
+                              Arrays.stream(textures(context))
+                                  .map(
+                                      t ->
+                                          measure(positions, recording.last(), tested[i], t, d)
+                                              .boundaryModulation)
+                                  .average()
+                                  .orElse(Double.NaN)))
+              .toArray(double[][]::new);
+        });
+  }
+}

@@ -1,0 +1,426 @@
+package org.gammanet.experiments.protocols;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.stream.IntStream;
+import org.gammanet.experiments.Mode;
+import org.gammanet.experiments.analysis.Context;
+import org.gammanet.experiments.analysis.Statistics;
+import org.gammanet.experiments.responses.State;
+import org.gammanet.experiments.stimuli.CentreSurround;
+import org.gammanet.experiments.stimuli.Orientation;
+import org.gammanet.experiments.stimuli.Stimulus;
+import org.gammanet.experiments.stimuli.StimulusSet;
+import org.gammanet.experiments.stimuli.StimulusType;
+import org.gammanet.experiments.study.Design;
+import org.gammanet.experiments.study.Experiment;
+import org.gammanet.experiments.study.FigureSpec;
+import org.gammanet.experiments.study.Findings;
+import org.gammanet.experiments.study.Format;
+import org.gammanet.experiments.study.Panel;
+import org.gammanet.experiments.study.Preparation.Lesion;
+import org.gammanet.experiments.study.Recording;
+import org.gammanet.experiments.study.RunContext;
+import org.gammanet.experiments.study.Series;
+import org.gammanet.experiments.study.Settings;
+import org.gammanet.experiments.study.UnitTable;
+import org.gammanet.figures.Axis;
+import org.gammanet.figures.Style;
+import org.jspecify.annotations.Nullable;
+
+/** The tilt illusion, decoded from the units by a linear decoder of orientation. */
+public final class TiltExperiment implements Experiment<TiltExperiment.Condition> {
+  private static final double[] DIFFERENCES = {-75, -50, -30, -15, 15, 30, 50, 75};
+  private static final double SHORTEST = 8;
+  private static final double LONGEST = 24;
+
+  /** A decoder with a larger mean error, degrees, is too coarse for biases of a few degrees. */
+  private static final double LARGEST_ERROR = 5;
+
+  /** A stimulus. */
+  public sealed interface Condition {}
+
+  /** A grating that the decoder is trained with, or tested with where it is held out. */
+  record Plain(int index, double orientation, boolean heldOut) implements Condition {}
+
+  /** A center without a ring. */
+  record Alone(double orientation, double radius) implements Condition {}
+
+  /** A center in a ring of another orientation. */
+  record Ringed(Alone center, double gap, double difference) implements Condition {}
+
+  /** Measures of all units together. */
+  record Decoding(double meanErrorDeg, double rSquared, double penalty, double biasAt15Deg) {}
+
+  /** Numbers of the experiment. */
+  record Summary(
+      int trainingGratings,
+      int heldOutGratings,
+      double[] differences,
+      double decoderMeanErrorDeg,
+      double decoderRSquared,
+      boolean qualified,
+      double peakRepulsionDeg,
+      double peakRepulsionAtDeg,
+      double zeroCrossingDeg,
+      double peakAttractionDeg,
+      Statistics.Interval biasAt15,
+      Map<String, Double> decoderMeanErrorDegWithLesion,
+      int n) {}
+
+  @Override
+  public String name() {
+    return "tilt_illusion";
+  }
+
+  @Override
+  public String title() {
+    return "Tilt illusion";
+  }
+
+  @Override
+  public String about() {
+    return "A linear decoder from the center units of all channels to [sin 2θ, cos 2θ] is fitted to"
+        + " gratings without a surround, of random orientation, wavelength, size and phase, by"
+        + " ridge regression with a penalty that is chosen by leaving one grating out. It then"
+        + " decodes the orientation of a center within a ring of another orientation, as in"
+        + " Linsley, Kim, Ashok and Serre (2020). Positive bias is repulsion: human observers"
+        + " perceive about 3° near a difference of 15 to 20°, none near 50°, and a small attraction"
+        + " near 75° (O'Toole and Wenderoth 1977). A decoder with a mean error above 5° is not"
+        + " accurate enough for the measurement.";
+  }
+
+  @Override
+  public Design<Condition> design(RunContext context) {
+    return design(
+        context,
+        context.settings().full()
+            ? Samples.fill(36, i -> i < 18 ? -90 + 5 * i : 5 * (i - 17))
+            : DIFFERENCES);
+  }
+
+  private static Design<Condition> design(RunContext context, double[] differences) {
+    Settings settings = context.settings();
+    int size = context.size();
+    var random = new SplittableRandom(settings.seed());
+    var design = new Design<Condition>();
+    int training = settings.full() ? 1600 : 80;
+    double largest = Math.min(40, context.frame().largestRadius());
+    double smallest = Math.min(12, largest);
+    for (int i = 0; i < training + training / 4; i++) {
+      // In the small selection, orientations are spread evenly, at random within equal bins.
+      double theta =
+          settings.full() ? 180 * random.nextDouble() : 180 * ((i % 20 + random.nextDouble()) / 20);
+      double wavelength = SHORTEST + (LONGEST - SHORTEST) * random.nextDouble();
+      double radius = smallest + (largest - smallest) * random.nextDouble();
+      double phase = 2 * Math.PI * random.nextDouble();
+      design.add(
+          new Plain(i, theta, i >= training),
+          stimulus(context, theta, size / wavelength, phase, radius, null));
+    }
+    int centers = settings.full() ? 12 : 4;
+    double[] gaps = settings.full() ? new double[] {0, 5} : new double[] {2};
+    double[] radii = settings.full() ? new double[] {12, 16, 20} : new double[] {16};
+    double outer = Math.min(60, context.frame().largestRadius());
+    for (int c = 0; c < centers; c++) {
+      double theta = 180.0 * c / centers;
+      for (double r : radii) {
+        double radius = Math.min(r, outer / 2);
+        double phase = 2 * Math.PI * random.nextDouble();
+        var alone = new Alone(theta, r);
+        design.add(alone, stimulus(context, theta, size / 12.8, phase, radius, null));
+        for (double gap : gaps) {
+          for (double difference : differences) {
+            var ring =
+                new CentreSurround.Surround(
+                    theta + difference,
+                    2 * Math.PI * random.nextDouble(),
+                    settings.contrast(),
+                    radius + gap,
+                    outer);
+            design.add(
+                new Ringed(alone, gap, difference),
+                stimulus(context, theta, size / 12.8, phase, radius, ring));
+          }
+        }
+      }
+    }
+    return design;
+  }
+
+  private static CentreSurround stimulus(
+      RunContext context,
+      double theta,
+      double cycles,
+      double phase,
+      double radius,
+      CentreSurround.@Nullable Surround ring) {
+    return new CentreSurround(
+        context.frame(),
+        StimulusType.TILT_ILLUSION,
+        new CentreSurround.Centre(null, phase, context.settings().contrast(), radius),
+        ring,
+        theta,
+        cycles,
+        Mode.OWN);
+  }
+
+  @Override
+  public StimulusSet preview(RunContext context) {
+    List<Stimulus> all =
+        design(RunContext.preview(context.size(), context.settings().withFull(false)))
+            .stimuli()
+            .stimuli();
+    return StimulusSet.of(all.subList(92, all.size())); // a few training gratings are enough
+  }
+
+  /** What a decoder gives for one population after a timestep. */
+  private record Decoded(
+      List<Ringed> conditions, double[] bias, double meanError, double rSquared, double penalty) {
+
+    static Decoded of(Recording<Condition>.At at, Design<Condition> design) {
+      List<Plain> plain = design.conditions(Plain.class);
+      List<Plain> training = plain.stream().filter(p -> !p.heldOut).toList();
+      List<Plain> heldOut = plain.stream().filter(Plain::heldOut).toList();
+      var decoder =
+          RidgeDecoder.fit(
+              training.stream().map(at::evoked).toArray(double[][]::new),
+              training.stream().mapToDouble(Plain::orientation).toArray());
+      double error = 0;
+      double residual = 0;
+      for (Plain p : heldOut) {
+        double[] out = decoder.outputs(at.evoked(p));
+        error +=
+            Math.abs(Orientation.difference(RidgeDecoder.angle(out), p.orientation))
+                / heldOut.size();
+        double angle = 2 * Math.toRadians(p.orientation);
+        residual += Math.pow(out[0] - Math.sin(angle), 2) + Math.pow(out[1] - Math.cos(angle), 2);
+      }
+      List<Ringed> ringed = design.conditions(Ringed.class);
+      double[] bias =
+          ringed.stream()
+              .mapToDouble(
+                  r ->
+                      Context.tiltBias(
+                          r.difference,
+                          RidgeDecoder.angle(decoder.outputs(at.evoked(r.center))),
+                          RidgeDecoder.angle(decoder.outputs(at.evoked(r)))))
+              .toArray();
+      // The targets' variance about 0 is 1: |[sin, cos]|² = 1.
+      return new Decoded(ringed, bias, error, 1 - residual / heldOut.size(), decoder.penalty());
+    }
+
+    /** Biases at a difference. */
+    double[] at(double difference) {
+      return where(d -> d == difference);
+    }
+
+    /** Biases at a difference of either sign. */
+    double[] folded(double difference) {
+      return where(d -> Math.abs(d) == difference);
+    }
+
+    private double[] where(java.util.function.DoublePredicate holds) {
+      return IntStream.range(0, bias.length)
+          .filter(i -> holds.test(conditions.get(i).difference))
+          .mapToDouble(i -> bias[i])
+          .toArray();
+    }
+
+    Series folded(String name, long seed) {
+      double[] x =
+          conditions.stream()
+              .mapToDouble(r -> Math.abs(r.difference))
+              .distinct()
+              .sorted()
+              .toArray();
+      return Series.mean(
+          name, x, Arrays.stream(x).mapToObj(this::folded).toArray(double[][]::new), seed);
+    }
+  }
+
+  @Override
+  public Findings analyze(RunContext context, Recording<Condition> recording) {
+    Design<Condition> design = recording.design();
+    long seed = context.seed();
+    var table = new UnitTable<>(context.layer(), Decoding.class);
+    Panel overTime = Charts.dynamics(0, 2, context, "Bias at ±15° over time", "Bias (deg)");
+    Decoded intact = null;
+    for (State state : context.states()) {
+      double[][] at15 = new double[context.timesteps()][];
+      for (int t = 0; t < context.timesteps(); t++) {
+        Decoded decoded = Decoded.of(recording.at(state, t), design);
+        at15[t] = decoded.folded(15);
+        table.add(
+            state,
+            -1, // the decoder uses all channels
+            t,
+            new Decoding(
+                decoded.meanError,
+                decoded.rSquared,
+                decoded.penalty,
+                Series.mean(at15[t], seed).value()));
+        if (state == context.mainState() && t == context.lastStep()) {
+          intact = decoded;
+        }
+      }
+      overTime.add(Series.mean(state.word(), Samples.steps(context.timesteps()), at15, seed));
+    }
+    if (intact == null) {
+      throw new AssertionError("no timestep was recorded");
+    }
+    Decoded main = intact;
+    double[] differences =
+        main.conditions.stream().mapToDouble(Ringed::difference).distinct().sorted().toArray();
+    Series folded = main.folded("intact", seed).style(Style.EXCITATORY.label("network"));
+    Axis absolute = Axis.linear("|Surround − center| (deg)").range(0, 95);
+    Map<String, Double> errors = new LinkedHashMap<>();
+    List<Panel> panels = new ArrayList<>();
+    panels.add(
+        Panel.at(0, 0, "bias")
+            .title("Bias")
+            .axes(
+                Axis.linear("Surround − center (deg)").range(-95, 95).ticks(-90, -45, 0, 45, 90),
+                Axis.linear("Bias (deg), > 0 repulsion"))
+            .horizontal(0)
+            .add(
+                Series.mean(
+                        "intact",
+                        differences,
+                        Arrays.stream(differences).mapToObj(main::at).toArray(double[][]::new),
+                        seed)
+                    .style(Style.EXCITATORY)));
+    panels.add(
+        Panel.at(0, 1, "folded")
+            .title("Folded", folded.n())
+            .axes(
+                absolute.ticks(0, 15, 30, 45, 60, 75, 90), Axis.linear("Bias (deg), > 0 repulsion"))
+            .horizontal(0)
+            .add(folded));
+    panels.add(overTime);
+    if (context.settings().full()) {
+      for (Lesion lesion : Lesion.values()) {
+        Recording<Condition> lesioned = context.record(design, lesion);
+        if (lesioned != null) {
+          Decoded decoded = Decoded.of(lesioned.last(), design);
+          errors.put(lesion.name().toLowerCase(Locale.ROOT), decoded.meanError);
+          panels.add(
+              Panel.at(1, errors.size() - 1, "lesion " + errors.size())
+                  .title(lesion.words())
+                  .axes(absolute.ticks(0, 30, 60, 90), Axis.linear("Bias (deg)"))
+                  .horizontal(0)
+                  .add(decoded.folded(lesion.words(), seed)));
+        }
+      }
+    }
+    Summary summary = summary(main, folded, differences, errors, design, seed);
+    boolean qualified = summary.qualified;
+    String repulsion = qualified ? Format.number(summary.peakRepulsionDeg, "°") : "not measurable";
+    Findings findings =
+        Findings.of(summary, table)
+            .figure(
+                new FigureSpec(
+                    "tilt_illusion",
+                    12,
+                    errors.isEmpty() ? 4.6 : 8,
+                    "A: bias of the decoded orientation against the difference between surround and"
+                        + " center, mean and bootstrap interval of 95 % over centers and phases. B:"
+                        + " differences of either sign together. C: bias at 15° after each"
+                        + " timestep, with a decoder of its own for each population and timestep."
+                        + (errors.isEmpty()
+                            ? ""
+                            : " D to F: bias with parts of the circuit lesioned, each with a"
+                                  + " decoder of its own."),
+                    true,
+                    panels))
+            .value(
+                "Decoder, mean error on held-out gratings",
+                "%s° (R^{2} = %s)"
+                    .formatted(
+                        Format.number(summary.decoderMeanErrorDeg),
+                        Format.number(summary.decoderRSquared)))
+            .value(
+                "Largest repulsion",
+                qualified
+                    ? "%s at a difference of %s"
+                        .formatted(repulsion, Format.number(summary.peakRepulsionAtDeg, "°"))
+                    : repulsion)
+            .overviewValue("tilt repulsion", repulsion);
+    if (!qualified) {
+      return findings.warning(
+          "The decoder's mean error on held-out gratings is %s°, more than %.0f°: the biases below are no evidence of an illusion, nor of its absence."
+              .formatted(Format.number(summary.decoderMeanErrorDeg), LARGEST_ERROR));
+    }
+    return findings
+        .value("Zero crossing", Format.number(summary.zeroCrossingDeg, "°"))
+        .value("Largest attraction", Format.number(summary.peakAttractionDeg, "°"))
+        .value("Bias at ±15° [95 %]", summary.biasAt15)
+        .overview(
+            Panel.at(0, 0, "tilt")
+                .title("Tilt illusion", folded.n())
+                .axes(absolute.ticks(0, 30, 60, 90), Axis.linear("Bias (deg), > 0 repulsion"))
+                .horizontal(0)
+                .add(folded));
+  }
+
+  private static Summary summary(
+      Decoded main,
+      Series folded,
+      double[] differences,
+      Map<String, Double> errors,
+      Design<Condition> design,
+      long seed) {
+    double[] x = folded.x();
+    double[] y = folded.y();
+    int top = 0;
+    int bottom = 0;
+    double crossing = Double.NaN;
+    for (int i = 0; i < x.length; i++) {
+      top = y[i] > y[top] ? i : top;
+      bottom = y[i] < y[bottom] ? i : bottom;
+      if (i > 0 && Double.isNaN(crossing) && y[i - 1] > 0 && y[i] <= 0) {
+        crossing = x[i - 1] + y[i - 1] / (y[i - 1] - y[i]) * (x[i] - x[i - 1]);
+      }
+    }
+    List<Plain> plain = design.conditions(Plain.class);
+    int heldOut = (int) plain.stream().filter(Plain::heldOut).count();
+    return new Summary(
+        plain.size() - heldOut,
+        heldOut,
+        differences,
+        main.meanError,
+        main.rSquared,
+        main.meanError <= LARGEST_ERROR,
+        Math.max(0, y[top]),
+        y[top] > 0 ? x[top] : Double.NaN,
+        crossing,
+        Math.max(0, -y[bottom]),
+        Series.mean(main.folded(15), seed),
+        errors,
+        folded.n());
+  }
+
+  @Override
+  public ModelCurve<Condition> curve() {
+    return Charts.curve(
+        "tilt_illusion",
+        "folded",
+        "|surround - center| in degrees, bias in degrees",
+        (context, x) ->
+            design(
+                context,
+                Arrays.stream(x)
+                    .flatMap(d -> Arrays.stream(new double[] {-d, d}))
+                    .distinct()
+                    .toArray()),
+        (context, recording, x) -> {
+          Decoded decoded = Decoded.of(recording.last(), recording.design());
+          return Arrays.stream(x).mapToObj(decoded::folded).toArray(double[][]::new);
+        });
+  }
+}

@@ -1,0 +1,394 @@
+package org.gammanet.experiments.protocols;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.gammanet.experiments.Mode;
+import org.gammanet.experiments.analysis.Context;
+import org.gammanet.experiments.analysis.Context.PopulationGain;
+import org.gammanet.experiments.analysis.Statistics;
+import org.gammanet.experiments.responses.State;
+import org.gammanet.experiments.stimuli.CentreSurround;
+import org.gammanet.experiments.stimuli.Orientation;
+import org.gammanet.experiments.stimuli.StimulusType;
+import org.gammanet.experiments.study.Design;
+import org.gammanet.experiments.study.Experiment;
+import org.gammanet.experiments.study.FigureSpec;
+import org.gammanet.experiments.study.Findings;
+import org.gammanet.experiments.study.Panel;
+import org.gammanet.experiments.study.Recording;
+import org.gammanet.experiments.study.RunContext;
+import org.gammanet.experiments.study.Series;
+import org.gammanet.experiments.study.UnitTable;
+import org.gammanet.figures.Axis;
+import org.jspecify.annotations.Nullable;
+
+/** Whether a surround scales the response to its center, or acts on the component it matches. */
+public final class TrottBornExperiment implements Experiment<TrottBornExperiment.Condition> {
+  private static final double PLAID = 60;
+  private static final int BINS = 9;
+
+  /**
+   * A stimulus; orientations in degrees of modulation.
+   *
+   * @param center of the center's grating, or of a plaid's first component
+   * @param plaid whether a second component is added at 60° to the first
+   * @param surround orientation of the surround relative to the center; NaN without one
+   */
+  public record Condition(double center, boolean plaid, double surround) {
+    static Condition grating(double center) {
+      return new Condition(center, false, Double.NaN);
+    }
+
+    static Condition plaid(double center) {
+      return new Condition(center, true, Double.NaN);
+    }
+
+    Condition with(double difference) {
+      return new Condition(center, plaid, difference);
+    }
+  }
+
+  /** Measures of a unit, averaged over centers. */
+  record Unit(
+      double preferredDeg, double responseAlone, double responseIsoSurround, double gainIso) {}
+
+  /** Numbers of the experiment. */
+  record Summary(
+      double[] centerOrientations,
+      double[] orientationDifferences,
+      double plaidAngleDeg,
+      double spatialFrequency,
+      double centerRadiusPx,
+      double ringInnerRadiusPx,
+      int n,
+      Statistics.@Nullable Interval plaidShiftAwayDeg,
+      Statistics.@Nullable Interval scaleIso,
+      Statistics.@Nullable Interval residualIso,
+      Statistics.@Nullable Interval scaleCross) {}
+
+  @Override
+  public String name() {
+    return "trott_born";
+  }
+
+  @Override
+  public String title() {
+    return "Input gain or response gain";
+  }
+
+  @Override
+  public String about() {
+    return "Population responses to gratings, and to plaids of two gratings 60° apart, without and"
+        + " with a surround, after Trott and Born (2015). A surround that controls the gain of the"
+        + " response scales the population's profile. A surround that controls the gain of the"
+        + " input suppresses the component of a plaid that it matches, so that the population's"
+        + " peak moves away from that component.";
+  }
+
+  @Override
+  public List<String> requires() {
+    return List.of("orientation", "size_tuning");
+  }
+
+  private static double[] centers(RunContext context) {
+    return context.settings().full() ? Samples.fill(12, i -> 15 * i) : Samples.fill(6, i -> 30 * i);
+  }
+
+  private static double[] differences(RunContext context) {
+    return context.settings().full()
+        ? new double[] {0, 15, 30, 45, 60, 75, 90}
+        : new double[] {0, 90};
+  }
+
+  private static double centerRadius(RunContext context) {
+    return Math.max(8, Samples.median(SizeExperiment.Fields.of(context).centerDiameterPx()) / 2);
+  }
+
+  private static double ringRadius(RunContext context) {
+    double ring = Samples.median(SizeExperiment.Fields.of(context).ringInnerDiameterPx()) / 2;
+    return Math.max(ring, centerRadius(context) + 2);
+  }
+
+  @Override
+  public Design<Condition> design(RunContext context) {
+    var design = new Design<Condition>();
+    for (double theta : centers(context)) {
+      Condition grating = Condition.grating(theta);
+      add(design, context, grating);
+      for (double d : differences(context)) {
+        add(design, context, grating.with(d));
+      }
+      Condition plaid = Condition.plaid(theta);
+      add(design, context, plaid);
+      add(design, context, plaid.with(0));
+      add(design, context, plaid.with(PLAID));
+    }
+    return design;
+  }
+
+  private static void add(Design<Condition> design, RunContext context, Condition c) {
+    double contrast = context.settings().contrast();
+    double outer = Math.min(80, context.frame().largestRadius());
+    design.add(
+        c,
+        new CentreSurround(
+            context.frame(),
+            StimulusType.TROTT_BORN,
+            new CentreSurround.Centre(
+                c.plaid ? c.center + PLAID : null,
+                Math.PI / 2,
+                contrast,
+                Math.min(centerRadius(context), outer / 2)),
+            Double.isNaN(c.surround)
+                ? null
+                : new CentreSurround.Surround(
+                    c.center + c.surround,
+                    Math.PI / 2,
+                    contrast,
+                    Math.min(ringRadius(context), outer - 4),
+                    outer),
+            c.center,
+            Preferences.of(context).commonFrequency(),
+            Mode.OWN));
+  }
+
+  /** The tested units that prefer an orientation, and which. */
+  private record Population(int[] units, double[] preferred) {
+    static Population of(RunContext context) {
+      Preferences p = Preferences.of(context);
+      int[] units =
+          Arrays.stream(p.tested()).filter(u -> Double.isFinite(p.preferred()[u])).toArray();
+      return new Population(units, Samples.pick(p.preferred(), units));
+    }
+
+    PopulationGain gain(Recording<Condition>.At at, Condition without, Condition with) {
+      return PopulationGain.of(preferred, at.evoked(without, units), at.evoked(with, units));
+    }
+  }
+
+  @Override
+  public Findings analyze(RunContext context, Recording<Condition> recording) {
+    Population population = Population.of(context);
+    double[] centers = centers(context);
+    double[] differences = differences(context);
+    long seed = context.seed();
+    if (population.units.length < 2) {
+      Summary none = summary(context, population, null, null, null, null);
+      return Findings.of(none, new UnitTable<>(context.layer(), Unit.class))
+          .warning(
+              "Fewer than two units prefer an orientation: there is no population to measure.");
+    }
+    UnitTable<Unit> units =
+        recording.table(
+            population.units,
+            Unit.class,
+            u -> {
+              double alone = 0;
+              double iso = 0;
+              for (double c : centers) {
+                alone += u.evoked(Condition.grating(c)) / centers.length;
+                iso += u.evoked(Condition.grating(c).with(0)) / centers.length;
+              }
+              return new Unit(
+                  Preferences.of(context).preferred()[u.index()],
+                  alone,
+                  iso,
+                  Context.normalised(alone, iso));
+            });
+    double[] steps = Samples.steps(context.timesteps());
+    Panel gainOverTime =
+        Panel.at(1, 0, "gain over time")
+            .title("Scale over time, parallel surround")
+            .axes(Charts.steps(context), Axis.linear("Scale"))
+            .horizontal(1);
+    Panel shiftOverTime =
+        Panel.at(1, 1, "shift over time")
+            .title("Shift for plaids over time")
+            .axes(Charts.steps(context), Axis.linear("Away from the matched component (deg)"))
+            .horizontal(0);
+    for (State state : context.states()) {
+      double[][] gains = new double[steps.length][];
+      double[][] shifts = new double[steps.length][];
+      for (int t = 0; t < steps.length; t++) {
+        Recording<Condition>.At at = recording.at(state, t);
+        gains[t] = scales(population, at, centers, 0);
+        shifts[t] = shifts(population, at, centers);
+      }
+      gainOverTime.add(Series.mean(state.word(), steps, gains, seed));
+      shiftOverTime.add(Series.mean(state.word(), steps, shifts, seed));
+    }
+    Recording<Condition>.At last = recording.last();
+    double[][] scale = new double[differences.length][];
+    double[][] residual = new double[differences.length][];
+    for (int d = 0; d < differences.length; d++) {
+      double difference = differences[d];
+      scale[d] = scales(population, last, centers, difference);
+      residual[d] =
+          Arrays.stream(centers)
+              .map(
+                  c ->
+                      population
+                          .gain(last, Condition.grating(c), Condition.grating(c).with(difference))
+                          .residual())
+              .toArray();
+    }
+    Summary summary =
+        summary(
+            context,
+            population,
+            Series.mean(shifts(population, last, centers), seed),
+            Series.mean(scale[0], seed),
+            Series.mean(residual[0], seed),
+            Series.mean(scale[differences.length - 1], seed));
+    Axis preference =
+        Axis.linear("Preferred − center orientation (deg)").ticks(-90, -45, 0, 45, 90);
+    return Findings.of(summary, units)
+        .figure(
+            FigureSpec.of(
+                "trott_born",
+                12,
+                8,
+                "A, B: responses of the population by preferred orientation relative to the"
+                    + " center's, mean and bootstrap interval of 95 % over units and centers. C:"
+                    + " least-squares scale between the profiles with and without surround, and"
+                    + " what it leaves unexplained, over centers. D: scale after each timestep. E:"
+                    + " rotation of the population vector away from the plaid component that the"
+                    + " surround matches; a positive value is evidence for control of the input's"
+                    + " gain. F: a stimulus.",
+                Panel.at(0, 0, "grating")
+                    .title("Gratings", population.units.length)
+                    .axes(preference, Axis.linear("Response (a.u.)"))
+                    .add(
+                        Charts.colored(
+                            List.of(
+                                profile(
+                                    "grating alone",
+                                    population,
+                                    last,
+                                    centers,
+                                    false,
+                                    seed,
+                                    Double.NaN),
+                                profile(
+                                    "with parallel surround",
+                                    population,
+                                    last,
+                                    centers,
+                                    false,
+                                    seed,
+                                    0)))),
+                Panel.at(0, 1, "plaid")
+                    .title("Plaids, components at 0° and 60°")
+                    .axes(preference, Axis.linear("Response (a.u.)"))
+                    .vertical(0)
+                    .vertical(PLAID)
+                    .add(
+                        Charts.colored(
+                            List.of(
+                                profile(
+                                    "plaid alone",
+                                    population,
+                                    last,
+                                    centers,
+                                    true,
+                                    seed,
+                                    Double.NaN),
+                                profile(
+                                    "with surround", population, last, centers, true, seed, 0)))),
+                Panel.at(0, 2, "gain")
+                    .title("Scaling of the profile")
+                    .axes(
+                        Axis.linear("Surround − center (deg)").ticks(0, 30, 60, 90),
+                        Axis.linear("Scale, residual"))
+                    .horizontal(1)
+                    .add(
+                        Charts.colored(
+                            List.of(
+                                Series.mean("scale", differences, scale, seed),
+                                Series.mean("residual", differences, residual, seed)))),
+                gainOverTime,
+                shiftOverTime,
+                Panel.at(1, 2, "stimulus")
+                    .title("Plaid, surround matches one component")
+                    .picture(recording.design().stimulus(Condition.plaid(0).with(0)))))
+        .value("Units", summary.n)
+        .value("Scale, parallel surround, mean [95 %]", Series.mean(scale[0], seed))
+        .value("Scale, orthogonal surround", Series.mean(scale[differences.length - 1], seed))
+        .value("Residual of scaling, parallel", Series.mean(residual[0], seed))
+        .value("Shift away for plaids (deg)", Series.mean(shifts(population, last, centers), seed));
+  }
+
+  private static Summary summary(
+      RunContext context,
+      Population population,
+      Statistics.@Nullable Interval shift,
+      Statistics.@Nullable Interval scaleIso,
+      Statistics.@Nullable Interval residualIso,
+      Statistics.@Nullable Interval scaleCross) {
+    return new Summary(
+        centers(context),
+        differences(context),
+        PLAID,
+        Preferences.of(context).commonFrequency(),
+        centerRadius(context),
+        ringRadius(context),
+        population.units.length,
+        shift,
+        scaleIso,
+        residualIso,
+        scaleCross);
+  }
+
+  private static double[] scales(
+      Population population, Recording<Condition>.At at, double[] centers, double difference) {
+    return Arrays.stream(centers)
+        .map(
+            c ->
+                population
+                    .gain(at, Condition.grating(c), Condition.grating(c).with(difference))
+                    .scale())
+        .toArray();
+  }
+
+  /** How far the population vector moves away from the component that the surround matches. */
+  private static double[] shifts(
+      Population population, Recording<Condition>.At at, double[] centers) {
+    return Arrays.stream(centers)
+        .mapToObj(Condition::plaid)
+        .flatMapToDouble(
+            p ->
+                Arrays.stream(
+                    new double[] {
+                      population.gain(at, p, p.with(0)).vectorShift(),
+                      -population.gain(at, p, p.with(PLAID)).vectorShift()
+                    }))
+        .toArray();
+  }
+
+  /** Responses by preferred orientation relative to the center's, in bins of 20°. */
+  private static Series profile(
+      String name,
+      Population population,
+      Recording<Condition>.At at,
+      double[] centers,
+      boolean plaid,
+      long seed,
+      double surround) {
+    List<List<Double>> bins =
+        IntStream.range(0, BINS).mapToObj(i -> (List<Double>) new ArrayList<Double>()).toList();
+    for (double c : centers) {
+      for (int i = 0; i < population.units.length; i++) {
+        double relative = Orientation.difference(population.preferred[i], c);
+        int bin = (int) Math.min(BINS - 1, Math.floor((relative + 90) / 20));
+        bins.get(bin).add(at.evoked(new Condition(c, plaid, surround), population.units[i]));
+      }
+    }
+    return Series.mean(
+        name,
+        Samples.fill(BINS, i -> -80 + 20 * i),
+        bins.stream().map(b -> b.stream().mapToDouble(v -> v).toArray()).toArray(double[][]::new),
+        seed);
+  }
+}

@@ -1,0 +1,89 @@
+package org.gammanet.experiments.study;
+
+import java.util.List;
+import org.gammanet.experiments.Mode;
+import org.gammanet.experiments.stimuli.StimulusSet;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An experiment: the stimuli that it shows, and how it measures the responses to them. Experiments
+ * are services, found by {@link Experiments}; {@code docs/extending.md} has an example.
+ *
+ * @param <C> the conditions, records
+ */
+public interface Experiment<C> {
+  /** The name on the command line, such as {@code size_tuning}. */
+  String name();
+
+  /** A heading. */
+  String title();
+
+  /** What is shown and measured, with sources; for reports. */
+  String about();
+
+  /** The key of its findings in the results. */
+  default String key() {
+    return name();
+  }
+
+  /** Names of the experiments whose findings it needs, which run before it. */
+  default List<String> requires() {
+    return List.of();
+  }
+
+  /** Whose definitions it follows. */
+  default Mode mode() {
+    return Mode.OWN;
+  }
+
+  /**
+   * The stimuli by their conditions.
+   *
+   * @throws IllegalArgumentException where a stimulus does not fit into the image
+   */
+  Design<C> design(RunContext context);
+
+  /** Measures the responses to the design. */
+  Findings analyze(RunContext context, Recording<C> recording);
+
+  /** Stimuli for a picture of them. */
+  default StimulusSet preview(RunContext context) {
+    return design(context).stimuli();
+  }
+
+  /** About how many stimuli it shows. */
+  default int stimuli(RunContext context) {
+    return design(context).conditions().size() + 1;
+  }
+
+  /** The curve that recordings can be compared with; null where there is none. */
+  default @Nullable ModelCurve<C> curve() {
+    return null;
+  }
+
+  /**
+   * A curve of the model at any values of its x axis.
+   *
+   * @param <C> the conditions
+   */
+  interface ModelCurve<C> {
+    /** The figure in which it is drawn. */
+    String figure();
+
+    /** The panel in which it is drawn. */
+    String panel();
+
+    /** The quantities on both axes, with their units. */
+    String axes();
+
+    /**
+     * The stimuli for values of x.
+     *
+     * @throws IllegalArgumentException for a value at which the model has no curve
+     */
+    Design<C> design(RunContext context, double[] x);
+
+    /** The sample, such as units, at each x; NaN where a unit has no value. */
+    double[][] sample(RunContext context, Recording<C> recording, double[] x);
+  }
+}

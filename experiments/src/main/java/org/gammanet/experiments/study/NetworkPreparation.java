@@ -1,0 +1,263 @@
+package org.gammanet.experiments.study;
+
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.function.IntConsumer;
+import org.gammanet.experiments.responses.LayerInfo;
+import org.gammanet.experiments.responses.Pooling;
+import org.gammanet.experiments.responses.ReceptiveField;
+import org.gammanet.experiments.responses.ReceptiveFieldMapper;
+import org.gammanet.experiments.responses.RecordingPlan;
+import org.gammanet.experiments.responses.ResponseExtractor;
+import org.gammanet.experiments.responses.Responses;
+import org.gammanet.experiments.responses.State;
+import org.gammanet.experiments.stimuli.InputScaling;
+import org.gammanet.experiments.stimuli.StimulusSet;
+import org.gammanet.model.FgruCell;
+import org.gammanet.model.ForwardHooks;
+import org.gammanet.model.ForwardOptions;
+import org.gammanet.model.Network;
+import org.gammanet.model.Parameter;
+import org.gammanet.torch.Tensor;
+import org.gammanet.torch.TensorScope;
+import org.jspecify.annotations.Nullable;
+
+/** A layer of a network; the network stays the caller's. */
+public final class NetworkPreparation implements Preparation {
+  /** Larger batches are no faster where a stimulus' signals alone keep all processors busy. */
+  private static final long MEMORY = 1L << 29;
+
+  /** Fields of the blocks of VGG16, pixels: 3x3 convolutions and 2x2 pooling. */
+  private static final int[] FIELDS = {5, 14, 40, 92, 196};
+
+  private final Network network;
+  private final LayerInfo layer;
+  private final int size;
+  private final int timesteps;
+  private final int batchSize;
+  private final boolean trained;
+  private final Set<State> states;
+  private final @Nullable Lesion lesion;
+
+  /**
+   * Prepares a layer.
+   *
+   * @param size height and width of the images, pixels
+   * @param timesteps 0 for the network's own
+   * @param trained whether the weights come from training
+   * @throws IllegalArgumentException for an unknown layer, and for images that are too small
+   */
+  public NetworkPreparation(
+      Network network, String layer, int size, int timesteps, int batchSize, boolean trained) {
+    this(
+        network,
+        ResponseExtractor.forNetwork(network).build().layer(layer),
+        size,
+        timesteps > 0 ? timesteps : network.config().timesteps(),
+        batchSize,
+        trained,
+        null);
+  }
+
+  private NetworkPreparation(
+      Network network,
+      LayerInfo layer,
+      int size,
+      int timesteps,
+      int batchSize,
+      boolean trained,
+      @Nullable Lesion lesion) {
+    if (size < network.minimumSize() || size >> layer.level() < 1) {
+      throw new IllegalArgumentException(
+          "an image of %d x %d pixels is too small for this network: at least %d x %d are needed"
+              .formatted(size, size, network.minimumSize(), network.minimumSize()));
+    }
+    this.network = network;
+    this.layer = layer;
+    this.size = size;
+    this.timesteps = timesteps;
+    this.batchSize = batchSize;
+    this.trained = trained;
+    this.lesion = lesion;
+    Set<State> wanted = new LinkedHashSet<>();
+    for (State state : List.of(State.EXCITATORY, State.INHIBITORY)) {
+      if (layer.states().contains(state)) {
+        wanted.add(state);
+      }
+    }
+    states = wanted.isEmpty() ? Set.of(State.FEEDFORWARD) : wanted;
+  }
+
+  @Override
+  public int size() {
+    return size;
+  }
+
+  @Override
+  public String layer() {
+    return layer.name();
+  }
+
+  @Override
+  public List<State> states() {
+    return List.copyOf(states);
+  }
+
+  @Override
+  public int channels() {
+    return layer.channels();
+  }
+
+  @Override
+  public int timesteps() {
+    return timesteps;
+  }
+
+  @Override
+  public int fieldDiameter() {
+    boolean bottomUp = layer.name().matches("fgru_\\d|block\\d_conv");
+    return bottomUp && layer.level() < FIELDS.length ? FIELDS[layer.level()] : 0;
+  }
+
+  @Override
+  public int stride() {
+    return 1 << layer.level();
+  }
+
+  @Override
+  public boolean trained() {
+    return trained;
+  }
+
+  @Override
+  public String digest() {
+    return network.digest();
+  }
+
+  private RecordingPlan plan(Pooling pooling, boolean withOutput) {
+    List<String> layers = new ArrayList<>(List.of(layer.name()));
+    if (withOutput && !layer.name().equals(ResponseExtractor.OUTPUT)) {
+      layers.add(ResponseExtractor.OUTPUT);
+    }
+    State[] all = states.toArray(State[]::new);
+    RecordingPlan plan = RecordingPlan.layers(layers).timesteps(timesteps).pooling(pooling);
+    return all.length == 1 ? plan.states(all[0]) : plan.states(all[0], all[1]);
+  }
+
+  private ResponseExtractor.Builder extractor(
+      Network from, InputScaling scaling, IntConsumer progress) {
+    return ResponseExtractor.forNetwork(from)
+        .scaling(scaling)
+        .batchSize(batchSize)
+        .memoryLimit(MEMORY)
+        .progress(progress);
+  }
+
+  /** What recording the centre units under such stimuli takes. */
+  public ResponseExtractor.Estimate estimate(StimulusSet set) {
+    return extractor(network, InputScaling.IMAGENET, done -> {})
+        .build()
+        .estimate(set, plan(Pooling.unit(), false));
+  }
+
+  @Override
+  public Responses record(
+      StimulusSet set,
+      Pooling pooling,
+      InputScaling scaling,
+      boolean withOutput,
+      IntConsumer progress) {
+    ResponseExtractor.Builder builder = extractor(network, scaling, progress);
+    Lesion how = lesion;
+    if (how == null || how == Lesion.TOP_DOWN) {
+      if (how != null) {
+        builder.options(ForwardOptions.DEFAULTS.withHooks(SILENT_FEEDBACK));
+      }
+      return builder.build().extract(set, plan(pooling, withOutput));
+    }
+    try (Network changed = Network.create(network.config())) {
+      changed.loadStateDict(network.stateDict());
+      changed.to(network.device());
+      for (Parameter p : changed.parameters()) {
+        cut(p, how);
+      }
+      return extractor(changed, scaling, progress).build().extract(set, plan(pooling, withOutput));
+    }
+  }
+
+  @Override
+  public @Nullable ReceptiveField gradient(
+      State state, int after, int draws, long seed, IntConsumer progress) {
+    boolean isCell = network.sites().stream().anyMatch(p -> p.name().equals(layer.name()));
+    if (!isCell || lesion != null) {
+      return null;
+    }
+    return ReceptiveFieldMapper.forNetwork(network)
+        .state(state)
+        .timesteps(after)
+        .draws(draws)
+        .seed(seed)
+        .progress(progress)
+        .gradient(layer.name(), size);
+  }
+
+  /** Feedback that adds nothing. */
+  private static final ForwardHooks SILENT_FEEDBACK =
+      new ForwardHooks() {
+        @Override
+        public Tensor[] cellOutput(String cell, int timestep, Tensor[] outputs) {
+          if (!cell.startsWith("td_")) {
+            return outputs;
+          }
+          Tensor[] zeros = new Tensor[outputs.length];
+          for (int i = 0; i < zeros.length; i++) {
+            zeros[i] = Tensor.zeros(outputs[i].dtype(), outputs[i].device(), outputs[i].shape());
+          }
+          return zeros;
+        }
+      };
+
+  /** Changes a horizontal kernel (C, C, k, k). */
+  private static void cut(Parameter p, Lesion lesion) {
+    boolean inhibitory = p.name().endsWith("W_inh");
+    if (!inhibitory && !p.name().endsWith("W_exc")) {
+      return;
+    }
+    long[] shape = p.shape();
+    try (var scope = TensorScope.open()) {
+      if (lesion == Lesion.INHIBITION) {
+        if (inhibitory) {
+          p.set(Tensor.zeros(p.tensor().dtype(), p.tensor().device(), shape));
+        }
+        return;
+      }
+      int taps = (int) (shape[2] * shape[3]);
+      int middle = (int) (shape[2] / 2 * shape[3] + shape[3] / 2);
+      float[] values = p.tensor().toFloatArray();
+      for (int i = 0; i < values.length; i++) {
+        if (i % taps != middle) {
+          values[i] = 0;
+        }
+      }
+      p.set(Tensor.of(values, shape).to(p.tensor().device()));
+    }
+  }
+
+  @Override
+  public @Nullable Preparation lesioned(Lesion how) {
+    boolean possible =
+        switch (how) {
+          case TOP_DOWN ->
+              network.config().skipConnections()
+                  && network.sites().stream().anyMatch(p -> p.name().startsWith("td_"));
+          case HORIZONTAL -> network.sites().stream().anyMatch(p -> p.cell().kernelSize() > 1);
+          case INHIBITION ->
+              network.sites().stream().map(p -> p.cell()).anyMatch(FgruCell.class::isInstance);
+        };
+    return possible
+        ? new NetworkPreparation(network, layer, size, timesteps, batchSize, trained, how)
+        : null;
+  }
+}

@@ -1,0 +1,82 @@
+package org.gammanet.experiments.study;
+
+import org.gammanet.experiments.Mode;
+
+/**
+ * Settings of experiments. Together with the network's weights they determine every number.
+ *
+ * @param mode whose definitions are followed
+ * @param full all conditions of each experiment; otherwise a selection that takes minutes on a
+ *     processor
+ * @param probes number of probe gratings that later experiments vary; each unit is tested with the
+ *     one that drives it best
+ * @param contrast Michelson contrast of gratings, above 0 and up to 1
+ * @param aperture diameter of the orientation experiment's gratings, pixels; 0 for the whole image
+ * @param pixelsPerDegree pixels per degree of visual angle
+ * @param seed of phases, resamples and splits
+ */
+public record Settings(
+    Mode mode,
+    boolean full,
+    int probes,
+    double contrast,
+    double aperture,
+    double pixelsPerDegree,
+    long seed) {
+
+  /** A selection of conditions, three probes, contrast 0.5, whole images, 30 px/deg, seed 1. */
+  public static final Settings DEFAULTS = new Settings(Mode.OWN, false, 3, 0.5, 0, 30, 1);
+
+  /** Checks the ranges. */
+  public Settings {
+    if (probes < 1) {
+      throw new IllegalArgumentException("there must be at least 1 probe stimulus, not " + probes);
+    }
+    if (!(contrast > 0 && contrast <= 1)) {
+      throw new IllegalArgumentException(
+          "the contrast must lie above 0 and up to 1, not " + contrast);
+    }
+    if (!(aperture >= 0 && aperture < Double.POSITIVE_INFINITY)) {
+      throw new IllegalArgumentException("an aperture must not be negative, but is " + aperture);
+    }
+    if (!(pixelsPerDegree > 0 && pixelsPerDegree < Double.POSITIVE_INFINITY)) {
+      throw new IllegalArgumentException(
+          "pixels per degree must be positive, not " + pixelsPerDegree);
+    }
+  }
+
+  /** All conditions and 16 probes, or the selection and 3. */
+  public Settings withFull(boolean value) {
+    return new Settings(mode, value, value ? 16 : 3, contrast, aperture, pixelsPerDegree, seed);
+  }
+
+  /** Another mode. */
+  public Settings withMode(Mode value) {
+    return new Settings(value, full, probes, contrast, aperture, pixelsPerDegree, seed);
+  }
+
+  /** Another number of probes. */
+  public Settings withProbes(int value) {
+    return new Settings(mode, full, value, contrast, aperture, pixelsPerDegree, seed);
+  }
+
+  /** Another contrast. */
+  public Settings withContrast(double value) {
+    return new Settings(mode, full, probes, value, aperture, pixelsPerDegree, seed);
+  }
+
+  /** Another aperture, pixels; 0 for the whole image. */
+  public Settings withAperture(double value) {
+    return new Settings(mode, full, probes, contrast, value, pixelsPerDegree, seed);
+  }
+
+  /** Another number of pixels per degree. */
+  public Settings withPixelsPerDegree(double value) {
+    return new Settings(mode, full, probes, contrast, aperture, value, seed);
+  }
+
+  /** Another seed. */
+  public Settings withSeed(long value) {
+    return new Settings(mode, full, probes, contrast, aperture, pixelsPerDegree, value);
+  }
+}

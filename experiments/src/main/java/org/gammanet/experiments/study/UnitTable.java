@@ -1,0 +1,138 @@
+package org.gammanet.experiments.study;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.lang.reflect.RecordComponent;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Predicate;
+import java.util.function.ToDoubleFunction;
+import org.gammanet.experiments.responses.State;
+
+/**
+ * Measures of units: a row per unit, population and timestep. Its columns, in JSON and in CSV, are
+ * the components of a record.
+ *
+ * @param <M> the measures
+ */
+public final class UnitTable<M extends Record> {
+  /**
+   * A row.
+   *
+   * @param state the population
+   * @param channel the unit; -1 for all of them together
+   * @param step the timestep, from 0
+   * @param measures what was measured
+   * @param <M> the measures
+   */
+  public record Row<M extends Record>(State state, int channel, int step, M measures) {}
+
+  private final String layer;
+  private final Class<M> type;
+  private final List<Row<M>> rows = new ArrayList<>();
+
+  /** An empty table of units of a layer. */
+  public UnitTable(String layer, Class<M> type) {
+    this.layer = layer;
+    this.type = type;
+  }
+
+  /** Adds a row. */
+  public void add(State state, int channel, int step, M measures) {
+    rows.add(new Row<>(state, channel, step, measures));
+  }
+
+  /** All rows. */
+  public List<Row<M>> rows() {
+    return List.copyOf(rows);
+  }
+
+  /** One measure of a population after a timestep, in the order of the rows. */
+  public double[] values(State state, int step, ToDoubleFunction<M> measure) {
+    return values(state, step, m -> true, measure);
+  }
+
+  /** One measure, of the rows of a population after a timestep that fulfil a condition. */
+  public double[] values(
+      State state, int step, Predicate<M> condition, ToDoubleFunction<M> measure) {
+    return rows.stream()
+        .filter(r -> r.state == state && r.step == step && condition.test(r.measures))
+        .mapToDouble(r -> measure.applyAsDouble(r.measures))
+        .toArray();
+  }
+
+  /** The mean of a measure over units after each timestep, with bootstrap intervals. */
+  public Series overTime(String name, State state, int steps, long seed, ToDoubleFunction<M> m) {
+    return overTime(name, state, steps, seed, row -> true, m);
+  }
+
+  /** As {@link #overTime}, of the rows that fulfil a condition. */
+  public Series overTime(
+      String name,
+      State state,
+      int steps,
+      long seed,
+      Predicate<M> condition,
+      ToDoubleFunction<M> measure) {
+    double[] x = new double[steps];
+    double[][] values = new double[steps][];
+    for (int t = 0; t < steps; t++) {
+      x[t] = t;
+      values[t] = values(state, t, condition, measure);
+    }
+    return Series.mean(name, x, values, seed);
+  }
+
+  /** The table as {@code {"columns": [...], "rows": [[...], ...]}}. */
+  ObjectNode json() {
+    ObjectNode out = Json.MAPPER.createObjectNode();
+    ArrayNode columns =
+        out.putArray("columns").add("layer").add("state").add("channel").add("step");
+    if (rows.isEmpty()) {
+      for (RecordComponent c : type.getRecordComponents()) {
+        columns.add(Json.name(c.getName()));
+      }
+    } else {
+      cells(rows.getFirst().measures).keySet().forEach(columns::add);
+    }
+    ArrayNode all = out.putArray("rows");
+    for (Row<M> row : rows) {
+      ArrayNode line = all.addArray().add(layer).add(row.state.word()).add(row.channel);
+      line.add(row.step).addAll(cells(row.measures).values());
+    }
+    return out;
+  }
+
+  /** The components of a row; a component that is a map has a column per key. */
+  private static Map<String, JsonNode> cells(Record measures) {
+    Map<String, JsonNode> out = new LinkedHashMap<>();
+    Json.object(measures)
+        .fields()
+        .forEachRemaining(
+            f -> {
+              if (f.getValue().isObject()) {
+                f.getValue().fields().forEachRemaining(g -> out.put(g.getKey(), g.getValue()));
+              } else {
+                out.put(f.getKey(), f.getValue());
+              }
+            });
+    return out;
+  }
+
+  /** A table as {@link #json} makes it, as comma-separated values. */
+  static String csv(JsonNode table) {
+    var out = new Csv();
+    out.row(texts(table.path("columns")));
+    table.path("rows").forEach(row -> out.row(texts(row)));
+    return out.toString();
+  }
+
+  private static List<String> texts(JsonNode cells) {
+    List<String> out = new ArrayList<>();
+    cells.forEach(c -> out.add(Json.text(c)));
+    return out;
+  }
+}

@@ -1,0 +1,292 @@
+package org.gammanet.experiments.protocols;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.gammanet.config.GammaNetConfig;
+import org.gammanet.experiments.Mode;
+import org.gammanet.experiments.responses.Pooling;
+import org.gammanet.experiments.responses.Responses;
+import org.gammanet.experiments.stimuli.InputScaling;
+import org.gammanet.experiments.stimuli.StimulusSet;
+import org.gammanet.experiments.study.Experiments;
+import org.gammanet.experiments.study.InSilico;
+import org.gammanet.experiments.study.Json;
+import org.gammanet.experiments.study.NetworkPreparation;
+import org.gammanet.experiments.study.Preparation;
+import org.gammanet.experiments.study.Progress;
+import org.gammanet.experiments.study.RunContext;
+import org.gammanet.experiments.study.Settings;
+import org.gammanet.experiments.study.Study;
+import org.gammanet.model.Network;
+import org.gammanet.testing.DeterministicWeights;
+import org.gammanet.torch.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Runs: files, resuming, repeating, and what is refused. */
+class InSilicoTest {
+  private static Network network() {
+    var config =
+        GammaNetConfig.shipped(
+            "default",
+            List.of(
+                "model.layers=[conv1_1, conv1_2, pool1, conv2_1, conv2_2, pool2]",
+                "model.hidden_channels=8",
+                "model.timesteps=2"));
+    Network network = Network.create(config.model());
+    DeterministicWeights.fill(network, 5);
+    return network;
+  }
+
+  private static JsonNode without(JsonNode results, String... names) {
+    ObjectNode copy = results.deepCopy();
+    copy.remove("metadata");
+    copy.forEach(e -> ((ObjectNode) e).remove("seconds"));
+    return copy;
+  }
+
+  private static InSilico open(
+      Path folder, List<String> names, Settings settings, Preparation preparation, boolean save)
+      throws IOException {
+    return InSilico.open(
+        folder,
+        names,
+        settings,
+        preparation,
+        null,
+        Map.of("version", "1"),
+        save,
+        Study.Existing.CONTINUE,
+        Progress.NONE);
+  }
+
+  @Test
+  void aRunOfANetworkWritesEverythingAndTheSameAgain(@TempDir Path folder) throws IOException {
+    long before = Tensor.liveHandles();
+    try (Network network = network()) {
+      var preparation = new NetworkPreparation(network, "fgru_0", 72, 0, 32, false);
+      List<String> names = List.of("texture_boundary", "contrast");
+      InSilico first =
+          open(folder.resolve("a"), names, Settings.DEFAULTS.withProbes(2), preparation, true);
+      assertEquals(
+          List.of("orientation", "contrast_response", "texture_boundary"),
+          List.copyOf(first.plan().keySet()));
+      first.run();
+      for (String file :
+          new String[] {
+            "report.html",
+            "orientation_units.csv",
+            "orientation_figures.csv",
+            "contrast_response.svg",
+            "contrast_response.png",
+            "texture_boundary.png",
+            "responses/contrast_response_fgru_0_inhibitory.npy"
+          }) {
+        assertTrue(Files.size(folder.resolve("a").resolve(file)) > 0, file);
+      }
+      assertFalse(Files.exists(folder.resolve("a/.partial")), "nothing is left over");
+      String report = Files.readString(folder.resolve("a/report.html"));
+      assertTrue(report.contains("untrained"), "a warning");
+      assertFalse(report.matches("(?s).*(src|href)=\"(?!#|data:).*"), "nothing is loaded");
+      JsonNode saved = InSilico.read(folder.resolve("a"));
+      assertEquals(Json.MAPPER.readTree(first.results().toString()), saved);
+      assertTrue(saved.path("metadata").path("orientation_convention").asText().contains("modul"));
+      String csv = Files.readString(folder.resolve("a/orientation_units.csv"));
+      assertTrue(csv.startsWith("layer,state,channel,step,responsive,preferred_deg,"), csv);
+      assertEquals(1 + 8 * 2 * 2, csv.lines().count(), "channels, states, timesteps");
+
+      InSilico second =
+          open(
+              folder.resolve("b"),
+              names,
+              Json.read(saved.path("metadata").path("settings"), Settings.class),
+              preparation,
+              false);
+      second.run();
+      assertEquals(without(first.results()), without(second.results()), "the same numbers");
+    }
+    assertEquals(before, Tensor.liveHandles(), "live handles");
+  }
+
+  /** Stops after so many recordings, as a power cut would. */
+  private static final class Fragile implements Preparation {
+    private final EnergyBank bank;
+    int left;
+
+    Fragile(EnergyBank bank, int left) {
+      this.bank = bank;
+      this.left = left;
+    }
+
+    @Override
+    public Responses record(
+        StimulusSet set,
+        Pooling pooling,
+        InputScaling scaling,
+        boolean withOutput,
+        java.util.function.IntConsumer progress) {
+      if (left-- <= 0) {
+        throw new IllegalStateException("power cut");
+      }
+      return bank.record(set, pooling, scaling, withOutput, progress);
+    }
+
+    @Override
+    public int size() {
+      return bank.size();
+    }
+
+    @Override
+    public String layer() {
+      return bank.layer();
+    }
+
+    @Override
+    public List<org.gammanet.experiments.responses.State> states() {
+      return bank.states();
+    }
+
+    @Override
+    public int channels() {
+      return bank.channels();
+    }
+
+    @Override
+    public int timesteps() {
+      return bank.timesteps();
+    }
+
+    @Override
+    public int fieldDiameter() {
+      return 0;
+    }
+
+    @Override
+    public int stride() {
+      return 1;
+    }
+
+    @Override
+    public Preparation lesioned(Lesion lesion) {
+      return bank.lesioned(lesion);
+    }
+
+    @Override
+    public boolean trained() {
+      return true;
+    }
+  }
+
+  @Test
+  void anInterruptedRunGoesOnWhereItWas(@TempDir Path folder) throws IOException {
+    EnergyBank bank = EnergyBank.of(6, 0, new double[] {6.4}, 0.4);
+    var fragile = new Fragile(bank, 6); // orientation takes four chunks, size tuning two and more
+    InSilico run =
+        open(
+            folder, List.of("size_tuning", "contrast_response"), Settings.DEFAULTS, fragile, false);
+    assertThrows(IllegalStateException.class, run::run);
+    JsonNode half = InSilico.read(folder);
+    assertTrue(half.has("orientation_tuning") && half.has("contrast_response"));
+    assertFalse(half.has("size_tuning") || half.path("metadata").path("complete").asBoolean());
+    try (Stream<Path> kept = Files.list(folder.resolve(".partial"))) {
+      assertEquals(1, kept.count(), "what was recorded of the experiment that failed");
+    }
+    int shown = bank.recorded();
+    fragile.left = 100;
+    InSilico rest = open(folder, List.of("size_tuning"), Settings.DEFAULTS, fragile, false);
+    assertEquals(List.of("size_tuning"), new ArrayList<>(rest.plan().keySet()));
+    rest.run();
+    assertEquals(43 - 32, bank.recorded() - shown, "only what was missing is recorded");
+    assertTrue(InSilico.read(folder).path("metadata").path("complete").asBoolean());
+    assertFalse(Files.exists(folder.resolve(".partial")));
+
+    InSilico whole =
+        open(
+            folder.resolve("whole"),
+            List.of("size_tuning", "contrast_response"),
+            Settings.DEFAULTS,
+            bank,
+            false);
+    whole.run();
+    assertEquals(without(whole.results()), without(rest.results()), "as if nothing had happened");
+    assertTrue(Files.readString(rest.report()).contains("Size tuning"));
+  }
+
+  @Test
+  void theOriginalsExperiments(@TempDir Path folder) throws IOException {
+    try (Network network = network()) {
+      var preparation = new NetworkPreparation(network, "fgru_1", 160, 1, 32, true);
+      InSilico run =
+          open(folder, List.of("all"), Settings.DEFAULTS.withMode(Mode.PARITY), preparation, false);
+      run.run();
+      JsonNode r = run.results();
+      assertEquals(12, r.path("orientation_tuning").path("responses").size());
+      assertEquals(6, r.path("orientation_tuning").path("spatial_frequency_responses").size());
+      // Standardised per image, all contrasts look alike: a defect that parity must have.
+      double[] flat = Json.read(r.path("contrast_response").path("responses"), double[].class);
+      assertEquals(flat[0], flat[7], 1e-4 * Math.abs(flat[7]));
+      double[] facilitation =
+          Json.read(r.path("kapadia").path("model_facilitation_collinear"), double[].class);
+      assertEquals(13, facilitation.length);
+      assertEquals(4, r.path("kinoshita").path("model_normalized_responses").size());
+      assertFalse(r.has("size_tuning"));
+    }
+  }
+
+  private static void refused(String part, org.junit.jupiter.api.function.Executable what) {
+    Exception e = assertThrows(Exception.class, what);
+    assertTrue(String.valueOf(e.getMessage()).contains(part), e.toString());
+  }
+
+  @Test
+  void whatCannotBeRunIsRefused(@TempDir Path folder) throws IOException {
+    EnergyBank bank = EnergyBank.of(3, 0, new double[] {6.4}, 0.4);
+    refused(
+        "there is no experiment tuning; there are orientation, contrast_response,",
+        () -> open(folder, List.of("tuning"), Settings.DEFAULTS, bank, false));
+    refused(
+        "size_tuning is not among the original's experiments",
+        () -> Experiments.named(List.of("size_tuning"), Mode.PARITY));
+    refused("at least 1 probe", () -> Settings.DEFAULTS.withProbes(0));
+    refused("contrast must lie", () -> Settings.DEFAULTS.withContrast(1.5));
+    refused(
+        "does not fit into an image of 128 x 128",
+        () ->
+            new OrientationExperiment()
+                .design(RunContext.preview(128, Settings.DEFAULTS.withAperture(200))));
+    refused(
+        "at least 66 x 66 are needed",
+        () -> new KapadiaExperiment().design(RunContext.preview(40, Settings.DEFAULTS)));
+    refused("there is no insilico_results", () -> InSilico.read(folder));
+    Path damaged = Files.writeString(folder.resolve("insilico_results_1.json"), "{\"metadata\"");
+    refused("damaged", () -> InSilico.read(damaged));
+    Files.writeString(damaged, "[]");
+    refused("no settings", () -> InSilico.read(damaged));
+    Path file = Files.writeString(folder.resolve("file"), "");
+    InSilico unwritable =
+        open(file.resolve("results"), List.of("orientation"), Settings.DEFAULTS, bank, false);
+    int before = bank.recorded();
+    assertThrows(IOException.class, unwritable::run);
+    assertEquals(before, bank.recorded(), "that is noticed before anything is recorded");
+    try (Network network = network()) {
+      refused(
+          "there is no layer fgru_7; this network has block1_conv",
+          () -> new NetworkPreparation(network, "fgru_7", 64, 0, 1, false));
+      refused(
+          "too small for this network",
+          () -> new NetworkPreparation(network, "fgru_0", 1, 0, 1, false));
+    }
+  }
+}
