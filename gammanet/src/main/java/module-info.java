@@ -20,7 +20,9 @@ module org.gammanet {
   exports org.gammanet.data;
   exports org.gammanet.evaluation;
   exports org.gammanet.io;
+  exports org.gammanet.fused;
   exports org.gammanet.model;
+  exports org.gammanet.nn;
   exports org.gammanet.simd;
   exports org.gammanet.training;
 }

@@ -3,7 +3,6 @@ package org.gammanet;
 import java.awt.image.BufferedImage;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
@@ -189,13 +188,12 @@ public final class GammaNet implements AutoCloseable {
       List<List<EdgeMap>> maps = new ArrayList<>();
       images.forEach(image -> maps.add(new ArrayList<>()));
       for (Tensor z : logits) {
-        float[] probabilities = Ops.sigmoid(Preprocessing.crop(z, height, width)).toFloatArray();
-        // Of several output channels the first one counts.
-        int perImage = probabilities.length / images.size();
+        Tensor cropped = Preprocessing.crop(z, height, width);
         for (int i = 0; i < images.size(); i++) {
-          int from = i * perImage;
-          float[] values = Arrays.copyOfRange(probabilities, from, from + width * height);
-          maps.get(i).add(new EdgeMap(width, height, values));
+          // Of several output channels the first one counts. LibTorch rounds the last elements of a
+          // tensor differently, so that each image is taken alone.
+          Tensor first = Ops.narrow(Ops.narrow(cropped, 0, i, 1), 1, 0, 1).contiguous();
+          maps.get(i).add(new EdgeMap(width, height, Ops.sigmoid(first).toFloatArray()));
         }
       }
       return maps;

@@ -5,10 +5,12 @@ import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import org.gammanet.config.GammaNetConfig;
 import org.gammanet.javacell.JavaCell;
-import org.gammanet.model.FgruCell;
-import org.gammanet.model.ForwardContext;
+import org.gammanet.nn.FgruCell;
+import org.gammanet.fused.Kernels;
+import org.gammanet.nn.ForwardContext;
+import org.gammanet.nn.Segment;
 import org.gammanet.model.Network;
-import org.gammanet.model.Parameter;
+import org.gammanet.nn.Parameter;
 import org.gammanet.torch.Autograd;
 import org.gammanet.torch.LibTorch;
 import org.gammanet.torch.Ops;
@@ -41,8 +43,7 @@ public class CellBenchmark {
 
   private Network network;
   private FgruCell cell;
-  private ForwardContext fused;
-  private ForwardContext composed;
+  private Segment fused;
   private Tensor[] maps;
   private Tensor[] rows;
   private Tensor[] gradients;
@@ -69,8 +70,7 @@ public class CellBenchmark {
       }
       parameter.tensor().requiresGrad(true);
     }
-    fused = ForwardContext.plain();
-    composed = ForwardContext.composed();
+    fused = Kernels.lower(cell);
     maps = new Tensor[3];
     rows = new Tensor[3];
     gradients = new Tensor[2];
@@ -97,19 +97,18 @@ public class CellBenchmark {
   /** Native kernels. */
   @Benchmark
   public void fused() {
-    forward(fused, maps);
+    try (var scope = TensorScope.open();
+        var noGrad = Autograd.noGrad()) {
+      fused.forward(ForwardContext.plain(), maps);
+    }
   }
 
   /** LibTorch's operators, one by one. */
   @Benchmark
   public void composed() {
-    forward(composed, rows);
-  }
-
-  private void forward(ForwardContext context, Tensor[] inputs) {
     try (var scope = TensorScope.open();
         var noGrad = Autograd.noGrad()) {
-      cell.forward(context, inputs);
+      cell.step(ForwardContext.plain(), rows);
     }
   }
 
@@ -180,11 +179,9 @@ public class CellBenchmark {
   public void fusedGradient() {
     try (var scope = TensorScope.open();
         var noGrad = Autograd.noGrad()) {
-      cell.forward(fused, maps);
-      boolean[] wanted = {true, true, true};
-      if (cell.backward(fused, maps, gradients, wanted) == null) {
-        throw new IllegalStateException("this build has no native gradient");
-      }
+      fused.forward(ForwardContext.plain(), maps);
+      fused.backward(
+          ForwardContext.plain(), maps, gradients, new boolean[] {true, true, true});
     }
   }
 
@@ -194,7 +191,7 @@ public class CellBenchmark {
     try (var scope = TensorScope.open()) {
       Tensor[] leaves =
           Arrays.stream(rows).map(t -> t.detach().requiresGrad(true)).toArray(Tensor[]::new);
-      Tensor[] outputs = cell.forward(composed, leaves);
+      Tensor[] outputs = cell.step(ForwardContext.plain(), leaves);
       Autograd.backward(Arrays.asList(outputs), Arrays.asList(gradients));
     }
   }
@@ -206,8 +203,6 @@ public class CellBenchmark {
         tensor.close();
       }
     }
-    fused.close();
-    composed.close();
     network.close();
   }
 }

@@ -12,7 +12,7 @@ import org.gammanet.torch.Autograd;
 import org.gammanet.torch.LibTorch;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
-import org.gammanet.training.Tape;
+import org.gammanet.nn.Tape;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;

@@ -380,8 +380,8 @@ public final class Tensor implements AutoCloseable {
 
   /**
    * A number that rises with every change that an operator makes to the elements, also through
-   * another tensor over the same memory. Two do not count by themselves, {@link #copyFrom} and
-   * LibTorch's fused optimizers: see {@link #countChange}.
+   * another tensor over the same memory. LibTorch's fused optimizers do not count by themselves: see
+   * {@link #countChange}.
    */
   public long version() {
     return VERSION.call().tensor(this).integerResult();
@@ -540,6 +540,7 @@ public final class Tensor implements AutoCloseable {
     } finally {
       handle.release();
     }
+    countChange();
     return this;
   }
 

@@ -23,19 +23,21 @@ import org.gammanet.io.Npy;
 import org.gammanet.javacell.JavaCell;
 import org.gammanet.kernels.NativeKernels;
 import org.gammanet.model.CellSite;
-import org.gammanet.model.FgruCell;
-import org.gammanet.model.ForwardContext;
+import org.gammanet.fused.Kernels;
+import org.gammanet.nn.FgruCell;
+import org.gammanet.nn.ForwardContext;
+import org.gammanet.nn.Segment;
 import org.gammanet.model.ForwardOptions;
 import org.gammanet.model.LayerSummary;
 import org.gammanet.model.Network;
-import org.gammanet.model.Parameter;
+import org.gammanet.nn.Parameter;
 import org.gammanet.simd.Simd;
 import org.gammanet.torch.Autograd;
 import org.gammanet.torch.LibTorch;
 import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
-import org.gammanet.training.Tape;
+import org.gammanet.nn.Tape;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -177,9 +179,8 @@ final class BenchCommand implements Callable<Integer> {
       row.put("channels", cell.channels());
       row.put("height", side);
       row.put("width", side);
-      try (var scope = TensorScope.open();
-          var fused = ForwardContext.plain();
-          var composed = ForwardContext.composed()) {
+      Segment kernel = Kernels.lower(cell);
+      try (var scope = TensorScope.open()) {
         Tensor[] inputs = new Tensor[1 + cell.states()];
         for (int k = 0; k < inputs.length; k++) {
           Tensor map =
@@ -187,8 +188,10 @@ final class BenchCommand implements Callable<Integer> {
           inputs[k] = map.to(network.device());
         }
         boolean kernels = network.fallbackReason() == null;
-        row.put("fused_ms", kernels ? cellTime(cell, fused, inputs, true) : null);
-        row.put("composed_ms", cellTime(cell, composed, inputs, false));
+        ForwardContext context = ForwardContext.plain();
+        row.put(
+            "fused_ms", kernels ? cellTime(kernel::forward, context, inputs, true) : null);
+        row.put("composed_ms", cellTime(cell::step, context, inputs, false));
         boolean vectors = Simd.bits() > 0;
         row.put("vector_ms", vectors ? javaTime(cell, side, true) : null);
         row.put("scalar_ms", javaTime(cell, side, false));
@@ -197,8 +200,13 @@ final class BenchCommand implements Callable<Integer> {
     Terminal.clear();
   }
 
+  /** A step of a cell from its drive and states. */
+  private interface Step {
+    Tensor[] run(ForwardContext context, Tensor[] inputs);
+  }
+
   private Double cellTime(
-      FgruCell cell, ForwardContext context, Tensor[] maps, boolean channelsLast) {
+      Step step, ForwardContext context, Tensor[] maps, boolean channelsLast) {
     try (var scope = TensorScope.open()) {
       Tensor[] inputs =
           Arrays.stream(maps)
@@ -208,7 +216,7 @@ final class BenchCommand implements Callable<Integer> {
           * median(
               () -> {
                 try (var inner = TensorScope.open()) {
-                  waitFor(cell.forward(context, inputs)[0]);
+                  waitFor(step.run(context, inputs)[0]);
                 }
               });
     }

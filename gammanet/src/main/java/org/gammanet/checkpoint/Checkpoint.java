@@ -34,7 +34,7 @@ import org.gammanet.checkpoint.PyValue.Dictionary;
 import org.gammanet.checkpoint.PyValue.Text;
 import org.gammanet.config.GammaNetConfig;
 import org.gammanet.model.Network;
-import org.gammanet.model.Parameter;
+import org.gammanet.nn.Parameter;
 import org.gammanet.torch.DType;
 import org.gammanet.torch.TensorScope;
 import org.jspecify.annotations.Nullable;

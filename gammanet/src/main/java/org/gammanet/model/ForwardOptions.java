@@ -1,6 +1,7 @@
 package org.gammanet.model;
 
 import java.util.Map;
+import org.gammanet.nn.Executor;
 import org.gammanet.torch.Tensor;
 import org.jspecify.annotations.Nullable;
 

@@ -1,12 +1,18 @@
 package org.gammanet.model;
 
+import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
+import org.gammanet.nn.FgruCell;
+import org.gammanet.nn.Parameter;
 
 /**
  * A line of a network's layer table. The parameters of all lines add up to the network's.
  *
  * @param name as in a checkpoint
  * @param kind what it is, in a few words
+ * @param cell whether it is a recurrent cell
  * @param channels of its output
  * @param height of its output
  * @param width of its output
@@ -17,6 +23,7 @@ import java.util.List;
 public record LayerSummary(
     String name,
     String kind,
+    boolean cell,
     int channels,
     long height,
     long width,
@@ -32,30 +39,35 @@ public record LayerSummary(
     return layers.stream().mapToLong(l -> l.macs * (l.everyTimestep ? timesteps : 1)).sum();
   }
 
-  /** A line for an output of this shape, (N, C, H, W). */
-  static LayerSummary of(
-      String name,
-      String kind,
-      long[] shape,
-      List<Parameter> parameters,
-      long macs,
-      boolean everyTimestep) {
-    long count = parameters.stream().mapToLong(Parameter::numel).sum();
-    return new LayerSummary(
-        name, kind, (int) shape[1], shape[2], shape[3], count, macs, everyTimestep);
-  }
-
-  /** A line for a cell with states of this shape. */
-  static LayerSummary of(FgruCell cell, long[] shape) {
-    String kind = "fGRU, kernel " + cell.kernelSize() + "x" + cell.kernelSize();
-    long macs = cell.macsPerPixel() * shape[2] * shape[3];
-    return of(cell.name(), kind, shape, cell.parameters(), macs, true);
-  }
-
-  /** A line whose layer does not run, for a reason. */
-  LayerSummary unless(boolean idle, String reason) {
-    return idle
-        ? new LayerSummary(name, reason, channels, height, width, parameters, 0, false)
-        : this;
+  /** The listed stages for an image of this size. Parameters count where they first occur. */
+  static List<LayerSummary> of(List<Stage> stages, long height, long width) {
+    List<LayerSummary> rows = new ArrayList<>();
+    Set<Parameter> counted = new HashSet<>();
+    for (Stage stage : stages) {
+      String kind = stage.kind();
+      if (kind == null) {
+        continue;
+      }
+      Signal output = stage.outputs().getFirst();
+      long parameters =
+          stage.segment().parameters().stream()
+              .filter(counted::add)
+              .mapToLong(Parameter::numel)
+              .sum();
+      String idle = stage.idle();
+      boolean once = stage.role() == Stage.Role.ONCE || stage.role() == Stage.Role.READOUT;
+      rows.add(
+          new LayerSummary(
+              stage.name(),
+              idle != null ? idle : kind,
+              stage.segment() instanceof FgruCell,
+              output.channels(),
+              height >> output.level(),
+              width >> output.level(),
+              parameters,
+              idle != null ? 0 : stage.macs().of(height, width),
+              idle == null && !once));
+    }
+    return rows;
   }
 }

@@ -6,19 +6,27 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.Collections;
-import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SequencedMap;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import org.gammanet.config.ModelConfig;
+import org.gammanet.fused.Kernels;
 import org.gammanet.io.Sha256;
 import org.gammanet.kernels.NativeKernels;
 import org.gammanet.kernels.Precision;
+import org.gammanet.nn.Executor;
+import org.gammanet.nn.FgruCell;
+import org.gammanet.nn.ForwardContext;
+import org.gammanet.nn.Layers;
+import org.gammanet.nn.Parameter;
+import org.gammanet.nn.Resources;
+import org.gammanet.nn.Segment;
 import org.gammanet.torch.Autograd;
 import org.gammanet.torch.DType;
 import org.gammanet.torch.Device;
@@ -30,20 +38,58 @@ import org.jspecify.annotations.Nullable;
 /**
  * A network of the family with its parameters.
  *
- * <p>Every forward pass starts from zero states unless it is given others; nothing is remembered
- * between passes. Passes on several threads at once are safe as long as no parameter changes.
+ * <p>It is a list of {@link Stage stages}. Every forward pass starts from zero states unless it is
+ * given others; nothing is remembered between passes. Passes on several threads at once are safe as
+ * long as no parameter changes.
  */
-public abstract sealed class Network implements AutoCloseable
-    permits VggNetwork, ScratchNetwork, BackboneNetwork {
+public final class Network implements AutoCloseable {
+  /** Name of the last signal. */
+  static final String LOGITS = "logits";
+
   private final ModelConfig config;
+  private final Layers layers;
   private final List<Parameter> entries;
+
+  /** All stages, in the order in which they run. */
+  private final List<Stage> stages;
+
+  /** Those that run, composed of LibTorch's operators. */
+  private final List<Stage> composed;
+
+  /** The same with native kernels in front; null where there are none for such cells. */
+  private final @Nullable List<Stage> fused;
+
+  private final @Nullable String cellFallback;
+  private final int minimumSize;
   private Device device = Device.CPU;
   private DType dtype = DType.FLOAT32;
   private Precision precision = Precision.FLOAT32;
 
-  Network(ModelConfig config, List<Parameter> entries) {
+  Network(ModelConfig config, Graph graph, int minimumSize) {
     this.config = config;
-    this.entries = entries;
+    this.minimumSize = minimumSize;
+    layers = graph.layers;
+    entries = layers.parameters();
+    stages = List.copyOf(graph.stages);
+    composed = stages.stream().filter(stage -> stage.idle() == null).toList();
+    cellFallback =
+        sites().stream()
+            .map(site -> Kernels.fallbackReason(site.cell()))
+            .filter(Objects::nonNull)
+            .findFirst()
+            .orElse(null);
+    fused = cellFallback == null ? composed.stream().map(Network::lower).toList() : null;
+  }
+
+  private static Stage lower(Stage stage) {
+    Segment lowered = Kernels.lower(stage.segment());
+    List<Signal> inputs = stage.inputs();
+    if (lowered != stage.segment() && stage.role() == Stage.Role.CELL) {
+      // Its kernel reads the weights themselves.
+      inputs = new ArrayList<>(List.of(inputs.getFirst()));
+      inputs.addAll(stage.outputs());
+    }
+    return stage.with(lowered, inputs, stage.outputs());
   }
 
   /**
@@ -80,22 +126,22 @@ public abstract sealed class Network implements AutoCloseable
   }
 
   /** What it was built from. */
-  public final ModelConfig config() {
+  public ModelConfig config() {
     return config;
   }
 
   /** The trainable weights, without buffers, in the order of a checkpoint. */
-  public final List<Parameter> parameters() {
+  public List<Parameter> parameters() {
     return entries.stream().filter(p -> !p.isBuffer()).toList();
   }
 
   /** Running statistics: saved and loaded, but not trained. */
-  public final List<Parameter> buffers() {
+  public List<Parameter> buffers() {
     return entries.stream().filter(Parameter::isBuffer).toList();
   }
 
   /** Parameters and buffers in the order of a checkpoint. */
-  public final List<Parameter> entries() {
+  public List<Parameter> entries() {
     return entries;
   }
 
@@ -103,7 +149,7 @@ public abstract sealed class Network implements AutoCloseable
    * The values of all parameters and buffers by name, in the order of a checkpoint. The tensors stay
    * the network's.
    */
-  public final SequencedMap<String, Tensor> stateDict() {
+  public SequencedMap<String, Tensor> stateDict() {
     SequencedMap<String, Tensor> values = new LinkedHashMap<>();
     entries.forEach(p -> values.put(p.name(), p.tensor()));
     return values;
@@ -116,7 +162,7 @@ public abstract sealed class Network implements AutoCloseable
    * @throws IllegalArgumentException listing every missing, unexpected and mis-shaped name; the
    *     network is unchanged then
    */
-  public final void loadStateDict(Map<String, Tensor> values) {
+  public void loadStateDict(Map<String, Tensor> values) {
     List<String> missing = new ArrayList<>();
     List<String> misshaped = new ArrayList<>();
     Set<String> unexpected = new TreeSet<>(values.keySet());
@@ -151,7 +197,7 @@ public abstract sealed class Network implements AutoCloseable
    * SHA-256 of the names, shapes and values of all parameters and buffers in the order of their
    * names: equal for equal networks, whatever file or device they come from. 64 hexadecimal digits.
    */
-  public final String digest() {
+  public String digest() {
     MessageDigest digest = Sha256.digest();
     new TreeMap<>(stateDict())
         .forEach(
@@ -168,7 +214,7 @@ public abstract sealed class Network implements AutoCloseable
    *
    * @throws IllegalArgumentException when there is none
    */
-  public final Parameter parameter(String name) {
+  public Parameter parameter(String name) {
     for (Parameter parameter : entries) {
       if (parameter.name().equals(name)) {
         return parameter;
@@ -178,22 +224,22 @@ public abstract sealed class Network implements AutoCloseable
   }
 
   /** Number of trainable values. */
-  public final long parameterCount() {
+  public long parameterCount() {
     return parameters().stream().mapToLong(Parameter::numel).sum();
   }
 
   /** Where its parameters lie. */
-  public final Device device() {
+  public Device device() {
     return device;
   }
 
   /** Moves all parameters; images must then lie there too. Gradients are forgotten. */
-  public final Network to(Device target) {
+  public Network to(Device target) {
     return to(target, dtype);
   }
 
   /** Moves and converts all parameters. Double precision tells rounding from mistakes. */
-  final Network to(Device target, DType precision) {
+  Network to(Device target, DType precision) {
     for (Parameter parameter : entries) {
       parameter.move(target, precision);
     }
@@ -203,7 +249,7 @@ public abstract sealed class Network implements AutoCloseable
   }
 
   /** How native kernels multiply, float32 unless it was set. */
-  public final Precision precision() {
+  public Precision precision() {
     return precision;
   }
 
@@ -213,7 +259,7 @@ public abstract sealed class Network implements AutoCloseable
    * @throws UnsupportedOperationException when this network or this machine cannot do it, with the
    *     reason
    */
-  public final void setPrecision(Precision wanted) {
+  public void setPrecision(Precision wanted) {
     if (wanted != Precision.FLOAT32) {
       String reason = fallbackReason();
       if (reason == null && !NativeKernels.supports(wanted)) {
@@ -229,27 +275,16 @@ public abstract sealed class Network implements AutoCloseable
 
   /**
    * Why this network is computed by LibTorch's operators alone, in a few words; null when native
-   * kernels run it. Even then single steps are composed of operators where hooks want to see the
-   * inside of a cell, or automatic differentiation records.
+   * kernels compute it. Even then single steps are composed of operators where hooks watch the inside
+   * of a cell, or automatic differentiation records.
    */
-  public final @Nullable String fallbackReason() {
-    if (dtype != DType.FLOAT32) {
-      return "native kernels work in float32 only";
-    }
-    for (CellSite site : sites()) {
-      String reason = site.cell().fallbackReason();
-      if (reason != null) {
-        return reason;
-      }
-    }
-    if (!NativeKernels.supports(Precision.FLOAT32)) {
-      return NativeKernels.whyAbsent();
-    }
-    return NativeKernels.supports(device) ? null : "there are no native kernels for " + device;
+  public @Nullable String fallbackReason() {
+    String machine = Kernels.fallbackReason(device, dtype);
+    return dtype == DType.FLOAT32 && cellFallback != null ? cellFallback : machine;
   }
 
   /** Whether parameters collect gradients; false after construction. */
-  public final void requiresGrad(boolean wanted) {
+  public void requiresGrad(boolean wanted) {
     parameters().forEach(p -> p.tensor().requiresGrad(wanted));
   }
 
@@ -257,20 +292,13 @@ public abstract sealed class Network implements AutoCloseable
    * Switches to training mode: batch normalization uses the statistics of the batch and updates the
    * running ones. Nothing else differs.
    */
-  public final void train() {
-    training(true);
+  public void train() {
+    layers.train(true);
   }
 
   /** Switches to evaluation mode, the mode of a new network. */
-  public final void eval() {
-    training(false);
-  }
-
-  void training(boolean training) {}
-
-  /** Whether batches are normalised by their own statistics. */
-  boolean isTraining() {
-    return false;
+  public void eval() {
+    layers.train(false);
   }
 
   /**
@@ -280,7 +308,7 @@ public abstract sealed class Network implements AutoCloseable
    * @return (N, output channels, H, W)
    * @throws IllegalArgumentException for another shape or type, or an image that is too small
    */
-  public final Tensor forward(Tensor image) {
+  public Tensor forward(Tensor image) {
     return forward(image, ForwardOptions.DEFAULTS).logits();
   }
 
@@ -290,11 +318,11 @@ public abstract sealed class Network implements AutoCloseable
    * @throws IllegalArgumentException as {@link #forward(Tensor)}, and for unknown or wrongly shaped
    *     initial states
    */
-  public final ForwardResult forward(Tensor image, ForwardOptions options) {
+  public ForwardResult forward(Tensor image, ForwardOptions options) {
     checkImage(image);
     return takesImagesApart(image, options)
         ? imagesApart(image, options)
-        : run(image, options, Set.of()).result();
+        : result(image, options);
   }
 
   /**
@@ -308,8 +336,16 @@ public abstract sealed class Network implements AutoCloseable
         && !Autograd.isEnabled()
         && options.hooks() == null
         && options.executor() == Executor.DIRECT
-        && !isTraining()
+        && !layers.usesBatchStatistics()
         && (options.composedOnly() || fallbackReason() != null);
+  }
+
+  private ForwardResult result(Tensor image, ForwardOptions options) {
+    Pass pass = run(image, options, Set.of());
+    return new ForwardResult(
+        pass.logits.getLast(),
+        options.everyTimestep() ? List.copyOf(pass.logits) : List.of(),
+        options.finalStates() ? pass.states() : Map.of());
   }
 
   private ForwardResult imagesApart(Tensor image, ForwardOptions options) {
@@ -321,8 +357,7 @@ public abstract sealed class Network implements AutoCloseable
         checkStates(
             options.initialStates(), stateShapes(image.size(0), image.size(2), image.size(3)));
         options.initialStates().forEach((name, state) -> states.put(name, sample(state, n)));
-        results.add(
-            run(sample(image, n), options.withInitialStates(states), Set.of()).result());
+        results.add(result(sample(image, n), options.withInitialStates(states)));
       }
       List<Tensor> timesteps = new ArrayList<>();
       for (int t = 0; t < results.getFirst().logitsPerTimestep().size(); t++) {
@@ -367,7 +402,7 @@ public abstract sealed class Network implements AutoCloseable
    * @throws IllegalArgumentException as {@link #forward(Tensor, ForwardOptions)}, and for a cell
    *     that this network does not have or does not run at the last timestep
    */
-  public final Map<String, Tensor[]> respond(
+  public Map<String, Tensor[]> respond(
       Tensor image, Collection<String> cells, ForwardOptions options) {
     List<String> names = sites().stream().map(CellSite::name).toList();
     for (String cell : cells) {
@@ -377,7 +412,7 @@ public abstract sealed class Network implements AutoCloseable
       }
     }
     if (cells.isEmpty()) {
-      throw new IllegalArgumentException("no cell is named whose output is wanted");
+      throw new IllegalArgumentException("no cells requested");
     }
     Map<String, Tensor[]> outputs = run(image, options, Set.copyOf(cells)).outputs;
     Map<String, Tensor[]> ordered = new LinkedHashMap<>();
@@ -388,230 +423,76 @@ public abstract sealed class Network implements AutoCloseable
   /**
    * Runs a pass.
    *
-   * @param wanted cells whose outputs at the last timestep are all that is wanted; empty for logits
+   * @param cells whose outputs at the last timestep are asked for; empty for logits
    */
-  private Pass run(Tensor image, ForwardOptions options, Set<String> wanted) {
+  private Pass run(Tensor image, ForwardOptions options, Set<String> cells) {
     checkImage(image);
     int timesteps = options.timesteps() == 0 ? config.timesteps() : options.timesteps();
     checkStates(options.initialStates(), stateShapes(image.size(0), image.size(2), image.size(3)));
-    try (TensorScope all = TensorScope.open();
-        ForwardContext context =
-            new ForwardContext(
-                options.hooks(), options.composedOnly() || fallbackReason() != null, precision)) {
-      Pass pass = new Pass(image, options, context, wanted);
-      options.initialStates().forEach((name, state) -> pass.states.put(name, state.alias()));
-      begin(pass);
-      for (int t = 0; t < timesteps; t++) {
-        timestep(pass, t, t == timesteps - 1);
-      }
-      pass.logits.forEach(all::keep);
-      if (options.finalStates() && wanted.isEmpty()) {
-        pass.states.values().forEach(all::keep);
-      }
-      for (Tensor[] outputs : pass.outputs.values()) {
-        for (Tensor output : outputs) {
-          all.keep(output);
-        }
-      }
-      return pass;
-    }
+    boolean composedOnly = options.composedOnly() || fallbackReason() != null;
+    List<Stage> run = composedOnly || fused == null ? composed : fused;
+    Pass pass = new Pass(run, options, timesteps, cells, layers.usesBatchStatistics());
+    pass.run(
+        image,
+        ForwardContext.of(
+            image.size(2), image.size(3), options.hooks(), precision, composedOnly));
+    return pass;
   }
-
-  /** One timestep; what it leaves behind are states, and what is wanted of it. */
-  private void timestep(Pass pass, int t, boolean last) {
-    ForwardOptions options = pass.options;
-    Map<String, Tensor> before = new LinkedHashMap<>(pass.states);
-    try (TensorScope scope = TensorScope.open()) {
-      pass.last = last;
-      pass.context.timestep(t);
-      options.executor().beginTimestep(t);
-      step(pass);
-      ForwardHooks hooks = options.hooks();
-      boolean complete = pass.wanted.isEmpty() || !last;
-      if (hooks != null && complete) {
-        hooks.timestepFinished(t, Collections.unmodifiableMap(pass.states));
-      }
-      if (pass.wanted.isEmpty() && (last || options.everyTimestep())) {
-        pass.logits.add(scope.keep(readOut(pass)));
-      }
-      if (!complete && !pass.done()) {
-        Set<String> missing = new TreeSet<>(pass.wanted);
-        missing.removeAll(pass.outputs.keySet());
-        throw new IllegalArgumentException(
-            missing + " does not run at timestep " + (t + 1) + " of this network");
-      }
-      pass.states.values().forEach(scope::keep);
-      for (Tensor[] outputs : pass.outputs.values()) {
-        for (Tensor output : outputs) {
-          scope.keep(output);
-        }
-      }
-    }
-    before.forEach(
-        (name, state) -> {
-          if (pass.states.get(name) != state && !state.isClosed()) {
-            state.close();
-          }
-        });
-  }
-
-  /** One forward pass: its input, what is computed once for it, its states and its results. */
-  static final class Pass {
-    final Tensor image;
-    final ForwardOptions options;
-    final ForwardContext context;
-    final Map<String, Tensor> constants = new LinkedHashMap<>();
-
-    /** By name; a state that is not there is zero. */
-    final Map<String, Tensor> states = new LinkedHashMap<>();
-
-    /** States that this pass has made and may overwrite. */
-    private final Set<Tensor> own = Collections.newSetFromMap(new IdentityHashMap<>());
-
-    final Set<String> wanted;
-    final Map<String, Tensor[]> outputs = new LinkedHashMap<>();
-    final List<Tensor> logits = new ArrayList<>();
-
-    private boolean last;
-
-    Pass(Tensor image, ForwardOptions options, ForwardContext context, Set<String> wanted) {
-      this.image = image;
-      this.options = options;
-      this.context = context;
-      this.wanted = wanted;
-    }
-
-    ForwardResult result() {
-      return new ForwardResult(
-          logits.getLast(),
-          options.everyTimestep() ? List.copyOf(logits) : List.of(),
-          options.finalStates() ? Collections.unmodifiableMap(states) : Map.of());
-    }
-
-    /** Whether all that is wanted is there, so that the rest of the last timestep may be left. */
-    boolean done() {
-      return !wanted.isEmpty() && outputs.size() == wanted.size();
-    }
-
-    /** Whether nobody sees the states after this timestep. */
-    boolean statesEndHere() {
-      return last && !options.finalStates() && context.hooks() == null;
-    }
-
-    /** A state that some segment has made or the caller has given. */
-    Tensor state(String name) {
-      return get(states, name);
-    }
-
-    Tensor[] run(Segment segment, Tensor... inputs) {
-      return options.executor().run(segment, context, inputs);
-    }
-
-    Tensor one(Segment segment, Tensor... inputs) {
-      return run(segment, inputs)[0];
-    }
-
-    /** The drive after the hooks had their say. */
-    Tensor hookBlock(String block, Tensor drive) {
-      ForwardHooks hooks = context.hooks();
-      if (hooks == null) {
-        return drive;
-      }
-      return one(
-          Segments.unary(
-              block + " hook", List.of(), (c, x) -> hooks.blockOutput(block, c.timestep(), x)),
-          drive);
-    }
-
-    /** Puts a state into memory that nothing else uses. */
-    void putOwn(String name, Tensor state) {
-      states.put(name, state);
-      if (overwrites()) {
-        own.add(state);
-      }
-    }
-
-    /** Whether nobody but the pass holds on to states. */
-    private boolean overwrites() {
-      return options.executor() == Executor.DIRECT
-          && context.hooks() == null
-          && wanted.isEmpty()
-          && !Autograd.isEnabled();
-    }
-
-    /**
-     * A cell's step in place, where that is possible.
-     *
-     * @param sum name of a state that the new excitatory state is added to; null for none
-     * @return whether it was done; else nothing has changed
-     */
-    boolean advance(FgruCell cell, Tensor drive, List<String> names, @Nullable String sum) {
-      List<Tensor> current = new ArrayList<>();
-      for (String name : names) {
-        Tensor state = states.get(name);
-        if (state == null || !own.contains(state)) {
-          return false;
-        }
-        current.add(state);
-      }
-      Tensor total = sum == null ? null : states.get(sum);
-      if (total != null && !own.contains(total)) {
-        return false;
-      }
-      return overwrites() && cell.advance(context, drive, current, total);
-    }
-
-    /** A cell's step and the hooks after it: replaces the states of these names. */
-    void update(FgruCell cell, Tensor drive, List<String> names) {
-      List<Tensor> inputs = new ArrayList<>();
-      inputs.add(drive);
-      if (names.stream().anyMatch(states::containsKey)) {
-        for (String name : names) {
-          Tensor state = states.get(name);
-          inputs.add(
-              state != null ? state : Tensor.zeros(drive.dtype(), drive.device(), drive.shape()));
-        }
-      }
-      Tensor[] updated = run(cell, inputs.toArray(Tensor[]::new));
-      ForwardHooks hooks = context.hooks();
-      if (hooks != null) {
-        updated =
-            run(
-                Segments.of(
-                    cell.name() + " hook",
-                    List.of(),
-                    (c, x) -> hooks.cellOutput(cell.name(), c.timestep(), x)),
-                updated);
-      }
-      for (int i = 0; i < names.size(); i++) {
-        putOwn(names.get(i), updated[i]);
-      }
-      if (last && wanted.contains(cell.name())) {
-        outputs.put(cell.name(), updated);
-      }
-    }
-  }
-
-  /** Computes what does not change over timesteps, into {@code pass.constants}. */
-  abstract void begin(Pass pass);
-
-  /** One timestep: replaces the states; may stop when the pass is {@link Pass#done}. */
-  abstract void step(Pass pass);
-
-  /** Logits from the states at the end of a timestep. */
-  abstract Tensor readOut(Pass pass);
 
   /** Shape of each state by name, for images of this size. */
-  public abstract Map<String, long[]> stateShapes(long batch, long height, long width);
+  public Map<String, long[]> stateShapes(long batch, long height, long width) {
+    Map<String, long[]> shapes = new LinkedHashMap<>();
+    for (Stage stage : composed) {
+      for (Signal signal : stage.outputs()) {
+        if (signal.state()) {
+          shapes.putIfAbsent(signal.name(), signal.shape(batch, height, width));
+        }
+      }
+    }
+    return shapes;
+  }
 
   /** Smallest height and width of an image. */
-  public abstract int minimumSize();
+  public int minimumSize() {
+    return minimumSize;
+  }
+
+  /** All stages in the order in which they run, with those that an ablation leaves idle. */
+  public List<Stage> stages() {
+    return stages;
+  }
 
   /** The recurrent cells where they run, in the order in which they do. */
-  public abstract List<CellSite> sites();
+  public List<CellSite> sites() {
+    List<CellSite> sites = new ArrayList<>();
+    for (Stage stage : composed) {
+      if (stage.segment() instanceof FgruCell cell) {
+        List<String> states = stage.outputs().stream().map(Signal::name).toList();
+        int level = stage.outputs().getFirst().level();
+        sites.add(new CellSite(cell, level, block(stage.inputs().getFirst()), states));
+      }
+    }
+    return sites;
+  }
+
+  /** The block behind a drive, directly or through a projection; null for feedback. */
+  private @Nullable String block(Signal drive) {
+    for (Stage stage : composed) {
+      if (stage.outputs().contains(drive)) {
+        if (stage.role() == Stage.Role.BLOCK_OUTPUT) {
+          return stage.name();
+        }
+        Signal from = stage.inputs().getFirst();
+        return from.state() ? null : block(from);
+      }
+    }
+    return null;
+  }
 
   /** Each layer with its output shape, parameters and cost, for an image of this size. */
-  public abstract List<LayerSummary> summary(long height, long width);
+  public List<LayerSummary> summary(long height, long width) {
+    return LayerSummary.of(stages, height, width);
+  }
 
   /** The value under a name that is known to be there. */
   static <T> T get(Map<String, T> map, String name) {
@@ -677,7 +558,7 @@ public abstract sealed class Network implements AutoCloseable
    * The first timestep after which the logits of a pass are not finite, from 0; -1 when all are.
    * Runs the pass again. With a single state, excitation is quadratic and can run away.
    */
-  public final int firstNonFinite(Tensor image, ForwardOptions options) {
+  public int firstNonFinite(Tensor image, ForwardOptions options) {
     try (var scope = TensorScope.open();
         var silent = Autograd.noGrad()) {
       return firstNonFinite(forward(image, options.withEveryTimestep()).logitsPerTimestep());
@@ -702,7 +583,7 @@ public abstract sealed class Network implements AutoCloseable
 
   /** Releases the parameters. */
   @Override
-  public final void close() {
-    entries.forEach(Parameter::close);
+  public void close() {
+    Resources.closeAll(entries);
   }
 }

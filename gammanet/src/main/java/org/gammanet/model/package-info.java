@@ -6,9 +6,8 @@
  * contour detection", ICLR 2020, describe the circuit. Parameters carry the names of the PyTorch
  * implementation, so that its checkpoints load by name.
  *
- * <p>The mathematics is written once, as {@link org.gammanet.model.Segment segments} that a network
- * chains in its {@code forward}; an {@link org.gammanet.model.Executor} decides whether they run
- * directly, are recorded to be recomputed for training, or are replaced by fused kernels.
+ * <p>A network is a list of {@link org.gammanet.model.Stage stages} over the building blocks of
+ * {@code org.gammanet.nn}.
  */
 @NullMarked
 package org.gammanet.model;

@@ -8,6 +8,7 @@ import java.util.List;
 import org.gammanet.config.TrainingConfig.Recompute;
 import org.gammanet.model.LayerSummary;
 import org.gammanet.model.Network;
+import org.gammanet.nn.Tape;
 import org.gammanet.torch.Device;
 
 /**
@@ -45,7 +46,7 @@ public final class TrainingMemory {
     long everyTimestep = 0;
     long widest = 0;
     for (LayerSummary layer : layers) {
-      boolean cell = layer.kind().startsWith("fGRU");
+      boolean cell = layer.cell();
       long map = 4L * batch * layer.channels() * layer.height() * layer.width();
       long interior = (!cell ? LAYER_INTERIOR : kernels ? KERNEL_INTERIOR : CELL_INTERIOR) * map;
       widest = Math.max(widest, interior);

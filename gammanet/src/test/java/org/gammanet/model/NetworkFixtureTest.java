@@ -16,6 +16,7 @@ import org.gammanet.config.Ablation;
 import org.gammanet.config.AblationConfig;
 import org.gammanet.config.Architecture;
 import org.gammanet.config.GammaNetConfig;
+import org.gammanet.nn.Parameter;
 import org.gammanet.config.ModelConfig;
 import org.gammanet.config.TrainingConfig;
 import org.gammanet.testing.DeterministicWeights;

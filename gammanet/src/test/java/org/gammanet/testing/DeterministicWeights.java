@@ -4,7 +4,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.regex.Pattern;
 import org.gammanet.model.Network;
-import org.gammanet.model.Parameter;
+import org.gammanet.nn.Parameter;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
 

@@ -33,7 +33,7 @@ import org.gammanet.kernels.NativeKernels;
 import org.gammanet.kernels.Precision;
 import org.gammanet.model.ForwardOptions;
 import org.gammanet.model.Network;
-import org.gammanet.model.Parameter;
+import org.gammanet.nn.Parameter;
 import org.gammanet.torch.Autograd;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;

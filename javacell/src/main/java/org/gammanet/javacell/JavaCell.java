@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * One step of the fGRU cell with two states in Java alone: a second, independent computation for
  * tests, and the measure of what Java reaches without native code. The equations are those of
- * {@code org.gammanet.model.FgruV2Cell}.
+ * {@code org.gammanet.nn.FgruV2Cell}.
  *
  * <p>Maps are channels-last arrays: element {@code ((n * H + y) * W + x) * C + c}. An object serves
  * one thread at a time, and uses several itself.

@@ -20,7 +20,7 @@ import org.gammanet.model.CellSite;
 import org.gammanet.model.ForwardHooks;
 import org.gammanet.model.ForwardOptions;
 import org.gammanet.model.Network;
-import org.gammanet.model.Parameter;
+import org.gammanet.nn.Parameter;
 import org.gammanet.torch.Autograd;
 import org.gammanet.torch.Device;
 import org.gammanet.torch.Ops;

@@ -15,7 +15,7 @@ import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
 import org.gammanet.training.Optimizer;
-import org.gammanet.training.Tape;
+import org.gammanet.nn.Tape;
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -17,7 +17,7 @@ import org.gammanet.torch.Autograd;
 import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
-import org.gammanet.training.Tape;
+import org.gammanet.nn.Tape;
 import org.jspecify.annotations.Nullable;
 
 /**

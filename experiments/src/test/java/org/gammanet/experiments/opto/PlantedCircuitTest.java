@@ -11,7 +11,7 @@ import org.gammanet.config.GammaNetConfig;
 import org.gammanet.experiments.stimuli.ApertureRule;
 import org.gammanet.experiments.stimuli.GratingStimuli;
 import org.gammanet.experiments.stimuli.StimulusSet;
-import org.gammanet.model.Parameter;
+import org.gammanet.nn.Parameter;
 import org.gammanet.torch.Device;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;

@@ -14,7 +14,7 @@ import org.gammanet.experiments.stimuli.Frame;
 import org.gammanet.experiments.stimuli.Occluded;
 import org.gammanet.experiments.stimuli.PixelPoint;
 import org.gammanet.experiments.stimuli.StimulusSet;
-import org.gammanet.model.Parameter;
+import org.gammanet.nn.Parameter;
 import org.gammanet.torch.Device;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;

@@ -1,16 +1,11 @@
-package org.gammanet.training;
+package org.gammanet.nn;
 
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashSet;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import org.gammanet.config.TrainingConfig.Recompute;
-import org.gammanet.model.Executor;
-import org.gammanet.model.ForwardContext;
-import org.gammanet.model.Segment;
 import org.gammanet.torch.Autograd;
 import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
@@ -42,7 +37,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Tape implements Executor, AutoCloseable {
   /** What one segment gives and others take. */
-  private static final class Value {
+  private static final class Value implements AutoCloseable {
     /** Number of the stretch of segments that made it: 0 before the first timestep. */
     final int stretch;
 
@@ -98,30 +93,31 @@ public final class Tape implements Executor, AutoCloseable {
     }
 
     void forgetGradient() {
-      close(leaf);
+      Tensor oldLeaf = leaf;
+      Tensor oldGradient = gradient;
       leaf = null;
-      close(gradient);
       gradient = null;
+      Resources.closeAll(List.of(() -> close(oldLeaf), () -> close(oldGradient)));
     }
 
-    void close() {
-      close(content);
+    @Override
+    public void close() {
+      Tensor oldContent = content;
       content = null;
-      forgetGradient();
+      Resources.closeAll(List.of(() -> close(oldContent), this::forgetGradient));
     }
 
     private static void close(@Nullable Tensor tensor) {
-      if (tensor != null) {
+      if (tensor != null && !tensor.isClosed()) {
         tensor.close();
       }
     }
   }
 
   /** A segment that was run. */
-  private static final class Step {
+  private static final class Step implements AutoCloseable {
     final Segment segment;
     final ForwardContext context;
-    final int timestep;
 
     /** Inputs that other segments made; null elsewhere. */
     final List<@Nullable Value> inputs = new ArrayList<>();
@@ -137,7 +133,6 @@ public final class Tape implements Executor, AutoCloseable {
     Step(Segment segment, ForwardContext context) {
       this.segment = segment;
       this.context = context;
-      this.timestep = context.timestep();
     }
 
     /** The inputs as they were. */
@@ -166,25 +161,23 @@ public final class Tape implements Executor, AutoCloseable {
       return leaves;
     }
 
-    void close() {
-      for (Tensor tensor : external) {
-        if (tensor != null) {
-          tensor.close();
-        }
-      }
-      graph.forEach(Tensor::close);
+    @Override
+    public void close() {
+      List<AutoCloseable> all = new ArrayList<>();
+      external.forEach(tensor -> all.add(() -> Value.close(tensor)));
+      graph.forEach(tensor -> all.add(() -> Value.close(tensor)));
       for (Value output : outputs) {
         if (!inputs.contains(output)) { // made here, so nothing before needs it
-          output.close();
+          all.add(output);
         }
       }
+      Resources.closeAll(all);
     }
   }
 
   private final Recompute mode;
   private final List<List<Step>> stretches = new ArrayList<>();
   private final Map<Tensor, Value> values = new IdentityHashMap<>();
-  private final Set<ForwardContext> contexts = new HashSet<>();
 
   /**
    * A tape for one pass.
@@ -193,7 +186,7 @@ public final class Tape implements Executor, AutoCloseable {
    */
   public Tape(Recompute mode) {
     if (mode == Recompute.AUTO) {
-      throw new IllegalArgumentException("a tape must be told what to compute again");
+      throw new IllegalArgumentException("recompute mode must not be AUTO: a tape needs none, cells or timesteps");
     }
     this.mode = mode;
     stretches.add(new ArrayList<>());
@@ -208,7 +201,6 @@ public final class Tape implements Executor, AutoCloseable {
 
   @Override
   public Tensor[] run(Segment segment, ForwardContext context, Tensor... inputs) {
-    contexts.add(context);
     int stretch = stretches.size() - 1;
     Step step = new Step(segment, context);
     stretches.getLast().add(step);
@@ -224,14 +216,16 @@ public final class Tape implements Executor, AutoCloseable {
     }
     Tensor[] outputs;
     if (!differentiable) {
-      outputs = silently(segment, context, inputs);
+      outputs = withoutGrad(segment, context, inputs);
     } else if (mode == Recompute.NONE) {
       outputs = record(step, inputs);
     } else {
-      outputs = silently(segment, context, inputs);
+      outputs = withoutGrad(segment, context, inputs);
       for (int i = 0; i < inputs.length; i++) {
         Value value = step.inputs.get(i);
-        if (value != null && (mode == Recompute.CELLS || value.stretch < stretch)) {
+        // What runs before the first timestep is not recomputed.
+        boolean kept = mode == Recompute.CELLS || stretch == 0;
+        if (value != null && (kept || value.stretch < stretch)) {
           value.keep(inputs[i]);
         }
       }
@@ -252,7 +246,7 @@ public final class Tape implements Executor, AutoCloseable {
     return outputs;
   }
 
-  private static Tensor[] silently(Segment segment, ForwardContext context, Tensor[] inputs) {
+  private static Tensor[] withoutGrad(Segment segment, ForwardContext context, Tensor[] inputs) {
     try (var silent = Autograd.noGrad()) {
       return DIRECT.run(segment, context, inputs);
     }
@@ -267,9 +261,8 @@ public final class Tape implements Executor, AutoCloseable {
           value.keep(inputs[i]);
         }
       }
-      return silently(step.segment, step.context, inputs);
+      return withoutGrad(step.segment, step.context, inputs);
     }
-    step.context.recordApart();
     try (var scope = TensorScope.open();
         var recording = Autograd.enableGrad()) {
       Tensor[] leaves = step.leaves(inputs);
@@ -321,7 +314,7 @@ public final class Tape implements Executor, AutoCloseable {
       while (!stretches.isEmpty()) {
         List<Step> stretch = stretches.getLast();
         if (mode == Recompute.TIMESTEPS && stretches.size() > 1) {
-          again(stretch);
+          recompute(stretch);
         }
         while (!stretch.isEmpty()) {
           Step step = stretch.getLast();
@@ -332,19 +325,17 @@ public final class Tape implements Executor, AutoCloseable {
         }
         stretches.removeLast();
       }
-      contexts.forEach(ForwardContext::finishReplay);
     }
   }
 
   /** Computes what the segments of a timestep gave to each other. */
-  private static void again(List<Step> stretch) {
+  private static void recompute(List<Step> stretch) {
     for (Step step : stretch) {
       if (step.outputs.stream().allMatch(v -> v.content != null)) {
         continue;
       }
       try (var scope = TensorScope.open()) {
-        step.context.replay(step.timestep);
-        Tensor[] outputs = step.segment.forward(step.context, step.content());
+        Tensor[] outputs = step.segment.forward(step.context.replay(), step.content());
         for (int i = 0; i < outputs.length; i++) {
           step.outputs.get(i).keep(outputs[i]);
         }
@@ -368,13 +359,14 @@ public final class Tape implements Executor, AutoCloseable {
     }
     List<Tensor> made = step.graph;
     if (made.isEmpty()) {
-      step.context.replay(step.timestep);
+      ForwardContext context = step.context.replay();
       Tensor[] content = step.content();
-      if (byItself(step, content, gradients)) {
+      if (step.segment.hasBackward(context, content)) {
+        backwardFused(step, context, content, gradients);
         return;
       }
       try (var recording = Autograd.enableGrad()) {
-        made = List.of(step.segment.forward(step.context, step.leaves(content)));
+        made = List.of(step.segment.forward(context, step.leaves(content)));
       }
     }
     List<Tensor> outputs = new ArrayList<>();
@@ -391,17 +383,15 @@ public final class Tape implements Executor, AutoCloseable {
     }
   }
 
-  /** Lets a segment find its gradients itself; false if it cannot. */
-  private static boolean byItself(Step step, Tensor[] inputs, @Nullable Tensor[] gradients) {
+  /** By the segment's own derivative. */
+  private static void backwardFused(
+      Step step, ForwardContext context, Tensor[] inputs, @Nullable Tensor[] gradients) {
     boolean[] wanted = new boolean[inputs.length];
     for (int i = 0; i < wanted.length; i++) {
       Value value = step.inputs.get(i);
       wanted[i] = value == null ? inputs[i].requiresGrad() : value.differentiable;
     }
-    @Nullable Tensor[] found = step.segment.backward(step.context, inputs, gradients, wanted);
-    if (found == null) {
-      return false;
-    }
+    @Nullable Tensor[] found = step.segment.backward(context, inputs, gradients, wanted);
     for (int i = 0; i < wanted.length; i++) {
       Tensor gradient = found[i];
       Value value = step.inputs.get(i);
@@ -413,7 +403,6 @@ public final class Tape implements Executor, AutoCloseable {
         }
       }
     }
-    return true;
   }
 
   /** Bytes of what segments gave to each other that the forward pass has kept so far. */
@@ -425,13 +414,12 @@ public final class Tape implements Executor, AutoCloseable {
         .sum();
   }
 
-  /** Releases what is kept; safe after an error in either pass. */
+  /** Releases what is kept, also after an error in either pass; does nothing the second time. */
   @Override
   public void close() {
-    stretches.forEach(stretch -> stretch.forEach(Step::close));
+    List<Step> steps = stretches.stream().flatMap(List::stream).toList();
     stretches.clear();
     values.clear();
-    contexts.forEach(ForwardContext::discard);
-    contexts.clear();
+    Resources.closeAll(steps);
   }
 }

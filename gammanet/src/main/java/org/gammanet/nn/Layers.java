@@ -1,4 +1,4 @@
-package org.gammanet.model;
+package org.gammanet.nn;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -7,9 +7,6 @@ import org.gammanet.config.Activation;
 import org.gammanet.config.Attention;
 import org.gammanet.config.Normalization;
 import org.gammanet.config.Symmetry;
-import org.gammanet.kernels.NativeConv;
-import org.gammanet.kernels.NativeKernels;
-import org.gammanet.kernels.Precision;
 import org.gammanet.torch.Autograd;
 import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
@@ -17,30 +14,43 @@ import org.gammanet.torch.TensorScope;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Collects the parameters of a network in registration order, and holds the building blocks that
- * register them. Signals are (N, C, H, W).
+ * The layers of a network. Each registers its parameters here, in the order of a checkpoint. Signals
+ * are {@code [N, C, H, W]}.
  */
-final class Parts {
-  /** In every normalisation: added to the biased variance, inside the square root. */
-  static final double EPSILON = 1e-5;
+public final class Layers {
+  /** In every normalization: added to the biased variance, inside the square root. */
+  public static final double EPSILON = 1e-5;
 
   private final List<Parameter> parameters = new ArrayList<>();
+  private boolean batchNorms;
+  private boolean training;
 
-  List<Parameter> parameters() {
+  /** Parameters and buffers in registration order. */
+  public List<Parameter> parameters() {
     return List.copyOf(parameters);
   }
 
+  /** Whether batch normalization uses the statistics of the batch and updates the running ones. */
+  public void train(boolean on) {
+    training = on;
+  }
+
+  /** Whether a result depends on the other images of the batch. */
+  public boolean usesBatchStatistics() {
+    return training && batchNorms;
+  }
+
   /** Where {@link #trainableSince} starts from. */
-  int mark() {
+  public int mark() {
     return parameters.size();
   }
 
   /** The parameters registered since, without buffers. */
-  List<Parameter> trainableSince(int mark) {
+  public List<Parameter> trainableSince(int mark) {
     return parameters.stream().skip(mark).filter(p -> !p.isBuffer()).toList();
   }
 
-  Parameter parameter(String name, Initialization initialization, long... shape) {
+  public Parameter parameter(String name, Initialization initialization, long... shape) {
     Parameter parameter = new Parameter(name, shape, false, initialization);
     parameters.add(parameter);
     return parameter;
@@ -52,112 +62,64 @@ final class Parts {
     return parameter;
   }
 
-  /** A part with parameters. */
-  interface Layer {
+  /** A function of one signal with parameters. */
+  public interface Layer {
+    /** Outside a pass. */
     Tensor forward(Tensor x);
 
-    /** As part of a forward pass; differs where a part keeps running statistics. */
+    /** As part of a forward pass; differs where a layer keeps running statistics. */
     default Tensor forward(ForwardContext context, Tensor x) {
       return forward(x);
     }
   }
 
   /** Runs in a scope of its own: only the result survives. */
-  static Tensor scoped(Supplier<Tensor> body) {
+  public static Tensor scoped(Supplier<Tensor> body) {
     try (var scope = TensorScope.open()) {
       return scope.keep(body.get());
     }
   }
 
-  /** Memory for a map of another width and size, where {@code x} lies. */
-  static Tensor map(Tensor x, long channels, long height, long width) {
-    return NativeKernels.emptyMap(x.device(), x.size(0), channels, height, width);
-  }
+  /** Returns its argument. */
+  public static final Layer IDENTITY = x -> x;
 
-  /** Does nothing. */
-  static final Layer IDENTITY = x -> x;
-
-  /** Convolution with "same" padding for odd kernels. */
-  static final class Conv implements Layer {
-    final Parameter weight;
-    final @Nullable Parameter bias;
-    private final int padding;
-    private final List<Parameter> parameters;
-    private final Packed<NativeConv> packed;
-
-    private Conv(Parameter weight, @Nullable Parameter bias, int padding) {
-      this.weight = weight;
-      this.bias = bias;
-      this.padding = padding;
-      parameters = bias == null ? List.of(weight) : List.of(weight, bias);
-      packed =
-          new Packed<>(
-              weight.name(),
-              parameters,
-              precision ->
-                  NativeConv.pack(
-                      weight.tensor(),
-                      bias == null ? null : bias.tensor(),
-                      NativeConv.Algorithm.AUTO,
-                      precision));
+  /**
+   * Convolution with "same" padding for odd kernels, stride 1.
+   *
+   * @param weight {@code [O, I, k, k]}
+   * @param bias {@code [O]}; null for none
+   */
+  public record Conv(Parameter weight, @Nullable Parameter bias) implements Layer {
+    /** Weight and bias. */
+    public List<Parameter> parameters() {
+      return bias == null ? List.of(weight) : List.of(weight, bias);
     }
 
-    List<Parameter> parameters() {
-      return parameters;
-    }
-
-    /** The weights for native kernels; null where these do not apply to the pass or the input. */
-    @Nullable NativeConv packed(ForwardContext context, Tensor x) {
-      return context.fuses(parameters, x) ? packed.get(precision(context)) : null;
-    }
-
-    /** The same for a hand-written derivative, whatever requires gradients. */
-    @Nullable NativeConv packedForBackward(ForwardContext context, Tensor x) {
-      return context.takes(x) ? packed.get(precision(context)) : null;
-    }
-
-    /** What reads colours or writes logits costs little and is kept exact. */
-    private Precision precision(ForwardContext context) {
-      boolean narrow = Math.min(inputs(), outputs()) < 8;
-      return narrow ? Precision.FLOAT32 : context.precision();
-    }
-
-    private int inputs() {
+    /** I. */
+    public int inputs() {
       return (int) weight.shape()[1];
     }
 
-    int outputs() {
+    /** O. */
+    public int outputs() {
       return (int) weight.shape()[0];
-    }
-
-    /** The convolution as part of a pass, rectified if wanted. */
-    Tensor forward(ForwardContext context, Tensor x, boolean relu) {
-      NativeConv kernel = packed(context, x);
-      if (kernel == null) {
-        Tensor y = forward(x);
-        return relu ? Ops.relu_(y) : y;
-      }
-      Tensor out = map(x, outputs(), x.size(2), x.size(3));
-      try (Tensor input = TensorScope.detach(Ops.channelsLast(x))) {
-        kernel.forward(input, relu, out);
-      }
-      return out;
     }
 
     @Override
     public Tensor forward(Tensor x) {
+      int padding = (int) weight.shape()[2] / 2;
       return Ops.conv2d(x, weight.tensor(), bias == null ? null : bias.tensor(), 1, padding);
     }
   }
 
-  /** A convolution with PyTorch's default initialisation. */
-  Conv conv(String name, int in, int out, int kernel) {
+  /** A convolution with PyTorch's default initialization. */
+  public Conv conv(String name, int in, int out, int kernel) {
     Initialization standard = Initialization.standard((long) in * kernel * kernel);
     return conv(name, in, out, kernel, standard, standard);
   }
 
-  /** A convolution with the given initialisation; {@code bias} null for none. */
-  Conv conv(
+  /** A convolution with the given initialization; {@code bias} null for none. */
+  public Conv conv(
       String name,
       int in,
       int out,
@@ -166,11 +128,11 @@ final class Parts {
       @Nullable Initialization bias) {
     Parameter w = parameter(name + ".weight", weight, out, in, kernel, kernel);
     Parameter b = bias == null ? null : parameter(name + ".bias", bias, out);
-    return new Conv(w, b, kernel / 2);
+    return new Conv(w, b);
   }
 
   /** Distribution alignment up to its ReLU: a 1x1 projection that starts as the identity. */
-  Conv alignment(String name, int channels) {
+  public Conv alignment(String name, int channels) {
     return conv(
         name + ".projection",
         channels,
@@ -180,46 +142,46 @@ final class Parts {
         Initialization.ZERO);
   }
 
-  /** Normalises each pixel over its channels. */
-  static Tensor channelNorm(Tensor x) {
+  /** Normalizes each pixel over its channels. */
+  public static Tensor channelNorm(Tensor x) {
     return scoped(
         () -> {
-          Tensor centred = Ops.sub(x, Ops.mean(x, true, 1));
-          Tensor variance = scoped(() -> Ops.mean(Ops.square(centred), true, 1));
+          Tensor centered = Ops.sub(x, Ops.mean(x, true, 1));
+          Tensor variance = scoped(() -> Ops.mean(Ops.square(centered), true, 1));
           Tensor scale = Ops.rsqrt(Ops.addScalar(variance, EPSILON));
           // In place would change what the square's derivative needs.
-          return Autograd.isEnabled() ? Ops.mul(centred, scale) : Ops.mul_(centred, scale);
+          return Autograd.isEnabled() ? Ops.mul(centered, scale) : Ops.mul_(centered, scale);
         });
   }
 
-  /** Normalises each sample and channel over its pixels; of one pixel, gives 0. */
-  static Tensor instanceNorm(Tensor x) {
+  /** Normalizes each sample and channel over its pixels; of one pixel, gives 0. */
+  public static Tensor instanceNorm(Tensor x) {
     // LibTorch's own operator refuses planes of one pixel, where the formula gives 0.
     return x.size(2) * x.size(3) == 1 ? Ops.sub(x, x) : Ops.instanceNorm(x, null, null, EPSILON);
   }
 
-  /** Number of groups of a group normalisation over {@code channels} of a cell. */
-  static int groups(int channels) {
+  /** Number of groups of a group normalization over {@code channels} of a cell. */
+  public static int groups(int channels) {
     return Math.min(8, channels);
   }
 
   /**
-   * The normalisation in front of a gate, without parameters.
+   * The normalization in front of a gate, without parameters.
    *
    * @param groups for {@code GROUP}: number of groups
    */
-  static Layer plainNorm(Normalization kind, int groups) {
+  public static Layer plainNorm(Normalization kind, int groups) {
     return switch (kind) {
-      case LAYER -> Parts::channelNorm;
-      case INSTANCE -> Parts::instanceNorm;
+      case LAYER -> Layers::channelNorm;
+      case INSTANCE -> Layers::instanceNorm;
       case GROUP -> x -> Ops.groupNorm(x, groups, null, null, EPSILON);
       case NONE -> IDENTITY;
-      case BATCH -> throw new IllegalArgumentException("gates have no batch normalisation");
+      case BATCH -> throw new IllegalArgumentException("gates have no batch normalization");
     };
   }
 
-  /** A normalisation with weight and bias per channel. */
-  Layer affineNorm(String name, Normalization kind, int channels, int groups) {
+  /** A normalization with weight and bias per channel. */
+  public Layer affineNorm(String name, Normalization kind, int channels, int groups) {
     if (kind == Normalization.NONE) {
       return IDENTITY;
     }
@@ -236,6 +198,7 @@ final class Parts {
   }
 
   private Layer batchNorm(String name, int channels, Parameter weight, Parameter bias) {
+    batchNorms = true;
     Parameter mean = buffer(name + ".running_mean", Initialization.ZERO, channels);
     Parameter variance = buffer(name + ".running_var", Initialization.ONE, channels);
     Parameter batches = buffer(name + ".num_batches_tracked", new Initialization.Counter());
@@ -243,13 +206,12 @@ final class Parts {
   }
 
   /** Batch statistics while training, running ones otherwise. */
-  static final class BatchNorm implements Layer {
+  private final class BatchNorm implements Layer {
     private final Parameter weight;
     private final Parameter bias;
     private final Parameter mean;
     private final Parameter variance;
     private final Parameter batches;
-    private boolean training;
 
     private BatchNorm(
         Parameter weight, Parameter bias, Parameter mean, Parameter variance, Parameter batches) {
@@ -260,14 +222,6 @@ final class Parts {
       this.batches = batches;
     }
 
-    void training(boolean training) {
-      this.training = training;
-    }
-
-    boolean isTraining() {
-      return training;
-    }
-
     @Override
     public Tensor forward(Tensor x) {
       return forward(x, training);
@@ -276,7 +230,7 @@ final class Parts {
     /** A pass that runs again has already been counted. */
     @Override
     public Tensor forward(ForwardContext context, Tensor x) {
-      return forward(x, training && !context.isReplaying());
+      return forward(x, training && !context.replaying());
     }
 
     private Tensor forward(Tensor x, boolean update) {
@@ -301,7 +255,7 @@ final class Parts {
   }
 
   /** The non-linearity of the networks that are not plain VGG16. */
-  static Layer activation(Activation kind) {
+  public static Layer activation(Activation kind) {
     return switch (kind) {
       case RELU -> Ops::relu;
       case ELU -> Ops::elu;
@@ -310,7 +264,7 @@ final class Parts {
   }
 
   /** Attention on the input gate: scales its argument; identity for {@code NONE}. */
-  Layer attention(String name, Attention kind, int channels, int layers) {
+  public Layer attention(String name, Attention kind, int channels, int layers) {
     return switch (kind) {
       case NONE -> IDENTITY;
       case SE -> squeezeExcite(name, channels);
@@ -319,7 +273,7 @@ final class Parts {
   }
 
   /** Multiply-accumulates per pixel of that attention. */
-  static long attentionMacs(Attention kind, int channels, int layers) {
+  public static long attentionMacs(Attention kind, int channels, int layers) {
     return kind == Attention.GALA ? (long) layers * 25 * channels * channels : 0;
   }
 
@@ -379,7 +333,7 @@ final class Parts {
    * The kernel that a symmetric convolution uses: its stored weight (O, I, k, k) averaged over the
    * exchange of channels, of rows and columns, or of both.
    */
-  static Tensor symmetric(Tensor weight, Symmetry symmetry) {
+  public static Tensor symmetric(Tensor weight, Symmetry symmetry) {
     return switch (symmetry) {
       case NONE -> weight;
       case CHANNEL -> average(weight, Ops.transpose(weight, 0, 1));

@@ -1,4 +1,4 @@
-package org.gammanet.model;
+package org.gammanet.nn;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
@@ -34,11 +34,11 @@ class ComponentFixtureTest {
   @MethodSource("cases")
   void equalsPyTorch(GoldenCase golden) {
     long before = Tensor.liveHandles();
-    Parts parts = new Parts();
-    Parts.Layer component = component(golden.json(), parts);
-    assertEquals(names(golden.json().get("parameters")), names(parts));
+    Layers layers = new Layers();
+    Layers.Layer component = component(golden.json(), layers);
+    assertEquals(names(golden.json().get("parameters")), names(layers));
     try (var scope = TensorScope.open()) {
-      for (Parameter p : parts.parameters()) {
+      for (Parameter p : layers.parameters()) {
         p.allocate();
         p.set(
             Tensor.of(
@@ -51,13 +51,13 @@ class ComponentFixtureTest {
       float[] loss = DeterministicWeights.values("R1", golden.seed(), (int) output.numel(), 0, 1);
       Autograd.backward(output, Tensor.of(loss, output.shape()));
       check(golden, "grad.x", x);
-      parts.parameters().forEach(p -> check(golden, "grad." + plain(p), p.tensor()));
+      layers.parameters().forEach(p -> check(golden, "grad." + plain(p), p.tensor()));
     }
-    parts.parameters().forEach(Parameter::close);
+    layers.parameters().forEach(Parameter::close);
     assertEquals(before, Tensor.liveHandles(), "live handles");
   }
 
-  private static Parts.Layer component(JsonNode json, Parts parts) {
+  private static Layers.Layer component(JsonNode json, Layers layers) {
     int channels = json.path("inputs").path("x").path("shape").get(1).asInt();
     return switch (json.get("component").asText()) {
       case "bilinear" -> {
@@ -65,49 +65,49 @@ class ComponentFixtureTest {
         yield x -> Ops.upsampleBilinear2d(x, size.get(0).asInt(), size.get(1).asInt());
       }
       case "conv_transpose" -> {
-        Parameter weight = parameter(parts, json, "weight");
-        Parameter bias = parameter(parts, json, "bias");
+        Parameter weight = parameter(layers, json, "weight");
+        Parameter bias = parameter(layers, json, "bias");
         yield x -> Ops.convTranspose2d(x, weight.tensor(), bias.tensor(), 2, 2);
       }
       case "DistributionAlignment" -> {
-        Parts.Conv alignment = parts.alignment(NAME, channels);
+        Layers.Conv alignment = layers.alignment(NAME, channels);
         yield x -> Ops.relu_(alignment.forward(x));
       }
-      case "elu" -> Parts.activation(Activation.ELU);
-      case "gelu" -> Parts.activation(Activation.GELU);
+      case "elu" -> Layers.activation(Activation.ELU);
+      case "gelu" -> Layers.activation(Activation.GELU);
       case "sigmoid" -> Ops::sigmoid;
       case "softplus" -> Ops::softplus;
-      case "SEBlock" -> parts.attention(NAME, Attention.SE, channels, 1);
+      case "SEBlock" -> layers.attention(NAME, Attention.SE, channels, 1);
       case "GALABlock" ->
-          parts.attention(NAME, Attention.GALA, channels, json.get("layers").asInt());
+          layers.attention(NAME, Attention.GALA, channels, json.get("layers").asInt());
       case "GroupNorm" ->
-          parts.affineNorm(NAME, Normalization.GROUP, channels, json.get("groups").asInt());
-      case "InstanceNorm2d" -> norm(parts, json, Normalization.INSTANCE, channels);
-      case "LayerNorm2d" -> norm(parts, json, Normalization.LAYER, channels);
+          layers.affineNorm(NAME, Normalization.GROUP, channels, json.get("groups").asInt());
+      case "InstanceNorm2d" -> norm(layers, json, Normalization.INSTANCE, channels);
+      case "LayerNorm2d" -> norm(layers, json, Normalization.LAYER, channels);
       case "maxpool" -> x -> Ops.maxPool2d(x, 2, 2);
       case "symmetric_conv" -> {
-        Parameter weight = parameter(parts, json, "W_inh");
+        Parameter weight = parameter(layers, json, "W_inh");
         Symmetry symmetry =
             Stream.of(Symmetry.values())
                 .filter(s -> s.word().equals(json.get("mode").asText()))
                 .findFirst()
                 .orElseThrow();
         int padding = (int) weight.shape()[2] / 2;
-        yield x -> Ops.conv2d(x, Parts.symmetric(weight.tensor(), symmetry), null, 1, padding);
+        yield x -> Ops.conv2d(x, Layers.symmetric(weight.tensor(), symmetry), null, 1, padding);
       }
       default -> throw new AssertionError("no component for " + json.get("component"));
     };
   }
 
-  private static Parameter parameter(Parts parts, JsonNode json, String name) {
+  private static Parameter parameter(Layers layers, JsonNode json, String name) {
     long[] shape = GoldenCase.longs(json.get("parameters").get(name));
-    return parts.parameter(NAME + "." + name, Initialization.ZERO, shape);
+    return layers.parameter(NAME + "." + name, Initialization.ZERO, shape);
   }
 
-  private static Parts.Layer norm(Parts parts, JsonNode json, Normalization kind, int channels) {
+  private static Layers.Layer norm(Layers layers, JsonNode json, Normalization kind, int channels) {
     return json.get("parameters").isEmpty()
-        ? Parts.plainNorm(kind, 1)
-        : parts.affineNorm(NAME, kind, channels, 1);
+        ? Layers.plainNorm(kind, 1)
+        : layers.affineNorm(NAME, kind, channels, 1);
   }
 
   private static void check(GoldenCase golden, String name, Tensor leaf) {
@@ -120,8 +120,8 @@ class ComponentFixtureTest {
     return parameter.name().substring(NAME.length() + 1);
   }
 
-  private static Set<String> names(Parts parts) {
-    return parts.parameters().stream()
+  private static Set<String> names(Layers layers) {
+    return layers.parameters().stream()
         .map(ComponentFixtureTest::plain)
         .collect(Collectors.toCollection(TreeSet::new));
   }

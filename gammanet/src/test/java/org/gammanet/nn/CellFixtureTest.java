@@ -1,4 +1,4 @@
-package org.gammanet.model;
+package org.gammanet.nn;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -17,6 +17,8 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.gammanet.config.FgruConfig;
+import org.gammanet.fused.Kernels;
+import org.gammanet.kernels.Precision;
 import org.gammanet.testing.DeterministicWeights;
 import org.gammanet.testing.Fixtures;
 import org.gammanet.testing.GoldenCase;
@@ -42,17 +44,17 @@ class CellFixtureTest {
     JsonNode json = golden.json();
     boolean v2 = golden.kind().equals("cell_v2");
     FgruConfig config = FgruConfig.parseJson(json.get("fgru").toString(), golden.name());
-    Parts parts = new Parts();
+    Layers layers = new Layers();
     int channels = json.get("hidden_channels").asInt();
     JsonNode kernel = json.get("kernel_size");
     int side = kernel.isArray() ? kernel.get(0).asInt() : kernel.asInt();
     FgruCell cell =
         v2
-            ? new FgruV2Cell(parts, "", channels, side, config)
-            : new FgruV1Cell(parts, "", channels, side, config, null);
-    assertNames(golden, parts);
+            ? new FgruV2Cell(layers, "", channels, side, config)
+            : new FgruV1Cell(layers, "", channels, side, config, Mechanisms.ALL);
+    assertNames(golden, layers);
     try (var scope = TensorScope.open()) {
-      for (Parameter p : parts.parameters()) {
+      for (Parameter p : layers.parameters()) {
         p.initialize(0);
         p.set(
             Tensor.of(
@@ -69,8 +71,8 @@ class CellFixtureTest {
         }
       }
       Map<String, Tensor> signals = new HashMap<>();
-      ForwardHooks hooks =
-          new ForwardHooks() {
+      CellProbe probe =
+          new CellProbe() {
             @Override
             public boolean wantsInside(String name, int t) {
               return true;
@@ -81,9 +83,8 @@ class CellFixtureTest {
               signals.putAll(inside);
             }
           };
-      try (ForwardContext context = new ForwardContext(hooks, true)) {
-        cell.forward(context, inputs.toArray(Tensor[]::new));
-      }
+      cell.step(
+          ForwardContext.of(0, 0, probe, Precision.FLOAT32, true), inputs.toArray(Tensor[]::new));
       Tensor first = signals.get(v2 ? "exc" : "h");
       Tensor second = signals.get(v2 ? "inh" : "h1");
       golden.check(v2 ? "out_exc" : "out_h", first);
@@ -92,7 +93,7 @@ class CellFixtureTest {
         golden.check("inhibited", signals.get("s"));
       }
       Autograd.backward(List.of(first, second), List.of(golden.input("R1"), golden.input("R2")));
-      parts.parameters().forEach(p -> leaves.put(p.name(), p.tensor()));
+      layers.parameters().forEach(p -> leaves.put(p.name(), p.tensor()));
       List<String> none = new ArrayList<>();
       json.path("no_gradient").forEach(n -> none.add(n.asText()));
       for (Map.Entry<String, Tensor> leaf : leaves.entrySet()) {
@@ -104,9 +105,9 @@ class CellFixtureTest {
         }
       }
       // Without gradients (and with fused kernels, where they are there) the outputs are the same.
-      try (var noGrad = Autograd.noGrad();
-          ForwardContext plain = ForwardContext.plain()) {
-        Tensor[] again = cell.forward(plain, inputs.toArray(Tensor[]::new));
+      Step fused = fused(cell);
+      try (var noGrad = Autograd.noGrad()) {
+        Tensor[] again = fused.run(inputs.toArray(Tensor[]::new));
         golden.check(v2 ? "out_exc" : "out_h", again[0]);
         if (again.length > 1) {
           golden.check("out_inh", again[1]);
@@ -115,40 +116,40 @@ class CellFixtureTest {
         // Without states, they are zero.
         Tensor x = inputs.getFirst();
         Tensor[] zeros = inputs.stream().map(t -> t == x ? x : zeros(x)).toArray(Tensor[]::new);
-        Tensor[] full = cell.forward(plain, zeros);
-        Tensor[] atRest = cell.forward(plain, x);
+        Tensor[] full = fused.run(zeros);
+        Tensor[] atRest = fused.run(x);
         for (int k = 0; k < full.length; k++) {
           float tolerance = 1e-6f * (1 + (float) Ops.amax(full[k], false, 0, 1, 2, 3).item());
           assertArrayEquals(full[k].toFloatArray(), atRest[k].toFloatArray(), tolerance);
         }
       }
-      byHand(golden, cell, parts, inputs, none);
-      inDoublePrecision(golden, cell, parts, inputs);
+      byHand(golden, cell, layers, inputs, none);
+      inDoublePrecision(golden, cell, layers, inputs);
     }
-    parts.parameters().forEach(Parameter::close);
+    layers.parameters().forEach(Parameter::close);
     assertEquals(before, Tensor.liveHandles(), "live handles");
   }
 
   /** Gradients by the native kernel, where it is there for such a cell. */
   private static void byHand(
-      GoldenCase golden, FgruCell cell, Parts parts, List<Tensor> inputs, List<String> none) {
-    parts.parameters().forEach(p -> p.tensor().zeroGrad());
-    try (var noGrad = Autograd.noGrad();
-        ForwardContext context = ForwardContext.plain()) {
+      GoldenCase golden, FgruCell cell, Layers layers, List<Tensor> inputs, List<String> none) {
+    layers.parameters().forEach(p -> p.tensor().zeroGrad());
+    ForwardContext context = ForwardContext.plain();
+    try (var noGrad = Autograd.noGrad()) {
       Tensor[] all = inputs.toArray(Tensor[]::new);
-      if (!cell.hasBackward(context, all)) {
+      Segment fused = Kernels.lower(cell);
+      if (!fused.hasBackward(context, all)) {
         return;
       }
       Tensor[] outputs = {golden.input("R1"), golden.input("R2")};
       boolean[] wanted = new boolean[all.length];
       Arrays.fill(wanted, true);
-      Tensor[] gradients = cell.backward(context, all, outputs, wanted);
-      assertNotNull(gradients, "this build has no native gradient");
+      Tensor[] gradients = fused.backward(context, all, outputs, wanted);
       List<String> names = List.of("ff_input", "h_exc", "h_inh");
       for (int k = 0; k < all.length; k++) {
         golden.check("grad." + names.get(k), gradients[k]);
       }
-      for (Parameter p : parts.parameters()) {
+      for (Parameter p : layers.parameters()) {
         if (!none.contains(p.name())) {
           Tensor gradient = p.tensor().grad();
           assertNotNull(gradient, p.name());
@@ -158,18 +159,31 @@ class CellFixtureTest {
     }
   }
 
+  /** A step from drive and states. */
+  private interface Step {
+    Tensor[] run(Tensor... inputs);
+  }
+
+  /** By the native kernel where there is one. */
+  private static Step fused(FgruCell cell) {
+    ForwardContext context = ForwardContext.plain();
+    Segment lowered = Kernels.lower(cell);
+    return lowered == cell
+        ? inputs -> cell.step(context, inputs)
+        : inputs -> lowered.forward(context, inputs);
+  }
+
   private static Tensor zeros(Tensor like) {
     return Tensor.zeros(like.dtype(), like.device(), like.shape());
   }
 
   /** The expected values were computed so: what remains is their rounding to float32. */
   private static void inDoublePrecision(
-      GoldenCase golden, FgruCell cell, Parts parts, List<Tensor> inputs) {
-    parts.parameters().forEach(p -> p.move(Device.CPU, DType.FLOAT64));
-    try (var noGrad = Autograd.noGrad();
-        ForwardContext context = ForwardContext.plain()) {
+      GoldenCase golden, FgruCell cell, Layers layers, List<Tensor> inputs) {
+    layers.parameters().forEach(p -> p.move(Device.CPU, DType.FLOAT64));
+    try (var noGrad = Autograd.noGrad()) {
       Tensor[] doubles = inputs.stream().map(t -> t.to(DType.FLOAT64)).toArray(Tensor[]::new);
-      Tensor output = cell.forward(context, doubles)[0];
+      Tensor output = cell.step(ForwardContext.plain(), doubles)[0];
       String name = cell.states() == 2 || golden.kind().equals("cell_v2") ? "out_exc" : "out_h";
       double[] values = output.toDoubleArray();
       double largest = 0;
@@ -182,13 +196,13 @@ class CellFixtureTest {
     }
   }
 
-  private static void assertNames(GoldenCase golden, Parts parts) {
+  private static void assertNames(GoldenCase golden, Layers layers) {
     Set<String> expected = new TreeSet<>();
     for (Iterator<String> names = golden.json().get("parameters").fieldNames(); names.hasNext(); ) {
       expected.add(names.next());
     }
     Set<String> names = new TreeSet<>();
-    parts.parameters().forEach(p -> names.add(p.name()));
+    layers.parameters().forEach(p -> names.add(p.name()));
     assertEquals(expected, names);
   }
 }

@@ -1,11 +1,11 @@
-package org.gammanet.model;
+package org.gammanet.nn;
 
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
 
 /**
- * Runs the segments of a forward pass in order. Inference runs them directly; training may record
- * them in order to recompute what was not stored.
+ * Runs the segments of a forward pass in order. Inference runs them directly; training records them
+ * and recomputes what was not stored.
  */
 public interface Executor {
   /**

@@ -1,4 +1,4 @@
-package org.gammanet.model;
+package org.gammanet.nn;
 
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
@@ -10,7 +10,7 @@ import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
 
 /** Starting values of a parameter; a function of seed, name and shape alone. */
-sealed interface Initialization {
+public sealed interface Initialization {
   Initialization ZERO = new Constant(0);
   Initialization ONE = new Constant(1);
 

@@ -1,4 +1,4 @@
-package org.gammanet.training;
+package org.gammanet.nn;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -16,14 +16,14 @@ import java.util.function.UnaryOperator;
 import org.gammanet.config.GammaNetConfig;
 import org.gammanet.config.ModelConfig;
 import org.gammanet.config.TrainingConfig.Recompute;
-import org.gammanet.model.Executor;
-import org.gammanet.model.ForwardContext;
+import org.gammanet.nn.Executor;
+import org.gammanet.nn.ForwardContext;
 import org.gammanet.model.ForwardHooks;
 import org.gammanet.model.ForwardOptions;
 import org.gammanet.model.ForwardResult;
 import org.gammanet.model.Network;
-import org.gammanet.model.Parameter;
-import org.gammanet.model.Segment;
+import org.gammanet.nn.Parameter;
+import org.gammanet.nn.Segment;
 import org.gammanet.torch.Autograd;
 import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;

@@ -1,4 +1,4 @@
-package org.gammanet.model;
+package org.gammanet.javacell;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -9,7 +9,10 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.gammanet.config.FgruConfig;
-import org.gammanet.javacell.JavaCell;
+import org.gammanet.nn.FgruV2Cell;
+import org.gammanet.nn.ForwardContext;
+import org.gammanet.nn.Layers;
+import org.gammanet.nn.Parameter;
 import org.gammanet.testing.DeterministicWeights;
 import org.gammanet.testing.Fixtures;
 import org.gammanet.testing.GoldenCase;
@@ -96,13 +99,12 @@ class JavaCellTest {
   })
   void equalsTheComposedCell(int channels, int height, int width, int side) {
     FgruConfig config = FgruConfig.CLASS_DEFAULTS.withUseDynamicParameters(channels != 19);
-    Parts parts = new Parts();
-    FgruV2Cell composed = new FgruV2Cell(parts, "", channels, side, config);
+    Layers layers = new Layers();
+    FgruV2Cell composed = new FgruV2Cell(layers, "", channels, side, config);
     Random random = new Random(channels);
     try (var scope = TensorScope.open();
-        var noGrad = Autograd.noGrad();
-        var context = new ForwardContext(null, true)) {
-      for (Parameter p : parts.parameters()) {
+        var noGrad = Autograd.noGrad()) {
+      for (Parameter p : layers.parameters()) {
         p.initialize(3);
         if (p.shape().length == 1) {
           p.set(random(random, p.shape()));
@@ -113,10 +115,10 @@ class JavaCellTest {
       Tensor i = Ops.abs(random(random, x.shape()));
       float[][] maps = {channelsLast(x), channelsLast(e), channelsLast(i)};
       float[][] other = {maps[1].clone(), maps[2].clone()};
-      var scalar = new JavaCell(config, channels, side, name -> value(parts, name), false);
-      var vector = new JavaCell(config, channels, side, name -> value(parts, name), true);
+      var scalar = new JavaCell(config, channels, side, name -> value(layers, name), false);
+      var vector = new JavaCell(config, channels, side, name -> value(layers, name), true);
       for (int t = 0; t < 3; t++) {
-        Tensor[] states = composed.forward(context, x, e, i);
+        Tensor[] states = composed.step(ForwardContext.plain(), x, e, i);
         e = states[0];
         i = states[1];
         scalar.step(maps[0], maps[1], maps[2], maps[1], maps[2], 2, height, width, 1);
@@ -127,11 +129,11 @@ class JavaCellTest {
       assertArrayEquals(maps[1], other[0], 2e-5f);
       assertArrayEquals(maps[2], other[1], 2e-5f);
     }
-    parts.parameters().forEach(Parameter::close);
+    layers.parameters().forEach(Parameter::close);
   }
 
-  private static float[] value(Parts parts, String name) {
-    for (Parameter p : parts.parameters()) {
+  private static float[] value(Layers layers, String name) {
+    for (Parameter p : layers.parameters()) {
       if (p.name().equals(name)) {
         return p.tensor().toFloatArray();
       }

@@ -1,4 +1,4 @@
-package org.gammanet.model;
+package org.gammanet.nn;
 
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -10,18 +10,16 @@ import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
 import org.jspecify.annotations.Nullable;
 
-/**
- * A named weight of a network, or a named buffer (running statistics, which no gradient changes).
- */
-public final class Parameter {
+/** A named weight, or a named buffer (running statistics, which no gradient changes). */
+public final class Parameter implements AutoCloseable {
   private final String name;
   private final long[] shape;
   private final boolean buffer;
   private final Initialization initialization;
   private @Nullable Tensor value;
 
-  /** What was made of the value and goes with it. */
-  private final List<AutoCloseable> derived = new ArrayList<>();
+  /** Made from the value; closed with it. */
+  private final List<AutoCloseable> dependents = new ArrayList<>();
 
   Parameter(String name, long[] shape, boolean buffer, Initialization initialization) {
     this.name = name;
@@ -50,7 +48,11 @@ public final class Parameter {
     return buffer;
   }
 
-  /** The value, float32 (or int64 for a counter), which stays the network's. */
+  /**
+   * The value, float32 (int64 for a counter), which stays the network's.
+   *
+   * @throws IllegalStateException when it is closed
+   */
   public Tensor tensor() {
     Tensor tensor = value;
     if (tensor == null) {
@@ -61,7 +63,7 @@ public final class Parameter {
   }
 
   /**
-   * Replaces the value by a copy.
+   * Copies a value into this parameter.
    *
    * @throws IllegalArgumentException for another shape
    */
@@ -76,18 +78,18 @@ public final class Parameter {
   }
 
   /**
-   * The accumulated gradient, to be added to; made of zeros where there is none.
+   * The accumulated gradient, to be added to; zeros where there was none.
    *
    * @return null when this parameter requires no gradient
    */
-  @Nullable Tensor gradient() {
+  public @Nullable Tensor gradient() {
     if (!tensor().requiresGrad()) {
       return null;
     }
     Tensor gradient = tensor().grad();
     if (gradient == null) {
       try (var scope = TensorScope.open()) {
-        // The gradient of a leaf with respect to itself is what is handed in.
+        // The C interface cannot set a gradient; a leaf differentiated by itself gets what is given.
         Autograd.backward(tensor(), Tensor.zeros(tensor().dtype(), tensor().device(), shape));
       }
       gradient = tensor().grad();
@@ -95,51 +97,56 @@ public final class Parameter {
     return gradient;
   }
 
-  /** Closes something of its own when the value goes. */
-  void owns(AutoCloseable thing) {
-    derived.add(thing);
+  /** Closes something made from the value together with it. */
+  public void closeWith(AutoCloseable dependent) {
+    dependents.add(dependent);
   }
 
-  void initialize(long seed) {
-    own(initialization.make(seed, name, shape));
+  /** Sets the initial value for a seed. */
+  public void initialize(long seed) {
+    replace(initialization.make(seed, name, shape));
   }
 
-  void allocate() {
+  /** Sets all elements to zero. */
+  public void allocate() {
     boolean counter = initialization instanceof Initialization.Counter;
-    own(Tensor.zeros(counter ? DType.INT64 : DType.FLOAT32, Device.CPU, shape));
+    replace(Tensor.zeros(counter ? DType.INT64 : DType.FLOAT32, Device.CPU, shape));
   }
 
-  /** Moves to a device; converts floating-point values. */
-  void move(Device device, DType precision) {
+  /** Moves to a device; converts floating-point values. The gradient is dropped. */
+  public void move(Device device, DType type) {
     Tensor from = tensor();
-    DType dtype = from.dtype() == DType.INT64 ? DType.INT64 : precision;
+    DType dtype = from.dtype() == DType.INT64 ? DType.INT64 : type;
     if (from.device().equals(device) && from.dtype() == dtype) {
       return;
     }
     boolean trains = from.requiresGrad();
     try (var scope = TensorScope.open()) {
       Tensor moved = scope.keep(from.detach().to(device).to(dtype));
-      own(trains ? moved.requiresGrad(true) : moved);
+      replace(trains ? moved.requiresGrad(true) : moved);
     }
   }
 
-  private void own(Tensor tensor) {
-    close();
-    value = TensorScope.detach(tensor);
+  private void replace(Tensor tensor) {
+    TensorScope.detach(tensor);
+    try {
+      close();
+    } finally {
+      value = tensor;
+    }
   }
 
-  void close() {
-    for (AutoCloseable thing : derived) {
-      try {
-        thing.close();
-      } catch (Exception e) {
-        throw new IllegalStateException("closing what was made of " + name, e);
-      }
+  /** Releases the value and what was made from it; does nothing the second time. */
+  @Override
+  public void close() {
+    Tensor old = value;
+    if (old == null) {
+      return;
     }
-    if (value != null) {
-      value.close();
-      value = null;
-    }
+    value = null;
+    List<AutoCloseable> all = new ArrayList<>(dependents);
+    all.add(old);
+    Resources.closeAll(all);
   }
 
   @Override

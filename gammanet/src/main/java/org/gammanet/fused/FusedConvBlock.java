@@ -1,0 +1,82 @@
+package org.gammanet.fused;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.gammanet.kernels.NativeConv;
+import org.gammanet.nn.ForwardContext;
+import org.gammanet.nn.Layers;
+import org.gammanet.nn.Parameter;
+import org.gammanet.nn.Segments;
+import org.gammanet.torch.Ops;
+import org.gammanet.torch.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/** {@link Segments.ConvBlock}, forward and backward. */
+final class FusedConvBlock extends FusedSegment {
+  private final boolean relu;
+  private final List<PackedConv> convs;
+
+  FusedConvBlock(Segments.ConvBlock block) {
+    super(block);
+    relu = block.relu();
+    convs = block.convs().stream().map(PackedConv::new).toList();
+  }
+
+  @Override
+  Tensor[] fused(ForwardContext context, Tensor... inputs) {
+    Tensor y = Ops.channelsLast(inputs[0]);
+    for (PackedConv conv : convs) {
+      Tensor next = step(context, conv, y);
+      y.close();
+      y = next;
+    }
+    return new Tensor[] {y};
+  }
+
+  private Tensor step(ForwardContext context, PackedConv conv, Tensor x) {
+    Tensor out = emptyMap(x, conv.conv().outputs(), x.size(2), x.size(3));
+    conv.kernel(context).forward(x, relu, out);
+    return out;
+  }
+
+  @Override
+  public boolean hasBackward(ForwardContext context, Tensor... inputs) {
+    return relu && Kernels.take(context, inputs);
+  }
+
+  @Override
+  public @Nullable Tensor[] backward(
+      ForwardContext context, Tensor[] inputs, @Nullable Tensor[] gradients, boolean[] wanted) {
+    Tensor last = gradients[0];
+    if (last == null) {
+      return new @Nullable Tensor[] {null};
+    }
+    List<Tensor> maps = new ArrayList<>();
+    maps.add(Ops.channelsLast(inputs[0]));
+    for (PackedConv conv : convs) {
+      maps.add(step(context, conv, maps.getLast()));
+    }
+    Tensor gradient = Ops.channelsLast(last);
+    for (int k = convs.size() - 1; k >= 0; k--) {
+      Layers.Conv conv = convs.get(k).conv();
+      NativeConv kernel = convs.get(k).kernel(context);
+      Parameter bias = conv.bias();
+      Tensor x = maps.get(k);
+      Tensor gradX = k > 0 || wanted[0] ? emptyLike(x) : null;
+      kernel.backward(
+          x,
+          maps.get(k + 1),
+          gradient,
+          gradX,
+          conv.weight().gradient(),
+          bias == null ? null : bias.gradient());
+      gradient.close();
+      maps.get(k + 1).close();
+      if (gradX == null) {
+        return new @Nullable Tensor[] {null};
+      }
+      gradient = gradX;
+    }
+    return new Tensor[] {gradient};
+  }
+}

@@ -1,0 +1,27 @@
+package org.gammanet.fused;
+
+import org.gammanet.nn.ForwardContext;
+import org.gammanet.nn.Segments;
+import org.gammanet.torch.Ops;
+import org.gammanet.torch.Tensor;
+
+/** {@link Segments.ProjectUp}, forward. */
+final class FusedProjectUp extends FusedSegment {
+  private final PackedConv conv;
+  private final int level;
+
+  FusedProjectUp(Segments.ProjectUp up) {
+    super(up);
+    conv = new PackedConv(up.conv());
+    level = up.level();
+  }
+
+  @Override
+  Tensor[] fused(ForwardContext context, Tensor... inputs) {
+    long height = context.height() >> level;
+    long width = context.width() >> level;
+    Tensor out = emptyMap(inputs[0], conv.conv().outputs(), height, width);
+    conv.kernel(context).projectUp(Ops.channelsLast(inputs[0]), out);
+    return new Tensor[] {out};
+  }
+}

@@ -1,0 +1,89 @@
+package org.gammanet.nn;
+
+import java.util.List;
+import org.gammanet.kernels.Precision;
+import org.gammanet.torch.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the segments of a forward pass know of it.
+ *
+ * @param height of the image in pixels
+ * @param width of the image in pixels
+ * @param timestep from 0
+ * @param probe watches the signals inside cells; null for none
+ * @param precision of products in native kernels
+ * @param composedOnly whether native kernels must not be used
+ * @param replaying whether a segment runs a second time, for its gradient: probes are not told
+ *     again, running statistics stay
+ * @param reusable inputs of the current segment that nothing else reads: it may write its outputs
+ *     into their memory
+ */
+public record ForwardContext(
+    long height,
+    long width,
+    int timestep,
+    @Nullable CellProbe probe,
+    Precision precision,
+    boolean composedOnly,
+    boolean replaying,
+    List<Tensor> reusable) {
+
+  /** The beginning of a pass. */
+  public static ForwardContext of(
+      long height,
+      long width,
+      @Nullable CellProbe probe,
+      Precision precision,
+      boolean composedOnly) {
+    return new ForwardContext(
+        height, width, 0, probe, precision, composedOnly, false, List.of());
+  }
+
+  /** A context for running a cell on its own. */
+  public static ForwardContext plain() {
+    return of(0, 0, null, Precision.FLOAT32, false);
+  }
+
+  /** A context for running a cell on its own, without native kernels. */
+  public static ForwardContext composed() {
+    return of(0, 0, null, Precision.FLOAT32, true);
+  }
+
+  /** At another timestep. */
+  public ForwardContext at(int t) {
+    return new ForwardContext(
+        height, width, t, probe, precision, composedOnly, replaying, List.of());
+  }
+
+  /** For running a segment a second time. */
+  public ForwardContext replay() {
+    return new ForwardContext(
+        height, width, timestep, probe, precision, composedOnly, true, List.of());
+  }
+
+  /** With inputs whose memory may be reused. */
+  public ForwardContext reusing(List<Tensor> inputs) {
+    return new ForwardContext(
+        height, width, timestep, probe, precision, composedOnly, replaying, inputs);
+  }
+
+  /** Whether an input of the current segment may be overwritten. */
+  public boolean mayOverwrite(Tensor input) {
+    for (Tensor tensor : reusable) {
+      if (tensor == input) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Whether the inside of a cell is watched at this timestep. */
+  public boolean watches(String cell) {
+    return probe != null && !replaying && probe.wantsInside(cell, timestep);
+  }
+
+  Signals signals(String cell) {
+    return new Signals(cell, timestep, watches(cell) ? probe : null);
+  }
+}
