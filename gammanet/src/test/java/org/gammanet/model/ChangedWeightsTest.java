@@ -108,7 +108,7 @@ class ChangedWeightsTest {
       for (int i = 0; i < values.length; i++) {
         values[i] = (i * 37 % 101) / 50f - 1;
       }
-      return network.forward(Tensor.of(values, 1, 3, 20, 18)).logits().toFloatArray();
+      return network.forward(Tensor.of(values, 1, 3, 20, 18)).toFloatArray();
     }
   }
 
