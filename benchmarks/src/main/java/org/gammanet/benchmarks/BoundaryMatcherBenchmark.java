@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
-import org.gammanet.data.Bsds500.GroundTruth;
+import org.gammanet.data.GroundTruth;
 import org.gammanet.data.Thinning;
 import org.gammanet.evaluation.BoundaryBenchmark;
 import org.gammanet.evaluation.BoundaryBenchmark.Settings;

@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
-import org.gammanet.data.Bsds500;
+import org.gammanet.data.DatasetIndex;
 import org.gammanet.io.EdgeMap;
 import org.gammanet.io.Images;
 import org.gammanet.io.RgbImage;
@@ -23,7 +23,8 @@ public final class ThickMaps {
   public static void main(String[] arguments) throws IOException {
     Path out = Files.createDirectories(Path.of(arguments[1]));
     int left = Integer.parseInt(arguments[2]);
-    for (Map.Entry<String, Path> image : Bsds500.images(Path.of(arguments[0]), "test").entrySet()) {
+    for (Map.Entry<String, Path> image :
+        DatasetIndex.images(Path.of(arguments[0]), "test").entrySet()) {
       if (left-- == 0) {
         break;
       }

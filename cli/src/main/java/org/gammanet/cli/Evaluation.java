@@ -15,6 +15,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -22,10 +23,13 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CancellationException;
-import org.gammanet.data.Bsds500;
+import java.util.concurrent.ConcurrentSkipListMap;
+import org.gammanet.data.DatasetIndex;
+import org.gammanet.data.GroundTruth;
 import org.gammanet.evaluation.BoundaryBenchmark;
 import org.gammanet.evaluation.BoundaryBenchmark.Prediction;
 import org.gammanet.evaluation.BoundaryBenchmark.Settings;
+import org.gammanet.evaluation.BoundaryBenchmark.Strengths;
 import org.gammanet.evaluation.BoundaryCounts;
 import org.gammanet.evaluation.BoundaryEvaluation;
 import org.gammanet.evaluation.BoundaryFiles;
@@ -84,15 +88,17 @@ final class Evaluation {
       TreeSet<String> elsewhere = new TreeSet<>();
       for (String other : List.of("train", "val", "test")) {
         if (!other.equals(split) && Files.isDirectory(root.resolve("groundTruth").resolve(other))) {
-          elsewhere.addAll(Bsds500.groundTruth(root, other).keySet());
+          elsewhere.addAll(DatasetIndex.annotations(root, other).keySet());
         }
       }
-      return new Data(root, split, Bsds500.groundTruth(root, split), elsewhere);
+      return new Data(root, split, DatasetIndex.annotations(root, split), elsewhere);
     }
 
     /** Pictures by image; none where there is no such folder. */
     Map<String, Path> images() {
-      return Files.isDirectory(root.resolve("images")) ? Bsds500.images(root, split) : Map.of();
+      return Files.isDirectory(root.resolve("images"))
+          ? DatasetIndex.images(root, split)
+          : Map.of();
     }
 
     private boolean isBsds500() {
@@ -282,6 +288,7 @@ final class Evaluation {
       }
     }
     Terminal.clear();
+    printWarnings();
     Instant end = Instant.now();
     Duration time = Duration.between(start, end);
     if (result.counts().isEmpty()) {
@@ -297,6 +304,9 @@ final class Evaluation {
     return outcome;
   }
 
+  /** Sentences about maps and drawings that look wrong, by what they are about. */
+  private final Map<String, String> warnings = new ConcurrentSkipListMap<>();
+
   private Prediction map(String id) throws IOException {
     if (data.truth.get(id) == null) {
       throw new DataException(
@@ -304,17 +314,43 @@ final class Evaluation {
     }
     synchronized (detector) {
       Prediction map = detector.map(id);
+      if (map instanceof Strengths strengths) {
+        warnAboutBrightness(id, strengths.values());
+      }
       maps.put(id, map);
       return map;
     }
   }
 
-  private Bsds500.GroundTruth truth(String id) {
+  private GroundTruth truth(String id) {
     Path file = data.truth.get(id);
     if (file == null) {
       throw new DataException(id + " has no ground truth");
     }
-    return Bsds500.read(file);
+    GroundTruth.Annotated truth = GroundTruth.readAnnotation(file);
+    truth.warning(file).ifPresent(sentence -> warnings.putIfAbsent(file.toString(), sentence));
+    return truth.drawings();
+  }
+
+  /** Maps of detectors are mostly dark; black edges on white score next to nothing. */
+  private void warnAboutBrightness(String id, double[] map) {
+    long bright = Arrays.stream(map).filter(v -> v > 0.5).count();
+    if (bright > 0.5 * map.length) {
+      warnings.putIfAbsent(
+          "map of " + id,
+          "most of the map of %s is bright: edges must be white on black".formatted(id));
+    }
+  }
+
+  private void printWarnings() {
+    PrintWriter err = spec.commandLine().getErr();
+    warnings.values().stream()
+        .limit(3)
+        .forEach(sentence -> err.println("gammanet: note: " + sentence));
+    if (warnings.size() > 3) {
+      err.println("gammanet: note: the same holds for %d more".formatted(warnings.size() - 3));
+    }
+    err.flush();
   }
 
   private EvaluationReport.Sample sample(String id) throws IOException {

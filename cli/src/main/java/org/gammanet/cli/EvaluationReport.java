@@ -12,7 +12,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import javax.imageio.ImageIO;
-import org.gammanet.data.Bsds500.GroundTruth;
+import org.gammanet.data.GroundTruth;
 import org.gammanet.evaluation.BoundaryBenchmark;
 import org.gammanet.evaluation.BoundaryBenchmark.Prediction;
 import org.gammanet.evaluation.BoundaryBenchmark.Segmentations;

@@ -17,6 +17,8 @@ import org.gammanet.config.GammaNetConfig;
 import org.gammanet.config.ModelConfig;
 import org.gammanet.config.TrainingConfig;
 import org.gammanet.config.TrainingConfig.Recompute;
+import org.gammanet.data.EdgeDataset;
+import org.gammanet.io.DataException;
 import org.gammanet.model.Network;
 import org.gammanet.training.Optimizer;
 import org.gammanet.training.Trainer;
@@ -98,6 +100,9 @@ final class TrainCommand implements Callable<Integer> {
   @SuppressWarnings("NullAway.Init")
   TrainCommand() {}
 
+  /** Images that are read before training begins. */
+  private static final int FIRST_IMAGES = 20;
+
   @Override
   public Integer call() throws IOException, InterruptedException {
     if (maxSteps != null && maxSteps < 1) {
@@ -124,6 +129,10 @@ final class TrainCommand implements Callable<Integer> {
       config = checkpoint.config(GammaNetConfig.defaults(), model::note).with(model.overrides);
     }
     TrainingData data = TrainingData.open(config.data());
+    inspect(data.train());
+    if (data.validation() != data.train()) {
+      inspect(data.validation());
+    }
     Path folder = folder(config, file);
     if (resume == null && !dryRun && Files.exists(lastOf(folder))) {
       throw new CommandException(
@@ -140,6 +149,21 @@ final class TrainCommand implements Callable<Integer> {
       }
       printPlan(trainer, config, net.network(), data, folder);
       return dryRun ? 0 : run(trainer, folder);
+    }
+  }
+
+  /** Reads a few images and annotations, in a dry run all of them, and tells what looks wrong. */
+  private void inspect(EdgeDataset images) {
+    EdgeDataset.Inspection found = images.inspect(dryRun ? images.size() : FIRST_IMAGES);
+    found.warnings().stream().limit(3).forEach(model::note);
+    if (found.warnings().size() > 3) {
+      model.note("the same holds for %d more".formatted(found.warnings().size() - 3));
+    }
+    int errors = found.errors().size();
+    if (errors > 0) {
+      throw new DataException(
+          String.join("; ", found.errors().stream().limit(3).toList())
+              + (errors > 3 ? "; and %d more".formatted(errors - 3) : ""));
     }
   }
 

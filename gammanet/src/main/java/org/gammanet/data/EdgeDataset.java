@@ -1,39 +1,27 @@
 package org.gammanet.data;
 
-import java.awt.image.BufferedImage;
-import java.awt.image.IndexColorModel;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
-import javax.imageio.ImageIO;
 import org.gammanet.io.DataException;
+import org.gammanet.io.Images;
+import org.gammanet.io.RgbImage;
 import org.gammanet.io.Sha256;
 import org.gammanet.io.SplitMix;
 
 /**
- * Images with edge annotations in folders, decoded once and kept in memory for all threads.
- *
- * <p>Below the root lie {@code images/<split>/<id>.jpg} (or {@code .png}, …) and {@code
- * groundTruth/<split>/<id>.mat}, as the BSDS500 comes, or {@code <id>.npy} (a map of the mean over
- * annotators) or {@code <id>.png} (grey, white is edge). The level of the split may be absent, and
- * the folder of annotations may be called {@code edges}, for one's own images. Images are taken in
- * the byte order of their names.
+ * Images with their annotations, decoded when they are first used and kept in memory for all
+ * threads. {@link DatasetIndex} says how the files lie.
  */
 public final class EdgeDataset {
-  private static final List<String> IMAGES = List.of("jpg", "jpeg", "png", "bmp", "gif", "tif");
-  private static final List<String> ANNOTATIONS = List.of("mat", "npy", "png");
-
   private record Entry(String id, Path image, Path annotation) {}
 
   private final List<Entry> entries;
@@ -48,66 +36,30 @@ public final class EdgeDataset {
   /**
    * Lists the images of a split; nothing is decoded yet.
    *
-   * @throws DataException if a folder is missing, has no images, or an image has no annotation
+   * @throws DataException if a folder is missing, has no images, or images have no annotation
    */
   public static EdgeDataset open(Path root, String split) {
-    Path images = folder(root, split, "images");
-    Path annotations = folder(root, split, "groundTruth", "edges");
-    List<Entry> entries = new ArrayList<>();
-    try (Stream<Path> files = Files.list(images)) {
-      for (Path image : files.toList()) {
-        String name = image.getFileName().toString();
-        int dot = name.lastIndexOf('.');
-        if (dot <= 0 || !IMAGES.contains(name.substring(dot + 1).toLowerCase(Locale.ROOT))) {
-          continue;
-        }
-        String id = name.substring(0, dot);
-        Path annotation =
-            ANNOTATIONS.stream()
-                .map(ext -> annotations.resolve(id + "." + ext))
-                .filter(Files::exists)
-                .findFirst()
-                .orElseThrow(
-                    () ->
-                        new DataException(
-                            "%s has no annotation: none of %s.mat, .npy, .png is in %s"
-                                .formatted(image, id, annotations)));
-        entries.add(new Entry(id, image, annotation));
-      }
-    } catch (IOException e) {
-      throw new DataException("Cannot list " + images + ": " + e.getMessage(), e);
+    Map<String, Path> images = DatasetIndex.images(root, split);
+    if (images.isEmpty()) {
+      throw new DataException("There are no images of the split %s in %s".formatted(split, root));
     }
-    if (entries.isEmpty()) {
-      throw new DataException("There are no images in " + images);
+    Map<String, Path> annotations = DatasetIndex.annotations(root, split);
+    List<String> missing =
+        images.keySet().stream().filter(id -> !annotations.containsKey(id)).toList();
+    if (!missing.isEmpty()) {
+      throw new DataException(
+          "%s of %d images have no annotation (ID.mat, .npy or .png) in %s: %s%s"
+              .formatted(
+                  missing.size(),
+                  images.size(),
+                  DatasetIndex.annotationFolder(root, split),
+                  String.join(", ", missing.stream().limit(5).toList()),
+                  missing.size() > 5 ? ", …" : ""));
     }
-    entries.sort(Comparator.comparing(Entry::id));
-    return new EdgeDataset(List.copyOf(entries));
-  }
-
-  private static Path folder(Path root, String split, String... names) {
-    for (String name : names) {
-      Path with = root.resolve(name).resolve(split);
-      if (Files.isDirectory(with)) {
-        return with;
-      }
-    }
-    for (String name : names) {
-      Path without = root.resolve(name);
-      if (Files.isDirectory(without) && !hasFolders(without)) {
-        return without;
-      }
-    }
-    throw new DataException(
-        "%s has no folder %s/%s: give the folder that contains images and groundTruth"
-            .formatted(root, names[0], split));
-  }
-
-  private static boolean hasFolders(Path folder) {
-    try (Stream<Path> files = Files.list(folder)) {
-      return files.anyMatch(Files::isDirectory);
-    } catch (IOException e) {
-      throw new DataException("Cannot list " + folder + ": " + e.getMessage(), e);
-    }
+    return new EdgeDataset(
+        images.entrySet().stream()
+            .map(e -> new Entry(e.getKey(), e.getValue(), annotations.get(e.getKey())))
+            .toList());
   }
 
   /** The images of all parts, one part after the other. */
@@ -150,70 +102,55 @@ public final class EdgeDataset {
   }
 
   private static Example read(Entry entry) {
-    BufferedImage image = picture(entry.image);
-    int height = image.getHeight();
-    int width = image.getWidth();
-    byte[] rgb = new byte[3 * height * width];
-    int[] row = new int[width];
-    for (int y = 0; y < height; y++) {
-      image.getRGB(0, y, width, 1, row, 0, width);
-      for (int x = 0; x < width; x++) {
-        int p = 3 * (y * width + x);
-        rgb[p] = (byte) (row[x] >> 16);
-        rgb[p + 1] = (byte) (row[x] >> 8);
-        rgb[p + 2] = (byte) row[x];
-      }
+    RgbImage image;
+    try {
+      image = Images.read(entry.image);
+    } catch (IOException e) {
+      throw new DataException(String.valueOf(e.getMessage()), e);
     }
-    String name = entry.annotation.toString();
-    Example.Annotation annotation;
-    int annotatedHeight;
-    int annotatedWidth;
-    if (name.endsWith(".mat")) {
-      Bsds500.GroundTruth truth = Bsds500.read(entry.annotation);
-      annotatedHeight = truth.height();
-      annotatedWidth = truth.width();
-      annotation = truth.layers();
-    } else {
-      BufferedImage map = picture(entry.annotation);
-      annotatedHeight = map.getHeight();
-      annotatedWidth = map.getWidth();
-      annotation = grey(map).layered(annotatedHeight, annotatedWidth);
-    }
-    if (annotatedHeight != height || annotatedWidth != width) {
+    GroundTruth.Annotated truth = GroundTruth.readAnnotation(entry.annotation);
+    if (truth.height() != image.height() || truth.width() != image.width()) {
       throw new DataException(
           "%s is %dx%d and its annotation %s is %dx%d: they must have the same size"
               .formatted(
-                  entry.image, width, height, entry.annotation, annotatedWidth, annotatedHeight));
+                  entry.image,
+                  image.width(),
+                  image.height(),
+                  entry.annotation,
+                  truth.width(),
+                  truth.height()));
     }
-    return new Example(entry.id, height, width, rgb, annotation);
+    return new Example(
+        entry.id, image.height(), image.width(), image.samples(), truth.annotation());
   }
 
-  private static BufferedImage picture(Path file) {
-    try {
-      BufferedImage image = ImageIO.read(file.toFile());
-      if (image == null) {
-        throw new DataException(file + " is not a picture that can be read");
+  /**
+   * What reading a data set has shown.
+   *
+   * @param errors one sentence for each image that cannot be used
+   * @param warnings one sentence for each annotation that is probably wrong
+   */
+  public record Inspection(List<String> errors, List<String> warnings) {}
+
+  /**
+   * Reads the first images and annotations, to find errors before training does.
+   *
+   * @param most how many; {@link #size} for all
+   */
+  public Inspection inspect(int most) {
+    List<String> errors = new ArrayList<>();
+    List<String> warnings = new ArrayList<>();
+    for (int i = 0; i < Math.min(most, size()); i++) {
+      try {
+        Example example = load(i);
+        new GroundTruth.Annotated(example.height(), example.width(), example.annotation())
+            .warning(entries.get(i).annotation)
+            .ifPresent(warnings::add);
+      } catch (DataException e) {
+        errors.add(String.valueOf(e.getMessage()));
       }
-      return image;
-    } catch (IOException e) {
-      throw new DataException("Cannot read " + file + ": " + e.getMessage(), e);
     }
-  }
-
-  private static Example.Soft grey(BufferedImage map) {
-    float[] values = new float[map.getHeight() * map.getWidth()];
-    double full = (1 << map.getColorModel().getComponentSize(0)) - 1;
-    for (int i = 0; i < values.length; i++) {
-      int x = i % map.getWidth();
-      int y = i / map.getWidth();
-      boolean indexed = map.getColorModel() instanceof IndexColorModel;
-      // The samples themselves: getRGB would apply the grey colour space's curve.
-      values[i] =
-          indexed
-              ? (map.getRGB(x, y) >> 8 & 0xFF) / 255f
-              : (float) (map.getRaster().getSample(x, y, 0) / full);
-    }
-    return new Example.Soft(values);
+    return new Inspection(errors, warnings);
   }
 
   /** Number of images. */

@@ -1,8 +1,6 @@
 package org.gammanet.data;
 
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
 
 /**
  * One decoded image with its annotation, as the cache of a data set holds it.
@@ -14,29 +12,9 @@ import java.util.List;
  * @param annotation edges drawn by people
  */
 public record Example(String id, int height, int width, byte[] rgb, Annotation annotation) {
-  /**
-   * The annotators' drawings, to be matched with: each mask of equal weight, else the one mask of
-   * pixels where the consensus is at least one half.
-   */
-  public Bsds500.GroundTruth drawings() {
-    List<byte[]> masks = new ArrayList<>();
-    if (annotation instanceof Layers layers && layers.isEqual()) {
-      for (int k = 0; k < layers.weights.length; k++) {
-        byte[] mask = new byte[layers.bits.length];
-        for (int i = 0; i < mask.length; i++) {
-          mask[i] = (byte) (layers.bits[i] >> k & 1);
-        }
-        masks.add(mask);
-      }
-    } else {
-      float[] consensus = annotation.consensus();
-      byte[] mask = new byte[consensus.length];
-      for (int i = 0; i < mask.length; i++) {
-        mask[i] = (byte) (consensus[i] >= 0.5f ? 1 : 0);
-      }
-      masks.add(mask);
-    }
-    return new Bsds500.GroundTruth(height, width, masks);
+  /** The masks that the benchmark matches with, as {@link GroundTruth.Annotated#drawings}. */
+  public GroundTruth drawings() {
+    return GroundTruth.of(height, width, annotation);
   }
 
   /** Edges in an image; every form gives one soft target per pixel. */

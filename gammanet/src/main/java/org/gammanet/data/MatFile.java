@@ -1,6 +1,5 @@
 package org.gammanet.data;
 
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -19,20 +18,32 @@ import org.gammanet.io.DataException;
 
 /**
  * Reads MATLAB level 5 MAT files as far as data sets of contours use them: little-endian,
- * compressed or not, with cells, structs, numbers and texts ("MAT-File Format", The MathWorks).
+ * compressed or not, with cells, structs, full and sparse numbers ("MAT-File Format", The
+ * MathWorks). Values of other kinds are kept as {@link Other}, so that a variable which nobody
+ * needs does no harm.
  *
- * <p>Every length is checked against the bytes that are left, nesting and unpacked size are
- * bounded; whatever is wrong ends in a {@link DataException} that names the file.
+ * <p>Read here and not by a library (MFL) because a file of 100 kB may unpack to gigabytes: every
+ * length is checked against the bytes that are left, and nesting, unpacked bytes and the number of
+ * values are bounded over the whole file. Whatever is wrong ends in a {@link DataException} that
+ * names the file.
  */
 public final class MatFile {
-  private static final int MAX_UNPACKED = 1 << 29;
+  /** Of a file, and of everything that is unpacked from it. */
+  private static final int MAX_BYTES = 1 << 29;
+
+  /** Cells, fields and variables of a file, all together. */
+  private static final int MAX_VALUES = 200_000;
+
+  /** Deflate makes at most 1032 bytes of one. */
+  private static final long MAX_RATIO = 1032;
+
   private static final int MAX_DEPTH = 16;
 
   private static final int COMPRESSED = 15;
   private static final int MATRIX = 14;
 
   /** The content of a variable, a cell or a field. */
-  public sealed interface Value permits Cells, Structs, Numbers {
+  public sealed interface Value permits Cells, Structs, Numbers, Other {
     /** Sizes, at least two. */
     int[] dimensions();
   }
@@ -42,6 +53,13 @@ public final class MatFile {
 
   /** An array of structs, in column-major order; each maps field names to values. */
   public record Structs(int[] dimensions, List<Map<String, Value>> elements) implements Value {}
+
+  /**
+   * A value that is not read.
+   *
+   * @param kind such as {@code complex} or {@code function handle}
+   */
+  public record Other(int[] dimensions, String kind) implements Value {}
 
   /**
    * Numbers, logical values or characters.
@@ -69,8 +87,13 @@ public final class MatFile {
         case 7 -> data.getFloat(4 * index);
         case 9 -> data.getDouble(8 * index);
         case 12 -> data.getLong(8 * index);
+        case 13 -> unsigned(data.getLong(8 * index));
         default -> throw new IllegalStateException("storage type " + storage);
       };
+    }
+
+    private static double unsigned(long bits) {
+      return bits >= 0 ? bits : 2.0 * (bits >>> 1 | bits & 1);
     }
 
     /** All elements of a matrix row by row; MATLAB stores columns one after the other. */
@@ -92,12 +115,14 @@ public final class MatFile {
       case 1, 2, 16 -> 1;
       case 3, 4, 17 -> 2;
       case 5, 6, 7 -> 4;
-      case 9, 12 -> 8;
+      case 9, 12, 13 -> 8;
       default -> 0;
     };
   }
 
   private final Path file;
+  private long bytes;
+  private int values;
 
   private MatFile(Path file) {
     this.file = file;
@@ -119,8 +144,8 @@ public final class MatFile {
   private Map<String, Value> read() {
     byte[] bytes;
     try {
-      if (Files.size(file) > MAX_UNPACKED) {
-        throw wrong("a file of more than %d MiB is not read".formatted(MAX_UNPACKED >> 20));
+      if (Files.size(file) > MAX_BYTES) {
+        throw wrong("a file of more than %d MiB is not read".formatted(MAX_BYTES >> 20));
       }
       bytes = Files.readAllBytes(file);
     } catch (NoSuchFileException e) {
@@ -147,13 +172,9 @@ public final class MatFile {
       int length = in.getInt();
       ByteBuffer element = take(in, length, "a variable");
       if (type == COMPRESSED) {
-        element = inflate(element);
-        if (element.remaining() < 8) {
-          throw wrong("a compressed variable is empty");
-        }
-        type = element.getInt();
-        int inner = element.getInt();
-        element = take(element, inner, "a compressed variable");
+        Element inner = inflate(element);
+        type = inner.type;
+        element = inner.data;
       } else {
         // Elements outside of compressed ones are padded to 8 bytes.
         in.position(Math.min(in.limit(), in.position() + (8 - (length & 7) & 7)));
@@ -182,27 +203,51 @@ public final class MatFile {
     return part;
   }
 
-  private ByteBuffer inflate(ByteBuffer packed) {
+  /** Counts bytes that are about to be allocated. */
+  private void charge(long more) {
+    bytes += more;
+    if (more < 0 || bytes > MAX_BYTES) {
+      throw wrong("it unpacks to more than %d MiB".formatted(MAX_BYTES >> 20));
+    }
+  }
+
+  private void chargeValue() {
+    if (++values > MAX_VALUES) {
+      throw wrong("it has more than %d values".formatted(MAX_VALUES));
+    }
+  }
+
+  /** Unpacks a variable, whose own header says how long it is. */
+  private Element inflate(ByteBuffer packed) {
     Inflater inflater = new Inflater();
     try {
-      inflater.setInput(packed);
-      ByteArrayOutputStream out = new ByteArrayOutputStream(1 << 16);
-      byte[] chunk = new byte[1 << 16];
-      while (!inflater.finished()) {
-        int n = inflater.inflate(chunk);
-        if (n == 0) {
-          throw wrong("compressed data ends too early");
-        }
-        out.write(chunk, 0, n);
-        if (out.size() > MAX_UNPACKED) {
-          throw wrong("a variable unpacks to more than %d MiB".formatted(MAX_UNPACKED >> 20));
-        }
+      inflater.setInput(packed.duplicate());
+      byte[] head = new byte[8];
+      fill(inflater, head);
+      ByteBuffer header = ByteBuffer.wrap(head).order(ByteOrder.LITTLE_ENDIAN);
+      int type = header.getInt();
+      int length = header.getInt();
+      if (length < 0 || length > packed.remaining() * MAX_RATIO + 64) {
+        throw wrong("a compressed variable is truncated or damaged");
       }
-      return ByteBuffer.wrap(out.toByteArray()).order(ByteOrder.LITTLE_ENDIAN);
+      charge(length);
+      byte[] content = new byte[length];
+      fill(inflater, content);
+      return new Element(type, ByteBuffer.wrap(content).order(ByteOrder.LITTLE_ENDIAN));
     } catch (DataFormatException e) {
       throw new DataException(file + ": compressed data is damaged (" + e.getMessage() + ")", e);
     } finally {
       inflater.end();
+    }
+  }
+
+  private void fill(Inflater inflater, byte[] content) throws DataFormatException {
+    for (int at = 0; at < content.length; ) {
+      int n = inflater.inflate(content, at, content.length - at);
+      if (n == 0) {
+        throw wrong("compressed data ends too early");
+      }
+      at += n;
     }
   }
 
@@ -234,6 +279,7 @@ public final class MatFile {
     if (e.type != 5 && e.type != 6 || (e.data.capacity() & 3) != 0) {
       throw wrong("%s is of type %d, not 32-bit integers".formatted(what, e.type));
     }
+    charge(e.data.capacity());
     int[] values = new int[e.data.capacity() / 4];
     e.data.asIntBuffer().get(values);
     return values;
@@ -254,12 +300,19 @@ public final class MatFile {
     if (depth > MAX_DEPTH) {
       throw wrong("values are nested more than %d deep".formatted(MAX_DEPTH));
     }
+    chargeValue();
     if (!in.hasRemaining()) {
       // An empty cell or field is written without any content.
       into.put("", new Numbers(new int[2], "double", ByteBuffer.allocate(0), 9));
       return;
     }
     int[] flags = integers(in, "the flags of a variable");
+    int type = flags.length == 0 ? 0 : flags[0] & 0xFF;
+    if (type == 17) { // strings, tables and other classes: nothing of them is documented
+      String name = in.hasRemaining() ? text(in, "the name of a variable") : "";
+      into.put(name, new Other(new int[2], "object"));
+      return;
+    }
     int[] dimensions = integers(in, "the size of a variable");
     String name = text(in, "the name of a variable");
     long count = dimensions.length < 2 ? -1 : 1;
@@ -270,21 +323,48 @@ public final class MatFile {
       throw wrong(
           "variable '%s' has the impossible size %s".formatted(name, Arrays.toString(dimensions)));
     }
-    if ((flags[0] & 0x800) != 0) {
-      throw wrong("variable '%s' is complex; only real numbers are read".formatted(name));
-    }
-    int type = flags[0] & 0xFF;
+    boolean complex = (flags[0] & 0x800) != 0;
     into.put(
         name,
-        switch (type) {
-          case 1 -> new Cells(dimensions, values(in, (int) count, depth));
-          case 2 -> structs(in, dimensions, (int) count, depth);
-          case 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 ->
-              numbers(in, dimensions, (int) count, type, name);
-          default ->
-              throw wrong(
-                  "variable '%s' is of MATLAB class %d, not read here".formatted(name, type));
-        });
+        complex
+            ? new Other(dimensions, "complex")
+            : switch (type) {
+              case 1 -> new Cells(dimensions, values(in, (int) count, depth));
+              case 2 -> structs(in, dimensions, (int) count, depth);
+              case 5 -> sparse(in, dimensions, (int) count, name);
+              case 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 ->
+                  numbers(in, dimensions, (int) count, type, name);
+              default -> new Other(dimensions, type == 16 ? "function handle" : "object");
+            });
+  }
+
+  /** Columns of a sparse matrix: row indices, where each column begins in them, values. */
+  private Numbers sparse(ByteBuffer in, int[] dimensions, int count, String name) {
+    int[] rows = integers(in, "the row indices of '" + name + "'");
+    int[] starts = integers(in, "the column starts of '" + name + "'");
+    Element stored = element(in, "the values of '" + name + "'");
+    Numbers values = new Numbers(dimensions, "sparse", stored.data, stored.type);
+    if (dimensions.length != 2
+        || starts.length != dimensions[1] + 1
+        || size(stored.type) == 0
+        || starts[0] != 0) {
+      throw wrong("the sparse matrix '%s' is damaged".formatted(name));
+    }
+    charge(8L * count);
+    ByteBuffer dense = ByteBuffer.allocate(8 * count).order(ByteOrder.LITTLE_ENDIAN);
+    int available = Math.min(rows.length, values.count());
+    for (int x = 0; x < dimensions[1]; x++) {
+      if (starts[x + 1] < starts[x] || starts[x + 1] > available) {
+        throw wrong("the sparse matrix '%s' is damaged".formatted(name));
+      }
+      for (int i = starts[x]; i < starts[x + 1]; i++) {
+        if (rows[i] < 0 || rows[i] >= dimensions[0]) {
+          throw wrong("the sparse matrix '%s' is damaged".formatted(name));
+        }
+        dense.putDouble(8 * (x * dimensions[0] + rows[i]), values.get(i));
+      }
+    }
+    return new Numbers(dimensions, "sparse", dense, 9);
   }
 
   private List<Value> values(ByteBuffer in, int count, int depth) {
@@ -309,6 +389,7 @@ public final class MatFile {
     Element names = element(in, "field names");
     List<String> fields = new ArrayList<>();
     for (int at = 0; at + length[0] <= names.data.capacity(); at += length[0]) {
+      chargeValue();
       byte[] bytes = new byte[length[0]];
       names.data.get(at, bytes);
       String field = new String(bytes, StandardCharsets.US_ASCII);
@@ -327,11 +408,11 @@ public final class MatFile {
     return new Structs(dimensions, elements);
   }
 
-  private Numbers numbers(ByteBuffer in, int[] dimensions, int count, int type, String name) {
+  private Value numbers(ByteBuffer in, int[] dimensions, int count, int type, String name) {
     Element e = element(in, "the values of '" + name + "'");
     int size = size(e.type);
-    if (size == 0) {
-      throw wrong("'%s' is stored as type %d, which is not read".formatted(name, e.type));
+    if (size == 0) { // such as text in UTF-32
+      return new Other(dimensions, "of storage type " + e.type);
     }
     if ((long) size * count != e.data.capacity()) {
       throw wrong(

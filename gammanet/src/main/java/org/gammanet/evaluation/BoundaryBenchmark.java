@@ -10,7 +10,7 @@ import java.util.concurrent.CancellationException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
-import org.gammanet.data.Bsds500.GroundTruth;
+import org.gammanet.data.GroundTruth;
 import org.gammanet.data.Thinning;
 import org.gammanet.io.DataException;
 import org.jspecify.annotations.Nullable;

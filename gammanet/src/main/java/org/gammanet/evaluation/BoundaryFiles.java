@@ -15,7 +15,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.DoubleStream;
-import org.gammanet.data.Bsds500;
+import org.gammanet.data.GroundTruth;
 import org.gammanet.data.MatFile;
 import org.gammanet.io.AtomicFile;
 import org.gammanet.io.DataException;
@@ -31,6 +31,9 @@ public final class BoundaryFiles {
   private static final List<String> MAPS = List.of("png", "npy", "mat");
 
   private BoundaryFiles() {}
+
+  /** What sums of single-precision numbers may exceed 1 by. */
+  private static final double ROUNDING = 1e-5;
 
   /**
    * The map of an image in a folder: {@code <id>.png}, {@code .npy} or {@code .mat}.
@@ -91,7 +94,7 @@ public final class BoundaryFiles {
       throw new DataException(
           "the shape is %s; a map is [height, width]".formatted(Arrays.toString(array.shape())));
     }
-    return new BoundaryBenchmark.Strengths(shape[0], shape[1], array.doubles());
+    return strengths(shape[0], shape[1], array.doubles());
   }
 
   private static BoundaryBenchmark.Prediction ofVariables(Map<String, MatFile.Value> variables) {
@@ -112,8 +115,17 @@ public final class BoundaryFiles {
           "expected a variable 'ucm2' or 'segs' or a single matrix, found " + variables.keySet());
     }
     MatFile.Numbers matrix = matrices.getFirst();
-    return new BoundaryBenchmark.Strengths(
-        matrix.dimensions()[0], matrix.dimensions()[1], matrix.rows());
+    return strengths(matrix.dimensions()[0], matrix.dimensions()[1], matrix.rows());
+  }
+
+  /** Values that rounding carried out of [0, 1] by a little count as 0 and 1. */
+  private static BoundaryBenchmark.Strengths strengths(int height, int width, double[] values) {
+    for (int i = 0; i < values.length; i++) {
+      if (values[i] > 1 && values[i] < 1 + ROUNDING || values[i] < 0 && values[i] > -ROUNDING) {
+        values[i] = Math.clamp(values[i], 0, 1);
+      }
+    }
+    return new BoundaryBenchmark.Strengths(height, width, values);
   }
 
   /** Contours live between pixels: rows and columns 3, 5, … (from 1) are those of the image. */
@@ -132,7 +144,7 @@ public final class BoundaryFiles {
         values[y * width + x] = ucm.get((2 * x + 2) * rows + 2 * y + 2);
       }
     }
-    return new BoundaryBenchmark.Strengths(height, width, values);
+    return strengths(height, width, values);
   }
 
   private static BoundaryBenchmark.Segmentations segmentations(MatFile.Cells cells) {
@@ -152,7 +164,7 @@ public final class BoundaryFiles {
       }
       height = rows;
       width = columns;
-      masks.add(Bsds500.bordersOf(labels.rows(), height, width));
+      masks.add(GroundTruth.bordersOf(labels.rows(), height, width));
     }
     return new BoundaryBenchmark.Segmentations(height, width, masks);
   }

@@ -20,6 +20,9 @@ import java.util.Set;
 import java.util.stream.IntStream;
 import javax.imageio.ImageIO;
 import org.gammanet.io.DataException;
+import org.gammanet.io.EdgeMap;
+import org.gammanet.io.Images;
+import org.gammanet.io.Npy;
 import org.gammanet.testing.Fixtures;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -75,7 +78,7 @@ class EdgeDatasetTest {
     picture(folder.resolve("images/lonely.png"), 8, 8, BufferedImage.TYPE_INT_RGB, 1);
     message =
         assertThrows(DataException.class, () -> EdgeDataset.open(folder, "train")).getMessage();
-    assertTrue(message.contains("lonely.png"), message);
+    assertTrue(message.contains("lonely"), message);
     picture(folder.resolve("edges/lonely.png"), 9, 8, BufferedImage.TYPE_BYTE_GRAY, 1);
     EdgeDataset data = EdgeDataset.open(folder, "train");
     message = assertThrows(DataException.class, () -> data.load(1)).getMessage();
@@ -187,6 +190,48 @@ class EdgeDatasetTest {
     } catch (InterruptedException e) {
       throw new AssertionError(e);
     }
+  }
+
+  @Test
+  void trainingSeesTheSamplesThatDetectionSees() throws IOException {
+    Files.createDirectories(folder.resolve("images"));
+    Files.createDirectories(folder.resolve("edges"));
+    BufferedImage gray = new BufferedImage(4, 1, BufferedImage.TYPE_BYTE_GRAY);
+    BufferedImage clear = new BufferedImage(4, 1, BufferedImage.TYPE_INT_ARGB);
+    for (int x = 0; x < 4; x++) {
+      gray.getRaster().setSample(x, 0, 0, 32 + 60 * x);
+      clear.setRGB(x, 0, (60 * x) << 24 | 0x336699);
+    }
+    ImageIO.write(gray, "png", folder.resolve("images/gray.PNG").toFile());
+    ImageIO.write(gray, "jpg", folder.resolve("images/photo.jpeg").toFile());
+    ImageIO.write(clear, "png", folder.resolve("images/clear.png").toFile());
+    ImageIO.write(gray, "tif", folder.resolve("images/scan.TIFF").toFile());
+    Files.writeString(folder.resolve("images/._gray.png"), "a macOS file");
+    Npy.write(folder.resolve("edges/gray.npy"), new float[] {0, 1, 0, 0}, 1, 4);
+    Npy.write(folder.resolve("edges/photo.npy"), new float[] {0, 1, 0, 0}, 1, 4);
+    Files.createDirectories(folder.resolve("edges/clear")); // one drawing per annotator
+    Images.writePng8(
+        folder.resolve("edges/clear/a.png"), new EdgeMap(4, 1, new float[] {0, 1, 0, 0}));
+    Images.writePng8(
+        folder.resolve("edges/clear/b.png"), new EdgeMap(4, 1, new float[] {0, 1, 0, 0}));
+    Images.writePng8(folder.resolve("edges/scan.PNG"), new EdgeMap(4, 1, new float[] {0, 1, 0, 0}));
+    EdgeDataset data = EdgeDataset.open(folder, "train");
+    assertEquals(4, data.size());
+    for (int i = 0; i < 4; i++) {
+      Path image = DatasetIndex.images(folder, "val").get(data.id(i));
+      assertArrayEquals(Images.read(image).samples(), data.load(i).rgb(), data.id(i));
+    }
+    assertArrayEquals(new float[] {0, 1, 0, 0}, data.load(0).annotation().consensus());
+    assertEquals(2, data.load(0).drawings().boundaries().size());
+    EdgeDataset.Inspection found = data.inspect(4);
+    assertEquals(List.of(), found.errors());
+    assertEquals(List.of(), found.warnings());
+    // 4 of 4 pixels are edges; another is of another size.
+    Images.writePng8(folder.resolve("edges/scan.PNG"), new EdgeMap(4, 1, new float[] {1, 1, 1, 1}));
+    Npy.write(folder.resolve("edges/photo.npy"), new float[3], 1, 3);
+    found = EdgeDataset.open(folder, "train").inspect(4);
+    assertEquals(1, found.errors().size());
+    assertTrue(found.warnings().getFirst().contains("100 %"), found.warnings().toString());
   }
 
   @Test

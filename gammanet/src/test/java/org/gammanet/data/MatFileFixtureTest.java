@@ -26,7 +26,7 @@ class MatFileFixtureTest {
 
   @Test
   void boundaryPixelsOfAKnownImage() {
-    var truth = Bsds500.read(Fixtures.folder("bsds-eval").resolve("groundTruth/2018.mat"));
+    var truth = GroundTruth.read(Fixtures.folder("bsds-eval").resolve("groundTruth/2018.mat"));
     List<Integer> counts =
         truth.boundaries().stream()
             .map(m -> IntStream.range(0, m.length).map(i -> m[i]).sum())
@@ -61,7 +61,7 @@ class MatFileFixtureTest {
     int wide = 0;
     double[] fractions = new double[4];
     for (Path file : files) {
-      Bsds500.GroundTruth truth = Bsds500.read(file);
+      GroundTruth truth = GroundTruth.read(file);
       counts.merge(truth.boundaries().size(), 1, Integer::sum);
       assertEquals(321 * 481, truth.height() * truth.width());
       wide += truth.width() == 481 ? 1 : 0;
@@ -96,15 +96,15 @@ class MatFileFixtureTest {
       }
       Files.write(file, bad);
       try {
-        Bsds500.read(file);
+        GroundTruth.read(file);
       } catch (DataException e) {
         assertTrue(e.getMessage().contains("damaged.mat"), e.getMessage());
         assertFalse(e.getMessage().contains("\n"), e.getMessage());
       }
     }
     Files.write(file, java.util.Arrays.copyOf(good, 4000));
-    assertThrows(DataException.class, () -> Bsds500.read(file));
+    assertThrows(DataException.class, () -> GroundTruth.read(file));
     Files.writeString(file, "no MAT file at all".repeat(20));
-    assertThrows(DataException.class, () -> Bsds500.read(file));
+    assertThrows(DataException.class, () -> GroundTruth.read(file));
   }
 }

@@ -18,7 +18,7 @@ class ThinningFixtureTest {
   void boundariesOfTheDataSet() {
     int drawings = 0;
     for (Map.Entry<String, Path> image :
-        Bsds500.groundTruth(Fixtures.data("BSDS500"), "val").entrySet()) {
+        DatasetIndex.annotations(Fixtures.data("BSDS500"), "val").entrySet()) {
       var cells =
           assertInstanceOf(MatFile.Cells.class, MatFile.read(image.getValue()).get("groundTruth"));
       for (MatFile.Value cell : cells.values()) {
@@ -27,7 +27,7 @@ class ThinningFixtureTest {
         var drawn = assertInstanceOf(MatFile.Numbers.class, fields.get("Boundaries"));
         int height = regions.dimensions()[0];
         int width = regions.dimensions()[1];
-        byte[] borders = Bsds500.bordersOf(regions.rows(), height, width);
+        byte[] borders = GroundTruth.bordersOf(regions.rows(), height, width);
         Thinning.thin(borders, height, width);
         double[] thinned = new double[borders.length];
         java.util.Arrays.setAll(thinned, i -> borders[i]);

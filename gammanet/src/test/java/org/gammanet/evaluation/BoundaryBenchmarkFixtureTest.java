@@ -11,7 +11,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import org.gammanet.data.Bsds500;
+import org.gammanet.data.DatasetIndex;
+import org.gammanet.data.GroundTruth;
 import org.gammanet.testing.Fixtures;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -29,11 +30,13 @@ class BoundaryBenchmarkFixtureTest {
 
   private List<BoundaryBenchmark.Image> images() {
     List<BoundaryBenchmark.Image> images = new ArrayList<>();
-    for (Map.Entry<String, Path> entry : Bsds500.groundTruth(folder, "test").entrySet()) {
+    for (Map.Entry<String, Path> entry : DatasetIndex.annotations(folder, "test").entrySet()) {
       Path map = BoundaryFiles.find(folder.resolve("png"), entry.getKey());
       images.add(
           new BoundaryBenchmark.Image(
-              entry.getKey(), () -> BoundaryFiles.read(map), () -> Bsds500.read(entry.getValue())));
+              entry.getKey(),
+              () -> BoundaryFiles.read(map),
+              () -> GroundTruth.read(entry.getValue())));
     }
     return images;
   }

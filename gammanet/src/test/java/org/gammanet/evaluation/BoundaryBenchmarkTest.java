@@ -13,7 +13,7 @@ import java.util.Random;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import org.gammanet.data.Bsds500.GroundTruth;
+import org.gammanet.data.GroundTruth;
 import org.gammanet.evaluation.BoundaryBenchmark.Image;
 import org.gammanet.evaluation.BoundaryBenchmark.Listener;
 import org.gammanet.evaluation.BoundaryBenchmark.Segmentations;

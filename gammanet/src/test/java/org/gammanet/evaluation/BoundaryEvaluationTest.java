@@ -10,7 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CancellationException;
-import org.gammanet.data.Bsds500.GroundTruth;
+import org.gammanet.data.GroundTruth;
 import org.gammanet.evaluation.BoundaryBenchmark.Settings;
 import org.gammanet.evaluation.BoundaryBenchmark.Strengths;
 import org.junit.jupiter.api.BeforeEach;

@@ -2,12 +2,14 @@ package org.gammanet.testing;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.zip.DeflaterOutputStream;
 
 /** Writes small MAT files of level 5, uncompressed, for tests of what reads them. */
 public final class MatWriter {
@@ -54,6 +56,57 @@ public final class MatWriter {
     content.writeBytes(element(1, names));
     values.forEach(content::writeBytes);
     return array(2, "", 1, 1, content.toByteArray());
+  }
+
+  /** A variable of a class that is not read, by its number. */
+  public static byte[] other(String name, int type) {
+    return array(type, name, 1, 1, new byte[0]);
+  }
+
+  /** A complex number. */
+  public static byte[] complex(String name) {
+    byte[] part = element(9, new byte[8]);
+    return array(6 | 0x800, name, 1, 1, ByteBuffer.allocate(32).put(part).put(part).array());
+  }
+
+  /** A sparse matrix of doubles: row indices, starts of columns, values. */
+  public static byte[] sparse(
+      String name, int height, int width, int[] rows, int[] starts, double... values) {
+    ByteBuffer data = ByteBuffer.allocate(8 * values.length).order(ByteOrder.LITTLE_ENDIAN);
+    data.asDoubleBuffer().put(values);
+    ByteArrayOutputStream content = new ByteArrayOutputStream();
+    content.writeBytes(element(5, ints(rows)));
+    content.writeBytes(element(5, ints(starts)));
+    content.writeBytes(element(9, data.array()));
+    return array(5, name, height, width, content.toByteArray());
+  }
+
+  /** A row of unsigned 64-bit integers, given as their bits. */
+  public static byte[] unsigned(String name, int height, int width, long... values) {
+    ByteBuffer data = ByteBuffer.allocate(8 * values.length).order(ByteOrder.LITTLE_ENDIAN);
+    data.asLongBuffer().put(values);
+    return array(15, name, height, width, element(13, data.array()));
+  }
+
+  /** A row of cells without content. */
+  public static byte[] emptyCells(String name, int count) {
+    ByteBuffer content = ByteBuffer.allocate(8 * count).order(ByteOrder.LITTLE_ENDIAN);
+    for (int i = 0; i < count; i++) {
+      content.putInt(14).putInt(0);
+    }
+    return array(1, name, 1, count, content.array());
+  }
+
+  /** The same variable, compressed. */
+  public static byte[] compressed(byte[] variable) {
+    ByteArrayOutputStream packed = new ByteArrayOutputStream();
+    try (var out = new DeflaterOutputStream(packed)) {
+      out.write(variable);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    ByteBuffer whole = ByteBuffer.allocate(8 + packed.size()).order(ByteOrder.LITTLE_ENDIAN);
+    return whole.putInt(15).putInt(packed.size()).put(packed.toByteArray()).array();
   }
 
   private static byte[] array(int type, String name, int height, int width, byte[] content) {

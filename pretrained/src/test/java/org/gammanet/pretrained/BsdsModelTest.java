@@ -14,7 +14,8 @@ import java.util.List;
 import java.util.Map;
 import org.gammanet.GammaNet;
 import org.gammanet.PretrainedModel;
-import org.gammanet.data.Bsds500;
+import org.gammanet.data.DatasetIndex;
+import org.gammanet.data.GroundTruth;
 import org.gammanet.evaluation.BoundaryBenchmark;
 import org.gammanet.evaluation.BoundaryCounts;
 import org.gammanet.evaluation.BoundaryScores;
@@ -62,8 +63,8 @@ class BsdsModelTest {
   @Test
   void tenTestImagesScoreAsStored() throws IOException {
     Path root = Fixtures.data("BSDS500");
-    Map<String, Path> images = Bsds500.images(root, "test");
-    Map<String, Path> drawings = Bsds500.groundTruth(root, "test");
+    Map<String, Path> images = DatasetIndex.images(root, "test");
+    Map<String, Path> drawings = DatasetIndex.annotations(root, "test");
     BoundaryBenchmark.Settings settings =
         BoundaryBenchmark.Settings.DEFAULT.withNms(EdgeNms.SMOOTH);
     List<BoundaryCounts> counts = new ArrayList<>();
@@ -76,7 +77,7 @@ class BsdsModelTest {
               BoundaryBenchmark.count(
                   id,
                   BoundaryBenchmark.Strengths.of(map.values(), map.height(), map.width()),
-                  Bsds500.read(drawings.get(id)),
+                  GroundTruth.read(drawings.get(id)),
                   settings));
         }
       }
