@@ -113,6 +113,20 @@ GAMMANET_API int32_t gammanet_force_instruction_set(const char *name);
  */
 GAMMANET_API int32_t gammanet_release_scratch(void);
 
+/* ---- Functions of LibTorch that its C ABI lacks ---- */
+
+/* Sets the number of threads of an operator, at least 1. */
+GAMMANET_API int32_t gammanet_torch_set_num_threads(int32_t threads);
+
+/* ret: 1 when autograd stores the gradient of this leaf, or a graph leads to this result; else 0. */
+GAMMANET_API int32_t gammanet_torch_requires_grad(AtenTensorHandle tensor, int32_t *ret);
+
+/* ret: a new handle of the gradient of a leaf, to be deleted by the caller; null when it has none. */
+GAMMANET_API int32_t gammanet_torch_grad(AtenTensorHandle tensor, AtenTensorHandle *ret);
+
+/* Adds one to the version counter of a tensor, after a change of its elements that LibTorch did not see. */
+GAMMANET_API int32_t gammanet_torch_bump_version(AtenTensorHandle tensor);
+
 /* ---- Memory ---- */
 
 /*

@@ -65,6 +65,8 @@ int32_t torch_new_string_handle(const char *data, size_t length, StableStringHan
 
 /* A heap slot for an optional argument. Since 2.13; before that, malloc(8). */
 int32_t torch_new_stable_ivalue(uint64_t **ret);
+/* Deletes the slot, not what its value refers to. Since 2.13; before that, free. */
+int32_t torch_delete_stable_ivalue(uint64_t *value);
 
 /* a - alpha * b, differentiable: the way to add that needs no Scalar argument. */
 int32_t aoti_torch_aten_subtract_Tensor(AtenTensorHandle a, AtenTensorHandle b, double alpha,

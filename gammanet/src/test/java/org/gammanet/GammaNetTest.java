@@ -207,7 +207,7 @@ class GammaNetTest {
                     "model.timesteps=12")),
             1,
             Device.CPU)) {
-      try (Tensor large = TensorScope.detach(Ops.mulScalar(kernel(model), 50))) {
+      try (Tensor large = TensorScope.detach(Ops.mul(kernel(model), 50))) {
         kernel(model).copy_(large);
       }
       var e = assertThrows(DivergenceException.class, () -> model.detect(noise(16, 16, 1)));

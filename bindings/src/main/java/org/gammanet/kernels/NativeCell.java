@@ -4,11 +4,14 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
 import java.util.Map;
+import org.gammanet.torch.Borrowed;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TorchException;
 import org.gammanet.torch.gen.GammanetNative;
 import org.gammanet.torch.internal.Native;
+import org.gammanet.torch.internal.ThreadGradMode;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,9 +24,9 @@ import org.jspecify.annotations.Nullable;
 public final class NativeCell implements AutoCloseable {
   /** Parameters, in the order of the native interface; shapes in {@code gammanet_native.h}. */
   public enum Weight {
-    /** Inhibitory horizontal kernel, before symmetrisation. */
+    /** Inhibitory horizontal kernel, before symmetrization. */
     W_INH,
-    /** Excitatory horizontal kernel, before symmetrisation. */
+    /** Excitatory horizontal kernel, before symmetrization. */
     W_EXC,
     /** Input gate. */
     W_GAIN,
@@ -61,7 +64,7 @@ public final class NativeCell implements AutoCloseable {
 
   private static final int WEIGHTS = Weight.values().length;
 
-  /** Normalisation of gates and of horizontal inputs. */
+  /** Normalization of gates and of horizontal inputs. */
   public enum Norm {
     /** None. */
     NONE,
@@ -102,7 +105,7 @@ public final class NativeCell implements AutoCloseable {
    * @param forceAlpha whether a static alpha passes through the logistic function
    * @param forceOmega whether a static omega is rectified
    * @param multiplicative whether {@code q = omega c2 + kappa}, else {@code relu(i' + c2)}
-   * @param normalizeInputs whether the inputs of the horizontal kernels are normalised
+   * @param normalizeInputs whether the inputs of the horizontal kernels are normalized
    */
   public record Options(
       Norm norm,
@@ -151,7 +154,8 @@ public final class NativeCell implements AutoCloseable {
       NativeKernels.check(
           GammanetNative.gammanet_cell_pack(
               use.array(ordered(weights)), arena.allocateFrom(JAVA_INT, options.numbers()), out),
-          "packing a cell " + options);
+          "packing a cell ",
+          options);
       return new NativeCell(out);
     }
   }
@@ -169,10 +173,12 @@ public final class NativeCell implements AutoCloseable {
   private void run(String what, Body body) {
     MemorySegment cell = packed.acquire();
     try (Borrowed use = new Borrowed()) {
+      ThreadGradMode.apply();
       int status = body.call(cell, use);
-      NativeKernels.check(status, what + use);
+      NativeKernels.check(status, what, use);
     } finally {
       packed.release();
+      Reference.reachabilityFence(this); // its cleaner must not free what the call is using
     }
   }
 

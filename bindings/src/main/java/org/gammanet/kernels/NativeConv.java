@@ -1,11 +1,14 @@
 package org.gammanet.kernels;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
+import org.gammanet.torch.Borrowed;
 import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TorchException;
 import org.gammanet.torch.gen.GammanetNative;
 import org.gammanet.torch.internal.Native;
+import org.gammanet.torch.internal.ThreadGradMode;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -48,7 +51,8 @@ public final class NativeConv implements AutoCloseable {
       NativeKernels.check(
           GammanetNative.gammanet_conv_pack(
               use.of(weight), use.of(bias), algorithm.ordinal(), precision.ordinal(), out),
-          "packing a convolution " + use);
+          "packing a convolution ",
+          use);
       return new NativeConv(out);
     }
   }
@@ -60,10 +64,12 @@ public final class NativeConv implements AutoCloseable {
   private void run(String what, Body body) {
     MemorySegment conv = packed.acquire();
     try (Borrowed use = new Borrowed()) {
+      ThreadGradMode.apply();
       int status = body.call(conv, use);
-      NativeKernels.check(status, what + use);
+      NativeKernels.check(status, what, use);
     } finally {
       packed.release();
+      Reference.reachabilityFence(this); // its cleaner must not free what the call is using
     }
   }
 
@@ -129,7 +135,8 @@ public final class NativeConv implements AutoCloseable {
     try (Borrowed use = new Borrowed()) {
       NativeKernels.check(
           GammanetNative.gammanet_align_pool_forward(MemorySegment.NULL, use.of(x), use.of(out)),
-          "pooling" + use);
+          "pooling",
+          use);
     }
   }
 

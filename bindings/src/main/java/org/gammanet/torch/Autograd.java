@@ -2,7 +2,7 @@ package org.gammanet.torch;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.gammanet.torch.gen.LibTorchStable;
+import org.gammanet.torch.internal.ThreadGradMode;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -12,19 +12,22 @@ import org.jspecify.annotations.Nullable;
  * at first. Gradients accumulate in the leaves ({@link Tensor#grad}).
  */
 public final class Autograd {
-  private static final Operator BACKWARD = Operator.of("aten::_backward");
+  private static final Operator BACKWARD =
+      Operator.of(
+          "aten::_backward(Tensor self, Tensor[] inputs, Tensor? gradient, bool? retain_graph, bool"
+              + " create_graph) -> ()");
 
   private Autograd() {}
 
-  /** A time during which the calling thread records, or does not; closing restores the former. */
+  /** Gradient mode of the calling thread; {@link #close} restores the previous one. */
   public static final class GradMode implements AutoCloseable {
     private final boolean before;
     private final Thread owner = Thread.currentThread();
 
     private GradMode(boolean enabled) {
       LibTorch.load();
-      before = LibTorchStable.aoti_torch_grad_mode_is_enabled();
-      LibTorchStable.aoti_torch_grad_mode_set_enabled(enabled);
+      before = ThreadGradMode.isEnabled();
+      ThreadGradMode.set(enabled);
     }
 
     /**
@@ -38,16 +41,16 @@ public final class Autograd {
         throw new IllegalStateException(
             "the grad mode belongs to thread '" + owner.getName() + "'");
       }
-      LibTorchStable.aoti_torch_grad_mode_set_enabled(before);
+      ThreadGradMode.set(before);
     }
   }
 
-  /** No recording until closed. */
+  /** Operators record nothing until closed. */
   public static GradMode noGrad() {
     return new GradMode(false);
   }
 
-  /** Recording until closed. */
+  /** Operators record until closed. */
   public static GradMode enableGrad() {
     return new GradMode(true);
   }
@@ -55,7 +58,7 @@ public final class Autograd {
   /** Whether the calling thread records. */
   public static boolean isEnabled() {
     LibTorch.load();
-    return LibTorchStable.aoti_torch_grad_mode_is_enabled();
+    return ThreadGradMode.isEnabled();
   }
 
   /**
@@ -72,14 +75,7 @@ public final class Autograd {
    * @param gradient shaped as {@code output}; null stands for 1 and needs a one-element output
    */
   public static void backward(Tensor output, @Nullable Tensor gradient) {
-    BACKWARD
-        .call()
-        .tensor(output)
-        .tensors(List.of())
-        .optional(gradient)
-        .optionalBool(false)
-        .bool(false)
-        .run();
+    BACKWARD.run(output, List.of(), gradient, false, false);
   }
 
   /**

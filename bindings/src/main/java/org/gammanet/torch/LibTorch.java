@@ -1,11 +1,18 @@
 package org.gammanet.torch;
 
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
+import java.nio.file.Path;
 import java.util.List;
 import org.gammanet.torch.gen.LibTorchStable;
 import org.gammanet.torch.internal.CLibrary;
-import org.gammanet.torch.internal.CxxSymbols;
+import org.gammanet.torch.internal.CxxApi;
 import org.gammanet.torch.internal.LibTorchLoader;
 import org.gammanet.torch.internal.Native;
+import org.gammanet.torch.internal.Settings;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,15 +22,17 @@ import org.jspecify.annotations.Nullable;
  * from the folder that the system property {@code gammanet.libtorch} or the environment variable
  * {@code GAMMANET_LIBTORCH} names. Nothing else is searched.
  *
- * <p>Properties read when loading: {@code gammanet.keepFreedMemory} (MiB of freed memory that are
- * kept for reuse, by the C library, if it is glibc, and by the native kernels; default 2047, 0
- * leaves the C library alone) and {@code gammanet.threads} (threads of an operator; default the
- * number of physical cores).
+ * <p>System properties read when loading: {@code gammanet.keepFreedMemory} (MiB of freed memory
+ * that are kept for reuse, by the C library, if it is glibc, and by the native kernels; default
+ * 2047, 0 leaves the C library alone) and {@code gammanet.threads} (threads of an operator, 1 to
+ * {@link #maxThreads}; default the number of physical cores).
  *
- * <p>On Linux, start the JVM with {@code MALLOC_ARENA_MAX=1} in its environment: glibc gives each
- * Java thread an arena that returns every large block to the kernel at once, whatever it was told
- * to keep, and page faults then cost more than the arithmetic (a concatenation of three 26 MB
- * tensors took 26 ms instead of 5 ms). It cannot be set from inside the process.
+ * <p>On Linux, start the JVM with two environment variables, which native code reads before Java
+ * can set anything. {@code MALLOC_ARENA_MAX=1}: otherwise glibc gives each Java thread an arena
+ * that returns every large block to the kernel at once, and page faults then cost more than the
+ * arithmetic (a concatenation of three 26 MB tensors took 26 ms instead of 5 ms). {@code
+ * OMP_WAIT_POLICY=passive}: otherwise OpenMP's threads spin while they wait, and on a machine with
+ * other work every parallel operator takes milliseconds longer.
  */
 public final class LibTorch {
   private static final System.Logger LOG = System.getLogger(LibTorch.class.getName());
@@ -36,10 +45,10 @@ public final class LibTorch {
   private LibTorch() {}
 
   /**
-   * Loads LibTorch unless that was done; every class of this package calls it.
+   * Loads LibTorch unless that is done; every operator does so.
    *
-   * @throws TorchException when it is missing, unreadable or too old: one sentence with the place
-   *     that was tried and what to do
+   * @throws TorchException when it is missing, unreadable or too old, or a system property is out
+   *     of range: one sentence with what was tried and what to do
    */
   public static void load() {
     if (state == null) {
@@ -55,32 +64,32 @@ public final class LibTorch {
       throw failure; // a library cannot be loaded twice: the first reason stays the true one
     }
     try {
-      // libgomp's spinning threads starve each other on a busy machine; read when it is loaded.
-      CLibrary.setEnvironment("OMP_WAIT_POLICY", "passive");
-      // Remarks such as "Could not initialize NNPACK" on each call are not for users' terminals.
-      CLibrary.setEnvironment("TORCH_CPP_LOG_LEVEL", "ERROR");
-      boolean keeps = false;
-      long keepMib = CLibrary.keptMiB();
-      if (keepMib > 0) {
-        keeps = CLibrary.keepFreedMemory(keepMib << 20);
-      }
+      int threads =
+          Settings.integer(
+              "gammanet.threads",
+              Math.min(LibTorchLoader.physicalCores(), maxThreads()),
+              1,
+              maxThreads());
+      int keep = Settings.keptMiB();
+      boolean keeps = keep > 0 && CLibrary.keepFreedMemory((long) keep << 20);
       String source = LibTorchLoader.load();
       checkVersion(source);
       checkDTypes(source);
-      CxxSymbols.readLogLevel();
+      CxxApi.setLogLevel();
+      CxxApi.setNumThreads(threads);
       state = new State(source, keeps);
-      int threads = Integer.getInteger("gammanet.threads", LibTorchLoader.physicalCores());
-      CxxSymbols.setNumThreads(threads);
       LOG.log(System.Logger.Level.DEBUG, "LibTorch {0} from {1}", version(), source);
     } catch (TorchException e) {
-      state = null;
       failure = e;
       throw e;
+    } catch (IOException | IllegalArgumentException | UnsupportedOperationException e) {
+      failure = new TorchException(e.getMessage(), e);
+      throw failure;
     }
   }
 
   private static void checkVersion(String source) {
-    if (Native.find("aoti_torch_abi_version") == null) {
+    if (SymbolLookup.loaderLookup().find("aoti_torch_abi_version").isEmpty()) {
       throw new TorchException(
           "the libraries from "
               + source
@@ -153,28 +162,38 @@ public final class LibTorch {
   /** Number of threads that an operator may use. */
   public static int threads() {
     load();
-    var out = Native.scratch();
-    Native.check(LibTorchStable.torch_get_num_threads(out), "reading the number of threads");
-    return out.get(java.lang.foreign.ValueLayout.JAVA_INT, 0);
+    MemorySegment out = Native.out();
+    TorchException.check(
+        LibTorchStable.torch_get_num_threads(out), "reading the number of threads");
+    return out.get(JAVA_INT, 0);
   }
 
   /**
    * Sets the number of threads that an operator may use.
    *
-   * @param threads at least 1
+   * @throws IllegalArgumentException unless it is from 1 to {@link #maxThreads}
    */
   public static void setThreads(int threads) {
-    if (threads < 1) {
-      throw new IllegalArgumentException("threads must be at least 1, not " + threads);
+    if (threads < 1 || threads > maxThreads()) {
+      throw new IllegalArgumentException(
+          "threads must be from 1 to %d, not %d".formatted(maxThreads(), threads));
     }
     load();
-    CxxSymbols.setNumThreads(threads);
+    CxxApi.setNumThreads(threads);
+  }
+
+  /**
+   * The largest number of threads that is accepted: 64, or four times the number of processors
+   * where that is more. The OpenMP library ends the process when it cannot start a thread.
+   */
+  public static int maxThreads() {
+    return Math.max(64, 4 * Runtime.getRuntime().availableProcessors());
   }
 
   /** Number of CUDA devices; 0 for a CPU build or without a driver. */
   public static int cudaDeviceCount() {
     load();
-    return CxxSymbols.cudaDeviceCount();
+    return CxxApi.cudaDeviceCount();
   }
 
   /** The libraries that were loaded, in order; for diagnosis. */
@@ -184,7 +203,7 @@ public final class LibTorch {
   }
 
   /** Folder for unpacked libraries and other derived files; see {@code GAMMANET_CACHE}. */
-  public static java.nio.file.Path cacheFolder() {
+  public static Path cacheFolder() {
     return LibTorchLoader.cacheFolder();
   }
 }

@@ -8,6 +8,7 @@ import java.util.function.Function;
 import java.util.function.Supplier;
 import org.gammanet.torch.gen.LibTorchStable;
 import org.gammanet.torch.internal.Native;
+import org.gammanet.torch.internal.ThreadGradMode;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,91 +20,178 @@ import org.jspecify.annotations.Nullable;
  * TorchException} with the operator, the shapes and LibTorch's reason.
  */
 public final class Ops {
-  private static final Operator RELU = Operator.of("aten::relu");
-  private static final Operator RELU_INPLACE = Operator.of("aten::relu_");
-  private static final Operator SIGMOID = Operator.of("aten::sigmoid");
-  private static final Operator SIGMOID_INPLACE = Operator.of("aten::sigmoid_");
-  private static final Operator TANH = Operator.of("aten::tanh");
-  private static final Operator EXP = Operator.of("aten::exp");
-  private static final Operator EXPM1 = Operator.of("aten::expm1");
-  private static final Operator LOG = Operator.of("aten::log");
-  private static final Operator LOG1P = Operator.of("aten::log1p");
-  private static final Operator SQRT = Operator.of("aten::sqrt");
-  private static final Operator RSQRT = Operator.of("aten::rsqrt");
-  private static final Operator SQUARE = Operator.of("aten::square");
-  private static final Operator RECIPROCAL = Operator.of("aten::reciprocal");
-  private static final Operator ABS = Operator.of("aten::abs");
-  private static final Operator NEG = Operator.of("aten::neg");
-  private static final Operator SIGN = Operator.of("aten::sign");
-  private static final Operator SIN = Operator.of("aten::sin");
-  private static final Operator COS = Operator.of("aten::cos");
-  private static final Operator ERF = Operator.of("aten::erf");
-  private static final Operator FLOOR = Operator.of("aten::floor");
-  private static final Operator ISFINITE = Operator.of("aten::isfinite");
-  private static final Operator LOGSIGMOID = Operator.of("aten::log_sigmoid");
-  private static final Operator MUL = Operator.of("aten::mul", "Tensor");
-  private static final Operator MUL_INPLACE = Operator.of("aten::mul_", "Tensor");
-  private static final Operator DIV = Operator.of("aten::div", "Tensor");
-  private static final Operator DIV_INPLACE = Operator.of("aten::div_", "Tensor");
-  private static final Operator POW = Operator.of("aten::pow", "Tensor_Tensor");
-  private static final Operator MAXIMUM = Operator.of("aten::maximum");
-  private static final Operator MINIMUM = Operator.of("aten::minimum");
-  private static final Operator ATAN2 = Operator.of("aten::atan2");
-  private static final Operator EQ = Operator.of("aten::eq", "Tensor");
-  private static final Operator GE = Operator.of("aten::ge", "Tensor");
-  private static final Operator GT = Operator.of("aten::gt", "Tensor");
-  private static final Operator LE = Operator.of("aten::le", "Tensor");
-  private static final Operator LT = Operator.of("aten::lt", "Tensor");
-  private static final Operator LOGICALAND = Operator.of("aten::logical_and");
-  private static final Operator CLAMP = Operator.of("aten::clamp", "Tensor");
-  private static final Operator LERP = Operator.of("aten::lerp", "Tensor");
-  private static final Operator LERP_INPLACE = Operator.of("aten::lerp_", "Tensor");
-  private static final Operator WHERE = Operator.of("aten::where", "self");
-  private static final Operator CAT = Operator.of("aten::cat");
-  private static final Operator STACK = Operator.of("aten::stack");
-  private static final Operator NARROW = Operator.of("aten::narrow");
-  private static final Operator SELECT = Operator.of("aten::select", "int");
-  private static final Operator RESHAPE = Operator.of("aten::reshape");
-  private static final Operator EXPAND = Operator.of("aten::expand");
-  private static final Operator UNSQUEEZE = Operator.of("aten::unsqueeze");
-  private static final Operator SQUEEZE = Operator.of("aten::squeeze", "dim");
-  private static final Operator TRANSPOSE = Operator.of("aten::transpose", "int");
-  private static final Operator PERMUTE = Operator.of("aten::permute");
-  private static final Operator FLIP = Operator.of("aten::flip");
-  private static final Operator ROT90 = Operator.of("aten::rot90");
-  private static final Operator INDEX_SELECT = Operator.of("aten::index_select");
-  private static final Operator CONTIGUOUS = Operator.of("aten::contiguous");
-  private static final Operator CLONE = Operator.of("aten::clone");
-  private static final Operator DETACH = Operator.of("aten::detach");
-  private static final Operator TO_DTYPE = Operator.of("aten::to", "dtype");
-  private static final Operator TO_DEVICE = Operator.of("aten::to", "device");
-  private static final Operator REFLECTIONPAD2D = Operator.of("aten::reflection_pad2d");
-  private static final Operator REPLICATIONPAD2D = Operator.of("aten::replication_pad2d");
-  private static final Operator SUM_ALL = Operator.of("aten::sum");
-  private static final Operator SUM = Operator.of("aten::sum", "dim_IntList");
-  private static final Operator MEAN_ALL = Operator.of("aten::mean");
-  private static final Operator MEAN = Operator.of("aten::mean", "dim");
-  private static final Operator VAR = Operator.of("aten::var", "dim");
-  private static final Operator AMAX = Operator.of("aten::amax");
-  private static final Operator AMIN = Operator.of("aten::amin");
-  private static final Operator ARGMAX = Operator.of("aten::argmax");
-  private static final Operator ALL = Operator.of("aten::all");
-  private static final Operator MATMUL = Operator.of("aten::matmul");
-  private static final Operator LINEAR = Operator.of("aten::linear");
-  private static final Operator CONV2D = Operator.of("aten::conv2d");
-  private static final Operator CONV_TRANSPOSE2D = Operator.of("aten::conv_transpose2d", "input");
-  private static final Operator MAX_POOL2D = Operator.of("aten::max_pool2d");
-  private static final Operator UPSAMPLE = Operator.of("aten::upsample_bilinear2d");
-  private static final Operator GRID_SAMPLE = Operator.of("aten::grid_sampler_2d");
-  private static final Operator LAYER_NORM = Operator.of("aten::layer_norm");
-  private static final Operator INSTANCE_NORM = Operator.of("aten::instance_norm");
-  private static final Operator GROUP_NORM = Operator.of("aten::group_norm");
-  private static final Operator BATCH_NORM = Operator.of("aten::batch_norm");
-  private static final Operator BCE = Operator.of("aten::binary_cross_entropy_with_logits");
-  private static final Operator LSTSQ = Operator.of("aten::linalg_lstsq");
-  private static final Operator GEQRF = Operator.of("aten::geqrf");
-  private static final Operator HOUSEHOLDER = Operator.of("aten::linalg_householder_product");
-  private static final Operator DIAGONAL = Operator.of("aten::diagonal");
+  private static final Operator RELU = Operator.of("aten::relu(Tensor self) -> Tensor");
+  private static final Operator RELU_INPLACE =
+      Operator.of("aten::relu_(Tensor(a!) self) -> Tensor(a!)");
+  private static final Operator SIGMOID = Operator.of("aten::sigmoid(Tensor self) -> Tensor");
+  private static final Operator SIGMOID_INPLACE =
+      Operator.of("aten::sigmoid_(Tensor(a!) self) -> Tensor(a!)");
+  private static final Operator TANH = Operator.of("aten::tanh(Tensor self) -> Tensor");
+  private static final Operator EXP = Operator.of("aten::exp(Tensor self) -> Tensor");
+  private static final Operator EXPM1 = Operator.of("aten::expm1(Tensor self) -> Tensor");
+  private static final Operator LOG = Operator.of("aten::log(Tensor self) -> Tensor");
+  private static final Operator LOG1P = Operator.of("aten::log1p(Tensor self) -> Tensor");
+  private static final Operator SQRT = Operator.of("aten::sqrt(Tensor self) -> Tensor");
+  private static final Operator RSQRT = Operator.of("aten::rsqrt(Tensor self) -> Tensor");
+  private static final Operator SQUARE = Operator.of("aten::square(Tensor self) -> Tensor");
+  private static final Operator RECIPROCAL = Operator.of("aten::reciprocal(Tensor self) -> Tensor");
+  private static final Operator ABS = Operator.of("aten::abs(Tensor self) -> Tensor");
+  private static final Operator NEG = Operator.of("aten::neg(Tensor self) -> Tensor");
+  private static final Operator SIGN = Operator.of("aten::sign(Tensor self) -> Tensor");
+  private static final Operator SIN = Operator.of("aten::sin(Tensor self) -> Tensor");
+  private static final Operator COS = Operator.of("aten::cos(Tensor self) -> Tensor");
+  private static final Operator ERF = Operator.of("aten::erf(Tensor self) -> Tensor");
+  private static final Operator FLOOR = Operator.of("aten::floor(Tensor self) -> Tensor");
+  private static final Operator ISFINITE = Operator.of("aten::isfinite(Tensor self) -> Tensor");
+  private static final Operator LOG_SIGMOID =
+      Operator.of("aten::log_sigmoid(Tensor self) -> Tensor");
+  private static final Operator MUL =
+      Operator.of("aten::mul.Tensor(Tensor self, Tensor other) -> Tensor");
+  private static final Operator DIV =
+      Operator.of("aten::div.Tensor(Tensor self, Tensor other) -> Tensor");
+  private static final Operator MUL_INPLACE =
+      Operator.of("aten::mul_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)");
+  private static final Operator DIV_INPLACE =
+      Operator.of("aten::div_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)");
+  private static final Operator POW =
+      Operator.of("aten::pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor");
+  private static final Operator MAXIMUM =
+      Operator.of("aten::maximum(Tensor self, Tensor other) -> Tensor");
+  private static final Operator MINIMUM =
+      Operator.of("aten::minimum(Tensor self, Tensor other) -> Tensor");
+  private static final Operator EQ =
+      Operator.of("aten::eq.Tensor(Tensor self, Tensor other) -> Tensor");
+  private static final Operator GE =
+      Operator.of("aten::ge.Tensor(Tensor self, Tensor other) -> Tensor");
+  private static final Operator GT =
+      Operator.of("aten::gt.Tensor(Tensor self, Tensor other) -> Tensor");
+  private static final Operator LE =
+      Operator.of("aten::le.Tensor(Tensor self, Tensor other) -> Tensor");
+  private static final Operator LT =
+      Operator.of("aten::lt.Tensor(Tensor self, Tensor other) -> Tensor");
+  private static final Operator CLAMP =
+      Operator.of("aten::clamp.Tensor(Tensor self, Tensor? min, Tensor? max) -> Tensor");
+  private static final Operator LERP =
+      Operator.of("aten::lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor");
+  private static final Operator LERP_INPLACE =
+      Operator.of("aten::lerp_.Tensor(Tensor(a!) self, Tensor end, Tensor weight) -> Tensor(a!)");
+  private static final Operator WHERE =
+      Operator.of("aten::where.self(Tensor condition, Tensor self, Tensor other) -> Tensor");
+  private static final Operator CAT = Operator.of("aten::cat(Tensor[] tensors, int dim) -> Tensor");
+  private static final Operator STACK =
+      Operator.of("aten::stack(Tensor[] tensors, int dim) -> Tensor");
+  private static final Operator NARROW =
+      Operator.of("aten::narrow(Tensor self, int dim, int start, int length) -> Tensor");
+  private static final Operator SELECT =
+      Operator.of("aten::select.int(Tensor self, int dim, int index) -> Tensor");
+  private static final Operator RESHAPE =
+      Operator.of("aten::reshape(Tensor self, int[] shape) -> Tensor");
+  private static final Operator EXPAND =
+      Operator.of("aten::expand(Tensor self, int[] size, bool implicit) -> Tensor");
+  private static final Operator UNSQUEEZE =
+      Operator.of("aten::unsqueeze(Tensor self, int dim) -> Tensor");
+  private static final Operator SQUEEZE =
+      Operator.of("aten::squeeze.dim(Tensor self, int dim) -> Tensor");
+  private static final Operator TRANSPOSE =
+      Operator.of("aten::transpose.int(Tensor self, int dim0, int dim1) -> Tensor");
+  private static final Operator PERMUTE =
+      Operator.of("aten::permute(Tensor self, int[] dims) -> Tensor");
+  private static final Operator FLIP = Operator.of("aten::flip(Tensor self, int[] dims) -> Tensor");
+  private static final Operator ROT90 =
+      Operator.of("aten::rot90(Tensor self, int k, int[] dims) -> Tensor");
+  private static final Operator CONTIGUOUS =
+      Operator.of("aten::contiguous(Tensor self, MemoryFormat memory_format) -> Tensor");
+  private static final Operator CLONE =
+      Operator.of("aten::clone(Tensor self, MemoryFormat? memory_format) -> Tensor");
+  private static final Operator DETACH = Operator.of("aten::detach(Tensor self) -> Tensor");
+  private static final Operator TO_DTYPE =
+      Operator.of(
+          "aten::to.dtype(Tensor self, ScalarType dtype, bool non_blocking, bool copy, "
+              + "MemoryFormat? memory_format) -> Tensor");
+  private static final Operator TO_DEVICE =
+      Operator.of(
+          "aten::to.device(Tensor self, Device device, ScalarType dtype, bool "
+              + "non_blocking, bool copy, MemoryFormat? memory_format) -> Tensor");
+  private static final Operator REPLICATION_PAD2D =
+      Operator.of("aten::replication_pad2d(Tensor self, int[] padding) -> Tensor");
+  private static final Operator SUM_ALL =
+      Operator.of("aten::sum(Tensor self, ScalarType? dtype) -> Tensor");
+  private static final Operator SUM =
+      Operator.of(
+          "aten::sum.dim_IntList(Tensor self, int[]? dim, bool keepdim, ScalarType? dtype) "
+              + "-> Tensor");
+  private static final Operator MEAN_ALL =
+      Operator.of("aten::mean(Tensor self, ScalarType? dtype) -> Tensor");
+  private static final Operator MEAN =
+      Operator.of(
+          "aten::mean.dim(Tensor self, int[]? dim, bool keepdim, ScalarType? dtype) -> "
+              + "Tensor");
+  private static final Operator VAR =
+      Operator.of("aten::var.dim(Tensor self, int[]? dim, bool unbiased, bool keepdim) -> Tensor");
+  private static final Operator AMAX =
+      Operator.of("aten::amax(Tensor self, int[] dim, bool keepdim) -> Tensor");
+  private static final Operator AMIN =
+      Operator.of("aten::amin(Tensor self, int[] dim, bool keepdim) -> Tensor");
+  private static final Operator ARGMAX =
+      Operator.of("aten::argmax(Tensor self, int? dim, bool keepdim) -> Tensor");
+  private static final Operator ALL = Operator.of("aten::all(Tensor self) -> Tensor");
+  private static final Operator DOT =
+      Operator.of("aten::dot(Tensor self, Tensor tensor) -> Tensor");
+  private static final Operator MATMUL =
+      Operator.of("aten::matmul(Tensor self, Tensor other) -> Tensor");
+  private static final Operator LINEAR =
+      Operator.of("aten::linear(Tensor input, Tensor weight, Tensor? bias) -> Tensor");
+  private static final Operator CONV2D =
+      Operator.of(
+          "aten::conv2d(Tensor input, Tensor weight, Tensor? bias, int[] stride, int[] "
+              + "padding, int[] dilation, int groups) -> Tensor");
+  private static final Operator CONV_TRANSPOSE2D =
+      Operator.of(
+          "aten::conv_transpose2d.input(Tensor input, Tensor weight, Tensor? bias, int[] "
+              + "stride, int[] padding, int[] output_padding, int groups, int[] dilation) -> "
+              + "Tensor");
+  private static final Operator MAX_POOL2D =
+      Operator.of(
+          "aten::max_pool2d(Tensor self, int[] kernel_size, int[] stride, int[] padding, "
+              + "int[] dilation, bool ceil_mode) -> Tensor");
+  private static final Operator UPSAMPLE =
+      Operator.of(
+          "aten::upsample_bilinear2d(Tensor self, int[] output_size, bool align_corners, "
+              + "float? scales_h, float? scales_w) -> Tensor");
+  private static final Operator INSTANCE_NORM =
+      Operator.of(
+          "aten::instance_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? "
+              + "running_mean, Tensor? running_var, bool use_input_stats, float momentum, float "
+              + "eps, bool cudnn_enabled) -> Tensor");
+  private static final Operator GROUP_NORM =
+      Operator.of(
+          "aten::group_norm(Tensor input, int num_groups, Tensor? weight, Tensor? bias, "
+              + "float eps, bool cudnn_enabled) -> Tensor");
+  private static final Operator BATCH_NORM =
+      Operator.of(
+          "aten::batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? "
+              + "running_mean, Tensor? running_var, bool training, float momentum, float eps, "
+              + "bool cudnn_enabled) -> Tensor");
+  private static final Operator GEQRF =
+      Operator.of("aten::geqrf(Tensor self) -> (Tensor a, Tensor tau)");
+  private static final Operator HOUSEHOLDER_PRODUCT =
+      Operator.of("aten::linalg_householder_product(Tensor input, Tensor tau) -> Tensor");
+  private static final Operator TRIU =
+      Operator.of("aten::triu(Tensor self, int diagonal) -> Tensor");
+  private static final Operator DIAGONAL =
+      Operator.of("aten::diagonal(Tensor self, int offset, int dim1, int dim2) -> Tensor");
+  private static final Operator FUSED_ADAM =
+      Operator.of(
+          "aten::_fused_adam_(Tensor[] self, Tensor[] grads, Tensor[] exp_avgs, Tensor[] "
+              + "exp_avg_sqs, Tensor[] max_exp_avg_sqs, Tensor[] state_steps, float lr, float "
+              + "beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, "
+              + "Tensor? grad_scale, Tensor? found_inf) -> ()");
+  private static final Operator FUSED_ADAMW =
+      Operator.of(
+          "aten::_fused_adamw_(Tensor[] self, Tensor[] grads, Tensor[] exp_avgs, Tensor[] "
+              + "exp_avg_sqs, Tensor[] max_exp_avg_sqs, Tensor[] state_steps, float lr, float "
+              + "beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, "
+              + "Tensor? grad_scale, Tensor? found_inf) -> ()");
 
   private Ops() {}
 
@@ -111,117 +199,117 @@ public final class Ops {
 
   /** {@code max(x, 0)}. */
   public static Tensor relu(Tensor x) {
-    return RELU.call().tensor(x).one();
+    return RELU.tensor(x);
   }
 
   /** {@code max(x, 0)} in place; returns {@code x}. */
   public static Tensor relu_(Tensor x) {
-    return inPlace(RELU_INPLACE.call().tensor(x), x);
+    return RELU_INPLACE.inPlace(x);
   }
 
   /** Logistic function {@code 1 / (1 + exp(-x))}. */
   public static Tensor sigmoid(Tensor x) {
-    return SIGMOID.call().tensor(x).one();
+    return SIGMOID.tensor(x);
   }
 
   /** Logistic function in place; returns {@code x}. */
   public static Tensor sigmoid_(Tensor x) {
-    return inPlace(SIGMOID_INPLACE.call().tensor(x), x);
+    return SIGMOID_INPLACE.inPlace(x);
   }
 
   /** Hyperbolic tangent. */
   public static Tensor tanh(Tensor x) {
-    return TANH.call().tensor(x).one();
+    return TANH.tensor(x);
   }
 
   /** {@code e^x}. */
   public static Tensor exp(Tensor x) {
-    return EXP.call().tensor(x).one();
+    return EXP.tensor(x);
   }
 
   /** {@code e^x - 1}, accurate near 0. */
   public static Tensor expm1(Tensor x) {
-    return EXPM1.call().tensor(x).one();
+    return EXPM1.tensor(x);
   }
 
   /** Natural logarithm. */
   public static Tensor log(Tensor x) {
-    return LOG.call().tensor(x).one();
+    return LOG.tensor(x);
   }
 
   /** {@code log(1 + x)}, accurate near 0. */
   public static Tensor log1p(Tensor x) {
-    return LOG1P.call().tensor(x).one();
+    return LOG1P.tensor(x);
   }
 
   /** Square root. */
   public static Tensor sqrt(Tensor x) {
-    return SQRT.call().tensor(x).one();
+    return SQRT.tensor(x);
   }
 
   /** {@code 1 / sqrt(x)}. */
   public static Tensor rsqrt(Tensor x) {
-    return RSQRT.call().tensor(x).one();
+    return RSQRT.tensor(x);
   }
 
   /** {@code x * x}. */
   public static Tensor square(Tensor x) {
-    return SQUARE.call().tensor(x).one();
+    return SQUARE.tensor(x);
   }
 
   /** {@code 1 / x}. */
   public static Tensor reciprocal(Tensor x) {
-    return RECIPROCAL.call().tensor(x).one();
+    return RECIPROCAL.tensor(x);
   }
 
   /** Absolute value. */
   public static Tensor abs(Tensor x) {
-    return ABS.call().tensor(x).one();
+    return ABS.tensor(x);
   }
 
   /** {@code -x}. */
   public static Tensor neg(Tensor x) {
-    return NEG.call().tensor(x).one();
+    return NEG.tensor(x);
   }
 
   /** -1, 0 or 1. */
   public static Tensor sign(Tensor x) {
-    return SIGN.call().tensor(x).one();
+    return SIGN.tensor(x);
   }
 
   /** Sine, radians. */
   public static Tensor sin(Tensor x) {
-    return SIN.call().tensor(x).one();
+    return SIN.tensor(x);
   }
 
   /** Cosine, radians. */
   public static Tensor cos(Tensor x) {
-    return COS.call().tensor(x).one();
+    return COS.tensor(x);
   }
 
   /** Error function. */
   public static Tensor erf(Tensor x) {
-    return ERF.call().tensor(x).one();
+    return ERF.tensor(x);
   }
 
   /** Largest integer not above. */
   public static Tensor floor(Tensor x) {
-    return FLOOR.call().tensor(x).one();
+    return FLOOR.tensor(x);
   }
 
   /** Bool: neither infinite nor NaN. */
   public static Tensor isfinite(Tensor x) {
-    return ISFINITE.call().tensor(x).one();
+    return ISFINITE.tensor(x);
   }
 
   /** {@code log(sigmoid(x))}, accurate for large {@code |x|}. */
-  public static Tensor logSigmoid(Tensor x) {
-    return LOGSIGMOID.call().tensor(x).one();
+  public static Tensor logsigmoid(Tensor x) {
+    return LOG_SIGMOID.tensor(x);
   }
 
   /** {@code log(1 + e^x)}; PyTorch's {@code softplus} with its defaults, to float32 rounding. */
   public static Tensor softplus(Tensor x) {
-    return scoped(() -> neg(logSigmoid(neg(x))));
+    return scoped(() -> neg(logsigmoid(neg(x))));
   }
 
   /** {@code x} above 0, {@code e^x - 1} below. */
@@ -232,236 +320,197 @@ public final class Ops {
 
   /** {@code x * Phi(x)} with the exact normal distribution function. */
   public static Tensor gelu(Tensor x) {
-    return scoped(() -> mul(x, mulScalar(addScalar(erf(mulScalar(x, Math.sqrt(0.5))), 1), 0.5)));
+    return scoped(() -> mul(x, mul(add(erf(mul(x, Math.sqrt(0.5))), 1), 0.5)));
   }
 
   // ---- Elementwise, two arguments: shapes broadcast against each other ----
 
   /** {@code a + b}. */
   public static Tensor add(Tensor a, Tensor b) {
-    return subtract(a, b, -1);
+    return subtract("aten::add.Tensor", a, b, -1);
   }
 
   /** {@code a - b}. */
   public static Tensor sub(Tensor a, Tensor b) {
-    return subtract(a, b, 1);
+    return subtract("aten::sub.Tensor", a, b, 1);
   }
 
-  /** {@code a - alpha * b}. */
-  public static Tensor subtract(Tensor a, Tensor b, double alpha) {
+  /** {@code a - alpha * b}; addition by the only function of the C ABI that takes a Scalar. */
+  private static Tensor subtract(String name, Tensor a, Tensor b, double alpha) {
     LibTorch.load();
-    MemorySegment first = a.handle().duplicate();
-    try {
-      MemorySegment second = b.handle().duplicate();
-      try {
-        MemorySegment out = Native.scratch();
-        int status = LibTorchStable.aoti_torch_aten_subtract_Tensor(first, second, alpha, out);
-        if (status != 0) {
-          throw new TorchException("aten::sub(" + a + ", " + b + "): " + Native.lastError());
-        }
-        return new Tensor(out.get(ADDRESS, 0));
-      } finally {
-        LibTorchStable.aoti_torch_delete_tensor_object(second);
+    try (Borrowed use = new Borrowed()) {
+      MemorySegment first = use.of(a);
+      MemorySegment second = use.of(b);
+      MemorySegment out = Native.out();
+      ThreadGradMode.apply();
+      int status = LibTorchStable.aoti_torch_aten_subtract_Tensor(first, second, alpha, out);
+      if (status != 0) {
+        throw new TorchException(name + "(" + a + ", " + b + "): " + Native.lastError());
       }
-    } finally {
-      LibTorchStable.aoti_torch_delete_tensor_object(first);
+      return Tensor.adopt(out.get(ADDRESS, 0));
     }
   }
 
   /** {@code a * b}. */
   public static Tensor mul(Tensor a, Tensor b) {
-    return MUL.call().tensor(a).tensor(b).one();
+    return MUL.tensor(a, b);
   }
 
   /** {@code a *= b}; returns {@code a}. */
   public static Tensor mul_(Tensor a, Tensor b) {
-    return inPlace(MUL_INPLACE.call().tensor(a).tensor(b), a);
+    return MUL_INPLACE.inPlace(a, b);
   }
 
   /** {@code a / b}. */
   public static Tensor div(Tensor a, Tensor b) {
-    return DIV.call().tensor(a).tensor(b).one();
+    return DIV.tensor(a, b);
   }
 
   /** {@code a /= b}; returns {@code a}. */
   public static Tensor div_(Tensor a, Tensor b) {
-    return inPlace(DIV_INPLACE.call().tensor(a).tensor(b), a);
+    return DIV_INPLACE.inPlace(a, b);
   }
 
   /** {@code a^b}. */
   public static Tensor pow(Tensor a, Tensor b) {
-    return POW.call().tensor(a).tensor(b).one();
+    return POW.tensor(a, b);
   }
 
   /** The larger of both; NaN where either is NaN. */
   public static Tensor maximum(Tensor a, Tensor b) {
-    return MAXIMUM.call().tensor(a).tensor(b).one();
+    return MAXIMUM.tensor(a, b);
   }
 
   /** The smaller of both; NaN where either is NaN. */
   public static Tensor minimum(Tensor a, Tensor b) {
-    return MINIMUM.call().tensor(a).tensor(b).one();
-  }
-
-  /** Angle of the point (b, a), radians. */
-  public static Tensor atan2(Tensor a, Tensor b) {
-    return ATAN2.call().tensor(a).tensor(b).one();
+    return MINIMUM.tensor(a, b);
   }
 
   /** Bool: equal. */
   public static Tensor eq(Tensor a, Tensor b) {
-    return EQ.call().tensor(a).tensor(b).one();
+    return EQ.tensor(a, b);
   }
 
   /** Bool: {@code a >= b}. */
   public static Tensor ge(Tensor a, Tensor b) {
-    return GE.call().tensor(a).tensor(b).one();
+    return GE.tensor(a, b);
   }
 
   /** Bool: {@code a > b}. */
   public static Tensor gt(Tensor a, Tensor b) {
-    return GT.call().tensor(a).tensor(b).one();
+    return GT.tensor(a, b);
   }
 
   /** Bool: {@code a <= b}. */
   public static Tensor le(Tensor a, Tensor b) {
-    return LE.call().tensor(a).tensor(b).one();
+    return LE.tensor(a, b);
   }
 
   /** Bool: {@code a < b}. */
   public static Tensor lt(Tensor a, Tensor b) {
-    return LT.call().tensor(a).tensor(b).one();
-  }
-
-  /** Bool: both true. */
-  public static Tensor logicalAnd(Tensor a, Tensor b) {
-    return LOGICALAND.call().tensor(a).tensor(b).one();
+    return LT.tensor(a, b);
   }
 
   /** {@code a * value}. */
-  public static Tensor mulScalar(Tensor a, double value) {
+  public static Tensor mul(Tensor a, double value) {
     return withScalar(value, s -> mul(a, s));
   }
 
-  /** {@code a *= value}; returns {@code a}. */
-  public static Tensor mulScalar_(Tensor a, double value) {
-    return withScalar(value, s -> mul_(a, s));
-  }
-
   /** {@code a + value}. */
-  public static Tensor addScalar(Tensor a, double value) {
+  public static Tensor add(Tensor a, double value) {
     return withScalar(value, s -> add(a, s));
   }
 
-  /** {@code value - a}. */
-  public static Tensor rsubScalar(Tensor a, double value) {
-    return scoped(() -> addScalar(neg(a), value));
-  }
-
-  /** {@code min(max(x, low), high)}; the gradient is 1 inside and 0 outside. */
-  public static Tensor clamp(Tensor x, double low, double high) {
-    return scoped(
-        () ->
-            CLAMP
-                .call()
-                .tensor(x)
-                .optional(scalarLike(low, x))
-                .optional(scalarLike(high, x))
-                .one());
+  /**
+   * {@code min} to {@code max}, values outside replaced by the nearer one; the gradient is 1 inside
+   * and 0 outside.
+   */
+  public static Tensor clamp(Tensor x, double min, double max) {
+    return scoped(() -> CLAMP.tensor(x, scalarLike(min, x), scalarLike(max, x)));
   }
 
   /** {@code start + weight * (end - start)}: {@code (1 - w) * start + w * end}. */
   public static Tensor lerp(Tensor start, Tensor end, Tensor weight) {
-    return LERP.call().tensor(start).tensor(end).tensor(weight).one();
+    return LERP.tensor(start, end, weight);
   }
 
   /** {@code start += weight * (end - start)}; returns {@code start}. */
   public static Tensor lerp_(Tensor start, Tensor end, Tensor weight) {
-    return inPlace(LERP_INPLACE.call().tensor(start).tensor(end).tensor(weight), start);
+    return LERP_INPLACE.inPlace(start, end, weight);
   }
 
   /** {@code a} where {@code condition} (bool), else {@code b}. */
   public static Tensor where(Tensor condition, Tensor a, Tensor b) {
-    return WHERE.call().tensor(condition).tensor(a).tensor(b).one();
+    return WHERE.tensor(condition, a, b);
   }
 
   // ---- Shape ----
 
   /** Joins along a dimension; the other sizes agree. */
-  public static Tensor cat(List<Tensor> tensors, int dimension) {
-    return CAT.call().tensors(tensors).integer(dimension).one();
+  public static Tensor cat(List<Tensor> tensors, int dim) {
+    return CAT.tensor(tensors, dim);
   }
 
   /** Joins along a new dimension; all shapes agree. */
-  public static Tensor stack(List<Tensor> tensors, int dimension) {
-    return STACK.call().tensors(tensors).integer(dimension).one();
+  public static Tensor stack(List<Tensor> tensors, int dim) {
+    return STACK.tensor(tensors, dim);
   }
 
   /** The part {@code start .. start + length - 1} of a dimension; shares memory. */
-  public static Tensor narrow(Tensor x, int dimension, long start, long length) {
-    return NARROW.call().tensor(x).integer(dimension).integer(start).integer(length).one();
+  public static Tensor narrow(Tensor x, int dim, long start, long length) {
+    return NARROW.tensor(x, dim, start, length);
   }
 
   /** One index of a dimension, which disappears; shares memory. */
-  public static Tensor select(Tensor x, int dimension, long index) {
-    return SELECT.call().tensor(x).integer(dimension).integer(index).one();
+  public static Tensor select(Tensor x, int dim, long index) {
+    return SELECT.tensor(x, dim, index);
   }
 
   /** The same elements in another shape; one size may be -1. */
   public static Tensor reshape(Tensor x, long... shape) {
-    return RESHAPE.call().tensor(x).integers(shape).one();
+    return RESHAPE.tensor(x, shape);
   }
 
   /** Repeats dimensions of size 1 without copying; -1 keeps a size. */
   public static Tensor expand(Tensor x, long... shape) {
-    return EXPAND.call().tensor(x).integers(shape).bool(false).one();
+    return EXPAND.tensor(x, shape, false);
   }
 
   /** Inserts a dimension of size 1; shares memory. */
-  public static Tensor unsqueeze(Tensor x, int dimension) {
-    return UNSQUEEZE.call().tensor(x).integer(dimension).one();
+  public static Tensor unsqueeze(Tensor x, int dim) {
+    return UNSQUEEZE.tensor(x, dim);
   }
 
   /** Removes a dimension of size 1; shares memory. */
-  public static Tensor squeeze(Tensor x, int dimension) {
-    return SQUEEZE.call().tensor(x).integer(dimension).one();
+  public static Tensor squeeze(Tensor x, int dim) {
+    return SQUEEZE.tensor(x, dim);
   }
 
   /** Exchanges two dimensions; shares memory. */
-  public static Tensor transpose(Tensor x, int first, int second) {
-    return TRANSPOSE.call().tensor(x).integer(first).integer(second).one();
+  public static Tensor transpose(Tensor x, int dim0, int dim1) {
+    return TRANSPOSE.tensor(x, dim0, dim1);
   }
 
   /** Reorders the dimensions; shares memory. */
-  public static Tensor permute(Tensor x, long... dimensions) {
-    return PERMUTE.call().tensor(x).integers(dimensions).one();
+  public static Tensor permute(Tensor x, long... dims) {
+    return PERMUTE.tensor(x, dims);
   }
 
   /** Reverses dimensions; a copy. */
-  public static Tensor flip(Tensor x, long... dimensions) {
-    return FLIP.call().tensor(x).integers(dimensions).one();
+  public static Tensor flip(Tensor x, long... dims) {
+    return FLIP.tensor(x, dims);
   }
 
   /**
-   * Turns the last two dimensions by {@code quarterTurns * 90} degrees, from the first towards the
-   * second of them; a copy.
+   * Rotates by {@code k * 90} degrees in a plane, from the first of its dimensions to the second.
    */
-  public static Tensor rot90(Tensor x, int quarterTurns) {
-    return ROT90.call().tensor(x).integer(quarterTurns).integers(-2, -1).one();
-  }
-
-  /** The given indices (int64, one dimension) of a dimension; a copy. */
-  public static Tensor indexSelect(Tensor x, int dimension, Tensor index) {
-    return INDEX_SELECT.call().tensor(x).integer(dimension).tensor(index).one();
+  public static Tensor rot90(Tensor x, int k, long... dims) {
+    return ROT90.tensor(x, k, dims);
   }
 
   /** Row-major without gaps: another owner of {@code x}, or a copy. */
   public static Tensor contiguous(Tensor x) {
-    return CONTIGUOUS
-        .call()
-        .tensor(x)
-        .integer(LibTorchStable.aoti_torch_memory_format_contiguous_format())
-        .one();
+    return CONTIGUOUS.tensor(x, LibTorchStable.aoti_torch_memory_format_contiguous_format());
   }
 
   /**
@@ -476,110 +525,122 @@ public final class Ops {
   }
 
   /** A row-major copy, differentiable. */
-  public static Tensor cloneOf(Tensor x) {
-    return CLONE
-        .call()
-        .tensor(x)
-        .optionalInteger(LibTorchStable.aoti_torch_memory_format_contiguous_format())
-        .one();
+  public static Tensor clone(Tensor x) {
+    return CLONE.tensor(x, LibTorchStable.aoti_torch_memory_format_contiguous_format());
   }
 
   /** The same memory without history. */
   public static Tensor detach(Tensor x) {
-    return DETACH.call().tensor(x).one();
+    return DETACH.tensor(x);
   }
 
   /** Converts the elements; another owner of {@code x} when it has the type already. */
   public static Tensor to(Tensor x, DType dtype) {
-    return TO_DTYPE.call().tensor(x).dtype(dtype).bool(false).bool(false).none().one();
+    return TO_DTYPE.tensor(x, dtype, false, false, null);
   }
 
   /** Moves to a device and converts the elements. */
   public static Tensor to(Tensor x, Device device, DType dtype) {
-    return TO_DEVICE
-        .call()
-        .tensor(x)
-        .device(device)
-        .dtype(dtype)
-        .bool(false)
-        .bool(false)
-        .none()
-        .one();
-  }
-
-  /**
-   * Mirrors at the borders, without repeating the edge pixel: (N, C, H, W) to (N, C, top + H +
-   * bottom, left + W + right).
-   */
-  public static Tensor reflectionPad2d(Tensor x, long left, long right, long top, long bottom) {
-    return REFLECTIONPAD2D.call().tensor(x).integers(left, right, top, bottom).one();
+    return TO_DEVICE.tensor(x, device, dtype, false, false, null);
   }
 
   /** Repeats the edge pixels: (N, C, H, W) to (N, C, top + H + bottom, left + W + right). */
   public static Tensor replicationPad2d(Tensor x, long left, long right, long top, long bottom) {
-    return REPLICATIONPAD2D.call().tensor(x).integers(left, right, top, bottom).one();
+    return REPLICATION_PAD2D.tensor(x, new long[] {left, right, top, bottom});
   }
 
   // ---- Reductions ----
 
   /** Sum of all elements, 0-dimensional. */
   public static Tensor sum(Tensor x) {
-    return SUM_ALL.call().tensor(x).none().one();
+    return SUM_ALL.tensor(x, (Object) null);
   }
 
-  /** Sum over dimensions, which become size 1 ({@code keep}) or disappear. */
-  public static Tensor sum(Tensor x, boolean keep, long... dimensions) {
-    return SUM.call().tensor(x).optionalIntegers(dimensions).bool(keep).none().one();
+  /** Sum over dimensions, which disappear. */
+  public static Tensor sum(Tensor x, long... dim) {
+    return sum(x, dim, false);
+  }
+
+  /** Sum over dimensions, which become size 1 ({@code keepdim}) or disappear. */
+  public static Tensor sum(Tensor x, long[] dim, boolean keepdim) {
+    return SUM.tensor(x, dim, keepdim, null);
   }
 
   /** Mean of all elements, 0-dimensional. */
   public static Tensor mean(Tensor x) {
-    return MEAN_ALL.call().tensor(x).none().one();
+    return MEAN_ALL.tensor(x, (Object) null);
   }
 
-  /** Mean over dimensions, which become size 1 ({@code keep}) or disappear. */
-  public static Tensor mean(Tensor x, boolean keep, long... dimensions) {
-    return MEAN.call().tensor(x).optionalIntegers(dimensions).bool(keep).none().one();
+  /** Mean over dimensions, which disappear. */
+  public static Tensor mean(Tensor x, long... dim) {
+    return mean(x, dim, false);
+  }
+
+  /** Mean over dimensions, which become size 1 ({@code keepdim}) or disappear. */
+  public static Tensor mean(Tensor x, long[] dim, boolean keepdim) {
+    return MEAN.tensor(x, dim, keepdim, null);
+  }
+
+  /** Largest element over dimensions, which disappear; equal ones share the gradient. */
+  public static Tensor amax(Tensor x, long... dim) {
+    return amax(x, dim, false);
   }
 
   /**
-   * Biased variance (divided by n) over dimensions, which become size 1 ({@code keep}) or
-   * disappear.
+   * Largest element over dimensions, which become size 1 ({@code keepdim}) or disappear; equal ones
+   * share the gradient.
    */
-  public static Tensor variance(Tensor x, boolean keep, long... dimensions) {
-    return VAR.call().tensor(x).optionalIntegers(dimensions).bool(false).bool(keep).one();
+  public static Tensor amax(Tensor x, long[] dim, boolean keepdim) {
+    return AMAX.tensor(x, dim, keepdim);
   }
 
-  /** Largest element over dimensions; equal ones share the gradient. */
-  public static Tensor amax(Tensor x, boolean keep, long... dimensions) {
-    return AMAX.call().tensor(x).integers(dimensions).bool(keep).one();
+  /** Smallest element over dimensions, which disappear; equal ones share the gradient. */
+  public static Tensor amin(Tensor x, long... dim) {
+    return amin(x, dim, false);
   }
 
-  /** Smallest element over dimensions; equal ones share the gradient. */
-  public static Tensor amin(Tensor x, boolean keep, long... dimensions) {
-    return AMIN.call().tensor(x).integers(dimensions).bool(keep).one();
+  /**
+   * Smallest element over dimensions, which become size 1 ({@code keepdim}) or disappear; equal
+   * ones share the gradient.
+   */
+  public static Tensor amin(Tensor x, long[] dim, boolean keepdim) {
+    return AMIN.tensor(x, dim, keepdim);
+  }
+
+  /**
+   * Variance over dimensions, which become size 1 ({@code keepdim}) or disappear.
+   *
+   * @param unbiased whether the sum of squares is divided by n - 1, as by default in PyTorch, or n
+   */
+  public static Tensor var(Tensor x, long[] dim, boolean unbiased, boolean keepdim) {
+    return VAR.tensor(x, dim, unbiased, keepdim);
   }
 
   /** Index (int64) of the first largest element along a dimension, which disappears. */
-  public static Tensor argmax(Tensor x, int dimension) {
-    return ARGMAX.call().tensor(x).optionalInteger(dimension).bool(false).one();
+  public static Tensor argmax(Tensor x, int dim) {
+    return ARGMAX.tensor(x, dim, false);
   }
 
   /** Bool, 0-dimensional: all elements are true or non-zero. */
   public static Tensor all(Tensor x) {
-    return ALL.call().tensor(x).one();
+    return ALL.tensor(x);
   }
 
   // ---- Products ----
 
+  /** Sum of the products of two vectors, 0-dimensional. */
+  public static Tensor dot(Tensor a, Tensor b) {
+    return DOT.tensor(a, b);
+  }
+
   /** Matrix product (…, n, k) x (…, k, m) to (…, n, m). */
   public static Tensor matmul(Tensor a, Tensor b) {
-    return MATMUL.call().tensor(a).tensor(b).one();
+    return MATMUL.tensor(a, b);
   }
 
   /** {@code x (…, in) * weight (out, in) transposed + bias (out)}. */
   public static Tensor linear(Tensor x, Tensor weight, @Nullable Tensor bias) {
-    return LINEAR.call().tensor(x).tensor(weight).optional(bias).one();
+    return LINEAR.tensor(x, weight, bias);
   }
 
   // ---- Convolution and pooling: (N, C, H, W) ----
@@ -592,16 +653,7 @@ public final class Ops {
       Tensor x, Tensor weight, @Nullable Tensor bias, int stride, int padding) {
     return Autocast.run(
         (input, kernel, offset) ->
-            CONV2D
-                .call()
-                .tensor(input)
-                .tensor(kernel)
-                .optional(offset)
-                .integers(stride, stride)
-                .integers(padding, padding)
-                .integers(1, 1)
-                .integer(1)
-                .one(),
+            CONV2D.tensor(input, kernel, offset, pair(stride), pair(padding), pair(1), 1),
         x,
         weight,
         bias);
@@ -615,96 +667,38 @@ public final class Ops {
       Tensor x, Tensor weight, @Nullable Tensor bias, int stride, int padding) {
     return Autocast.run(
         (input, kernel, offset) ->
-            CONV_TRANSPOSE2D
-                .call()
-                .tensor(input)
-                .tensor(kernel)
-                .optional(offset)
-                .integers(stride, stride)
-                .integers(padding, padding)
-                .integers(0, 0)
-                .integer(1)
-                .integers(1, 1)
-                .one(),
+            CONV_TRANSPOSE2D.tensor(
+                input, kernel, offset, pair(stride), pair(padding), pair(0), 1, pair(1)),
         x,
         weight,
         bias);
   }
 
   /**
-   * Maximum of size x size windows at the given stride; an incomplete window at the right or bottom
-   * is dropped.
+   * Maximum of kernelSize x kernelSize windows at the given stride; an incomplete window at the
+   * right or bottom is dropped.
    */
-  public static Tensor maxPool2d(Tensor x, int size, int stride) {
-    return MAX_POOL2D
-        .call()
-        .tensor(x)
-        .integers(size, size)
-        .integers(stride, stride)
-        .integers(0, 0)
-        .integers(1, 1)
-        .bool(false)
-        .one();
+  public static Tensor maxPool2d(Tensor x, int kernelSize, int stride) {
+    return MAX_POOL2D.tensor(x, pair(kernelSize), pair(stride), pair(0), pair(1), false);
   }
 
-  /** Bilinear resize to (N, C, height, width), half-pixel centres, no antialiasing. */
+  /** Bilinear resize to (N, C, height, width), half-pixel centers, no antialiasing. */
   public static Tensor upsampleBilinear2d(Tensor x, long height, long width) {
-    return UPSAMPLE.call().tensor(x).integers(height, width).bool(false).none().none().one();
+    return UPSAMPLE.tensor(x, new long[] {height, width}, false, null, null);
   }
 
-  /**
-   * Samples x (N, C, H, W) bilinearly at grid (N, H', W', 2), whose (x, y) run from -1 to 1 over
-   * the centres of the corner pixels; zero outside.
-   */
-  public static Tensor gridSample(Tensor x, Tensor grid) {
-    return GRID_SAMPLE.call().tensor(x).tensor(grid).integer(0).integer(0).bool(true).one();
-  }
-
-  // ---- Normalisation: biased variance, epsilon inside the square root ----
-
-  /** Over the last dimensions, whose sizes are {@code shape}. */
-  public static Tensor layerNorm(
-      Tensor x, long[] shape, @Nullable Tensor weight, @Nullable Tensor bias, double epsilon) {
-    return LAYER_NORM
-        .call()
-        .tensor(x)
-        .integers(shape)
-        .optional(weight)
-        .optional(bias)
-        .number(epsilon)
-        .bool(true)
-        .one();
-  }
+  // ---- Normalization: biased variance, epsilon inside the square root ----
 
   /** Over the pixels of each sample and channel of (N, C, H, W); weight and bias (C). */
   public static Tensor instanceNorm(
       Tensor x, @Nullable Tensor weight, @Nullable Tensor bias, double epsilon) {
-    return INSTANCE_NORM
-        .call()
-        .tensor(x)
-        .optional(weight)
-        .optional(bias)
-        .none()
-        .none()
-        .bool(true)
-        .number(0.1)
-        .number(epsilon)
-        .bool(true)
-        .one();
+    return INSTANCE_NORM.tensor(x, weight, bias, null, null, true, 0.1, epsilon, true);
   }
 
   /** Over the pixels and channels of each sample and group of C / groups consecutive channels. */
   public static Tensor groupNorm(
       Tensor x, int groups, @Nullable Tensor weight, @Nullable Tensor bias, double epsilon) {
-    return GROUP_NORM
-        .call()
-        .tensor(x)
-        .integer(groups)
-        .optional(weight)
-        .optional(bias)
-        .number(epsilon)
-        .bool(true)
-        .one();
+    return GROUP_NORM.tensor(x, groups, weight, bias, epsilon, true);
   }
 
   /**
@@ -720,50 +714,72 @@ public final class Ops {
       boolean training,
       double momentum,
       double epsilon) {
-    return BATCH_NORM
-        .call()
-        .tensor(x)
-        .optional(weight)
-        .optional(bias)
-        .optional(runningMean)
-        .optional(runningVariance)
-        .bool(training)
-        .number(momentum)
-        .number(epsilon)
-        .bool(true)
-        .one();
-  }
-
-  // ---- Losses ----
-
-  /**
-   * {@code max(z, 0) - z * t + log(1 + exp(-|z|))} of each element, times {@code weight} when
-   * given; nothing is reduced.
-   */
-  public static Tensor binaryCrossEntropyWithLogits(
-      Tensor logits, Tensor target, @Nullable Tensor weight) {
-    return BCE.call().tensor(logits).tensor(target).optional(weight).none().integer(0).one();
+    return BATCH_NORM.tensor(
+        x, weight, bias, runningMean, runningVariance, training, momentum, epsilon, true);
   }
 
   // ---- Linear algebra ----
 
-  /** Least-squares solution of {@code a (m, n) * x (n, k) = b (m, k)} for a of full rank. */
-  public static Tensor leastSquares(Tensor a, Tensor b) {
-    return scoped(() -> LSTSQ.call().tensor(a).tensor(b).none().none().many(4)[0]);
-  }
-
   /**
    * Reduced QR decomposition of a (m, n) with m at least n: Q (m, n) with orthonormal columns, and
-   * the diagonal of R (n).
+   * R (n, n), upper triangular.
    */
   public static Tensor[] qr(Tensor a) {
     try (var scope = TensorScope.open()) {
-      Tensor[] factors = GEQRF.call().tensor(a).many(2);
-      Tensor q = HOUSEHOLDER.call().tensor(factors[0]).tensor(factors[1]).one();
-      Tensor diagonal =
-          contiguous(DIAGONAL.call().tensor(factors[0]).integer(0).integer(0).integer(1).one());
-      return new Tensor[] {scope.keep(q), scope.keep(diagonal)};
+      Tensor[] factors = GEQRF.tensors(2, a);
+      Tensor q = HOUSEHOLDER_PRODUCT.tensor(factors[0], factors[1]);
+      Tensor r = TRIU.tensor(narrow(factors[0], 0, 0, a.size(1)), 0);
+      return new Tensor[] {scope.keep(q), scope.keep(r)};
     }
+  }
+
+  /** The main diagonal of a matrix; shares memory. */
+  public static Tensor diagonal(Tensor a) {
+    return DIAGONAL.tensor(a, 0, 0, 1);
+  }
+
+  // ---- Optimizers ----
+
+  /**
+   * One step of Adam, or of AdamW, on all parameters.
+   *
+   * @param decoupled AdamW: weight decay scales the parameters instead of adding to the gradients
+   * @param expAvgs running means of the gradients, updated
+   * @param expAvgSqs running means of their squares, updated
+   * @param steps number of this step, one element each
+   * @param gradScale what the gradients are divided by; null for nothing
+   */
+  public static void fusedAdam_(
+      boolean decoupled,
+      List<Tensor> parameters,
+      List<Tensor> gradients,
+      List<Tensor> expAvgs,
+      List<Tensor> expAvgSqs,
+      List<Tensor> steps,
+      double lr,
+      double beta1,
+      double beta2,
+      double weightDecay,
+      double epsilon,
+      @Nullable Tensor gradScale) {
+    (decoupled ? FUSED_ADAMW : FUSED_ADAM)
+        .run(
+            parameters,
+            gradients,
+            expAvgs,
+            expAvgSqs,
+            List.of(),
+            steps,
+            lr,
+            beta1,
+            beta2,
+            weightDecay,
+            epsilon,
+            false,
+            false,
+            gradScale,
+            null);
+    parameters.forEach(Tensor::bumpVersion); // the operator does not count as a change
   }
 
   // ---- Helpers ----
@@ -784,8 +800,7 @@ public final class Ops {
     return Tensor.full(value, x.dtype(), x.device());
   }
 
-  private static Tensor inPlace(Operator.Call call, Tensor target) {
-    call.discard();
-    return target;
+  private static long[] pair(long value) {
+    return new long[] {value, value};
   }
 }

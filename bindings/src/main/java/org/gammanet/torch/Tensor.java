@@ -9,16 +9,17 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.lang.ref.Cleaner;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.Locale;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import org.gammanet.torch.gen.LibTorchStable;
-import org.gammanet.torch.internal.CxxSymbols;
+import org.gammanet.torch.internal.CxxApi;
 import org.gammanet.torch.internal.Handle;
 import org.gammanet.torch.internal.Native;
+import org.gammanet.torch.internal.ThreadGradMode;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -33,32 +34,31 @@ import org.jspecify.annotations.Nullable;
  * the other thread's work intact.
  */
 public final class Tensor implements AutoCloseable {
-  private static final Cleaner CLEANER = Cleaner.create();
-
   /** Dimensions of a map from the fastest on. */
   private static final int[] CHANNELS_LAST = {1, 3, 2, 0};
 
-  private static final Operator VERSION = Operator.of("aten::_version");
+  private static final Operator VERSION = Operator.of("aten::_version(Tensor self) -> int");
 
   /** Owner: read and written by the thread of that scope only. */
   @Nullable TensorScope scope;
 
-  private final Handle handle;
-  private final Cleaner.Cleanable cleanable;
-  private long @Nullable [] shape;
-  private @Nullable DType dtype;
-  private @Nullable Device device;
+  final Handle handle;
+  private volatile long @Nullable [] shape;
+  private volatile @Nullable DType dtype;
+  private volatile @Nullable Device device;
 
-  /** Takes over a handle that LibTorch has handed out. */
-  @SuppressWarnings("exports")
-  public Tensor(Handle handle) {
-    this.handle = handle;
-    cleanable = CLEANER.register(this, handle);
+  /** Takes over a native handle that is counted already. */
+  private Tensor(MemorySegment native_) {
+    handle = new Handle(native_, Tensor::describe);
     TensorScope.register(this);
   }
 
-  Tensor(MemorySegment native_) {
-    this(new Handle(native_));
+  /**
+   * Takes over a native handle ({@code AtenTensorHandle}) that native code has made and handed out;
+   * the inverse of {@link Borrowed}. Anything else ends the process.
+   */
+  public static Tensor adopt(MemorySegment native_) {
+    return new Tensor(Handle.received(native_));
   }
 
   // ---- Making tensors ----
@@ -67,24 +67,21 @@ public final class Tensor implements AutoCloseable {
   public static Tensor of(float[] data, long... shape) {
     checkCount(data.length, shape);
     Tensor tensor = empty(DType.FLOAT32, Device.CPU, shape);
-    MemorySegment.copy(data, 0, tensor.data(), JAVA_FLOAT, 0, data.length);
-    return tensor;
+    return tensor.fill(memory -> MemorySegment.copy(data, 0, memory, JAVA_FLOAT, 0, data.length));
   }
 
   /** A float64 CPU tensor with these elements in row-major order. */
   public static Tensor of(double[] data, long... shape) {
     checkCount(data.length, shape);
     Tensor tensor = empty(DType.FLOAT64, Device.CPU, shape);
-    MemorySegment.copy(data, 0, tensor.data(), JAVA_DOUBLE, 0, data.length);
-    return tensor;
+    return tensor.fill(memory -> MemorySegment.copy(data, 0, memory, JAVA_DOUBLE, 0, data.length));
   }
 
   /** An int64 CPU tensor with these elements in row-major order. */
   public static Tensor of(long[] data, long... shape) {
     checkCount(data.length, shape);
     Tensor tensor = empty(DType.INT64, Device.CPU, shape);
-    MemorySegment.copy(data, 0, tensor.data(), JAVA_LONG, 0, data.length);
-    return tensor;
+    return tensor.fill(memory -> MemorySegment.copy(data, 0, memory, JAVA_LONG, 0, data.length));
   }
 
   /**
@@ -105,16 +102,15 @@ public final class Tensor implements AutoCloseable {
               + data.remaining());
     }
     Tensor tensor = empty(dtype, Device.CPU, shape);
-    tensor.data().copyFrom(MemorySegment.ofBuffer(data));
-    return tensor;
+    return tensor.fill(memory -> memory.copyFrom(MemorySegment.ofBuffer(data)));
   }
 
-  /** Uninitialised float32 memory on the CPU. */
+  /** Uninitialized float32 memory on the CPU. */
   public static Tensor empty(long... shape) {
     return empty(DType.FLOAT32, Device.CPU, shape);
   }
 
-  /** Uninitialised memory. */
+  /** Uninitialized memory. */
   public static Tensor empty(DType dtype, Device device, long... shape) {
     long[] strides = new long[shape.length];
     long stride = 1;
@@ -138,7 +134,7 @@ public final class Tensor implements AutoCloseable {
     LibTorch.load();
     count(shape);
     int n = shape.length;
-    if (2 * n >= Native.SLOTS - 1) {
+    if (2 * n > Native.SLOTS) {
       throw new IllegalArgumentException("a tensor of " + n + " dimensions is not supported");
     }
     MemorySegment scratch = Native.scratch();
@@ -146,7 +142,7 @@ public final class Tensor implements AutoCloseable {
       scratch.setAtIndex(JAVA_LONG, i, shape[i]);
       scratch.setAtIndex(JAVA_LONG, n + i, strides[i]);
     }
-    MemorySegment out = scratch.asSlice((Native.SLOTS - 1) * 8L);
+    MemorySegment out = Native.out();
     int status =
         LibTorchStable.aoti_torch_empty_strided(
             n,
@@ -165,7 +161,7 @@ public final class Tensor implements AutoCloseable {
               + " MiB): "
               + Native.lastError());
     }
-    return new Tensor(out.get(ADDRESS, 0));
+    return adopt(out.get(ADDRESS, 0));
   }
 
   /** Zeros, float32, on the CPU. */
@@ -197,9 +193,11 @@ public final class Tensor implements AutoCloseable {
   public static Tensor full(double value, DType dtype, Device device, long... shape) {
     Tensor tensor = empty(dtype, device, shape);
     try (Tensor scalar = TensorScope.detach(scalar(value))) {
-      tensor.copy_(scalar);
+      return tensor.copy_(scalar);
+    } catch (RuntimeException | Error e) {
+      tensor.close();
+      throw e;
     }
-    return tensor;
   }
 
   /**
@@ -209,10 +207,15 @@ public final class Tensor implements AutoCloseable {
   public static Tensor scalar(double value) {
     LibTorch.load();
     MemorySegment out = Native.scratch();
-    Native.check(
-        LibTorchStable.aoti_torch_scalar_to_tensor_float64(value, out),
-        "making the number " + value);
-    return new Tensor(out.get(ADDRESS, 0));
+    TorchException.check(LibTorchStable.aoti_torch_scalar_to_tensor_float64(value, out), "scalar");
+    return adopt(out.get(ADDRESS, 0));
+  }
+
+  private Tensor fill(Consumer<MemorySegment> writer) {
+    try (Borrowed use = new Borrowed()) {
+      writer.accept(data(use));
+    }
+    return this;
   }
 
   private static void checkCount(long length, long[] shape) {
@@ -254,21 +257,22 @@ public final class Tensor implements AutoCloseable {
   private long[] sizes() {
     long[] sizes = shape;
     if (sizes == null) {
-      MemorySegment native_ = handle.acquire();
-      try {
-        MemorySegment out = Native.scratch();
-        Native.check(LibTorchStable.aoti_torch_get_dim(native_, out), "reading the dimension");
-        long n = out.get(JAVA_LONG, 0);
-        Native.check(LibTorchStable.aoti_torch_get_sizes(native_, out), "reading the shape");
-        sizes = out.get(ADDRESS, 0).reinterpret(n * 8).toArray(JAVA_LONG);
+      try (Borrowed use = new Borrowed()) {
+        sizes = sizes(use.of(this));
         shape = sizes;
-      } finally {
-        handle.release();
       }
     } else {
       handle.ensureOpen();
     }
     return sizes;
+  }
+
+  private static long[] sizes(MemorySegment native_) {
+    MemorySegment out = Native.out();
+    TorchException.check(LibTorchStable.aoti_torch_get_dim(native_, out), "reading the dimension");
+    long n = out.get(JAVA_LONG, 0);
+    TorchException.check(LibTorchStable.aoti_torch_get_sizes(native_, out), "reading the shape");
+    return out.get(ADDRESS, 0).reinterpret(n * 8).toArray(JAVA_LONG);
   }
 
   /** Size of one dimension; negative numbers count from the last. */
@@ -295,49 +299,54 @@ public final class Tensor implements AutoCloseable {
   public DType dtype() {
     DType type = dtype;
     if (type == null) {
-      type = DType.ofCode(readInt(LibTorchStable::aoti_torch_get_dtype));
-      dtype = type;
+      try (Borrowed use = new Borrowed()) {
+        type = dtype(use.of(this));
+        dtype = type;
+      }
     }
     return type;
+  }
+
+  private static DType dtype(MemorySegment native_) {
+    return DType.ofCode(read(LibTorchStable::aoti_torch_get_dtype, native_));
   }
 
   /** Where the memory lies. */
   public Device device() {
     Device where = device;
     if (where == null) {
-      where =
-          Device.ofCode(
-              readInt(LibTorchStable::aoti_torch_get_device_type),
-              readInt(LibTorchStable::aoti_torch_get_device_index));
-      device = where;
+      try (Borrowed use = new Borrowed()) {
+        where = device(use.of(this));
+        device = where;
+      }
     }
     return where;
+  }
+
+  private static Device device(MemorySegment native_) {
+    return Device.ofCode(
+        read(LibTorchStable::aoti_torch_get_device_type, native_),
+        read(LibTorchStable::aoti_torch_get_device_index, native_));
   }
 
   private interface Getter {
     int get(MemorySegment tensor, MemorySegment out);
   }
 
-  private int readInt(Getter getter) {
-    MemorySegment native_ = handle.acquire();
-    try {
-      MemorySegment out = Native.scratch();
-      Native.check(getter.get(native_, out), "reading a property of a tensor");
-      return out.get(JAVA_INT, 0);
-    } finally {
-      handle.release();
-    }
+  private static int read(Getter getter, MemorySegment native_) {
+    MemorySegment out = Native.out();
+    TorchException.check(getter.get(native_, out), "reading a property of a tensor");
+    return out.get(JAVA_INT, 0);
   }
 
   /** Whether the elements lie in row-major order without gaps. */
   public boolean isContiguous() {
-    MemorySegment native_ = handle.acquire();
-    try {
+    try (Borrowed use = new Borrowed()) {
+      MemorySegment native_ = use.of(this);
       MemorySegment out = Native.scratch();
-      Native.check(LibTorchStable.aoti_torch_is_contiguous(native_, out), "reading the layout");
+      TorchException.check(
+          LibTorchStable.aoti_torch_is_contiguous(native_, out), "reading the layout");
       return out.get(JAVA_BOOLEAN, 0);
-    } finally {
-      handle.release();
     }
   }
 
@@ -350,10 +359,11 @@ public final class Tensor implements AutoCloseable {
     if (sizes.length != 4) {
       return false;
     }
-    MemorySegment native_ = handle.acquire();
-    try {
+    try (Borrowed use = new Borrowed()) {
+      MemorySegment native_ = use.of(this);
       MemorySegment out = Native.scratch();
-      Native.check(LibTorchStable.aoti_torch_get_strides(native_, out), "reading the layout");
+      TorchException.check(
+          LibTorchStable.aoti_torch_get_strides(native_, out), "reading the layout");
       MemorySegment strides = out.get(ADDRESS, 0).reinterpret(4 * 8);
       long expected = 1;
       for (int d : CHANNELS_LAST) {
@@ -363,65 +373,49 @@ public final class Tensor implements AutoCloseable {
         expected *= sizes[d];
       }
       return true;
-    } finally {
-      handle.release();
     }
   }
 
   /** Whether autograd stores this leaf's gradient, or a graph leads to this result. */
   public boolean requiresGrad() {
-    MemorySegment native_ = handle.acquire();
-    try {
-      return CxxSymbols.requiresGrad(native_);
-    } finally {
-      handle.release();
+    try (Borrowed use = new Borrowed()) {
+      MemorySegment native_ = use.of(this);
+      return CxxApi.requiresGrad(native_);
     }
   }
 
   /**
-   * A number that rises with every change that an operator makes to the elements, also through
-   * another tensor over the same memory. LibTorch's fused optimizers do not count by themselves: see
-   * {@link #countChange}.
+   * A number that rises with every change of the elements by an operator or by {@link #copyFrom},
+   * also through another tensor over the same memory.
    */
   public long version() {
-    return VERSION.call().tensor(this).integerResult();
+    return VERSION.integer(this);
   }
 
-  /** Raises {@link #version} after a change that did not. */
-  public void countChange() {
-    try (var scope = TensorScope.open();
-        var silent = Autograd.noGrad()) {
-      Ops.narrow(Ops.reshape(detach(), -1), 0, 0, 0).zero_(); // of no elements, but it counts
+  /** Raises {@link #version} after a change that LibTorch does not count. */
+  void bumpVersion() {
+    try (Borrowed use = new Borrowed()) {
+      CxxApi.bumpVersion(use.of(this));
     }
   }
 
   /** Marks a leaf whose gradient is wanted, or no longer wanted. */
   public Tensor requiresGrad(boolean wanted) {
-    MemorySegment native_ = handle.acquire();
-    try {
+    try (Borrowed use = new Borrowed()) {
+      MemorySegment native_ = use.of(this);
       int status = LibTorchStable.torch_set_requires_grad(native_, wanted);
       if (status != 0) {
         throw new TorchException("requiresGrad on " + this + ": " + Native.lastError());
       }
-    } finally {
-      handle.release();
     }
     return this;
   }
 
   /** A new tensor over the accumulated gradient of this leaf, or null when there is none. */
   public @Nullable Tensor grad() {
-    MemorySegment native_ = handle.acquire();
-    try {
-      MemorySegment gradient = CxxSymbols.grad(native_);
-      MemorySegment out = Native.scratch();
-      Native.check(LibTorchStable.aoti_torch_is_defined(gradient, out), "reading a gradient");
-      if (!out.get(JAVA_BOOLEAN, 0)) {
-        return null;
-      }
-      return new Tensor(Handle.duplicate(gradient));
-    } finally {
-      handle.release();
+    try (Borrowed use = new Borrowed()) {
+      MemorySegment gradient = CxxApi.grad(use.of(this));
+      return gradient == null ? null : new Tensor(gradient);
     }
   }
 
@@ -444,11 +438,9 @@ public final class Tensor implements AutoCloseable {
 
   /** A second owner of the same tensor: each is closed on its own. */
   public Tensor alias() {
-    MemorySegment native_ = handle.acquire();
-    try {
+    try (Borrowed use = new Borrowed()) {
+      MemorySegment native_ = use.of(this);
       return new Tensor(Handle.duplicate(native_));
-    } finally {
-      handle.release();
     }
   }
 
@@ -456,7 +448,7 @@ public final class Tensor implements AutoCloseable {
   @Override
   @SuppressWarnings({"MethodDoesntCallSuperMethod", "EffectivelyPrivate"})
   public Tensor clone() {
-    return Ops.cloneOf(this);
+    return Ops.clone(this);
   }
 
   /** This tensor in row-major order without gaps: another owner of it, or a copy. */
@@ -513,14 +505,10 @@ public final class Tensor implements AutoCloseable {
 
   private <T> T read(DType type, Function<MemorySegment, T> reader) {
     try (TensorScope temporary = TensorScope.open();
-        var noGrad = Autograd.noGrad()) {
+        var noGrad = Autograd.noGrad();
+        Borrowed use = new Borrowed()) {
       Tensor source = detach().to(Device.CPU).to(type).contiguous();
-      source.handle.acquire();
-      try {
-        return reader.apply(source.data());
-      } finally {
-        source.handle.release();
-      }
+      return reader.apply(source.data(use));
     }
   }
 
@@ -534,61 +522,52 @@ public final class Tensor implements AutoCloseable {
       throw new IllegalArgumentException(
           "copyFrom(float[]) needs a contiguous float32 tensor on the CPU, but this is " + this);
     }
-    handle.acquire();
-    try {
-      MemorySegment.copy(data, 0, data(), JAVA_FLOAT, 0, data.length);
-    } finally {
-      handle.release();
+    try (Borrowed use = new Borrowed()) {
+      MemorySegment.copy(data, 0, data(use), JAVA_FLOAT, 0, data.length);
     }
-    countChange();
+    bumpVersion();
     return this;
   }
 
   /** Overwrites the elements with another tensor's, converted and broadcast. */
   public Tensor copy_(Tensor source) {
-    MemorySegment target = handle.acquire();
-    try {
-      MemorySegment from = source.handle.acquire();
-      try {
-        int status = LibTorchStable.aoti_torch_copy_(target, from, 0);
-        if (status != 0) {
-          throw new TorchException("copy_(" + this + ", " + source + "): " + Native.lastError());
-        }
-      } finally {
-        source.handle.release();
+    try (Borrowed use = new Borrowed()) {
+      MemorySegment target = use.of(this);
+      MemorySegment from = use.of(source);
+      ThreadGradMode.apply();
+      int status = LibTorchStable.aoti_torch_copy_(target, from, 0);
+      if (status != 0) {
+        throw new TorchException("copy_(" + this + ", " + source + "): " + Native.lastError());
       }
-    } finally {
-      handle.release();
     }
     return this;
   }
 
   /** Overwrites the elements with zeros. */
   public Tensor zero_() {
-    MemorySegment native_ = handle.acquire();
-    try {
-      Native.check(LibTorchStable.aoti_torch_zero_(native_), "zero_");
-    } finally {
-      handle.release();
+    try (Borrowed use = new Borrowed()) {
+      MemorySegment native_ = use.of(this);
+      ThreadGradMode.apply();
+      TorchException.check(LibTorchStable.aoti_torch_zero_(native_), "zero_");
     }
     return this;
   }
 
-  /** The elements' memory; valid while the tensor is open, so callers hold the handle. */
-  MemorySegment data() {
-    MemorySegment native_ = handle.acquire();
-    try {
-      MemorySegment out = Native.scratch();
-      Native.check(LibTorchStable.aoti_torch_get_data_ptr(native_, out), "reading the address");
-      return out.get(ADDRESS, 0).reinterpret(numel() * dtype().byteSize());
-    } finally {
-      handle.release();
-    }
+  /** The elements' memory, valid until {@code use} is closed. */
+  private MemorySegment data(Borrowed use) {
+    MemorySegment native_ = use.of(this);
+    MemorySegment out = Native.out();
+    TorchException.check(
+        LibTorchStable.aoti_torch_get_data_ptr(native_, out), "reading the address");
+    return out.get(ADDRESS, 0).reinterpret(numel() * dtype().byteSize());
   }
 
   // ---- Lifetime ----
 
-  /** How many tensors are open in this process; equal numbers before and after mean no leak. */
+  /**
+   * Number of native objects (handles of tensors, and lists and optionals on their way to an
+   * operator) that are alive in this process; equal numbers before and after mean no leak.
+   */
   public static long liveHandles() {
     return Handle.live();
   }
@@ -606,19 +585,17 @@ public final class Tensor implements AutoCloseable {
   @Override
   public void close() {
     handle.close();
-    cleanable.clean();
   }
 
-  void closeIfOpen() {
-    if (!isClosed()) {
-      close();
+  /** A native handle of its own for a callee that consumes it. */
+  MemorySegment duplicateHandle() {
+    try (Borrowed use = new Borrowed()) {
+      return Handle.duplicate(use.of(this));
     }
   }
 
-  /** For the native kernels of this library. */
-  @SuppressWarnings("exports")
-  public Handle handle() {
-    return handle;
+  private static String describe(MemorySegment native_) {
+    return describe(dtype(native_), sizes(native_), device(native_));
   }
 
   private static String describe(DType dtype, long[] shape, Device device) {

@@ -1,6 +1,7 @@
 package org.gammanet.torch;
 
 import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -65,38 +66,66 @@ public final class TensorScope implements AutoCloseable {
   }
 
   /**
-   * Closes what is left, and makes the enclosing scope the current one again.
+   * Closes what is left, and makes the enclosing scope the current one again. When a tensor cannot
+   * be closed because another thread is using it, all others are closed before the exception is
+   * thrown, and closing again closes the rest.
    *
-   * @throws IllegalStateException on another thread, before an inner scope, or twice
+   * @throws IllegalStateException on another thread, before an inner scope, or when a tensor is in
+   *     use
    */
   @Override
   public void close() {
-    check();
-    closed = true;
-    if (parent == null) {
-      CURRENT.remove();
-    } else {
-      CURRENT.set(parent);
-    }
-    for (Tensor tensor : tensors) {
-      if (tensor.scope == this) {
-        tensor.scope = null;
-        tensor.closeIfOpen();
+    if (!closed) {
+      check();
+      closed = true;
+      if (parent == null) {
+        CURRENT.remove();
+      } else {
+        CURRENT.set(parent);
       }
     }
+    checkThread();
+    RuntimeException failure = null;
+    List<Tensor> left = List.copyOf(tensors);
     tensors.clear();
+    for (Tensor tensor : left) {
+      if (tensor.scope == this && !tensor.isClosed()) {
+        try {
+          tensor.close();
+        } catch (RuntimeException e) {
+          if (tensor.isClosed()) {
+            continue; // another thread closed it in between
+          }
+          tensors.add(tensor);
+          if (failure == null) {
+            failure = e;
+          } else {
+            failure.addSuppressed(e);
+          }
+          continue;
+        }
+      }
+      tensor.scope = tensor.scope == this ? null : tensor.scope;
+    }
+    if (failure != null) {
+      throw failure;
+    }
   }
 
   private void check() {
     if (closed) {
       throw new IllegalStateException("the tensor scope is already closed");
     }
+    checkThread();
+    if (CURRENT.get() != this) {
+      throw new IllegalStateException("an inner tensor scope is still open");
+    }
+  }
+
+  private void checkThread() {
     if (Thread.currentThread() != owner) {
       throw new IllegalStateException(
           "the tensor scope belongs to thread '" + owner.getName() + "'");
-    }
-    if (CURRENT.get() != this) {
-      throw new IllegalStateException("an inner tensor scope is still open");
     }
   }
 }

@@ -1,5 +1,7 @@
 package org.gammanet.torch;
 
+import org.gammanet.torch.internal.Native;
+
 /**
  * A LibTorch call failed, or LibTorch could not be loaded. For a failed operator the message holds
  * its name, the shapes, types and devices of its arguments, and LibTorch's own text.
@@ -15,5 +17,12 @@ public final class TorchException extends RuntimeException {
   /** A failure described by one sentence, caused by another. */
   public TorchException(String message, Throwable cause) {
     super(message, cause);
+  }
+
+  /** Throws with LibTorch's text when a status is not 0. */
+  static void check(int status, String what) {
+    if (status != 0) {
+      throw new TorchException(what + " failed: " + Native.lastError());
+    }
   }
 }

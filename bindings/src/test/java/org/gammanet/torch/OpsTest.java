@@ -64,12 +64,11 @@ class OpsTest {
         unary("rsqrt", x -> Ops.rsqrt(Ops.abs(x)), x -> 1 / Math.sqrt(Math.abs(x))),
         unary("log", x -> Ops.log(Ops.abs(x)), x -> Math.log(Math.abs(x))),
         unary("log1p", x -> Ops.log1p(Ops.abs(x)), x -> Math.log1p(Math.abs(x))),
-        unary("logSigmoid", Ops::logSigmoid, x -> -Math.log1p(Math.exp(-x))),
+        unary("logsigmoid", Ops::logsigmoid, x -> -Math.log1p(Math.exp(-x))),
         unary("softplus", Ops::softplus, x -> Math.log1p(Math.exp(x))),
         unary("elu", Ops::elu, x -> x > 0 ? x : Math.expm1(x)),
-        unary("mulScalar", x -> Ops.mulScalar(x, 3), x -> 3 * x),
-        unary("addScalar", x -> Ops.addScalar(x, 0.25), x -> x + 0.25),
-        unary("rsubScalar", x -> Ops.rsubScalar(x, 1), x -> 1 - x),
+        unary("mul by a number", x -> Ops.mul(x, 3), x -> 3 * x),
+        unary("add a number", x -> Ops.add(x, 0.25), x -> x + 0.25),
         unary("clamp", x -> Ops.clamp(x, -1, 0.5), x -> Math.clamp(x, -1, 0.5)));
   }
 
@@ -143,7 +142,7 @@ class OpsTest {
   @Test
   void inPlaceOperatorsReturnTheirArgument() {
     Tensor a = Tensor.of(new float[] {-1, 2}, 2);
-    assertSame(a, Ops.mulScalar_(a, 2));
+    assertSame(a, Ops.mul_(a, Tensor.scalar(2)));
     assertSame(a, Ops.relu_(a));
     assertArrayEquals(new float[] {0, 4}, a.toFloatArray());
     assertSame(a, Ops.lerp_(a, Tensor.ones(2), Tensor.full(0.5, 2)));
@@ -154,8 +153,8 @@ class OpsTest {
   void shapesChange() {
     Tensor x = Tensor.of(new float[] {0, 1, 2, 3, 4, 5}, 1, 1, 2, 3);
     assertArrayEquals(new float[] {2, 1, 0, 5, 4, 3}, Ops.flip(x, 3).toFloatArray());
-    assertArrayEquals(new long[] {1, 1, 3, 2}, Ops.rot90(x, 1).shape());
-    assertArrayEquals(new float[] {2, 5, 1, 4, 0, 3}, Ops.rot90(x, 1).toFloatArray());
+    assertArrayEquals(new long[] {1, 1, 3, 2}, Ops.rot90(x, 1, 2, 3).shape());
+    assertArrayEquals(new float[] {2, 5, 1, 4, 0, 3}, Ops.rot90(x, 1, 2, 3).toFloatArray());
     assertArrayEquals(new float[] {1, 4}, Ops.narrow(x, 3, 1, 1).toFloatArray());
     assertArrayEquals(new long[] {2, 1, 2, 3}, Ops.cat(List.of(x, x), 0).shape());
     assertArrayEquals(new long[] {2, 1, 1, 2, 3}, Ops.stack(List.of(x, x), 0).shape());
@@ -163,11 +162,6 @@ class OpsTest {
     assertArrayEquals(new long[] {4, 1, 2, 3}, Ops.expand(x, 4, -1, -1, -1).shape());
     assertArrayEquals(new long[] {1, 2, 3}, Ops.squeeze(x, 0).shape());
     assertArrayEquals(new long[] {2, 3, 1, 1}, Ops.permute(x, 2, 3, 0, 1).shape());
-    assertArrayEquals(
-        new float[] {2, 0, 5, 3},
-        Ops.indexSelect(x, 3, Tensor.of(new long[] {2, 0}, 2)).toFloatArray());
-    assertArrayEquals(
-        new float[] {0, 1, 2, 1, 3, 4, 5, 4}, Ops.reflectionPad2d(x, 0, 1, 0, 0).toFloatArray());
   }
 
   @Test
@@ -175,11 +169,14 @@ class OpsTest {
     Tensor x = Tensor.of(new float[] {1, 2, 3, 6}, 2, 2);
     assertEquals(12, Ops.sum(x).item());
     assertEquals(3, Ops.mean(x).item());
-    assertArrayEquals(new float[] {3, 9}, Ops.sum(x, false, 1).toFloatArray());
-    assertArrayEquals(new long[] {1, 2}, Ops.mean(x, true, 0).shape());
-    assertArrayEquals(new float[] {0.25f, 2.25f}, Ops.variance(x, false, 1).toFloatArray());
-    assertArrayEquals(new float[] {3, 6}, Ops.amax(x, false, 0).toFloatArray());
-    assertArrayEquals(new float[] {1, 3}, Ops.amin(x, false, 1).toFloatArray());
+    assertArrayEquals(new float[] {3, 9}, Ops.sum(x, 1).toFloatArray());
+    assertArrayEquals(new long[] {1, 2}, Ops.mean(x, new long[] {0}, true).shape());
+    assertArrayEquals(
+        new float[] {0.25f, 2.25f}, Ops.var(x, new long[] {1}, false, false).toFloatArray());
+    assertArrayEquals(
+        new float[] {0.5f, 4.5f}, Ops.var(x, new long[] {1}, true, false).toFloatArray());
+    assertArrayEquals(new float[] {3, 6}, Ops.amax(x, 0).toFloatArray());
+    assertArrayEquals(new float[] {1, 3}, Ops.amin(x, 1).toFloatArray());
     assertArrayEquals(new long[] {1, 1}, Ops.argmax(x, 1).toLongArray());
     assertEquals(1, Ops.all(Ops.isfinite(x)).item());
   }
@@ -222,18 +219,13 @@ class OpsTest {
     assertArrayEquals(new float[] {5}, Ops.maxPool2d(x, 2, 2).toFloatArray());
     Tensor row = Tensor.of(new float[] {0, 4}, 1, 1, 1, 2);
     assertArrayEquals(new float[] {0, 1, 3, 4}, Ops.upsampleBilinear2d(row, 1, 4).toFloatArray());
-    Tensor grid = Tensor.of(new float[] {-1, 0, 0, 0, 1, 0}, 1, 1, 3, 2);
-    assertArrayEquals(new float[] {0, 2, 4}, Ops.gridSample(row, grid).toFloatArray());
   }
 
   @Test
-  void normalisationsHaveZeroMeanAndUnitVariance() {
+  void normalizationsHaveZeroMeanAndUnitVariance() {
     Tensor x = random(8, 2, 6, 4, 5);
     for (Tensor y :
-        List.of(
-            Ops.instanceNorm(x, null, null, 0),
-            Ops.groupNorm(x, 1, null, null, 0),
-            Ops.layerNorm(x, new long[] {6, 4, 5}, null, null, 0))) {
+        List.of(Ops.instanceNorm(x, null, null, 0), Ops.groupNorm(x, 1, null, null, 0))) {
       assertEquals(0, Ops.mean(y).item(), 1e-12);
       assertEquals(1, Ops.mean(Ops.square(y)).item(), 1e-12);
     }
@@ -249,10 +241,14 @@ class OpsTest {
     Tensor[] qr = Ops.qr(a);
     Tensor identity = Ops.matmul(Ops.transpose(qr[0], 0, 1), qr[0]);
     assertArrayEquals(new double[] {1, 0, 0, 0, 1, 0, 0, 0, 1}, identity.toDoubleArray(), 1e-12);
-    assertEquals(3, qr[1].numel());
-    Tensor x = random(10, 3, 2);
+    assertArrayEquals(a.toDoubleArray(), Ops.matmul(qr[0], qr[1]).toDoubleArray(), 1e-12);
+    double[] r = qr[1].toDoubleArray();
     assertArrayEquals(
-        x.toDoubleArray(), Ops.leastSquares(a, Ops.matmul(a, x)).toDoubleArray(), 1e-10);
+        new double[] {0, 0, 0}, new double[] {r[3], r[6], r[7]}, 0, "upper triangular");
+    assertArrayEquals(
+        new double[] {r[0], r[4], r[8]}, Ops.diagonal(qr[1]).toDoubleArray(), 0, "its diagonal");
+    Tensor v = random(10, 5);
+    assertEquals(Ops.sum(Ops.square(v)).item(), Ops.dot(v, v).item(), 1e-12);
   }
 
   @Test
@@ -286,7 +282,7 @@ class OpsTest {
     Tensor x = Tensor.of(new double[] {1, 2, 3}, 3).requiresGrad(true);
     Tensor shared = Ops.square(x);
     Autograd.backward(
-        List.of(Ops.mulScalar(shared, 2), Ops.sum(shared)),
+        List.of(Ops.mul(shared, 2), Ops.sum(shared)),
         List.of(Tensor.of(new double[] {1, 10, 100}, 3), Tensor.scalar(5)));
     assertArrayEquals(new double[] {14, 100, 1230}, x.grad().toDoubleArray(), 1e-12);
   }
@@ -314,7 +310,7 @@ class OpsTest {
       }
     }
     assertEquals(DType.FLOAT32, half.dtype());
-    double error = Ops.amax(Ops.abs(Ops.sub(half, full)), false, 0, 1, 2, 3).item();
+    double error = Ops.amax(Ops.abs(Ops.sub(half, full)), 0, 1, 2, 3).item();
     // Sums of 72 products below 4, which 8 bits round, in a result that they round again.
     assertTrue(error > 0 && error < 0.25, "bfloat16 differs by " + error);
     Autograd.backward(Ops.sum(half));

@@ -3,13 +3,21 @@ package org.gammanet.torch;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.logging.Handler;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -155,6 +163,7 @@ class TensorTest {
 
   @Test
   void readingWhileAnotherThreadClosesNeverCrashes() throws InterruptedException {
+    AtomicReference<Throwable> wrong = new AtomicReference<>();
     for (int round = 0; round < 200; round++) {
       Tensor t = TensorScope.detach(Tensor.ones(1000));
       Thread reader =
@@ -167,6 +176,8 @@ class TensorTest {
                       }
                     } catch (IllegalStateException expected) {
                       // closed meanwhile
+                    } catch (AssertionError | RuntimeException e) {
+                      wrong.set(e);
                     }
                   });
       boolean open = true;
@@ -180,6 +191,7 @@ class TensorTest {
       }
       reader.join();
     }
+    assertNull(wrong.get());
   }
 
   @Test
@@ -227,7 +239,49 @@ class TensorTest {
     assertEquals(1, refused.get());
     inner.close();
     outer.close();
-    assertThrows(IllegalStateException.class, outer::close);
+    outer.close(); // closing again does nothing
+  }
+
+  @Test
+  void versionsCountChanges() {
+    try (var scope = TensorScope.open()) {
+      Tensor x = Tensor.ones(3);
+      long first = x.version();
+      x.detach().zero_();
+      assertTrue(x.version() > first);
+      long second = x.version();
+      x.toFloatArray();
+      assertEquals(second, x.version());
+      x.copyFrom(new float[] {1, 2, 3});
+      assertTrue(x.version() > second, "copyFrom changes the elements, too");
+      Tensor transposed = Ops.transpose(Tensor.ones(2, 3).requiresGrad(true), 0, 1);
+      long third = transposed.version();
+      transposed.bumpVersion();
+      assertEquals(third + 1, transposed.version());
+    }
+  }
+
+  @Test
+  void aScopeClosesAllThatCanBeClosedAndTheRestLater() {
+    TensorScope scope = TensorScope.open();
+    Tensor first = Tensor.ones(1);
+    Tensor busy = Tensor.ones(1);
+    Tensor alsoBusy = Tensor.ones(1);
+    Tensor last = Tensor.ones(1);
+    try (Borrowed use = new Borrowed()) {
+      use.of(busy);
+      use.of(alsoBusy);
+      IllegalStateException e = assertThrows(IllegalStateException.class, scope::close);
+      assertTrue(e.getMessage().contains("in use"), e.getMessage());
+      assertEquals(1, e.getSuppressed().length);
+      assertTrue(first.isClosed() && last.isClosed());
+      assertFalse(busy.isClosed() || alsoBusy.isClosed());
+    }
+    scope.close();
+    assertTrue(busy.isClosed() && alsoBusy.isClosed());
+    try (var next = TensorScope.open()) {
+      assertFalse(Tensor.ones(1).isClosed(), "the scope was left at the first attempt");
+    }
   }
 
   @Test
@@ -277,22 +331,47 @@ class TensorTest {
       Tensor wrongType = Tensor.of(new long[] {1}, 1);
       assertThrows(
           TorchException.class, () -> Ops.conv2d(x, Ops.to(w, DType.FLOAT64), wrongType, 1, 1));
-      assertThrows(TorchException.class, () -> Operator.of("aten::no_such_thing").call().one());
+      Operator none = Operator.of("aten::no_such_thing() -> Tensor");
+      assertThrows(TorchException.class, none::tensor);
     }
   }
 
   @Test
-  void forgottenTensorsAreReleasedByTheCleaner() throws InterruptedException {
-    forget();
-    for (int i = 0; i < 100 && Tensor.liveHandles() != before; i++) {
-      System.gc();
-      Thread.sleep(20);
+  void forgottenTensorsAreReleasedByTheCleanerWithAWarning() throws InterruptedException {
+    List<String> warnings = Collections.synchronizedList(new ArrayList<>());
+    Logger logger = Logger.getLogger(Tensor.class.getName());
+    Handler handler =
+        new Handler() {
+          @Override
+          public void publish(LogRecord message) {
+            warnings.add(message.getMessage());
+          }
+
+          @Override
+          public void flush() {}
+
+          @Override
+          public void close() {}
+        };
+    logger.addHandler(handler);
+    logger.setUseParentHandlers(false);
+    try {
+      forget();
+      for (int i = 0; i < 100 && Tensor.liveHandles() != before; i++) {
+        System.gc();
+        Thread.sleep(20);
+      }
+      assertEquals(before, Tensor.liveHandles());
+      assertTrue(warnings.toString().contains("float32[1, 3]"), warnings.toString());
+      assertTrue(warnings.toString().contains("gammanet.trace"), warnings.toString());
+    } finally {
+      logger.removeHandler(handler);
+      logger.setUseParentHandlers(true);
     }
-    assertEquals(before, Tensor.liveHandles());
   }
 
   private void forget() {
-    assertEquals(1, Tensor.ones(1).numel());
+    assertEquals(3, Tensor.ones(1, 3).numel());
     assertEquals(before + 1, Tensor.liveHandles());
   }
 

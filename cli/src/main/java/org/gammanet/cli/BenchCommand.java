@@ -19,25 +19,25 @@ import java.util.Random;
 import java.util.concurrent.Callable;
 import org.gammanet.GammaNet;
 import org.gammanet.config.TrainingConfig.Recompute;
+import org.gammanet.fused.Kernels;
 import org.gammanet.io.Npy;
 import org.gammanet.javacell.JavaCell;
 import org.gammanet.kernels.NativeKernels;
 import org.gammanet.model.CellSite;
-import org.gammanet.fused.Kernels;
-import org.gammanet.nn.FgruCell;
-import org.gammanet.nn.ForwardContext;
-import org.gammanet.nn.Segment;
 import org.gammanet.model.ForwardOptions;
 import org.gammanet.model.LayerSummary;
 import org.gammanet.model.Network;
+import org.gammanet.nn.FgruCell;
+import org.gammanet.nn.ForwardContext;
 import org.gammanet.nn.Parameter;
+import org.gammanet.nn.Segment;
+import org.gammanet.nn.Tape;
 import org.gammanet.simd.Simd;
 import org.gammanet.torch.Autograd;
 import org.gammanet.torch.LibTorch;
 import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
-import org.gammanet.nn.Tape;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -189,8 +189,7 @@ final class BenchCommand implements Callable<Integer> {
         }
         boolean kernels = network.fallbackReason() == null;
         ForwardContext context = ForwardContext.plain();
-        row.put(
-            "fused_ms", kernels ? cellTime(kernel::forward, context, inputs, true) : null);
+        row.put("fused_ms", kernels ? cellTime(kernel::forward, context, inputs, true) : null);
         row.put("composed_ms", cellTime(cell::step, context, inputs, false));
         boolean vectors = Simd.bits() > 0;
         row.put("vector_ms", vectors ? javaTime(cell, side, true) : null);
@@ -205,8 +204,7 @@ final class BenchCommand implements Callable<Integer> {
     Tensor[] run(ForwardContext context, Tensor[] inputs);
   }
 
-  private Double cellTime(
-      Step step, ForwardContext context, Tensor[] maps, boolean channelsLast) {
+  private Double cellTime(Step step, ForwardContext context, Tensor[] maps, boolean channelsLast) {
     try (var scope = TensorScope.open()) {
       Tensor[] inputs =
           Arrays.stream(maps)
@@ -283,7 +281,8 @@ final class BenchCommand implements Callable<Integer> {
       Terminal.draw("network");
       boolean resets = resetPeakMemory();
       row.put(
-          "fused_s", network.fallbackReason() == null ? (Double) pass(network, image, options) : null);
+          "fused_s",
+          network.fallbackReason() == null ? (Double) pass(network, image, options) : null);
       Double peak = resets && network.fallbackReason() == null ? peakMemory() : null;
       row.put("composed_s", pass(network, image, options.withComposedOnly()));
       row.put("peak_rss_mb", peak != null ? peak : peakMemory());
@@ -452,7 +451,7 @@ final class BenchCommand implements Callable<Integer> {
   }
 
   private static void waitFor(Tensor result) {
-    try (Tensor largest = TensorScope.detach(Ops.amax(result, false, 0, 1, 2, 3))) {
+    try (Tensor largest = TensorScope.detach(Ops.amax(result, 0, 1, 2, 3))) {
       largest.item();
     }
   }

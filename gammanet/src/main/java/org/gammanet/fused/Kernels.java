@@ -26,7 +26,7 @@ public final class Kernels {
       return "native kernels work in float32 only";
     }
     if (!NativeKernels.supports(Precision.FLOAT32)) {
-      return NativeKernels.whyAbsent();
+      return NativeKernels.fallbackReason();
     }
     return NativeKernels.supports(device) ? null : "there are no native kernels for " + device;
   }
@@ -44,8 +44,8 @@ public final class Kernels {
 
   /**
    * The segment with a native kernel in front of it, or the segment itself where there is none. A
-   * cell's new inputs are drive and states without the kernels of the composed one. Where the native
-   * kernel does not apply to a call, the composed segment runs.
+   * cell's new inputs are drive and states without the kernels of the composed one. Where the
+   * native kernel does not apply to a call, the composed segment runs.
    */
   public static Segment lower(Segment segment) {
     return switch (segment) {
@@ -58,8 +58,8 @@ public final class Kernels {
   }
 
   /**
-   * A lowered cell whose new first state is added to a map in the same kernel: inputs and outputs are
-   * the cell's, then the map. Null where there is no such kernel.
+   * A lowered cell whose new first state is added to a map in the same kernel: inputs and outputs
+   * are the cell's, then the map. Null where there is no such kernel.
    */
   public static @Nullable Segment withSum(Segment lowered) {
     return lowered instanceof FusedCell cell && cell.inPlace() ? cell.new WithSum() : null;
@@ -78,7 +78,9 @@ public final class Kernels {
     return true;
   }
 
-  /** The same for a forward pass: automatic differentiation must not need what a kernel leaves out. */
+  /**
+   * The same for a forward pass: automatic differentiation must not need what a kernel leaves out.
+   */
   static boolean compute(ForwardContext context, List<Parameter> parameters, Tensor... inputs) {
     if (!take(context, inputs)) {
       return false;

@@ -69,8 +69,8 @@ public sealed interface Initialization {
         Tensor normal = new Normal(1).make(seed, name, shape);
         Tensor columns = Ops.transpose(Ops.reshape(normal, shape[0], -1), 0, 1);
         Tensor[] qr = Ops.qr(columns.contiguous());
-        Tensor rows = Ops.transpose(Ops.mul(qr[0], Ops.sign(qr[1])), 0, 1);
-        return scope.keep(Ops.cloneOf(Ops.reshape(rows, shape)));
+        Tensor rows = Ops.transpose(Ops.mul(qr[0], Ops.sign(Ops.diagonal(qr[1]))), 0, 1);
+        return scope.keep(Ops.clone(Ops.reshape(rows, shape)));
       }
     }
   }

@@ -14,8 +14,8 @@ import org.gammanet.torch.TensorScope;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The layers of a network. Each registers its parameters here, in the order of a checkpoint. Signals
- * are {@code [N, C, H, W]}.
+ * The layers of a network. Each registers its parameters here, in the order of a checkpoint.
+ * Signals are {@code [N, C, H, W]}.
  */
 public final class Layers {
   /** In every normalization: added to the biased variance, inside the square root. */
@@ -146,9 +146,9 @@ public final class Layers {
   public static Tensor channelNorm(Tensor x) {
     return scoped(
         () -> {
-          Tensor centered = Ops.sub(x, Ops.mean(x, true, 1));
-          Tensor variance = scoped(() -> Ops.mean(Ops.square(centered), true, 1));
-          Tensor scale = Ops.rsqrt(Ops.addScalar(variance, EPSILON));
+          Tensor centered = Ops.sub(x, Ops.mean(x, new long[] {1}, true));
+          Tensor variance = scoped(() -> Ops.mean(Ops.square(centered), new long[] {1}, true));
+          Tensor scale = Ops.rsqrt(Ops.add(variance, EPSILON));
           // In place would change what the square's derivative needs.
           return Autograd.isEnabled() ? Ops.mul(centered, scale) : Ops.mul_(centered, scale);
         });
@@ -235,7 +235,7 @@ public final class Layers {
 
     private Tensor forward(Tensor x, boolean update) {
       if (update) {
-        batches.tensor().copy_(Ops.addScalar(batches.tensor(), 1));
+        batches.tensor().copy_(Ops.add(batches.tensor(), 1));
       }
       boolean stored = update || !training;
       return Ops.batchNorm(
@@ -285,7 +285,7 @@ public final class Layers {
     Parameter excite =
         parameter(name + ".fc.2.weight", Initialization.standard(hidden), channels, hidden);
     return x -> {
-      Tensor mean = Ops.mean(x, false, 2, 3);
+      Tensor mean = Ops.mean(x, 2, 3);
       Tensor scale =
           Ops.sigmoid(
               Ops.linear(
@@ -299,7 +299,7 @@ public final class Layers {
     List<Layer> global = galaPath(name + ".global_layers", channels, layers, 1);
     List<Layer> spatial = galaPath(name + ".spatial_layers", channels, layers, 5);
     return x -> {
-      Tensor g = Ops.amax(x, true, 2, 3);
+      Tensor g = Ops.amax(x, new long[] {2, 3}, true);
       Tensor s = x;
       for (int k = 0; k < layers; k++) {
         g = global.get(k).forward(g);
@@ -339,7 +339,7 @@ public final class Layers {
       case CHANNEL -> average(weight, Ops.transpose(weight, 0, 1));
       case SPATIAL -> average(weight, Ops.transpose(weight, 2, 3));
       case SPATIAL_CHANNEL ->
-          Ops.mulScalar(
+          Ops.mul(
               Ops.add(
                   Ops.add(weight, Ops.transpose(weight, 0, 1)),
                   Ops.add(
@@ -350,6 +350,6 @@ public final class Layers {
   }
 
   private static Tensor average(Tensor a, Tensor b) {
-    return Ops.mulScalar(Ops.add(a, b), 0.5);
+    return Ops.mul(Ops.add(a, b), 0.5);
   }
 }

@@ -7,7 +7,6 @@ import java.util.Map;
 import java.util.SequencedMap;
 import org.gammanet.torch.Autograd;
 import org.gammanet.torch.DType;
-import org.gammanet.torch.Operator;
 import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
@@ -25,9 +24,6 @@ import org.jspecify.annotations.Nullable;
  * <p>Owns its moments; the parameters stay the model's. Close it before or after the model.
  */
 public final class Optimizer implements AutoCloseable {
-  private static final Operator ADAM = Operator.of("aten::_fused_adam_");
-  private static final Operator ADAMW = Operator.of("aten::_fused_adamw_");
-  private static final Operator DOT = Operator.of("aten::dot");
 
   /**
    * Numbers of the update.
@@ -129,7 +125,7 @@ public final class Optimizer implements AutoCloseable {
           Tensor gradient = parameter.grad();
           if (gradient != null) {
             Tensor flat = Ops.reshape(gradient, -1);
-            squares.add(Ops.to(DOT.call().tensor(flat).tensor(flat).one(), DType.FLOAT32));
+            squares.add(Ops.to(Ops.dot(flat, flat), DType.FLOAT32));
           }
         }
       }
@@ -212,25 +208,19 @@ public final class Optimizer implements AutoCloseable {
       if (parameters.isEmpty()) {
         return;
       }
-      (settings.decoupled ? ADAMW : ADAM)
-          .call()
-          .tensors(parameters)
-          .tensors(gradients)
-          .tensors(first)
-          .tensors(second)
-          .tensors(List.of())
-          .tensors(steps)
-          .number(rate)
-          .number(settings.beta1)
-          .number(settings.beta2)
-          .number(decay)
-          .number(settings.epsilon)
-          .bool(false)
-          .bool(false)
-          .optional(scale)
-          .none()
-          .run();
-      parameters.forEach(Tensor::countChange); // packed weights are made again
+      Ops.fusedAdam_(
+          settings.decoupled,
+          parameters,
+          gradients,
+          first,
+          second,
+          steps,
+          rate,
+          settings.beta1,
+          settings.beta2,
+          decay,
+          settings.epsilon,
+          scale);
     }
   }
 

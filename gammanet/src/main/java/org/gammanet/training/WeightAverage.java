@@ -31,7 +31,7 @@ final class WeightAverage implements AutoCloseable {
     try (var silent = Autograd.noGrad()) {
       for (Parameter parameter : network.parameters()) {
         if (!parameter.isBuffer()) {
-          average.put(parameter.name(), TensorScope.detach(Ops.cloneOf(parameter.tensor())));
+          average.put(parameter.name(), TensorScope.detach(Ops.clone(parameter.tensor())));
         }
       }
     }
@@ -61,7 +61,7 @@ final class WeightAverage implements AutoCloseable {
       for (Parameter parameter : network.parameters()) {
         Tensor mean = average.get(parameter.name());
         if (mean != null) {
-          Tensor weights = Ops.cloneOf(parameter.tensor());
+          Tensor weights = Ops.clone(parameter.tensor());
           parameter.set(mean);
           mean.copy_(weights);
         }

@@ -47,7 +47,7 @@ class ChangedWeightsTest {
       void write(Network network) {
         for (String name : NAMES) {
           Parameter weight = network.parameter(name);
-          weight.set(Ops.mulScalar(weight.tensor(), 1.5));
+          weight.set(Ops.mul(weight.tensor(), 1.5));
         }
       }
     },
@@ -55,7 +55,7 @@ class ChangedWeightsTest {
       @Override
       void write(Network network) {
         Map<String, Tensor> values = new LinkedHashMap<>();
-        network.stateDict().forEach((name, v) -> values.put(name, Ops.mulScalar(v, 1.5)));
+        network.stateDict().forEach((name, v) -> values.put(name, Ops.mul(v, 1.5)));
         network.loadStateDict(values);
       }
     },
@@ -92,7 +92,8 @@ class ChangedWeightsTest {
       void write(Network network) {
         network.to(Device.CPU, DType.FLOAT64);
         for (String name : NAMES) {
-          Ops.mul_(network.parameter(name).tensor(), Tensor.full(1.5, DType.FLOAT64, Device.CPU, 1));
+          Ops.mul_(
+              network.parameter(name).tensor(), Tensor.full(1.5, DType.FLOAT64, Device.CPU, 1));
         }
         network.to(Device.CPU, DType.FLOAT32);
       }

@@ -15,17 +15,17 @@ import java.util.Map;
 import java.util.Random;
 import java.util.stream.IntStream;
 import org.gammanet.config.GammaNetConfig;
-import org.gammanet.nn.Parameter;
 import org.gammanet.config.TrainingConfig.Recompute;
 import org.gammanet.kernels.NativeKernels;
 import org.gammanet.kernels.Precision;
+import org.gammanet.nn.Parameter;
+import org.gammanet.nn.Tape;
 import org.gammanet.torch.Autograd;
 import org.gammanet.torch.DType;
 import org.gammanet.torch.Device;
 import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
-import org.gammanet.nn.Tape;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -41,7 +41,7 @@ class FusedNetworkTest {
   static void needsKernels() {
     assumeTrue(
         NativeKernels.supports(Precision.FLOAT32),
-        () -> "no native kernels: " + NativeKernels.whyAbsent());
+        () -> "no native kernels: " + NativeKernels.fallbackReason());
   }
 
   private static Network network(String... settings) {
@@ -70,10 +70,11 @@ class FusedNetworkTest {
    *
    * <p>A timestep multiplies the error of the states by some factor L and adds rounding of c u, u =
    * 2^-24, so that after T timesteps the error is c u (1 + L + ... + L^(T-1)). L belongs to the
-   * weights and the image, and is the same for both; c belongs to the order of the sums, and differs
-   * by less than ten (Winograd's transforms lose most). The error of the composed network, measured
-   * against float64, thus bounds that of the fused one: ten times as much, and no less than 2e-5.
-   * Two results that lie within this distance of the exact one differ by at most twice as much.
+   * weights and the image, and is the same for both; c belongs to the order of the sums, and
+   * differs by less than ten (Winograd's transforms lose most). The error of the composed network,
+   * measured against float64, thus bounds that of the fused one: ten times as much, and no less
+   * than 2e-5. Two results that lie within this distance of the exact one differ by at most twice
+   * as much.
    */
   private static double tolerance(Network network, Tensor image, ForwardOptions options) {
     ForwardOptions composed = options.withComposedOnly();
@@ -198,7 +199,7 @@ class FusedNetworkTest {
     return new ForwardHooks() {
       @Override
       public Tensor blockOutput(String block, int timestep, Tensor drive) {
-        return block.equals("block2_conv") ? Ops.mulScalar(drive, 0.5) : drive;
+        return block.equals("block2_conv") ? Ops.mul(drive, 0.5) : drive;
       }
 
       @Override
@@ -226,7 +227,7 @@ class FusedNetworkTest {
       Tensor image = random(1, 1, 3, 16, 16);
       float[] first = logits(network, image, ForwardOptions.DEFAULTS);
       Parameter weight = network.parameter("fgru_0.W_gain");
-      weight.set(Ops.mulScalar(weight.tensor(), 3));
+      weight.set(Ops.mul(weight.tensor(), 3));
       float[] second = logits(network, image, ForwardOptions.DEFAULTS);
       assertTrue(difference(first, second) > 1e-3);
       float[] composed = logits(network, image, ForwardOptions.DEFAULTS.withComposedOnly());
@@ -244,9 +245,7 @@ class FusedNetworkTest {
       IntStream.range(0, 8)
           .parallel()
           .forEach(
-              k ->
-                  assertArrayEquals(
-                      expected, logits(network, image, ForwardOptions.DEFAULTS)));
+              k -> assertArrayEquals(expected, logits(network, image, ForwardOptions.DEFAULTS)));
     }
   }
 

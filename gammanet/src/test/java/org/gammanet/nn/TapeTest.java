@@ -16,14 +16,10 @@ import java.util.function.UnaryOperator;
 import org.gammanet.config.GammaNetConfig;
 import org.gammanet.config.ModelConfig;
 import org.gammanet.config.TrainingConfig.Recompute;
-import org.gammanet.nn.Executor;
-import org.gammanet.nn.ForwardContext;
 import org.gammanet.model.ForwardHooks;
 import org.gammanet.model.ForwardOptions;
 import org.gammanet.model.ForwardResult;
 import org.gammanet.model.Network;
-import org.gammanet.nn.Parameter;
-import org.gammanet.nn.Segment;
 import org.gammanet.torch.Autograd;
 import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
@@ -188,7 +184,7 @@ class TapeTest {
         new ForwardHooks() {
           @Override
           public Tensor blockOutput(String block, int timestep, Tensor drive) {
-            return timestep == 1 ? Ops.mulScalar(drive, 0.5) : drive;
+            return timestep == 1 ? Ops.mul(drive, 0.5) : drive;
           }
         };
     ForwardOptions options = ForwardOptions.DEFAULTS.withHooks(hooks);

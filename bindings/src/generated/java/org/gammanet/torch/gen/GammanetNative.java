@@ -845,6 +845,240 @@ public class GammanetNative {
         }
     }
 
+    private static class gammanet_torch_set_num_threads {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            GammanetNative.C_INT,
+            GammanetNative.C_INT
+        );
+
+        public static final MemorySegment ADDR = GammanetNative.findOrThrow("gammanet_torch_set_num_threads");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t gammanet_torch_set_num_threads(int32_t threads)
+     * }
+     */
+    public static FunctionDescriptor gammanet_torch_set_num_threads$descriptor() {
+        return gammanet_torch_set_num_threads.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t gammanet_torch_set_num_threads(int32_t threads)
+     * }
+     */
+    public static MethodHandle gammanet_torch_set_num_threads$handle() {
+        return gammanet_torch_set_num_threads.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t gammanet_torch_set_num_threads(int32_t threads)
+     * }
+     */
+    public static MemorySegment gammanet_torch_set_num_threads$address() {
+        return gammanet_torch_set_num_threads.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t gammanet_torch_set_num_threads(int32_t threads)
+     * }
+     */
+    public static int gammanet_torch_set_num_threads(int threads) {
+        var mh$ = gammanet_torch_set_num_threads.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gammanet_torch_set_num_threads", threads);
+            }
+            return (int)mh$.invokeExact(threads);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gammanet_torch_requires_grad {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            GammanetNative.C_INT,
+            GammanetNative.C_POINTER,
+            GammanetNative.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = GammanetNative.findOrThrow("gammanet_torch_requires_grad");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t gammanet_torch_requires_grad(AtenTensorHandle tensor, int32_t *ret)
+     * }
+     */
+    public static FunctionDescriptor gammanet_torch_requires_grad$descriptor() {
+        return gammanet_torch_requires_grad.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t gammanet_torch_requires_grad(AtenTensorHandle tensor, int32_t *ret)
+     * }
+     */
+    public static MethodHandle gammanet_torch_requires_grad$handle() {
+        return gammanet_torch_requires_grad.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t gammanet_torch_requires_grad(AtenTensorHandle tensor, int32_t *ret)
+     * }
+     */
+    public static MemorySegment gammanet_torch_requires_grad$address() {
+        return gammanet_torch_requires_grad.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t gammanet_torch_requires_grad(AtenTensorHandle tensor, int32_t *ret)
+     * }
+     */
+    public static int gammanet_torch_requires_grad(MemorySegment tensor, MemorySegment ret) {
+        var mh$ = gammanet_torch_requires_grad.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gammanet_torch_requires_grad", tensor, ret);
+            }
+            return (int)mh$.invokeExact(tensor, ret);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gammanet_torch_grad {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            GammanetNative.C_INT,
+            GammanetNative.C_POINTER,
+            GammanetNative.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = GammanetNative.findOrThrow("gammanet_torch_grad");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t gammanet_torch_grad(AtenTensorHandle tensor, AtenTensorHandle *ret)
+     * }
+     */
+    public static FunctionDescriptor gammanet_torch_grad$descriptor() {
+        return gammanet_torch_grad.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t gammanet_torch_grad(AtenTensorHandle tensor, AtenTensorHandle *ret)
+     * }
+     */
+    public static MethodHandle gammanet_torch_grad$handle() {
+        return gammanet_torch_grad.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t gammanet_torch_grad(AtenTensorHandle tensor, AtenTensorHandle *ret)
+     * }
+     */
+    public static MemorySegment gammanet_torch_grad$address() {
+        return gammanet_torch_grad.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t gammanet_torch_grad(AtenTensorHandle tensor, AtenTensorHandle *ret)
+     * }
+     */
+    public static int gammanet_torch_grad(MemorySegment tensor, MemorySegment ret) {
+        var mh$ = gammanet_torch_grad.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gammanet_torch_grad", tensor, ret);
+            }
+            return (int)mh$.invokeExact(tensor, ret);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gammanet_torch_bump_version {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            GammanetNative.C_INT,
+            GammanetNative.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = GammanetNative.findOrThrow("gammanet_torch_bump_version");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t gammanet_torch_bump_version(AtenTensorHandle tensor)
+     * }
+     */
+    public static FunctionDescriptor gammanet_torch_bump_version$descriptor() {
+        return gammanet_torch_bump_version.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t gammanet_torch_bump_version(AtenTensorHandle tensor)
+     * }
+     */
+    public static MethodHandle gammanet_torch_bump_version$handle() {
+        return gammanet_torch_bump_version.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t gammanet_torch_bump_version(AtenTensorHandle tensor)
+     * }
+     */
+    public static MemorySegment gammanet_torch_bump_version$address() {
+        return gammanet_torch_bump_version.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t gammanet_torch_bump_version(AtenTensorHandle tensor)
+     * }
+     */
+    public static int gammanet_torch_bump_version(MemorySegment tensor) {
+        var mh$ = gammanet_torch_bump_version.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gammanet_torch_bump_version", tensor);
+            }
+            return (int)mh$.invokeExact(tensor);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class gammanet_map_new {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             GammanetNative.C_INT,

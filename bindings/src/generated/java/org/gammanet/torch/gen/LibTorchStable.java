@@ -655,6 +655,64 @@ public class LibTorchStable {
         }
     }
 
+    private static class torch_delete_stable_ivalue {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LibTorchStable.C_INT,
+            LibTorchStable.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = LibTorchStable.findOrThrow("torch_delete_stable_ivalue");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t torch_delete_stable_ivalue(uint64_t *value)
+     * }
+     */
+    public static FunctionDescriptor torch_delete_stable_ivalue$descriptor() {
+        return torch_delete_stable_ivalue.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t torch_delete_stable_ivalue(uint64_t *value)
+     * }
+     */
+    public static MethodHandle torch_delete_stable_ivalue$handle() {
+        return torch_delete_stable_ivalue.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t torch_delete_stable_ivalue(uint64_t *value)
+     * }
+     */
+    public static MemorySegment torch_delete_stable_ivalue$address() {
+        return torch_delete_stable_ivalue.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t torch_delete_stable_ivalue(uint64_t *value)
+     * }
+     */
+    public static int torch_delete_stable_ivalue(MemorySegment value) {
+        var mh$ = torch_delete_stable_ivalue.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("torch_delete_stable_ivalue", value);
+            }
+            return (int)mh$.invokeExact(value);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class aoti_torch_aten_subtract_Tensor {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             LibTorchStable.C_INT,

@@ -4,19 +4,13 @@ import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
-import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 import java.util.Optional;
-import org.gammanet.torch.TorchException;
 
-/**
- * The few functions of the C and C++ run-time libraries that have no generated binding: they are
- * absent on some platforms, or have a C++ name.
- */
+/** Functions of the C library. */
 public final class CLibrary {
   private static final Linker LINKER = Linker.nativeLinker();
 
@@ -27,34 +21,11 @@ public final class CLibrary {
 
   private CLibrary() {}
 
-  /** How much freed memory is kept at most, MiB. */
-  public static long keptMiB() {
-    return Math.max(0, Long.getLong("gammanet.keepFreedMemory", 2047));
-  }
-
-  private static Optional<MethodHandle> function(
-      String name, MemoryLayout result, MemoryLayout... arguments) {
+  private static Optional<MethodHandle> function(String name, FunctionDescriptor descriptor) {
     return LINKER
         .defaultLookup()
         .find(name)
-        .map(address -> LINKER.downcallHandle(address, FunctionDescriptor.of(result, arguments)));
-  }
-
-  /** Sets an environment variable of this process for native code, unless the user has set it. */
-  public static void setEnvironment(String name, String value) {
-    Optional<MethodHandle> setenv = function("setenv", JAVA_INT, ADDRESS, ADDRESS, JAVA_INT);
-    if (setenv.isEmpty()) {
-      return; // Windows: its OpenMP run-time library does not spin for long
-    }
-    try (Arena arena = Arena.ofConfined()) {
-      int status =
-          (int) setenv.get().invokeExact(arena.allocateFrom(name), arena.allocateFrom(value), 0);
-      if (status != 0) {
-        throw new TorchException("cannot set the environment variable " + name);
-      }
-    } catch (Throwable e) {
-      throw rethrow(e);
-    }
+        .map(address -> LINKER.downcallHandle(address, descriptor));
   }
 
   /**
@@ -65,7 +36,8 @@ public final class CLibrary {
    * @return whether this C library has such a switch and took it
    */
   public static boolean keepFreedMemory(long keep) {
-    Optional<MethodHandle> mallopt = function("mallopt", JAVA_INT, JAVA_INT, JAVA_INT);
+    Optional<MethodHandle> mallopt =
+        function("mallopt", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
     if (mallopt.isEmpty() || LINKER.defaultLookup().find("gnu_get_libc_version").isEmpty()) {
       return false;
     }
@@ -79,28 +51,19 @@ public final class CLibrary {
     }
   }
 
-  public static MemorySegment malloc(long bytes) {
+  static MemorySegment malloc(long bytes) {
     try {
-      MethodHandle malloc = function("malloc", ADDRESS, JAVA_LONG).orElseThrow();
+      MethodHandle malloc =
+          function("malloc", FunctionDescriptor.of(ADDRESS, JAVA_LONG)).orElseThrow();
       return (MemorySegment) malloc.invokeExact(bytes);
     } catch (Throwable e) {
       throw rethrow(e);
     }
   }
 
-  /**
-   * Makes {@code target} another name of the open file {@code source} ({@code dup2}); used by the
-   * launcher to give the terminal's error stream back once the virtual machine has started.
-   *
-   * @return whether it was done
-   */
-  public static boolean duplicateFile(int source, int target) {
-    Optional<MethodHandle> dup2 = function("dup2", JAVA_INT, JAVA_INT, JAVA_INT);
-    if (dup2.isEmpty()) {
-      return false;
-    }
+  static void free(MemorySegment memory) {
     try {
-      return (int) dup2.get().invokeExact(source, target) == target;
+      function("free", FunctionDescriptor.ofVoid(ADDRESS)).orElseThrow().invokeExact(memory);
     } catch (Throwable e) {
       throw rethrow(e);
     }
@@ -113,6 +76,6 @@ public final class CLibrary {
     if (e instanceof Error error) {
       throw error;
     }
-    return new TorchException("a call of the C library failed", e);
+    return new IllegalStateException("a call of the C library failed", e);
   }
 }

@@ -20,7 +20,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.zip.CRC32;
-import org.gammanet.torch.TorchException;
 import org.jspecify.annotations.Nullable;
 
 /** Finds, unpacks and loads the native libraries. */
@@ -70,7 +69,7 @@ public final class LibTorchLoader {
     };
   }
 
-  public static String os() {
+  static String os() {
     String name = System.getProperty("os.name").toLowerCase(Locale.ROOT);
     if (name.contains("linux")) {
       return "linux";
@@ -79,7 +78,7 @@ public final class LibTorchLoader {
   }
 
   /** Platform in the artifacts' spelling, such as {@code linux-x86_64}. */
-  public static String platform() {
+  static String platform() {
     String arch = System.getProperty("os.arch").toLowerCase(Locale.ROOT);
     String word =
         switch (arch) {
@@ -91,7 +90,7 @@ public final class LibTorchLoader {
   }
 
   public static Path cacheFolder() {
-    String own = setting("gammanet.cache", "GAMMANET_CACHE");
+    String own = Settings.text("gammanet.cache", "GAMMANET_CACHE");
     if (own != null) {
       return Path.of(own);
     }
@@ -106,14 +105,6 @@ public final class LibTorchLoader {
         "gammanet");
   }
 
-  public static @Nullable String setting(String property, String variable) {
-    String value = System.getProperty(property);
-    if (value == null || value.isBlank()) {
-      value = System.getenv(variable);
-    }
-    return value == null || value.isBlank() ? null : value;
-  }
-
   public static List<String> loadedLibraries() {
     synchronized (LOADED) {
       return List.copyOf(LOADED);
@@ -121,17 +112,17 @@ public final class LibTorchLoader {
   }
 
   /** Loads LibTorch and returns a description of where it came from. */
-  public static String load() {
-    String folder = setting("gammanet.libtorch", "GAMMANET_LIBTORCH");
+  public static String load() throws IOException {
+    String folder = Settings.text("gammanet.libtorch", "GAMMANET_LIBTORCH");
     return folder != null ? loadFolder(Path.of(folder)) : loadFromClassPath();
   }
 
-  private static String loadFolder(Path folder) {
+  private static String loadFolder(Path folder) throws IOException {
     String hint =
         "set GAMMANET_LIBTORCH to the folder that holds LibTorch's libraries (of a Python"
             + " installation: site-packages/torch/lib), or unset it to use the one from Maven";
     if (!Files.isDirectory(folder)) {
-      throw new TorchException("no LibTorch: the folder " + folder + " does not exist; " + hint);
+      throw new IOException("no LibTorch: the folder " + folder + " does not exist; " + hint);
     }
     for (Library library : librariesOf(os())) {
       Path file = folder.resolve(library.file());
@@ -139,7 +130,7 @@ public final class LibTorchLoader {
       if (Files.isReadable(file)) {
         loadFile(file, hint);
       } else if (own && library.required()) {
-        throw new TorchException(
+        throw new IOException(
             "no LibTorch: "
                 + folder
                 + " has no "
@@ -152,7 +143,7 @@ public final class LibTorchLoader {
     return folder.toString();
   }
 
-  private static String loadFromClassPath() {
+  private static String loadFromClassPath() throws IOException {
     String platform = platform();
     List<Library> present = new ArrayList<>();
     List<URL> urls = new ArrayList<>();
@@ -165,7 +156,7 @@ public final class LibTorchLoader {
         urls.add(url);
         key.update(fingerprint(url).getBytes(StandardCharsets.UTF_8));
       } else if (library.required()) {
-        throw new TorchException(
+        throw new IOException(
             "no LibTorch: "
                 + resource
                 + " is not on the class path; add the artifact org.bytedeco:"
@@ -183,7 +174,7 @@ public final class LibTorchLoader {
         unpack(urls.get(i), folder.resolve(present.get(i).file()));
       }
     } catch (IOException e) {
-      throw new TorchException(
+      throw new IOException(
           "cannot unpack LibTorch into "
               + folder
               + " ("
@@ -199,38 +190,34 @@ public final class LibTorchLoader {
     return "Maven artifact, unpacked in " + folder;
   }
 
-  public static @Nullable URL resource(String name) {
+  static @Nullable URL resource(String name) {
     ClassLoader own = LibTorchLoader.class.getClassLoader();
     URL url = own == null ? null : own.getResource(name);
     return url != null ? url : ClassLoader.getSystemResource(name);
   }
 
   /** The same as a short word for the name of a folder. */
-  public static String checksum(URL url) {
+  static String checksum(URL url) throws IOException {
     CRC32 sum = new CRC32();
     sum.update(fingerprint(url).getBytes(StandardCharsets.UTF_8));
     return String.format("%08x", sum.getValue());
   }
 
   /** Tells versions of a resource apart without reading it, where a jar's index allows. */
-  private static String fingerprint(URL url) {
-    try {
-      URLConnection connection = url.openConnection();
-      if (connection instanceof JarURLConnection jar) {
-        var entry = jar.getJarEntry();
-        return entry.getName() + entry.getSize() + ":" + entry.getCrc();
-      }
-      return url.getPath() + connection.getContentLengthLong() + connection.getLastModified();
-    } catch (IOException e) {
-      throw new TorchException("cannot read " + url, e);
+  private static String fingerprint(URL url) throws IOException {
+    URLConnection connection = url.openConnection();
+    if (connection instanceof JarURLConnection jar) {
+      var entry = jar.getJarEntry();
+      return entry.getName() + entry.getSize() + ":" + entry.getCrc();
     }
+    return url.getPath() + connection.getContentLengthLong() + connection.getLastModified();
   }
 
   /**
    * Copies a resource to a file that is either absent or whole, also when the process dies or
    * another one does the same at once.
    */
-  public static void unpack(URL url, Path target) throws IOException {
+  static void unpack(URL url, Path target) throws IOException {
     URLConnection connection = url.openConnection();
     connection.setUseCaches(false);
     long size = connection.getContentLengthLong();
@@ -257,17 +244,17 @@ public final class LibTorchLoader {
     }
   }
 
-  public static void loadFile(Path file, String hint) {
+  static void loadFile(Path file, String hint) throws IOException {
+    if (os().equals("linux") && !isElf(file)) { // the JVM would print a warning of its own
+      throw new IOException("cannot load " + file + ": it is not a shared library; " + hint);
+    }
     try {
-      if (os().equals("linux") && !isElf(file)) { // the JVM would print a warning of its own
-        throw new TorchException("cannot load " + file + ": it is not a shared library; " + hint);
-      }
       System.load(file.toAbsolutePath().toString());
-      synchronized (LOADED) {
-        LOADED.add(file.toString());
-      }
-    } catch (UnsatisfiedLinkError | IOException e) {
-      throw new TorchException("cannot load " + file + ": " + e.getMessage() + "; " + hint, e);
+    } catch (UnsatisfiedLinkError e) {
+      throw new IOException("cannot load " + file + ": " + e.getMessage() + "; " + hint, e);
+    }
+    synchronized (LOADED) {
+      LOADED.add(file.toString());
     }
   }
 

@@ -2,6 +2,7 @@ package org.gammanet.torch.internal;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
@@ -15,12 +16,16 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.gammanet.torch.Autograd;
 import org.gammanet.torch.LibTorch;
 import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
+import org.gammanet.torch.TensorScope;
 import org.gammanet.torch.TorchException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Each case needs a process of its own: a library is loaded once. */
 class LibTorchLoaderTest {
@@ -30,8 +35,17 @@ class LibTorchLoaderTest {
 
     public static void main(String[] args) {
       for (int attempt = 0; attempt < 2; attempt++) {
-        try (Tensor t = Tensor.ones(3)) {
-          System.out.println("sum " + Ops.sum(t).item() + " from " + LibTorch.source());
+        try (var scope = TensorScope.open()) {
+          Tensor t = Tensor.ones(3).requiresGrad(true);
+          Autograd.backward(Ops.sum(Ops.square(t)));
+          long version = t.version();
+          t.copyFrom(new float[] {1, 1, 1});
+          if (!t.requiresGrad() || Tensor.ones(1).grad() != null || t.version() <= version) {
+            throw new AssertionError("autograd");
+          }
+          System.out.printf(
+              "sum %.1f by %d threads, gradient %.1f from %s%n",
+              Ops.sum(t).item(), LibTorch.threads(), Ops.mean(t.grad()).item(), LibTorch.source());
         } catch (TorchException e) {
           System.out.println("refused: " + e.getMessage());
         }
@@ -39,16 +53,13 @@ class LibTorchLoaderTest {
     }
   }
 
-  private static String probe(String classPath, Map<String, String> environment)
+  private static String probe(String classPath, Map<String, String> environment, String... options)
       throws IOException, InterruptedException {
-    List<String> command =
-        new ArrayList<>(
-            List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "--enable-native-access=ALL-UNNAMED",
-                "-cp",
-                classPath,
-                Probe.class.getName()));
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.add("--enable-native-access=ALL-UNNAMED");
+    command.addAll(List.of(options));
+    command.addAll(List.of("-cp", classPath, Probe.class.getName()));
     ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
     builder.environment().keySet().removeIf(name -> name.startsWith("GAMMANET_"));
     builder.environment().putAll(environment);
@@ -138,6 +149,43 @@ class LibTorchLoaderTest {
         "GAMMANET_CACHE");
   }
 
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "gammanet.threads=0",
+        "gammanet.threads=abc",
+        "gammanet.threads=20000",
+        "gammanet.threads=-1",
+        "gammanet.threads=9999999999",
+        "gammanet.keepFreedMemory=much",
+        "gammanet.keepFreedMemory=-5"
+      })
+  void aSettingOutOfRangeIsNamed(String setting) throws Exception {
+    assertRefused(
+        probe(classPath(), Map.of(), "-D" + setting),
+        setting.substring(0, setting.indexOf('=')) + " must be an integer from ",
+        "not '" + setting.substring(setting.indexOf('=') + 1) + "'");
+  }
+
+  /** Also where there is no shim, whose guards catch LibTorch's exceptions. */
+  @ParameterizedTest
+  @ValueSource(strings = {"auto", "off"})
+  void settingsWork(String kernels) throws Exception {
+    List<String> options = new ArrayList<>(List.of("-Dgammanet.threads=3"));
+    if (kernels.equals("off")) {
+      options.add("-Dgammanet.native=off");
+    }
+    String output = probe(classPath(), Map.of(), options.toArray(String[]::new));
+    assertTrue(output.contains("sum 3.0 by 3 threads, gradient 2.0 from"), output);
+  }
+
+  @Test
+  void threadsOutOfRangeAreRefused() {
+    for (int threads : new int[] {0, -1, 20_000, Integer.MAX_VALUE}) {
+      assertThrows(IllegalArgumentException.class, () -> LibTorch.setThreads(threads));
+    }
+  }
+
   @Test
   void twoProcessesUnpackAtOnce(@TempDir Path cache) throws Exception {
     List<String> outputs = new ArrayList<>();
@@ -163,7 +211,8 @@ class LibTorchLoaderTest {
     }
     assertEquals(2, outputs.size());
     for (String output : outputs) {
-      assertTrue(output.startsWith("sum 3.0 from Maven artifact"), output);
+      assertTrue(
+          output.startsWith("sum 3.0 by ") && output.contains("from Maven artifact"), output);
     }
     try (Stream<Path> files = Files.walk(cache)) {
       assertFalse(files.anyMatch(f -> f.toString().endsWith(".tmp")), "no temporary file is left");

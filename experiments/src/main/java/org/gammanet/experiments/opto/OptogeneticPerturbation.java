@@ -295,7 +295,7 @@ public final class OptogeneticPerturbation {
       Orientation orientation = set.meta(i).orientation();
       if (orientation == null) {
         throw new IllegalArgumentException(
-            "stimulus %d (%s) has no orientation".formatted(i, set.meta(i).type()));
+            "stimulus %d (%s) has no orientation".formatted(i, set.meta(i).type().word()));
       }
       out[i] = orientation.modulation();
     }
@@ -623,8 +623,8 @@ public final class OptogeneticPerturbation {
               excitatory[t] = Ops.narrow(Ops.narrow(e, 2, at.y(), 1), 3, at.x(), 1).toDoubleArray();
               inhibitory[t] = Ops.narrow(Ops.narrow(i, 2, at.y(), 1), 3, at.x(), 1).toDoubleArray();
               if (t == timesteps - 1) {
-                maps[0] = Ops.mean(e, false, 1).toDoubleArray();
-                maps[1] = Ops.mean(i, false, 1).toDoubleArray();
+                maps[0] = Ops.mean(e, 1).toDoubleArray();
+                maps[1] = Ops.mean(i, 1).toDoubleArray();
               }
             }
           };
@@ -652,7 +652,7 @@ public final class OptogeneticPerturbation {
   private static double[] sources(Tensor input, Tensor kernel, PixelPoint at, int[] size) {
     int k = (int) kernel.size(2);
     int r = k / 2;
-    double[] weights = Ops.mean(kernel, false, 0).toDoubleArray(); // [C][k][k]
+    double[] weights = Ops.mean(kernel, 0).toDoubleArray(); // [C][k][k]
     double[] out = new double[k * k];
     for (int ky = 0; ky < k; ky++) {
       for (int kx = 0; kx < k; kx++) {

@@ -10,12 +10,12 @@ import org.gammanet.model.CellSite;
 import org.gammanet.model.ForwardHooks;
 import org.gammanet.model.ForwardOptions;
 import org.gammanet.model.Network;
+import org.gammanet.nn.Tape;
 import org.gammanet.torch.Autograd;
 import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
 import org.gammanet.training.Optimizer;
-import org.gammanet.nn.Tape;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -180,7 +180,7 @@ final class StateOptimization implements AutoCloseable {
     }
     Tensor sum = gradient;
     if (setup.sparseness > 0) {
-      sum = Ops.add(sum, Ops.mulScalar(Ops.sign(unknown), setup.sparseness / count()));
+      sum = Ops.add(sum, Ops.mul(Ops.sign(unknown), setup.sparseness / count()));
     }
     if (more != null) {
       sum = Ops.add(sum, more);
@@ -194,9 +194,7 @@ final class StateOptimization implements AutoCloseable {
 
   /** Gradient of {@code λ₂ mean(min(E₀, 0)²)}. */
   private @Nullable Tensor positivity() {
-    return setup.positivity > 0
-        ? Ops.mulScalar(negativePart(), 2 * setup.positivity / count())
-        : null;
+    return setup.positivity > 0 ? Ops.mul(negativePart(), 2 * setup.positivity / count()) : null;
   }
 
   /** {@code min(E₀, 0)}. */
@@ -302,11 +300,9 @@ final class StateOptimization implements AutoCloseable {
     try (var scope = TensorScope.open();
         var silent = Autograd.noGrad()) {
       double[] absolute =
-          Ops.add(
-                  Ops.mean(Ops.abs(excitatory), false, 1, 2, 3),
-                  Ops.mean(Ops.abs(inhibitory), false, 1, 2, 3))
+          Ops.add(Ops.mean(Ops.abs(excitatory), 1, 2, 3), Ops.mean(Ops.abs(inhibitory), 1, 2, 3))
               .toDoubleArray();
-      double[] negative = Ops.mean(Ops.square(negativePart()), false, 1, 2, 3).toDoubleArray();
+      double[] negative = Ops.mean(Ops.square(negativePart()), 1, 2, 3).toDoubleArray();
       for (int n = 0; n < losses.length; n++) {
         losses[n] += setup.sparseness * absolute[n] + setup.positivity * negative[n];
       }

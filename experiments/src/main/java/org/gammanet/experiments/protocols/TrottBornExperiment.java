@@ -11,6 +11,7 @@ import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.CentreSurround;
 import org.gammanet.experiments.stimuli.Orientation;
+import org.gammanet.experiments.stimuli.StimulusType;
 import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Experiment;
 import org.gammanet.experiments.study.FigureSpec;
@@ -134,7 +135,7 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
         c,
         new CentreSurround(
             context.frame(),
-            "trott_born",
+            StimulusType.TROTT_BORN,
             new CentreSurround.Centre(
                 c.plaid ? c.center + PLAID : null,
                 Math.PI / 2,

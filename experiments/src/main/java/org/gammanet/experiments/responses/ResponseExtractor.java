@@ -512,8 +512,8 @@ public final class ResponseExtractor {
             width = (int) signal.size(3);
             all = signal.toFloatArray();
           }
-          case Pooling.Mean mean -> all = Ops.mean(signal, false, 2, 3).toFloatArray();
-          case Pooling.Max max -> all = Ops.amax(signal, false, 2, 3).toFloatArray();
+          case Pooling.Mean mean -> all = Ops.mean(signal, 2, 3).toFloatArray();
+          case Pooling.Max max -> all = Ops.amax(signal, 2, 3).toFloatArray();
           case Pooling.Unit(PixelPoint at) ->
               all = window(signal, row(signal, at), 1, column(signal, at), 1).toFloatArray();
           case Pooling.Units(List<PixelPoint> at) -> {
@@ -584,7 +584,7 @@ public final class ResponseExtractor {
       int left = Math.max(0, column);
       int bottom = (int) Math.min(signal.size(2), row + size);
       int right = (int) Math.min(signal.size(3), column + size);
-      return Ops.mean(window(signal, top, bottom - top, left, right - left), false, 2, 3);
+      return Ops.mean(window(signal, top, bottom - top, left, right - left), 2, 3);
     }
   }
 }

@@ -18,7 +18,7 @@ public record Blank(Frame frame, double value) implements Stimulus {
   @Override
   public StimulusMeta meta() {
     return new StimulusMeta(
-        "blank",
+        StimulusType.BLANK,
         null,
         0,
         Double.NaN,

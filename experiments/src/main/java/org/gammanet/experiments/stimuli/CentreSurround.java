@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  */
 public record CentreSurround(
     Frame frame,
-    String type,
+    StimulusType type,
     @Nullable Centre centre,
     @Nullable Surround surround,
     double orientation,
@@ -123,10 +123,11 @@ public record CentreSurround(
       parameters.put("surround_contrast", surround.contrast);
       parameters.put("surround_phase", surround.phase);
       parameters.put(
-          type.equals("tilt_illusion") ? "surround_tilt" : "orientation_difference", difference);
+          type == StimulusType.TILT_ILLUSION ? "surround_tilt" : "orientation_difference",
+          difference);
       parameters.put("surround_inner_radius", surround.inner);
       parameters.put("surround_outer_radius", surround.outer);
-      if (type.equals("tilt_illusion")) {
+      if (type == StimulusType.TILT_ILLUSION) {
         parameters.put("surround_radius", surround.outer);
       }
     }

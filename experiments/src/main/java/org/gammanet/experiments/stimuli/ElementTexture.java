@@ -95,7 +95,7 @@ public record ElementTexture(
   @Override
   public StimulusMeta meta() {
     return new StimulusMeta(
-        "element_texture",
+        StimulusType.ELEMENT_TEXTURE,
         Orientation.ofModulation(first),
         contrast,
         Double.NaN,

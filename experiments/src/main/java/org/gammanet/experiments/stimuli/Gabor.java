@@ -28,7 +28,7 @@ public record Gabor(
   @Override
   public StimulusMeta meta() {
     return new StimulusMeta(
-        "gabor",
+        StimulusType.GABOR,
         Orientation.ofModulation(modulation),
         contrast,
         cycles,

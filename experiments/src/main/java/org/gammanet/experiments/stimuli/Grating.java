@@ -84,7 +84,7 @@ public record Grating(
             "cycles_in_aperture",
             height / frame.wavelength(cycles));
     return new StimulusMeta(
-        "oriented_grating",
+        StimulusType.ORIENTED_GRATING,
         Orientation.ofModulation(modulation),
         contrast,
         cycles,

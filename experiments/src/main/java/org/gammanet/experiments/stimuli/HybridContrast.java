@@ -81,7 +81,7 @@ public record HybridContrast(
   @Override
   public StimulusMeta meta() {
     return new StimulusMeta(
-        "hybrid_contrast",
+        StimulusType.HYBRID_CONTRAST,
         Orientation.ofModulation(modulation),
         centreContrast,
         cycles,

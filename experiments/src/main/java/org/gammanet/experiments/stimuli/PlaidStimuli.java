@@ -104,7 +104,7 @@ public final class PlaidStimuli {
         list.add(
             new CentreSurround(
                 frame,
-                "trott_born",
+                StimulusType.TROTT_BORN,
                 new CentreSurround.Centre(plaid, p, 1, centreRadius),
                 surround == null
                     ? null

@@ -84,7 +84,7 @@ public record TextureBoundary(
   @Override
   public StimulusMeta meta() {
     return new StimulusMeta(
-        "texture_boundary",
+        StimulusType.TEXTURE_BOUNDARY,
         Orientation.ofModulation(first),
         contrast,
         cycles,
