@@ -295,7 +295,7 @@ public final class OptogeneticPerturbation {
       Orientation orientation = set.meta(i).orientation();
       if (orientation == null) {
         throw new IllegalArgumentException(
-            "stimulus %d (%s) has no orientation".formatted(i, set.meta(i).type().word()));
+            "stimulus %d (%s) has no orientation".formatted(i, set.meta(i).type()));
       }
       out[i] = orientation.modulation();
     }
