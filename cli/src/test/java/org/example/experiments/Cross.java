@@ -4,7 +4,6 @@ import java.util.Map;
 import org.gammanet.experiments.stimuli.Frame;
 import org.gammanet.experiments.stimuli.Stimulus;
 import org.gammanet.experiments.stimuli.StimulusMeta;
-import org.gammanet.experiments.stimuli.StimulusType;
 
 /** A stimulus from outside the library: a bright cross on gray; lengths in pixels. */
 public record Cross(Frame frame, double arm, double width, double contrast) implements Stimulus {
@@ -25,7 +24,7 @@ public record Cross(Frame frame, double arm, double width, double contrast) impl
   @Override
   public StimulusMeta meta() {
     return new StimulusMeta(
-        StimulusType.BLANK,
+        "cross",
         null,
         contrast,
         Double.NaN,

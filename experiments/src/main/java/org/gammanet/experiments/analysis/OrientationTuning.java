@@ -5,10 +5,13 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.function.ToDoubleFunction;
 import org.gammanet.experiments.responses.Responses;
+import org.gammanet.experiments.stimuli.Blank;
+import org.gammanet.experiments.stimuli.Gabor;
+import org.gammanet.experiments.stimuli.Grating;
 import org.gammanet.experiments.stimuli.Orientation;
+import org.gammanet.experiments.stimuli.Stimulus;
 import org.gammanet.experiments.stimuli.StimulusMeta;
 import org.gammanet.experiments.stimuli.StimulusSet;
-import org.gammanet.experiments.stimuli.StimulusType;
 
 /** Orientation tuning of units from their responses to gratings. */
 public final class OrientationTuning {
@@ -49,15 +52,15 @@ public final class OrientationTuning {
     int blank = -1;
     List<Integer> gratings = new ArrayList<>();
     for (int i = 0; i < set.size(); i++) {
-      StimulusType type = set.meta(i).type();
-      if (type == StimulusType.BLANK) {
+      Stimulus shown = set.stimuli().get(i);
+      if (shown instanceof Blank) {
         blank = i;
-      } else if (type == StimulusType.ORIENTED_GRATING || type == StimulusType.GABOR) {
+      } else if (shown instanceof Grating || shown instanceof Gabor) {
         gratings.add(i);
       } else {
         throw new IllegalArgumentException(
             "orientation tuning is measured with gratings, but stimulus %d is a %s"
-                .formatted(i, type.word()));
+                .formatted(i, set.meta(i).type()));
       }
     }
     if (gratings.isEmpty()) {

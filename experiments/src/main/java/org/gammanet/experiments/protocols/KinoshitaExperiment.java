@@ -11,7 +11,6 @@ import org.gammanet.experiments.analysis.Dynamics;
 import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.CentreSurround;
-import org.gammanet.experiments.stimuli.StimulusType;
 import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Experiment;
 import org.gammanet.experiments.study.FigureSpec;
@@ -82,12 +81,12 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
   @Override
   public String about() {
     return "A disc of each unit's probe grating, as large as the median summation field of the"
-               + " units tested with it, within a ring of another orientation, in several phases."
-               + " The ring begins where it evokes nothing by itself. Units to which the disc"
-               + " evokes less than a tenth of their largest response here are excluded."
-               + " Orientation-tuned suppression in V1 is reported by Cavanaugh, Bair and Movshon"
-               + " (2002) and Shushruth et al. (2013); the name of the experiment is historical,"
-               + " see Kinoshita, Gilbert and Das (2009).";
+        + " units tested with it, within a ring of another orientation, in several phases."
+        + " The ring begins where it evokes nothing by itself. Units to which the disc"
+        + " evokes less than a tenth of their largest response here are excluded."
+        + " Orientation-tuned suppression in V1 is reported by Cavanaugh, Bair and Movshon"
+        + " (2002) and Shushruth et al. (2013); the name of the experiment is historical,"
+        + " see Kinoshita, Gilbert and Das (2009).";
   }
 
   @Override
@@ -143,12 +142,10 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
       Preferences.Probe probe,
       CentreSurround.@Nullable Centre center,
       CentreSurround.@Nullable Surround ring) {
-    StimulusType type =
+    String type =
         ring == null
-            ? StimulusType.KINOSHITA_CENTER_ONLY
-            : center == null
-                ? StimulusType.KINOSHITA_SURROUND_ONLY
-                : StimulusType.KINOSHITA_CENTER_SURROUND;
+            ? "kinoshita_center_only"
+            : center == null ? "kinoshita_surround_only" : "kinoshita_center_surround";
     return new CentreSurround(
         context.frame(), type, center, ring, probe.modulation(), probe.cycles(), Mode.OWN);
   }

@@ -8,7 +8,6 @@ import org.gammanet.experiments.analysis.SizeTuning;
 import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.CentreSurround;
-import org.gammanet.experiments.stimuli.StimulusType;
 import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Experiment;
 import org.gammanet.experiments.study.FigureSpec;
@@ -152,7 +151,7 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
             new Ring(p, i),
             new CentreSurround(
                 context.frame(),
-                StimulusType.KINOSHITA_SURROUND_ONLY,
+                "kinoshita_surround_only",
                 null,
                 ring,
                 probe.modulation(),

@@ -16,7 +16,6 @@ import org.gammanet.experiments.stimuli.CentreSurround;
 import org.gammanet.experiments.stimuli.Orientation;
 import org.gammanet.experiments.stimuli.Stimulus;
 import org.gammanet.experiments.stimuli.StimulusSet;
-import org.gammanet.experiments.stimuli.StimulusType;
 import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Experiment;
 import org.gammanet.experiments.study.FigureSpec;
@@ -162,7 +161,7 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
       CentreSurround.@Nullable Surround ring) {
     return new CentreSurround(
         context.frame(),
-        StimulusType.TILT_ILLUSION,
+        "tilt_illusion",
         new CentreSurround.Centre(null, phase, context.settings().contrast(), radius),
         ring,
         theta,
@@ -335,7 +334,7 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
                         + (errors.isEmpty()
                             ? ""
                             : " D to F: bias with parts of the circuit lesioned, each with a"
-                                  + " decoder of its own."),
+                                + " decoder of its own."),
                     true,
                     panels))
             .value(

@@ -11,7 +11,6 @@ import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.CentreSurround;
 import org.gammanet.experiments.stimuli.Orientation;
-import org.gammanet.experiments.stimuli.StimulusType;
 import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Experiment;
 import org.gammanet.experiments.study.FigureSpec;
@@ -135,7 +134,7 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
         c,
         new CentreSurround(
             context.frame(),
-            StimulusType.TROTT_BORN,
+            "trott_born",
             new CentreSurround.Centre(
                 c.plaid ? c.center + PLAID : null,
                 Math.PI / 2,

@@ -18,7 +18,7 @@ public record Blank(Frame frame, double value) implements Stimulus {
   @Override
   public StimulusMeta meta() {
     return new StimulusMeta(
-        StimulusType.BLANK,
+        "blank",
         null,
         0,
         Double.NaN,

@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  */
 public record CentreSurround(
     Frame frame,
-    StimulusType type,
+    String type,
     @Nullable Centre centre,
     @Nullable Surround surround,
     double orientation,
@@ -123,11 +123,10 @@ public record CentreSurround(
       parameters.put("surround_contrast", surround.contrast);
       parameters.put("surround_phase", surround.phase);
       parameters.put(
-          type == StimulusType.TILT_ILLUSION ? "surround_tilt" : "orientation_difference",
-          difference);
+          type.equals("tilt_illusion") ? "surround_tilt" : "orientation_difference", difference);
       parameters.put("surround_inner_radius", surround.inner);
       parameters.put("surround_outer_radius", surround.outer);
-      if (type == StimulusType.TILT_ILLUSION) {
+      if (type.equals("tilt_illusion")) {
         parameters.put("surround_radius", surround.outer);
       }
     }

@@ -99,8 +99,7 @@ public final class CentreSurroundStimuli {
       var centre = new CentreSurround.Centre(null, centrePhase, centreContrast, centreRadius);
       for (double theta : Checks.given(centres, "orientation", "centreOrientations(…)")) {
         list.add(
-            new CentreSurround(
-                frame, StimulusType.KINOSHITA_CENTER_ONLY, centre, null, theta, cycles, mode));
+            new CentreSurround(frame, "kinoshita_center_only", centre, null, theta, cycles, mode));
         double[] around = surrounds;
         if (around == null) {
           around = differences.clone();
@@ -113,23 +112,11 @@ public final class CentreSurroundStimuli {
             var ring = new CentreSurround.Surround(s, p, surroundContrast, inner, outer);
             list.add(
                 new CentreSurround(
-                    frame,
-                    StimulusType.KINOSHITA_CENTER_SURROUND,
-                    centre,
-                    ring,
-                    theta,
-                    cycles,
-                    mode));
+                    frame, "kinoshita_center_surround", centre, ring, theta, cycles, mode));
             if (surroundAlone) {
               list.add(
                   new CentreSurround(
-                      frame,
-                      StimulusType.KINOSHITA_SURROUND_ONLY,
-                      null,
-                      ring,
-                      theta,
-                      cycles,
-                      mode));
+                      frame, "kinoshita_surround_only", null, ring, theta, cycles, mode));
             }
           }
         }

@@ -95,7 +95,7 @@ public record ElementTexture(
   @Override
   public StimulusMeta meta() {
     return new StimulusMeta(
-        StimulusType.ELEMENT_TEXTURE,
+        "element_texture",
         Orientation.ofModulation(first),
         contrast,
         Double.NaN,

@@ -216,11 +216,11 @@ public record FlankedBars(
 
   @Override
   public StimulusMeta meta() {
-    StimulusType type =
+    String type =
         switch (shown) {
-          case BOTH -> StimulusType.KAPADIA_COLLINEAR;
-          case TARGET -> StimulusType.KAPADIA_CENTER_ONLY;
-          case FLANKERS -> StimulusType.KAPADIA_FLANKERS_ONLY;
+          case BOTH -> "kapadia_collinear";
+          case TARGET -> "kapadia_center_only";
+          case FLANKERS -> "kapadia_flankers_only";
         };
     boolean flanked = shown != Elements.TARGET;
     Map<String, @Nullable Object> parameters =

@@ -28,7 +28,7 @@ public record Gabor(
   @Override
   public StimulusMeta meta() {
     return new StimulusMeta(
-        StimulusType.GABOR,
+        "gabor",
         Orientation.ofModulation(modulation),
         contrast,
         cycles,

@@ -84,7 +84,7 @@ public record Grating(
             "cycles_in_aperture",
             height / frame.wavelength(cycles));
     return new StimulusMeta(
-        StimulusType.ORIENTED_GRATING,
+        "oriented_grating",
         Orientation.ofModulation(modulation),
         contrast,
         cycles,

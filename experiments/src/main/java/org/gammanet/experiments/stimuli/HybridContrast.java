@@ -81,7 +81,7 @@ public record HybridContrast(
   @Override
   public StimulusMeta meta() {
     return new StimulusMeta(
-        StimulusType.HYBRID_CONTRAST,
+        "hybrid_contrast",
         Orientation.ofModulation(modulation),
         centreContrast,
         cycles,

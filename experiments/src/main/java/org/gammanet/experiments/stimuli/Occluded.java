@@ -90,7 +90,7 @@ public record Occluded(Stimulus behind, PixelPoint square, int side) implements 
     parameters.put("square_x", square.x());
     parameters.put("square_side", side);
     return new StimulusMeta(
-        StimulusType.OCCLUDED,
+        "occluded",
         meta.orientation(),
         meta.contrast(),
         meta.cyclesPerImage(),

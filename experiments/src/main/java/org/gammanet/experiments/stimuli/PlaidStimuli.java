@@ -104,7 +104,7 @@ public final class PlaidStimuli {
         list.add(
             new CentreSurround(
                 frame,
-                StimulusType.TROTT_BORN,
+                "trott_born",
                 new CentreSurround.Centre(plaid, p, 1, centreRadius),
                 surround == null
                     ? null

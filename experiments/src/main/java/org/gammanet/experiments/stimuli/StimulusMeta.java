@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * What a stimulus is, with all parameters resolved.
  *
- * @param type its family and role
+ * @param type its family and role, such as {@code oriented_grating}
  * @param orientation of its centre; null where it has none
  * @param contrast of its centre: Michelson for gratings, signed increment for bars; 0 for a blank
  * @param cyclesPerImage spatial frequency per image height; NaN where it has none
@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param parameters everything else by name: angles in degrees, lengths in pixels
  */
 public record StimulusMeta(
-    StimulusType type,
+    String type,
     @Nullable Orientation orientation,
     double contrast,
     double cyclesPerImage,
@@ -44,7 +44,6 @@ public record StimulusMeta(
       return number.doubleValue();
     }
     throw new IllegalArgumentException(
-        "the stimulus %s has no number %s; it has %s"
-            .formatted(type.word(), name, parameters.keySet()));
+        "the stimulus %s has no number %s; it has %s".formatted(type, name, parameters.keySet()));
   }
 }

@@ -84,7 +84,7 @@ public record TextureBoundary(
   @Override
   public StimulusMeta meta() {
     return new StimulusMeta(
-        StimulusType.TEXTURE_BOUNDARY,
+        "texture_boundary",
         Orientation.ofModulation(first),
         contrast,
         cycles,

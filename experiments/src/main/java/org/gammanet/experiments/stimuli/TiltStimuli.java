@@ -118,7 +118,7 @@ public final class TiltStimuli {
         double theta, double phase, CentreSurround.@Nullable Surround surround) {
       return new CentreSurround(
           frame,
-          StimulusType.TILT_ILLUSION,
+          "tilt_illusion",
           new CentreSurround.Centre(null, phase, contrast, centreRadius),
           surround,
           theta,

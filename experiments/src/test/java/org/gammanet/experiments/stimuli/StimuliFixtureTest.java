@@ -55,7 +55,7 @@ class StimuliFixtureTest {
     for (Map.Entry<String, JsonNode> e : expected.properties()) {
       Object actual =
           switch (e.getKey()) {
-            case "type" -> meta.type().word();
+            case "type" -> meta.type();
             case "orientation" -> bar ? meta.orientation().axis() : meta.orientation().modulation();
             case "contrast" -> meta.contrast();
             default -> meta.parameters().get(e.getKey());
@@ -65,7 +65,7 @@ class StimuliFixtureTest {
       if (wanted instanceof Double w && actual instanceof Number a) {
         assertEquals(w, a.doubleValue(), 1e-9, e.getKey());
       } else {
-        String type = meta.type().word();
+        String type = meta.type();
         boolean centreOfPair = "kinoshita_center_only".equals(type);
         if (e.getKey().equals("condition") || !centreOfPair) {
           assertEquals(wanted, actual, e.getKey());
@@ -260,22 +260,10 @@ class StimuliFixtureTest {
             d(p, "outer"));
     var alone =
         new CentreSurround(
-            frame(p),
-            StimulusType.TROTT_BORN,
-            centre,
-            null,
-            d(p, "centre"),
-            d(p, "cycles"),
-            Mode.OWN);
+            frame(p), "trott_born", centre, null, d(p, "centre"), d(p, "cycles"), Mode.OWN);
     var both =
         new CentreSurround(
-            frame(p),
-            StimulusType.TROTT_BORN,
-            centre,
-            surround,
-            d(p, "centre"),
-            d(p, "cycles"),
-            Mode.OWN);
+            frame(p), "trott_born", centre, surround, d(p, "centre"), d(p, "cycles"), Mode.OWN);
     return all(StimulusSet.of(List.of(alone, both)), new ArrayList<>());
   }
 
