@@ -89,7 +89,7 @@ def main():
             else:
                 command = [arguments.gammanet, "bench", "--train",
                            "--size", str(arguments.size), "--timesteps", str(timesteps),
-                           "--threads", str(arguments.threads), "--repeats", "2",
+                           "--threads", str(arguments.threads), "--runs", "2",
                            "--precision", arguments.precision]
                 command += (["--composed"] if mode == "composed" else ["--recompute", mode])
             figures = run(command)

@@ -25,4 +25,7 @@ module org.gammanet {
   exports org.gammanet.nn;
   exports org.gammanet.simd;
   exports org.gammanet.training;
+
+  opens org.gammanet.evaluation to
+      com.fasterxml.jackson.databind;
 }

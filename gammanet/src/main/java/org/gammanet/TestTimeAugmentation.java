@@ -1,5 +1,6 @@
 package org.gammanet;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
 import org.gammanet.io.EdgeMap;
@@ -80,26 +81,45 @@ public record TestTimeAugmentation(boolean orientations, boolean scales) {
    * @return the average, of the image's size
    */
   public EdgeMap detect(RgbImage image, Function<RgbImage, EdgeMap> detector) {
+    return detectAll(image, copy -> List.of(detector.apply(copy))).getFirst();
+  }
+
+  /**
+   * The same for a detector of several maps, such as one after each timestep.
+   *
+   * @return the average of each
+   */
+  public List<EdgeMap> detectAll(RgbImage image, Function<RgbImage, List<EdgeMap>> detector) {
     if (passes() == 1) {
       return detector.apply(image);
     }
     int w = image.width();
     int h = image.height();
-    double[] sum = new double[w * h];
+    List<double[]> sums = new ArrayList<>();
     List<Turn> turns = orientations ? List.of(Turn.values()) : List.of(Turn.IDENTITY);
     for (double scale : scales ? SCALES : new double[] {1}) {
       RgbImage scaled =
           image.resize(
               Math.max(1, (int) Math.round(scale * w)), Math.max(1, (int) Math.round(scale * h)));
       for (Turn turn : turns) {
-        EdgeMap found = detector.apply(turn.apply(scaled));
-        turn.addBack(turn.swaps() ? found.resize(h, w) : found.resize(w, h), sum, w, h);
+        List<EdgeMap> found = detector.apply(turn.apply(scaled));
+        for (int k = 0; k < found.size(); k++) {
+          if (sums.size() == k) {
+            sums.add(new double[w * h]);
+          }
+          EdgeMap map = found.get(k);
+          turn.addBack(turn.swaps() ? map.resize(h, w) : map.resize(w, h), sums.get(k), w, h);
+        }
       }
     }
-    float[] mean = new float[sum.length];
-    for (int i = 0; i < mean.length; i++) {
-      mean[i] = (float) Math.clamp(sum[i] / passes(), 0, 1);
+    List<EdgeMap> means = new ArrayList<>();
+    for (double[] sum : sums) {
+      float[] mean = new float[sum.length];
+      for (int i = 0; i < mean.length; i++) {
+        mean[i] = (float) Math.clamp(sum[i] / passes(), 0, 1);
+      }
+      means.add(new EdgeMap(w, h, mean));
     }
-    return new EdgeMap(w, h, mean);
+    return means;
   }
 }

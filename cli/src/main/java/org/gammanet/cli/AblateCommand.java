@@ -2,7 +2,6 @@ package org.gammanet.cli;
 
 import java.io.BufferedWriter;
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -27,7 +26,6 @@ import org.gammanet.evaluation.BoundaryCounts;
 import org.gammanet.evaluation.BoundaryFiles;
 import org.gammanet.evaluation.EdgeNms;
 import org.gammanet.io.DataException;
-import org.gammanet.io.Sha256;
 import org.gammanet.model.ForwardOptions;
 import org.gammanet.model.LayerSummary;
 import org.gammanet.model.Network;
@@ -38,10 +36,10 @@ import org.gammanet.training.TrainingData;
 import org.gammanet.training.TrainingException;
 import org.gammanet.training.TrainingListener;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -58,90 +56,73 @@ import picocli.CommandLine.Spec;
       "",
       "All are trained on the same images in the same order from the same seed, then scored as"
           + " evaluate does. Each has a folder below the output. What is done already is kept: the"
-          + " same command goes on after an interruption."
+          + " same command continues after an interruption."
     },
     footer = {
       "Example:",
-      "  gammanet ablate full no_gates honly --data-dir BSDS500 --max-steps 2000"
+      "  gammanet ablate full honly -d BSDS500 --max-steps 2000"
     })
 final class AblateCommand implements Callable<Integer> {
   @Parameters(paramLabel = "NETWORK", arity = "0..*", description = "Names or configuration files.")
   List<String> names = new ArrayList<>();
 
   @Option(
-      names = "--data-dir",
+      names = {"-d", "--data-dir"},
       paramLabel = "DIR",
       required = true,
       description = "Folder that contains images and groundTruth.")
   Path dataDir = Path.of("");
 
   @Option(
-      names = {"--output", "--output-dir"},
+      names = {"-o", "--output"},
       paramLabel = "DIR",
       defaultValue = "ablation_results",
-      description = "Folder for everything; default: ablation_results.")
+      description = "Folder for everything; default: ${DEFAULT-VALUE}.")
   Path output = Path.of("ablation_results");
 
-  @Option(
-      names = "--max-steps",
-      paramLabel = "N",
-      description =
-          "Updates of each network; its last weights are scored. Default: the epochs of its"
-              + " configuration; the best weights are scored.")
-  @Nullable Long maxSteps;
+  /** How much the networks are trained. */
+  static final class Training {
+    @Option(
+        names = "--max-steps",
+        paramLabel = "N",
+        converter = Converters.Count.class,
+        description =
+            "Updates of each network, whose last weights are scored. Default: the epochs of its"
+                + " configuration, and the best weights.")
+    @Nullable Integer maxSteps;
+
+    @Option(
+        names = "--no-train",
+        description = "Score the weights that an earlier run has left in the output.")
+    boolean noTrain;
+  }
+
+  @ArgGroup(exclusive = true)
+  Training training = new Training();
 
   @Option(
-      names = "--no-train",
-      description = "Score the weights that an earlier run has left in the output.")
-  boolean noTrain;
-
-  @Option(
-      names = "--split",
-      paramLabel = "NAME",
-      defaultValue = "test",
-      description = "Images that are scored; default: test.")
-  String split = "test";
-
-  @Option(
-      names = "--thresholds",
-      paramLabel = "N",
-      defaultValue = "99",
-      description = "Thresholds of the benchmark; default: 99.")
-  int thresholds = 99;
-
-  @Option(names = "--limit", paramLabel = "N", description = "Score only the first N images.")
-  @Nullable Integer limit;
-
-  @Option(
-      names = "--set",
+      names = {"-s", "--set"},
       paramLabel = "KEY=VALUE",
-      description = "Overrides one key in all configurations. May be repeated.")
+      description = "Override a key of all configurations. Repeatable.")
   List<String> overrides = new ArrayList<>();
 
-  @Option(names = "--seed", paramLabel = "N", description = "Seed of all trainings; default: 42.")
-  @Nullable Long seed;
+  @ArgGroup(exclusive = false, heading = ScoringOptions.HEADING)
+  ScoringOptions scoring = new ScoringOptions();
 
-  @Option(
-      names = "--device",
-      paramLabel = "DEVICE",
-      defaultValue = "auto",
-      description = "auto, cpu, cuda or cuda:N; default: auto.")
-  String device = "auto";
-
-  @Option(
-      names = "--threads",
-      paramLabel = "N",
-      description = "Threads; default: the number of cores.")
-  @Nullable Integer threads;
+  @ArgGroup(exclusive = false, heading = ComputeOptions.HEADING)
+  ComputeOptions compute = new ComputeOptions();
 
   @Spec CommandSpec spec;
+
+  private Console console;
 
   @SuppressWarnings("NullAway.Init")
   AblateCommand() {}
 
   @Override
   public Integer call() throws IOException, InterruptedException {
-    check();
+    console = new Console(spec);
+    BoundaryBenchmark.Settings settings = scoring.settings().withNms(EdgeNms.SMOOTH);
     Map<String, GammaNetConfig> configs = new LinkedHashMap<>();
     if (names.isEmpty()) {
       names.add("full");
@@ -150,19 +131,17 @@ final class AblateCommand implements Callable<Integer> {
     for (String name : names) {
       String plain = plainName(name);
       if (configs.put(plain, config(name)) != null) {
-        throw new ParameterException(
-            spec.commandLine(), "two networks have the name " + plain + "; folders would collide");
+        throw new UsageException(
+            "two networks have the name " + plain + "; folders would collide");
       }
     }
-    Device where = ModelOptions.openDevice(spec, device, threads);
-    Evaluation.Data data = Evaluation.Data.open(dataDir, split);
-    BoundaryBenchmark.Settings settings =
-        BoundaryBenchmark.Settings.DEFAULT.withThresholds(thresholds).withNms(EdgeNms.SMOOTH);
+    Device where = compute.open();
+    Evaluation.Data data = Evaluation.Data.open(dataDir, scoring.split);
     List<NetworkComparison.Entry> entries = new ArrayList<>();
     List<String> failed = new ArrayList<>();
     for (Map.Entry<String, GammaNetConfig> entry : configs.entrySet()) {
       String name = entry.getKey();
-      say("%s (%d of %d)", name, entries.size() + 1, configs.size());
+      console.printf("%s (%d of %d)%n", name, entries.size() + 1, configs.size());
       try {
         entries.add(one(name, entry.getValue(), where, data, settings));
       } catch (TrainingException
@@ -170,8 +149,7 @@ final class AblateCommand implements Callable<Integer> {
           | DataException
           | TorchException
           | CommandException e) {
-        Terminal.clear();
-        spec.commandLine().getErr().println("gammanet: " + name + ": " + e.getMessage());
+        console.error(name + ": " + e.getMessage());
         failed.add(name);
         entries.add(describe(name, entry.getValue(), List.of(), Double.NaN));
       }
@@ -179,38 +157,10 @@ final class AblateCommand implements Callable<Integer> {
     long drawSeed = configs.values().iterator().next().seed();
     var comparison = new NetworkComparison(entries, parameters(settings, data, where), drawSeed);
     comparison.write(output);
-    PrintWriter out = spec.commandLine().getOut();
-    out.println();
-    out.print(comparison.text());
-    out.println(output.resolve("comparison.html"));
-    out.flush();
+    console.print("");
+    console.print(comparison.text().stripTrailing());
+    console.print(output.resolve("comparison.html"));
     return failed.isEmpty() ? 0 : Failures.FAILED;
-  }
-
-  private void check() {
-    if (maxSteps != null && maxSteps < 1 || limit != null && limit < 1) {
-      throw new ParameterException(
-          spec.commandLine(), "--max-steps and --limit must be at least 1");
-    }
-    if (noTrain && maxSteps != null) {
-      throw new ParameterException(
-          spec.commandLine(), "--no-train and --max-steps exclude each other");
-    }
-    try {
-      var unused = BoundaryBenchmark.Settings.DEFAULT.withThresholds(thresholds);
-    } catch (IllegalArgumentException e) {
-      throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
-    }
-  }
-
-  private void say(String format, Object... values) {
-    PrintWriter out = spec.commandLine().getOut();
-    out.printf(Locale.ROOT, format + "%n", values);
-    out.flush();
-  }
-
-  private void note(String sentence) {
-    spec.commandLine().getErr().println("gammanet: note: " + sentence);
   }
 
   // Configurations
@@ -222,15 +172,15 @@ final class AblateCommand implements Callable<Integer> {
 
   private GammaNetConfig config(String name) {
     List<String> all = new ArrayList<>();
-    String root = "'" + dataDir.toAbsolutePath().normalize().toString().replace("'", "''") + "'";
+    String root = TrainCommand.quoted(dataDir);
     all.add("data.train_path=" + root);
     all.add("data.val_path=" + root);
-    if (seed != null) {
-      all.add("seed=" + seed);
+    if (compute.seed != null) {
+      all.add("seed=" + compute.seed);
     }
     all.addAll(overrides);
     if (name.matches(".*\\.ya?ml$")) {
-      return GammaNetConfig.load(Path.of(name), all, this::note);
+      return GammaNetConfig.load(Path.of(name), all, console::note);
     }
     Ablation ablation = Ablation.ofName(name);
     if (ablation != null) {
@@ -243,8 +193,7 @@ final class AblateCommand implements Callable<Integer> {
           case "v2" -> "model.model_version=v2";
           case "backbone" -> "model.name=GammaNetBackbone";
           default ->
-              throw new ParameterException(
-                  spec.commandLine(),
+              throw new UsageException(
                   name
                       + " is no network: use full, v1, v2, backbone, an ablation ("
                       + String.join(
@@ -287,15 +236,15 @@ final class AblateCommand implements Callable<Integer> {
       BoundaryBenchmark.Settings settings)
       throws IOException, InterruptedException {
     Path folder = output.resolve(name);
-    if (!noTrain) {
+    if (!training.noTrain) {
       train(name, config, where, folder);
     }
     Path checkpoint = weights(folder);
     long[] time = new long[2];
-    try (GammaNet net = GammaNet.load(checkpoint, config, where, this::note)) {
+    try (GammaNet net = GammaNet.load(checkpoint, config, where, console::note)) {
       Map<String, String> facts = new LinkedHashMap<>();
       facts.put("checkpoint", checkpoint.toString());
-      facts.put("weights sha256", Sha256.of(checkpoint));
+      facts.put("network sha256", net.network().digest());
       facts.put("timesteps", Integer.toString(net.config().model().timesteps()));
       facts.put("device", where.toString());
       var detector =
@@ -305,28 +254,28 @@ final class AblateCommand implements Callable<Integer> {
               data.images(),
               image -> {
                 long start = System.nanoTime();
-                var map = net.detect(image, ForwardOptions.DEFAULTS).getFirst();
+                var maps = net.detect(image, ForwardOptions.DEFAULTS);
                 time[0] += System.nanoTime() - start;
                 time[1]++;
-                return map;
+                return maps;
               },
-              null);
-      int workers = threads == null ? Runtime.getRuntime().availableProcessors() : threads;
+              List.of());
       Evaluation.Outcome outcome =
           new Evaluation(
-                  spec,
+                  console,
                   detector,
                   data,
                   settings,
-                  folder.resolve("evaluation"),
-                  workers,
-                  limit == null ? Integer.MAX_VALUE : limit)
-              .run();
+                  List.of(new Evaluation.Output(folder.resolve("evaluation"), "", Map.of())),
+                  compute.workers(),
+                  scoring.limit())
+              .run()
+              .getLast();
       if (outcome.scores() == null) {
         throw new CommandException("no image could be scored");
       }
-      say(
-          "  ODS %.4f  OIS %.4f  AP %.4f  (%d images)",
+      console.printf(
+          "  ODS %.4f  OIS %.4f  AP %.4f  (%d images)%n",
           outcome.scores().ods().f(),
           outcome.scores().ois().f(),
           outcome.scores().ap(),
@@ -358,22 +307,16 @@ final class AblateCommand implements Callable<Integer> {
 
   /** The weights to score: after a given number of updates the last ones, otherwise the best. */
   private Path weights(Path folder) {
-    Path checkpoints = folder.resolve("checkpoints");
     List<String> kinds =
-        maxSteps != null ? List.of("last", "best_model") : List.of("best_model", "last");
-    for (String kind : kinds) {
-      Path file = checkpoints.resolve(kind + ".safetensors");
-      if (Files.isRegularFile(file)) {
-        return file;
-      }
-    }
-    throw new CommandException("there are no weights in " + checkpoints);
+        training.maxSteps != null ? List.of("last", "best_model") : List.of("best_model", "last");
+    return NetworkOptions.inRun(folder, kinds);
   }
 
   private void train(String name, GammaNetConfig config, Device where, Path folder)
       throws IOException, InterruptedException {
     Path last = folder.resolve("checkpoints").resolve("last.safetensors");
     Path done = folder.resolve("trained.txt");
+    Integer maxSteps = training.maxSteps;
     String target = maxSteps == null ? "all epochs" : maxSteps + " updates";
     Checkpoint checkpoint = Files.isRegularFile(last) ? Checkpoint.load(last) : null;
     if (checkpoint != null) {
@@ -384,7 +327,7 @@ final class AblateCommand implements Callable<Integer> {
                 + " it");
       }
       if (Files.isRegularFile(done) && Files.readString(done).strip().equals(target)) {
-        say("  trained already");
+        console.print("  trained already");
         return;
       }
     }
@@ -402,13 +345,11 @@ final class AblateCommand implements Callable<Integer> {
       }
       log.start(trainer.globalStep());
       Trainer.End end = trainer.run(maxSteps == null ? Long.MAX_VALUE : maxSteps);
-      Terminal.clear();
       if (end == Trainer.End.STOPPED) {
-        throw new InterruptedByUser(
-            interrupt.signal(), "interrupted; saved, and the same command goes on from there");
+        throw interrupt.exception("interrupted; saved, and the same command continues there");
       }
       BoundaryFiles.write(done, target + "\n");
-      say("  %d updates", trainer.globalStep());
+      console.printf("  %d updates%n", trainer.globalStep());
     }
   }
 
@@ -433,17 +374,24 @@ final class AblateCommand implements Callable<Integer> {
       BoundaryBenchmark.Settings settings, Evaluation.Data data, Device where) {
     Map<String, String> parameters = new LinkedHashMap<>();
     parameters.put("data", dataDir + ", scored on split " + data.split());
-    parameters.put("seed", seed == null ? "each configuration's (42)" : seed.toString());
+    parameters.put(
+        "seed", compute.seed == null ? "each configuration's" : compute.seed.toString());
     parameters.put(
         "training",
-        noTrain
+        training.noTrain
             ? "not in this run"
-            : maxSteps == null ? "all epochs of each configuration" : maxSteps + " updates each");
+            : training.maxSteps == null
+                ? "all epochs of each configuration"
+                : training.maxSteps + " updates each");
     parameters.put("overrides", overrides.isEmpty() ? "none" : String.join(" ", overrides));
     parameters.put("thresholds", Integer.toString(settings.thresholds()));
     parameters.put("max. distance", Double.toString(settings.maxDistance()));
-    parameters.put("nms", Evaluation.word(settings.nms()));
-    parameters.put("images", limit == null ? "all" : "the first " + limit);
+    parameters.put("protocol", Evaluation.protocol(settings));
+    parameters.put(
+        "images",
+        scoring.limit == null
+            ? "all"
+            : "only the first " + scoring.limit + ": not comparable with published scores");
     parameters.put("device", where.toString());
     parameters.put("gammanet", GammanetCommand.Version.program());
     parameters.put("java", Runtime.version().toString());
@@ -455,7 +403,6 @@ final class AblateCommand implements Callable<Integer> {
     private final String name;
     private final Path file;
     private @Nullable BufferedWriter writer;
-    private double seconds = Double.NaN;
 
     Log(String name, Path folder) {
       this.name = name;
@@ -479,34 +426,28 @@ final class AblateCommand implements Callable<Integer> {
 
     @Override
     public void step(Step step) {
-      seconds = Double.isNaN(seconds) ? step.seconds() : 0.9 * seconds + 0.1 * step.seconds();
       BufferedWriter w = writer;
       if (w != null) {
         try {
-          w.write("%d,%s,%s%n".formatted(step.globalStep(), step.loss(), step.seconds()));
+          w.write(step.globalStep() + "," + step.loss() + "," + step.seconds() + "\n");
           w.flush();
         } catch (IOException e) {
           throw new UncheckedIOException(e);
         }
       }
-      if (Terminal.errIsTerminal()) {
-        Long end = maxSteps;
-        String position =
-            end == null
-                ? "epoch %d, update %d of %d"
-                    .formatted(step.epoch() + 1, step.update(), step.updates())
-                : "update %d of %d, %d s left"
-                    .formatted(
-                        step.globalStep(), end, Math.round(seconds * (end - step.globalStep())));
-        Terminal.draw(
-            String.format(Locale.ROOT, "  %s: %s, loss %.4g", name, position, step.loss()));
+      String loss = String.format(Locale.ROOT, "loss %.4g", step.loss());
+      Integer end = training.maxSteps;
+      if (end == null) {
+        console.progress(
+            "  %s, epoch %d".formatted(name, step.epoch() + 1), step.update(), step.updates(), loss);
+      } else {
+        console.progress("  " + name, step.globalStep(), end, loss);
       }
     }
 
     @Override
     public void note(String sentence) {
-      Terminal.clear();
-      AblateCommand.this.note(sentence);
+      console.note(sentence);
     }
 
     @Override

@@ -4,18 +4,15 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.util.List;
-import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.gammanet.config.ModelConfig;
 import org.gammanet.model.LayerSummary;
 import org.gammanet.model.Network;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** The layer table of a network. */
@@ -23,21 +20,29 @@ import picocli.CommandLine.Spec;
     name = "architecture",
     header = "Show a network's layers with shapes, parameters and cost.",
     description =
-        "Cost counts the multiply-accumulates of convolutions for one image; a FLOP is half of"
-            + " one.",
-    footer = {"Example:", "  gammanet architecture --size 320 --set model.timesteps=8"})
+        "Shows the bundled network, that of --checkpoint, or the one that a configuration"
+            + " describes. The cost counts the multiply-accumulates of convolutions for one image;"
+            + " each is two FLOPs.",
+    footer = {
+      "Examples:",
+      "  gammanet architecture",
+      "  gammanet architecture --random --timesteps 8"
+    })
 final class ArchitectureCommand implements Callable<Integer> {
   @Option(
       names = "--size",
       paramLabel = "N",
       defaultValue = "320",
-      description = "Height and width of the image; default: 320.")
+      converter = Converters.Pixels.class,
+      description = "Height and width of the image; default: ${DEFAULT-VALUE}.")
   int size;
 
   @Option(names = "--json", description = "Print JSON instead of a table.")
   boolean json;
 
-  @Mixin ModelOptions model;
+  @ArgGroup(exclusive = false, heading = NetworkOptions.HEADING)
+  NetworkOptions model = new NetworkOptions();
+
   @Spec CommandSpec spec;
 
   @SuppressWarnings("NullAway.Init")
@@ -45,22 +50,20 @@ final class ArchitectureCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    ModelConfig config = model.readConfig().model();
+    Console console = new Console(spec);
+    ModelConfig config = model.describedConfig(console).model();
     try (Network network = Network.create(config)) {
       if (size < network.minimumSize()) {
-        throw new ParameterException(
-            spec.commandLine(), "--size must be at least " + network.minimumSize());
+        throw new UsageException("--size must be at least " + network.minimumSize());
       }
       List<LayerSummary> rows = network.summary(size, size);
       int steps = config.timesteps();
       long macs = LayerSummary.macs(rows, steps);
-      PrintWriter out = spec.commandLine().getOut();
       if (json) {
-        out.println(json(network, rows, macs));
+        console.print(json(network, rows, macs));
         return 0;
       }
-      out.printf(
-          Locale.ROOT,
+      console.printf(
           "%-28s %-42s %-14s %12s %10s  %s%n",
           "layer",
           "kind",
@@ -69,9 +72,8 @@ final class ArchitectureCommand implements Callable<Integer> {
           "GMAC",
           "runs");
       for (LayerSummary row : rows) {
-        out.printf(
-            Locale.ROOT,
-            "%-28s %-42s %-14s %,12d %10.3f  %s%n",
+        console.printf(
+          "%-28s %-42s %-14s %,12d %10.3f  %s%n",
             row.name(),
             row.kind(),
             row.channels() + "x" + row.height() + "x" + row.width(),
@@ -79,8 +81,7 @@ final class ArchitectureCommand implements Callable<Integer> {
             row.macs() / 1e9,
             row.everyTimestep() ? "each timestep" : "once");
       }
-      out.printf(
-          Locale.ROOT,
+      console.printf(
           "%n%s: %,d parameters, %d timesteps, %.1f GMAC (%.3f TFLOP) for %dx%d pixels%n",
           config.name(),
           network.parameterCount(),
@@ -90,7 +91,7 @@ final class ArchitectureCommand implements Callable<Integer> {
           size,
           size);
       String reason = network.fallbackReason();
-      out.println(
+      console.print(
           reason == null
               ? "runs by native kernels"
               : "composed of LibTorch's operators: " + reason);

@@ -7,7 +7,6 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
-import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -39,11 +38,10 @@ import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** Times cells and networks. */
@@ -61,96 +59,100 @@ final class BenchCommand implements Callable<Integer> {
       names = "--size",
       paramLabel = "N",
       defaultValue = "160",
+      converter = Converters.Pixels.class,
       description =
           "Height and width of the network's image, and half of those of the cells' maps; default:"
-              + " 160.")
+              + " ${DEFAULT-VALUE}.")
   int size = 160;
 
   @Option(
-      names = "--timesteps",
-      paramLabel = "N",
-      description = "Timesteps; default: the configuration's.")
-  int timesteps;
-
-  @Option(
-      names = "--repeats",
+      names = "--runs",
       paramLabel = "N",
       defaultValue = "3",
-      description = "Measurements of each, of which the median counts; default: 3.")
-  int repeats = 3;
+      converter = Converters.Count.class,
+      description = "Measurements, whose median counts; default: ${DEFAULT-VALUE}.")
+  int runs = 3;
 
   @Option(names = "--json", description = "Print JSON instead of tables.")
   boolean json;
 
-  @Option(
-      names = "--serve",
-      description =
-          "In place of the comparison: a pass for each line read, each answered with a line of"
-              + " JSON, until the input ends. So another program can take turns with it.")
-  boolean serve;
+  /** Single passes, for programs that measure. */
+  static final class Passes {
+    @Option(
+        names = "--serve",
+        description =
+            "Run one pass for each line on standard input and answer with a line of JSON, so that"
+                + " another program can take turns.")
+    boolean serve;
 
-  @Option(
-      names = "--train",
-      description =
-          "In place of the comparison: forward and backward passes of the mean logit, --repeats of"
-              + " them or with --serve one for each line, each answered with a line of JSON.")
-  boolean train;
+    @Option(
+        names = "--train",
+        description =
+            "Time forward and backward passes of the mean logit: --runs of them, or with --serve one"
+                + " for each line; a line of JSON for each.")
+    boolean train;
 
-  @Option(
-      names = "--recompute",
-      paramLabel = "MODE",
-      defaultValue = "none",
-      description = "What a backward pass computes again: none, cells or timesteps; default: none.")
-  String recompute = "none";
+    @Option(
+        names = "--recompute",
+        paramLabel = "WHAT",
+        defaultValue = "none",
+        completionCandidates = OptoCommand.Recomputes.class,
+        description =
+            "What the backward pass recomputes: one of ${COMPLETION-CANDIDATES}; default:"
+                + " ${DEFAULT-VALUE}.")
+    Recompute recompute = Recompute.NONE;
 
-  @Option(
-      names = "--composed",
-      description = "Let passes with --serve or --train do without native kernels.")
-  boolean composed;
+    @Option(names = "--composed", description = "Run these passes without native kernels.")
+    boolean composed;
 
-  @Option(
-      names = "--input",
-      paramLabel = "FILE",
-      description = "Of such a pass: image batch (N, 3, H, W), float32, as .npy, not --size.")
-  @Nullable Path input;
+    @Option(
+        names = "--input",
+        paramLabel = "FILE",
+        description = "Image batch (N, 3, H, W), float32, as .npy, in place of --size.")
+    @Nullable Path input;
 
-  @Option(
-      names = "--write",
-      paramLabel = "FILE",
-      description = "Of such a pass: write the logits as .npy.")
-  @Nullable Path write;
+    @Option(names = "--write", paramLabel = "FILE", description = "Write the logits as .npy.")
+    @Nullable Path write;
+  }
 
-  @Mixin PrecisionOption precision;
-  @Mixin ModelOptions model;
+  @ArgGroup(exclusive = false, heading = "%nSingle passes:%n")
+  Passes single = new Passes();
+
+  @ArgGroup(exclusive = false, heading = NetworkOptions.HEADING)
+  NetworkOptions model = new NetworkOptions();
+
+  @ArgGroup(exclusive = false, heading = ComputeOptions.HEADING)
+  ComputeOptions.Inference compute = new ComputeOptions.Inference();
+
   @Spec CommandSpec spec;
+
+  private Console console;
 
   @SuppressWarnings("NullAway.Init")
   BenchCommand() {}
 
   @Override
   public Integer call() throws IOException {
-    precision.value();
-    if (size < 1 || repeats < 1 || timesteps < 0) {
-      throw new ParameterException(
-          spec.commandLine(), "--size, --repeats and --timesteps must be at least 1");
+    console = new Console(spec);
+    boolean passes = single.serve || single.train;
+    if (!passes && (single.input != null || single.write != null || single.composed)) {
+      throw new UsageException("--input, --write and --composed go with --serve or --train");
     }
-    boolean passes = serve || train;
-    if (!passes && (input != null || write != null || composed)) {
-      throw new ParameterException(
-          spec.commandLine(), "--input, --write and --composed go with --serve or --train");
+    if (single.recompute == Recompute.AUTO) {
+      throw new UsageException("--recompute must be none, cells or timesteps");
     }
-    mode();
-    try (GammaNet net = precision.applyTo(model.open());
+    model.weights.random |= model.weights.checkpoint == null; // times do not depend on them
+    try (GammaNet net = compute.applyTo(model.open(compute, console));
         var scope = TensorScope.open()) {
       Network network = net.network();
-      network.requiresGrad(train);
+      network.requiresGrad(single.train);
       if (passes) {
         passes(network);
         return 0;
       }
       int least = network.minimumSize();
       if (size < least) {
-        throw new ParameterException(spec.commandLine(), "--size must be at least " + least);
+        throw new UsageException("--size must be at least " + least);
       }
       ObjectNode root = new ObjectMapper().createObjectNode();
       try (var noGrad = Autograd.noGrad()) {
@@ -272,7 +274,7 @@ final class BenchCommand implements Callable<Integer> {
 
   private ObjectNode network(Network network) throws IOException {
     ObjectNode row = new ObjectMapper().createObjectNode();
-    int steps = timesteps == 0 ? network.config().timesteps() : timesteps;
+    int steps = network.config().timesteps();
     row.put("size", size);
     row.put("timesteps", steps);
     try (var scope = TensorScope.open()) {
@@ -304,14 +306,14 @@ final class BenchCommand implements Callable<Integer> {
   /** Seconds; the first of the runs warms up and does not count. */
   private double median(Runnable body) {
     body.run();
-    double[] seconds = new double[repeats];
-    for (int i = 0; i < repeats; i++) {
+    double[] seconds = new double[runs];
+    for (int i = 0; i < runs; i++) {
       long start = System.nanoTime();
       body.run();
       seconds[i] = (System.nanoTime() - start) / 1e9;
     }
     Arrays.sort(seconds);
-    return (seconds[(repeats - 1) / 2] + seconds[repeats / 2]) / 2;
+    return (seconds[(runs - 1) / 2] + seconds[runs / 2]) / 2;
   }
 
   /**
@@ -363,17 +365,16 @@ final class BenchCommand implements Callable<Integer> {
   }
 
   private void print(ObjectNode root) throws IOException {
-    PrintWriter out = spec.commandLine().getOut();
     if (json) {
-      out.println(new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(root));
+      console.print(new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(root));
       return;
     }
-    out.printf("kernels  %s%n", NativeKernels.describe());
-    out.printf("java     %s; %d threads%n%n", Simd.describe(), LibTorch.threads());
+    console.printf("kernels  %s%n", NativeKernels.describe());
+    console.printf("java     %s; %d threads%n%n", Simd.describe(), LibTorch.threads());
     String line = "%-16s %12s %12s %12s %12s%n";
-    out.printf(line, "cell, ms", "native", "composed", "vector java", "scalar java");
+    console.printf(line, "cell, ms", "native", "composed", "vector java", "scalar java");
     for (var row : root.get("cell")) {
-      out.printf(
+      console.printf(
           line,
           "%sx%sx%s".formatted(row.get("channels"), row.get("height"), row.get("width")),
           number(row, "fused_ms", 1),
@@ -382,15 +383,15 @@ final class BenchCommand implements Callable<Integer> {
           number(row, "scalar_ms", 1));
     }
     var row = root.get("model");
-    out.printf("%n" + line, "network, s", "native", "composed", "", "");
-    out.printf(
+    console.printf("%n" + line, "network, s", "native", "composed", "", "");
+    console.printf(
         line,
         "%sx%s, T=%s".formatted(row.get("size"), row.get("size"), row.get("timesteps")),
         number(row, "fused_s", 3),
         number(row, "composed_s", 3),
         "",
         "");
-    out.printf(
+    console.printf(
         "%npeak memory %s MiB; at the speed of LibTorch's fastest convolution: %s s%n",
         number(row, "peak_rss_mb", 0), number(row, "floor_s", 3));
   }
@@ -406,8 +407,8 @@ final class BenchCommand implements Callable<Integer> {
 
   private void passes(Network network) throws IOException {
     Tensor image = image().to(network.device());
-    if (!serve) {
-      for (int i = 0; i < repeats; i++) {
+    if (!single.serve) {
+      for (int i = 0; i < runs; i++) {
         pass(network, image);
       }
       return;
@@ -416,29 +417,17 @@ final class BenchCommand implements Callable<Integer> {
         new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
     for (String line = lines.readLine(); line != null; line = lines.readLine()) {
       if (line.strip().equals("floor")) {
-        PrintWriter out = spec.commandLine().getOut();
-        int steps = timesteps == 0 ? network.config().timesteps() : timesteps;
+        int steps = network.config().timesteps();
         double floor = floor(network, image.size(2), image.size(3), steps) * image.size(0);
-        out.printf(Locale.ROOT, "{\"floor_seconds\": %.6f}%n", floor);
-        out.flush();
-      } else {
+        console.printf("{\"floor_seconds\": %.6f}%n", floor);
+        } else {
         pass(network, image);
       }
     }
   }
 
-  private Recompute mode() {
-    for (Recompute mode : List.of(Recompute.NONE, Recompute.CELLS, Recompute.TIMESTEPS)) {
-      if (mode.word().equals(recompute)) {
-        return mode;
-      }
-    }
-    throw new ParameterException(
-        spec.commandLine(), "--recompute must be none, cells or timesteps, not " + recompute);
-  }
-
   private Tensor image() {
-    Path file = input;
+    Path file = single.input;
     if (file == null) {
       return Tensor.of(noise(5, 3 * size * size), 1, 3, size, size);
     }
@@ -457,40 +446,38 @@ final class BenchCommand implements Callable<Integer> {
   }
 
   private void pass(Network network, Tensor image) throws IOException {
-    PrintWriter out = spec.commandLine().getOut();
-    ForwardOptions options = ForwardOptions.DEFAULTS.withTimesteps(timesteps);
-    if (composed) {
+    ForwardOptions options = ForwardOptions.DEFAULTS;
+    if (single.composed) {
       options = options.withComposedOnly();
     }
     try (var scope = TensorScope.open();
-        var tape = new Tape(mode());
-        var recording = train ? Autograd.enableGrad() : Autograd.noGrad()) {
-      if (train) {
+        var tape = new Tape(single.recompute);
+        var recording = single.train ? Autograd.enableGrad() : Autograd.noGrad()) {
+      if (single.train) {
         options = options.withExecutor(tape);
         network.parameters().forEach(p -> p.tensor().zeroGrad());
       }
       long start = System.nanoTime();
       Tensor logits = network.forward(image, options).logits();
-      if (train) {
-        double share = 1.0 / logits.numel(); // of a pixel in the mean
-        tape.backward(logits, Tensor.full(share, logits.dtype(), logits.device(), logits.shape()));
+      if (single.train) {
+        double fraction = 1.0 / logits.numel(); // of a pixel in the mean
+        tape.backward(logits, Tensor.full(fraction, logits.dtype(), logits.device(), logits.shape()));
       }
       waitFor(logits);
       double seconds = (System.nanoTime() - start) / 1e9;
-      out.printf(Locale.ROOT, "{\"seconds\": %.6f", seconds);
-      if (train) {
-        out.printf(Locale.ROOT, ", \"gradient_norm\": %.9g", gradientNorm(network));
+      console.printf("{\"seconds\": %.6f", seconds);
+      if (single.train) {
+        console.printf(", \"gradient_norm\": %.9g", gradientNorm(network));
       }
       Double peak = peakMemory();
       if (peak != null) {
-        out.printf(Locale.ROOT, ", \"peak_rss_mb\": %.0f", peak);
+        console.printf(", \"peak_rss_mb\": %.0f", peak);
       }
-      out.println("}");
-      out.flush();
-      if (write != null) {
+      console.print("}");
+      if (single.write != null) {
         long[] shape = logits.shape();
         Npy.write(
-            write,
+            single.write,
             logits.toFloatArray(),
             (int) shape[0],
             (int) shape[1],

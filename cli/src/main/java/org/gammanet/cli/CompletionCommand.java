@@ -20,7 +20,6 @@ final class CompletionCommand implements Runnable {
 
   @Override
   public void run() {
-    spec.commandLine().getOut().print(AutoComplete.bash("gammanet", spec.root().commandLine()));
-    spec.commandLine().getOut().flush();
+    new Console(spec).print(AutoComplete.bash("gammanet", spec.root().commandLine()));
   }
 }

@@ -14,7 +14,6 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -37,7 +36,7 @@ final class ConvertCommand implements Callable<Integer> {
   @Parameters(
       index = "0",
       paramLabel = "IN",
-      description = "Checkpoint: .safetensors, .pt or .pth, recognised by its content.")
+      description = "Checkpoint: .safetensors, .pt or .pth, recognized by its content.")
   Path in = Path.of("");
 
   @Parameters(
@@ -49,7 +48,7 @@ final class ConvertCommand implements Callable<Integer> {
   @Option(
       names = "--weights-only",
       description =
-          "Leave out epoch, metric and optimiser; a .pt file is a bare state_dict then, while"
+          "Leave out epoch, metric and optimizer; a .pt file is a bare state_dict then, while"
               + " .safetensors keeps the configuration.")
   boolean weightsOnly;
 
@@ -61,7 +60,8 @@ final class ConvertCommand implements Callable<Integer> {
               + " carry none.")
   @Nullable Path config;
 
-  @Option(names = "--force", description = "Replace OUT if it exists.")
+  @Option(
+      names = {"-f", "--force"}, description = "Replace OUT if it exists.")
   boolean force;
 
   @Spec CommandSpec spec;
@@ -71,29 +71,28 @@ final class ConvertCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    Console console = new Console(spec);
     String name = String.valueOf(out.getFileName()).toLowerCase(Locale.ROOT);
     boolean torch = name.endsWith(".pt") || name.endsWith(".pth");
     if (!torch && !name.endsWith(".safetensors")) {
-      throw new ParameterException(
-          spec.commandLine(),
+      throw new UsageException(
           "OUT must end in .safetensors, .pt or .pth, and " + out + " does not");
     }
     Checkpoint checkpoint = Checkpoint.load(in);
     if (!force && Files.exists(out)) {
       throw new CommandException(out + " exists already: --force replaces it");
     }
-    checkpoint.remarks().forEach(this::note);
+    checkpoint.remarks().forEach(console::note);
     Map<String, String> metadata = new LinkedHashMap<>(checkpoint.metadata());
     if (weightsOnly) {
       metadata.keySet().retainAll(torch ? List.of() : List.of("config"));
     }
     if (config != null) {
       if (torch && weightsOnly) {
-        throw new ParameterException(
-            spec.commandLine(), "a bare state_dict has no place for --config");
+        throw new UsageException("a bare state_dict has no place for --config");
       }
-      GammaNetConfig read = GammaNetConfig.load(config, List.of(), this::note);
-      metadata.put("config", checkpoint.fitted(read, this::note).toJson());
+      GammaNetConfig read = GammaNetConfig.load(config, List.of(), console::note);
+      metadata.put("config", checkpoint.fitted(read, console::note).toJson());
     }
     Checkpoint converted =
         Checkpoint.of(
@@ -103,15 +102,9 @@ final class ConvertCommand implements Callable<Integer> {
     } else {
       converted.save(out);
     }
-    spec.commandLine()
-        .getOut()
-        .printf(
-            "%s: %d weights, %s%n",
-            out, converted.weights().size(), Terminal.bytes(Files.size(out)));
+    console.print(
+        "%s: %d weights, %s"
+            .formatted(out, converted.weights().size(), Terminal.bytes(Files.size(out))));
     return 0;
-  }
-
-  private void note(String sentence) {
-    spec.commandLine().getErr().println("gammanet: note: " + sentence);
   }
 }

@@ -1,18 +1,20 @@
 package org.gammanet.cli;
 
-import com.sun.management.OperatingSystemMXBean;
 import java.io.IOException;
-import java.lang.management.ManagementFactory;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
+import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.SequencedMap;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.gammanet.GammaNet;
 import org.gammanet.io.EdgeMap;
@@ -22,14 +24,12 @@ import org.gammanet.io.Npy;
 import org.gammanet.io.RgbImage;
 import org.gammanet.model.DivergenceException;
 import org.gammanet.model.ForwardOptions;
-import org.gammanet.torch.Device;
 import org.gammanet.torch.TorchException;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -38,15 +38,16 @@ import picocli.CommandLine.Spec;
     name = "detect",
     header = "Find edges in images.",
     description = {
-      "Writes NAME-edges.png for each image: white where an edge is likely. For a single image the"
-          + " picture shows the image and its edges side by side. Files that cannot be read are"
-          + " reported and left out; the exit status is 1 then."
+      "Writes NAME-edges.png for each image: white where an edge is likely. For a single image file"
+          + " the picture shows the image and its edges side by side. Files that cannot be read are"
+          + " reported, and the others done; the exit status is 1 then. Edge maps that this command"
+          + " has written are no input when they lie in a folder."
     },
     footer = {
       "Examples:",
       "  gammanet detect photo.jpg",
-      "  gammanet detect photos --checkpoint model.safetensors --output edges --batch 4",
-      "  gammanet detect photo.jpg --max-side 512 --probabilities npy --timesteps 12"
+      "  gammanet detect photos -o edges --batch-size 4",
+      "  gammanet detect photo.jpg --probabilities npy"
     })
 final class DetectCommand implements Callable<Integer> {
   /** File formats of probabilities. */
@@ -55,36 +56,45 @@ final class DetectCommand implements Callable<Integer> {
     png16
   }
 
+  /** How an image is resized before it is passed through the network. */
+  static final class Resizing {
+    @Option(
+        names = "--size",
+        paramLabel = "N",
+        converter = Converters.Pixels.class,
+        description = "Resize each image to N x N pixels; default: its own size.")
+    @Nullable Integer size;
+
+    @Option(
+        names = "--max-side",
+        paramLabel = "N",
+        converter = Converters.Pixels.class,
+        description = "Shrink images whose longer side has more than N pixels, in proportion.")
+    @Nullable Integer maxSide;
+  }
+
   @Parameters(
       paramLabel = "IMAGE",
-      arity = "1..*",
-      description = "Images (PNG, JPEG, TIFF, BMP, GIF) or folders with images.")
+      arity = "0..*",
+      description = "Images (PNG, JPEG, TIFF, BMP, GIF, WebP) or folders with images.")
   List<Path> inputs = new ArrayList<>();
 
   @Option(
-      names = "--output",
+      names = {"-o", "--output"},
       paramLabel = "DIR",
       defaultValue = ".",
-      description = "Folder for the pictures; default: the current one.")
+      description = "Folder for the results; default: the current one.")
   Path output = Path.of(".");
 
   @Option(
-      names = "--size",
-      paramLabel = "N",
-      description = "Resize each image to N x N first; default: its own size.")
-  @Nullable Integer size;
+      names = {"-f", "--force"},
+      description = "Replace files of these names that this command has not written.")
+  boolean force;
 
   @Option(
-      names = "--max-side",
-      paramLabel = "N",
-      description = "Shrink images whose longer side has more than N pixels, in proportion.")
-  @Nullable Integer maxSide;
-
-  @Option(
-      names = "--timesteps",
-      paramLabel = "N",
-      description = "Timesteps of the recurrence; default: the configuration's.")
-  @Nullable Integer timesteps;
+      names = "--skip-existing",
+      description = "Leave out images whose edges are in the output folder already.")
+  boolean skipExisting;
 
   @Option(
       names = "--all-timesteps",
@@ -94,7 +104,7 @@ final class DetectCommand implements Callable<Integer> {
   @Option(
       names = "--side-by-side",
       negatable = true,
-      description = "Image and edges in one picture; default for a single image.")
+      description = "Image and edges in one picture; default for a single image file.")
   @Nullable Boolean sideBySide;
 
   @Option(
@@ -106,72 +116,87 @@ final class DetectCommand implements Callable<Integer> {
   @Nullable Probabilities probabilities;
 
   @Option(
-      names = "--batch",
+      names = {"-b", "--batch-size"},
       paramLabel = "N",
       defaultValue = "1",
-      description = "Pass up to N images of equal size through the network at once; default: 1.")
-  int batch = 1;
+      converter = Converters.Count.class,
+      description = "Images of equal size that pass at once; default: ${DEFAULT-VALUE}.")
+  int batchSize = 1;
 
-  @Mixin PrecisionOption precision;
-  @Mixin ModelOptions model;
+  @ArgGroup(exclusive = true)
+  Resizing resizing = new Resizing();
+
+  @ArgGroup(exclusive = false, heading = NetworkOptions.HEADING)
+  NetworkOptions network = new NetworkOptions();
+
+  @ArgGroup(exclusive = false, heading = ComputeOptions.HEADING)
+  ComputeOptions.Inference compute = new ComputeOptions.Inference();
+
   @Spec CommandSpec spec;
 
+  private Console console;
   private int failed;
   private int written;
   private int total;
-  private long started;
+  private volatile boolean stopped;
 
   @SuppressWarnings("NullAway.Init")
   DetectCommand() {}
 
   /** An image and the beginning of the names of its results. */
-  private record Job(Path file, Path name) {}
+  private record Job(Path file, Path name) {
+    Path result(String suffix) {
+      return name.resolveSibling(name.getFileName() + suffix);
+    }
+  }
 
   /** An image that waits for others of its size. */
   private record Loaded(Job job, RgbImage image) {}
 
   @Override
   public Integer call() throws IOException {
-    check();
+    console = new Console(spec);
+    if (inputs.isEmpty()) {
+      throw new UsageException("name an image, or a folder with images");
+    }
+    checkOutput();
     List<Job> jobs = jobs();
     total = failed + jobs.size();
-    if (!jobs.isEmpty()) {
-      createOutput();
-      try (GammaNet net = precision.applyTo(model.openTrained(true))) {
-        detect(net, jobs);
-      } finally {
-        Terminal.clear();
+    if (sideBySide == null) {
+      sideBySide = inputs.size() == 1 && !Files.isDirectory(inputs.getFirst());
+    }
+    jobs = toDo(jobs);
+    try (var interrupt = Interrupt.handle(() -> stopped = true)) {
+      if (!jobs.isEmpty()) {
+        Files.createDirectories(output);
+        if (!Files.isWritable(output)) {
+          throw new AccessDeniedException(output.toString());
+        }
+        try (GammaNet net = compute.applyTo(network.open(compute, console))) {
+          detect(net, jobs);
+        } finally {
+          Terminal.clear();
+        }
+      }
+      if (stopped) {
+        throw interrupt.exception(
+            "interrupted; %d of %d done, --skip-existing leaves them out".formatted(written, total));
       }
     }
     if (failed > 0 && total > 1) {
-      spec.commandLine().getErr().printf("gammanet: %d of %d done%n", written, total);
+      console.error("%d of %d done".formatted(written, total));
     }
     return failed == 0 ? 0 : Failures.FAILED;
   }
 
-  private void check() {
-    precision.value();
-    atLeastOne("--size", size);
-    atLeastOne("--max-side", maxSide);
-    atLeastOne("--timesteps", timesteps);
-    atLeastOne("--batch", batch);
-    if (size != null && maxSide != null) {
-      throw new ParameterException(
-          spec.commandLine(), "--size and --max-side exclude each other: choose one");
-    }
-  }
-
-  private void atLeastOne(String option, @Nullable Integer value) {
-    if (value != null && value < 1) {
-      throw new ParameterException(
-          spec.commandLine(), option + " must be at least 1, not " + value);
-    }
-  }
-
-  private void createOutput() throws IOException {
-    Files.createDirectories(output);
-    if (!Files.isWritable(output)) {
-      throw new AccessDeniedException(output.toString());
+  private void checkOutput() throws IOException {
+    if (Files.exists(output)) {
+      if (!Files.isDirectory(output)) {
+        throw new NotDirectoryException(output.toString());
+      }
+    } else if (output.toString().equals("-") || Images.hasImageName(output)) {
+      throw new UsageException(
+          "--output names a folder, and '" + output + "' looks like a file's name");
     }
   }
 
@@ -182,12 +207,8 @@ final class DetectCommand implements Callable<Integer> {
       if (!Files.exists(input)) {
         fail("there is no file or folder " + input);
       } else if (Files.isDirectory(input)) {
-        try (Stream<Path> inside = Files.list(input)) {
-          List<Path> images = inside.filter(Images::hasImageName).sorted().toList();
-          if (images.isEmpty()) {
-            fail("there is no image in the folder " + input);
-          }
-          files.addAll(images);
+        try {
+          files.addAll(imagesIn(input));
         } catch (AccessDeniedException e) {
           fail(input + ": permission denied");
         }
@@ -196,6 +217,44 @@ final class DetectCommand implements Callable<Integer> {
       }
     }
     return named(files.stream().distinct().toList());
+  }
+
+  /** The images in a folder; what else it holds is told by kind. */
+  private List<Path> imagesIn(Path folder) throws IOException {
+    List<Path> images = new ArrayList<>();
+    SequencedMap<String, Integer> others = new TreeMap<>();
+    try (Stream<Path> inside = Files.list(folder)) {
+      for (Path file : inside.sorted().toList()) {
+        String name = String.valueOf(file.getFileName());
+        if (name.startsWith(".")) {
+          continue;
+        }
+        boolean image = Images.hasImageName(file) && Files.isRegularFile(file);
+        if (image && !Images.isResult(file)) {
+          images.add(file);
+        } else {
+          others.merge(image ? "edge maps" : kind(file, name), 1, Integer::sum);
+        }
+      }
+    }
+    String left =
+        others.entrySet().stream()
+            .map(e -> e.getValue() + " " + e.getKey())
+            .collect(Collectors.joining(", "));
+    if (images.isEmpty()) {
+      fail("there is no image in the folder " + folder + (left.isEmpty() ? "" : ", only " + left));
+    } else if (!left.isEmpty()) {
+      console.note(folder + ": left out " + left);
+    }
+    return images;
+  }
+
+  private static String kind(Path file, String name) {
+    if (Files.isDirectory(file)) {
+      return "folders";
+    }
+    int dot = name.lastIndexOf('.');
+    return dot < 0 ? "files without ending" : name.substring(dot).toLowerCase(Locale.ROOT);
   }
 
   /** Gives each file the name of its results, with its extension where two would have the same. */
@@ -226,17 +285,32 @@ final class DetectCommand implements Callable<Integer> {
     return jobs;
   }
 
+  /** Without what is done already and may be skipped, and what would replace others' files. */
+  private List<Job> toDo(List<Job> jobs) {
+    List<Job> left = new ArrayList<>();
+    for (Job job : jobs) {
+      Path picture = job.result(".png");
+      if (skipExisting && Images.isResult(picture)) {
+        written++;
+      } else if (!force && Files.exists(picture) && !Images.isResult(picture)) {
+        fail(picture + " exists, and this command has not written it: --force replaces it");
+      } else {
+        left.add(job);
+      }
+    }
+    return left;
+  }
+
   private void detect(GammaNet net, List<Job> jobs) throws IOException {
     ForwardOptions options =
-        ForwardOptions.DEFAULTS.withTimesteps(timesteps == null ? 0 : timesteps);
-    if (allTimesteps) {
-      options = options.withEveryTimestep();
-    }
-    started = System.nanoTime();
+        allTimesteps ? ForwardOptions.DEFAULTS.withEveryTimestep() : ForwardOptions.DEFAULTS;
     SequencedMap<List<Integer>, List<Loaded>> waiting = new LinkedHashMap<>();
     int loaded = 0;
     for (Job job : jobs) {
-      progress(job.file());
+      if (stopped) {
+        return;
+      }
+      console.progress("", written + failed, total, String.valueOf(job.file().getFileName()));
       RgbImage image;
       try {
         image = resized(Images.read(job.file()));
@@ -244,17 +318,9 @@ final class DetectCommand implements Callable<Integer> {
         fail(String.valueOf(e.getMessage()));
         continue;
       }
-      int most = (int) Math.min(batch, fitting(net, image));
+      int most = (int) Math.min(batchSize, DetectMemory.fitting(net, image));
       if (most == 0) {
-        fail(
-            "%s has %d×%d pixels, for which this network needs %s or more, but this machine has %s:"
-                    .formatted(
-                        job.file(),
-                        image.width(),
-                        image.height(),
-                        Terminal.bytes(workingBytes(net, image)),
-                        Terminal.bytes(memory()))
-                + " --max-side shrinks it");
+        fail(job.file() + " " + DetectMemory.refusal(net, image));
         continue;
       }
       List<Integer> key = List.of(image.width(), image.height());
@@ -265,45 +331,24 @@ final class DetectCommand implements Callable<Integer> {
         waiting.remove(key);
         loaded -= group.size();
         pass(net, options, group);
-      } else if (loaded == 4 * batch) { // many sizes: do not hold ever more images
+      } else if (loaded == 4 * batchSize) { // many sizes: do not hold ever more images
         List<Loaded> oldest = waiting.pollFirstEntry().getValue();
         loaded -= oldest.size();
         pass(net, options, oldest);
       }
     }
     for (List<Loaded> group : waiting.values()) {
-      pass(net, options, group);
+      if (!stopped) {
+        pass(net, options, group);
+      }
     }
-  }
-
-  /** How many images of this size the machine can hold at once; the system would end us later. */
-  private static long fitting(GammaNet net, RgbImage image) {
-    return net.network().device().type() == Device.Type.CPU
-        ? memory() / workingBytes(net, image)
-        : Long.MAX_VALUE; // a GPU's allocator says so itself
-  }
-
-  /** At least this much is in use at once: states, and twelve of the largest maps. */
-  private static long workingBytes(GammaNet net, RgbImage image) {
-    int smallest = net.network().minimumSize();
-    return 12
-        * net
-            .network()
-            .summary(Math.max(smallest, image.height()), Math.max(smallest, image.width()))
-            .stream()
-            .mapToLong(row -> (long) row.channels() * row.height() * row.width() * Float.BYTES)
-            .max()
-            .orElse(1);
-  }
-
-  private static long memory() {
-    return ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getTotalMemorySize();
   }
 
   private RgbImage resized(RgbImage image) {
-    if (size != null) {
-      return image.resize(size, size);
+    if (resizing.size != null) {
+      return image.resize(resizing.size, resizing.size);
     }
+    Integer maxSide = resizing.maxSide;
     int longer = Math.max(image.width(), image.height());
     if (maxSide == null || longer <= maxSide) {
       return image;
@@ -330,60 +375,35 @@ final class DetectCommand implements Callable<Integer> {
       return;
     }
     for (int i = 0; i < group.size(); i++) {
-      write(group.get(i).job().name(), group.get(i).image(), maps.get(i));
+      write(group.get(i).job(), group.get(i).image(), maps.get(i));
       written++;
     }
   }
 
-  private void write(Path name, RgbImage image, List<EdgeMap> maps) throws IOException {
+  private void write(Job job, RgbImage image, List<EdgeMap> maps) throws IOException {
     EdgeMap edges = maps.getLast();
-    Path picture = withSuffix(name, ".png");
-    if (sideBySide == null ? total == 1 : sideBySide) {
-      Images.writePng(picture, Images.sideBySide(List.of(image, edges.toImage())));
-    } else {
-      Images.writePng8(picture, edges);
-    }
     if (probabilities == Probabilities.png16) {
-      Images.writePng16(withSuffix(name, "-16.png"), edges);
+      Images.writePng16(job.result("-16.png"), edges);
     } else if (probabilities == Probabilities.npy) {
-      Npy.write(withSuffix(name, ".npy"), edges.values(), edges.height(), edges.width());
+      Npy.write(job.result(".npy"), edges.values(), edges.height(), edges.width());
     }
     if (allTimesteps) {
       for (int t = 0; t < maps.size(); t++) {
-        Images.writePng8(withSuffix(name, "-t" + (t + 1) + ".png"), maps.get(t));
+        Images.writePng8(job.result("-t" + (t + 1) + ".png"), maps.get(t));
       }
     }
-    Terminal.clear();
-    spec.commandLine().getOut().println(picture);
-  }
-
-  private static Path withSuffix(Path name, String suffix) {
-    return name.resolveSibling(name.getFileName() + suffix);
+    // The picture comes last: with it, an image counts as done.
+    Path picture = job.result(".png");
+    if (Boolean.TRUE.equals(sideBySide)) {
+      Images.writeResult(picture, Images.sideBySide(List.of(image, edges.toImage())));
+    } else {
+      Images.writePng8(picture, edges);
+    }
+    console.print(picture);
   }
 
   private void fail(String sentence) {
     failed++;
-    Terminal.clear();
-    spec.commandLine().getErr().println("gammanet: " + sentence);
-  }
-
-  private void progress(Path file) {
-    if (!Terminal.errIsTerminal()) {
-      return;
-    }
-    String text = file.getFileName() + " …";
-    if (total > 1) {
-      int done = written + failed;
-      double seconds = (System.nanoTime() - started) / 1e9;
-      text =
-          "%s %d/%d  %s%s"
-              .formatted(
-                  Terminal.bar((double) done / total),
-                  done,
-                  total,
-                  written == 0 ? "" : Terminal.clock(seconds / done * (total - done)) + " left  ",
-                  file.getFileName());
-    }
-    Terminal.draw(text);
+    console.error(sentence);
   }
 }

@@ -1,13 +1,14 @@
 package org.gammanet.cli;
 
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
@@ -20,16 +21,16 @@ import org.gammanet.evaluation.ClassicDetector;
 import org.gammanet.evaluation.EdgeNms;
 import org.gammanet.io.DataException;
 import org.gammanet.io.EdgeMap;
+import org.gammanet.io.FolderLock;
 import org.gammanet.io.Images;
 import org.gammanet.io.RgbImage;
 import org.gammanet.model.ForwardOptions;
 import org.gammanet.torch.TorchException;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** The boundary benchmark of the BSDS500. */
@@ -37,10 +38,8 @@ import picocli.CommandLine.Spec;
     name = "evaluate",
     header = "Score edge maps by the BSDS500 boundary benchmark.",
     description = {
-      "Scores a network (the trained one that comes with the program, unless --checkpoint,"
-          + " --random, --config or --set say otherwise), a folder of maps (--maps) or a classic"
-          + " detector (--baseline) against what people drew, as the benchmark's own program does:"
-          + " ODS, OIS, AP and R50.",
+      "Scores a network, a folder of maps (--maps) or a classic detector (--baseline) against what"
+          + " people drew, as the benchmark's own program does: ODS, OIS, AP and R50.",
       "",
       "Ground truth is DIR/groundTruth/SPLIT/ID.mat (or .npy, .png, or a folder ID with a picture"
           + " for each annotator), images are DIR/images/SPLIT/ID.jpg (or .png); the SPLIT folders"
@@ -48,18 +47,52 @@ import picocli.CommandLine.Spec;
       "",
       "Writes eval_bdry.txt, eval_bdry_thr.txt, eval_bdry_img.txt, eval.json, images.csv,"
           + " pr_curve.svg and .png, report.html, and ID_ev1.txt with the counts of each image. A"
-          + " run that was interrupted goes on when it is started again; scores of another detector"
-          + " or other settings are replaced with --force alone."
+          + " run that was interrupted continues when it is started again; scores of another"
+          + " detector or other settings are replaced with --force only."
     },
     footer = {
       "Examples:",
-      "  gammanet evaluate --data-dir BSDS500",
-      "  gammanet evaluate --checkpoint runs/first --data-dir BSDS500",
-      "  gammanet evaluate --maps my-maps --data-dir BSDS500 --nms smooth"
+      "  gammanet evaluate -d BSDS500",
+      "  gammanet evaluate -d BSDS500 -c runs/first",
+      "  gammanet evaluate -d BSDS500 --maps maps --nms smooth"
     })
 final class EvaluateCommand implements Callable<Integer> {
+  /** What is scored in place of a network. */
+  static final class Other {
+    @Option(
+        names = "--maps",
+        paramLabel = "DIR",
+        description = "Score the maps in a folder, in place of a network.")
+    @Nullable Path maps;
+
+    @Option(
+        names = "--baseline",
+        paramLabel = "NAME",
+        completionCandidates = Baselines.class,
+        description = "Score a classic detector, one of ${COMPLETION-CANDIDATES}.")
+    @Nullable ClassicDetector baseline;
+  }
+
+  /** Words of --baseline. */
+  static final class Baselines extends ArrayList<String> {
+    private static final long serialVersionUID = 1;
+
+    Baselines() {
+      super(Converters.words(ClassicDetector.values()));
+    }
+  }
+
+  /** Words of --nms. */
+  static final class Suppressions extends ArrayList<String> {
+    private static final long serialVersionUID = 1;
+
+    Suppressions() {
+      super(Converters.words(EdgeNms.values()));
+    }
+  }
+
   @Option(
-      names = "--data-dir",
+      names = {"-d", "--data-dir"},
       paramLabel = "DIR",
       description =
           "Folder that contains images and groundTruth; default: the configuration's"
@@ -67,36 +100,16 @@ final class EvaluateCommand implements Callable<Integer> {
   @Nullable Path dataDir;
 
   @Option(
-      names = "--split",
-      paramLabel = "NAME",
-      defaultValue = "test",
-      description = "Folder below images and groundTruth: test, val or train; default: test.")
-  String split = "test";
-
-  @Option(
-      names = "--maps",
-      paramLabel = "DIR",
-      description = "Score the maps in a folder, in place of a network.")
-  @Nullable Path maps;
-
-  @Option(
-      names = "--baseline",
-      paramLabel = "NAME",
-      description = "Score a classic detector, canny or sobel, in place of a network.")
-  @Nullable ClassicDetector baseline;
-
-  @Option(
-      names = "--sigma",
-      paramLabel = "X",
-      description = "Standard deviation of the baseline's smoothing, pixels; default: 2.")
-  @Nullable Double sigma;
-
-  @Option(
-      names = {"--output", "--output-dir"},
+      names = {"-o", "--output"},
       paramLabel = "DIR",
       defaultValue = "eval_results",
-      description = "Folder for the results; default: eval_results.")
+      description = "Folder for the results; default: ${DEFAULT-VALUE}.")
   Path output = Path.of("eval_results");
+
+  @Option(
+      names = {"-f", "--force"},
+      description = "Replace the results of another run in the folder.")
+  boolean force;
 
   @Option(
       names = "--json",
@@ -105,296 +118,298 @@ final class EvaluateCommand implements Callable<Integer> {
   @Nullable Path json;
 
   @Option(
-      names = {"--save-maps", "--save-predictions"},
+      names = "--save-maps",
       description = "Write the maps as 16-bit PNG, before any suppression, to maps in the output.")
   boolean saveMaps;
 
-  @Option(
-      names = "--thresholds",
-      paramLabel = "N",
-      defaultValue = "99",
-      description = "Number of thresholds k/(N+1); default: 99. Compare only equal numbers.")
-  int thresholds = 99;
+  @ArgGroup(exclusive = true)
+  Other other = new Other();
 
   @Option(
-      names = "--max-dist",
+      names = "--sigma",
       paramLabel = "X",
-      defaultValue = "0.0075",
-      description =
-          "Largest distance of matching pixels, of the image's diagonal; default: 0.0075.")
-  double maxDistance = 0.0075;
+      description = "Standard deviation of the baseline's smoothing in pixels; default: 2.")
+  @Nullable Double sigma;
 
-  @Option(
-      names = "--nms",
-      paramLabel = "KIND",
-      description =
-          "Suppression before the cut: smooth (a triangle filter first, as published results of"
-              + " learned detectors), plain or none. Default: smooth for networks, none for --maps"
-              + " and --baseline.")
-  @Nullable EdgeNms nms;
+  @ArgGroup(exclusive = false, heading = ScoringOptions.HEADING)
+  ScoringOptions scoring = new ScoringOptions();
 
-  @Option(
-      names = "--no-thinning",
-      description = "Match masks as they are; for maps whose lines are thin.")
-  boolean noThinning;
+  /** How maps become the lines that are matched. */
+  static final class Matching {
+    @Option(
+        names = "--nms",
+        paramLabel = "KIND",
+        completionCandidates = Suppressions.class,
+        description =
+            "Non-maximum suppression before the cut: one of ${COMPLETION-CANDIDATES}; smooth filters"
+                + " by a triangle first, as published results of learned detectors do. Default:"
+                + " smooth for networks, none for --maps and --baseline.")
+    @Nullable EdgeNms nms;
 
-  @Option(names = "--resize", description = "Resize maps of another size than their ground truth.")
-  boolean resize;
+    @Option(
+        names = "--max-dist",
+        paramLabel = "X",
+        defaultValue = "0.0075",
+        description =
+            "Largest distance of matching pixels as a fraction of the image's diagonal; default:"
+                + " ${DEFAULT-VALUE}.")
+    double maxDistance = 0.0075;
 
-  @Option(
-      names = "--limit",
-      paramLabel = "N",
-      description = "Only the first N images: a quick look, not comparable with anything.")
-  @Nullable Integer limit;
+    @Option(
+        names = "--no-thinning",
+        description = "Match masks as they are; for maps whose lines are thin.")
+    boolean noThinning;
 
-  @Option(
-      names = "--epoch",
-      paramLabel = "N",
-      description = "Of a --checkpoint that is a run's folder, the weights after this epoch.")
-  @Nullable Integer epoch;
+    @Option(
+        names = "--resize",
+        description = "Resize maps of another size than their ground truth.")
+    boolean resize;
+  }
 
-  @Option(
-      names = "--force",
-      description = "Replace the scores of another detector or other settings in the folder.")
-  boolean force;
+  @ArgGroup(exclusive = false, heading = "%nMatching:%n")
+  Matching matching = new Matching();
 
-  @Option(names = "--timesteps", paramLabel = "N", description = "Timesteps of the recurrence.")
-  int timesteps;
+  @ArgGroup(exclusive = false, heading = NetworkOptions.HEADING)
+  NetworkOptions model = new NetworkOptions();
 
-  @Option(
-      names = "--all-timesteps",
-      description =
-          "Score the map after each timestep: results in t1, t2, … of the output, and a table of"
-              + " them in timesteps.csv.")
-  boolean allTimesteps;
+  /** How a network is applied. */
+  static final class Passes {
+    @Option(
+        names = "--epoch",
+        paramLabel = "N",
+        description = "With a run's folder as --checkpoint: the weights after this epoch.")
+    @Nullable Integer epoch;
 
-  @Option(
-      names = "--tta",
-      description = "Average over the image's mirror images and turns by 90 degrees (6 passes).")
-  boolean tta;
+    @Option(
+        names = "--all-timesteps",
+        description =
+            "Score the map after each timestep: results in t1, t2, … of the output, and a table of"
+                + " them in timesteps.csv.")
+    boolean allTimesteps;
 
-  @Option(names = "--multiscale", description = "Average over sizes 0.5, 1 and 1.5 (3 passes).")
-  boolean multiscale;
+    @Option(
+        names = "--tta",
+        description = "Average over flips and rotations by 90 degrees (6 passes).")
+    boolean tta;
 
-  @Mixin PrecisionOption precision;
-  @Mixin ModelOptions model;
+    @Option(names = "--multiscale", description = "Average over scales 0.5, 1 and 1.5 (3 passes).")
+    boolean multiscale;
+  }
+
+  @ArgGroup(exclusive = false, heading = "%nPasses of the network:%n")
+  Passes passes = new Passes();
+
+  @ArgGroup(exclusive = false, heading = ComputeOptions.HEADING)
+  ComputeOptions.Inference compute = new ComputeOptions.Inference();
+
   @Spec CommandSpec spec;
+
+  private Console console;
 
   @SuppressWarnings("NullAway.Init")
   EvaluateCommand() {}
 
   @Override
   public Integer call() throws IOException, InterruptedException {
+    console = new Console(spec);
     check();
-    Path root = dataDir == null ? model.readConfig().data().testPath() : dataDir;
+    boolean network = other.maps == null && other.baseline == null;
+    Path root =
+        dataDir == null ? model.describedConfig(console).data().testPath() : dataDir;
     if (root == null) {
-      throw usage("--data-dir is missing: the folder that contains images and groundTruth");
+      throw new UsageException(
+          "--data-dir is missing: the folder that contains images and groundTruth");
     }
-    Evaluation.Data data = Evaluation.Data.open(root, split);
-    EdgeNms suppression = nms;
-    if (suppression == null) {
-      suppression = maps != null || baseline != null ? EdgeNms.NONE : EdgeNms.SMOOTH;
-    }
+    Evaluation.Data data = Evaluation.Data.open(root, scoring.split);
+    EdgeNms nms = matching.nms;
     BoundaryBenchmark.Settings settings =
-        new BoundaryBenchmark.Settings(thresholds, maxDistance, !noThinning, suppression, resize);
-    if (maps != null) {
-      return evaluate(new MapFolder(maps), data, settings, output, json).failed();
-    }
-    Path saved = saveMaps ? output.resolve("maps") : null;
-    ClassicDetector classic = baseline;
-    if (classic != null) {
-      double s = sigma == null ? classic.defaultSigma() : sigma;
-      return evaluate(
-              new ImageDetector(
-                  classic.name().toLowerCase(Locale.ROOT) + " baseline",
-                  Map.of("sigma", s + " pixels"),
-                  data.images(),
-                  image -> classic.detect(image, s),
-                  saved),
-              data,
-              settings,
-              output,
-              json)
-          .failed();
-    }
-    model.checkpoint = checkpointFile();
-    try (GammaNet net = precision.applyTo(model.openTrained(true))) {
-      return allTimesteps
-          ? everyTimestep(net, data, settings)
-          : evaluate(network(net, timesteps, data, saved), data, settings, output, json).failed();
+        new BoundaryBenchmark.Settings(
+            scoring.thresholds,
+            matching.maxDistance,
+            !matching.noThinning,
+            nms != null ? nms : network ? EdgeNms.SMOOTH : EdgeNms.NONE,
+            matching.resize);
+    try (FolderLock lock = FolderLock.take(output)) {
+      if (!network) {
+        return evaluate(detector(data), data, settings, List.of(single()));
+      }
+      Integer epoch = passes.epoch;
+      if (epoch != null) {
+        model.weights.checkpoint = epoch(epoch);
+      }
+      try (GammaNet net = compute.applyTo(model.open(compute, console))) {
+        return evaluate(network(net, data), data, settings, outputs(net));
+      }
     }
   }
-
-  /** Scores the same images after one timestep, after two, and so on. */
-  private int everyTimestep(GammaNet net, Evaluation.Data data, BoundaryBenchmark.Settings settings)
-      throws IOException, InterruptedException {
-    int last = timesteps == 0 ? net.config().model().timesteps() : timesteps;
-    StringBuilder csv = new StringBuilder("timestep,ods,ois,ap,r50\n");
-    int failed = 0;
-    for (int t = 1; t <= last; t++) {
-      Path folder = output.resolve("t" + t);
-      Path saved = saveMaps ? folder.resolve("maps") : null;
-      Scored scored = evaluate(network(net, t, data, saved), data, settings, folder, null);
-      BoundaryScores s = scored.scores();
-      csv.append(
-          String.format(
-              Locale.ROOT,
-              "%d,%.4f,%.4f,%.4f,%.4f%n",
-              t,
-              s.ods().f(),
-              s.ois().f(),
-              s.ap(),
-              s.r50()));
-      failed = Math.max(failed, scored.failed());
-    }
-    Path table = output.resolve("timesteps.csv");
-    BoundaryFiles.write(table, csv.toString());
-    PrintWriter out = spec.commandLine().getOut();
-    out.println();
-    csv.toString().lines().forEach(line -> out.println(line.replace(",", "\t")));
-    out.println(table);
-    return failed;
-  }
-
-  /** What a run came to, and the exit status. */
-  private record Scored(BoundaryScores scores, int failed) {}
 
   private void check() {
-    if (maps != null && baseline != null
-        || (maps != null || baseline != null) && model.checkpoint != null) {
-      throw usage("only one of --checkpoint, --maps and --baseline can be scored");
+    if ((other.maps != null || other.baseline != null)
+        && (model.weights.checkpoint != null || model.weights.random)) {
+      throw new UsageException("only one of --checkpoint, --maps and --baseline can be scored");
     }
-    if (maps != null && !Files.isDirectory(maps)) {
-      throw new CommandException("there is no folder " + maps);
+    if (other.maps != null && !Files.isDirectory(other.maps)) {
+      throw new CommandException("there is no folder " + other.maps);
     }
-    boolean ofNetworks = tta || multiscale || timesteps != 0 || allTimesteps || epoch != null;
-    if ((maps != null || baseline != null) && ofNetworks) {
-      throw usage("--tta, --multiscale, --timesteps, --all-timesteps and --epoch are for networks");
+    boolean ofNetworks =
+        passes.tta
+            || passes.multiscale
+            || model.timesteps != null
+            || passes.allTimesteps
+            || passes.epoch != null;
+    if ((other.maps != null || other.baseline != null) && ofNetworks) {
+      throw new UsageException(
+          "--tta, --multiscale, --timesteps, --all-timesteps and --epoch are for networks");
     }
-    if (maps != null && saveMaps) {
-      throw usage("--save-maps is for detectors; --maps are there already");
+    if (other.maps != null && saveMaps) {
+      throw new UsageException("--save-maps is for detectors; --maps are there already");
     }
-    if (timesteps < 0 || limit != null && limit < 1 || model.threads != null && model.threads < 1) {
-      throw usage("--timesteps, --limit and --threads must be at least 1");
+    if (passes.allTimesteps && json != null) {
+      throw new UsageException(
+          "--json is for one run; --all-timesteps makes several, each with its eval.json");
     }
-    if (allTimesteps && json != null) {
-      throw usage("--json is for one run; --all-timesteps makes several, each with its eval.json");
-    }
-    if (sigma != null && baseline == null) {
-      throw usage("--sigma is for --baseline");
+    if (sigma != null && other.baseline == null) {
+      throw new UsageException("--sigma is for --baseline");
     }
     try {
       var unused =
-          new BoundaryBenchmark.Settings(thresholds, maxDistance, true, EdgeNms.NONE, false);
-      if (baseline != null && sigma != null) {
-        baseline.checkSigma(sigma);
+          new BoundaryBenchmark.Settings(
+              scoring.thresholds, matching.maxDistance, true, EdgeNms.NONE, false);
+      if (other.baseline != null && sigma != null) {
+        other.baseline.checkSigma(sigma);
       }
     } catch (IllegalArgumentException e) {
-      throw usage(String.valueOf(e.getMessage()));
+      throw new UsageException(String.valueOf(e.getMessage()));
     }
   }
 
-  private ParameterException usage(String sentence) {
-    return new ParameterException(spec.commandLine(), sentence);
+  /** The checkpoint after an epoch, in the folder of a run. */
+  private Path epoch(int epoch) {
+    Path run = model.weights.checkpoint;
+    if (run == null || !Files.isDirectory(run)) {
+      throw new UsageException("--epoch needs a --checkpoint that is a run's folder");
+    }
+    return NetworkOptions.inRun(run, List.of("checkpoint_epoch_" + epoch));
   }
 
-  private Scored evaluate(
+  private Evaluation.Output single() {
+    return new Evaluation.Output(output, "", Map.of());
+  }
+
+  private List<Evaluation.Output> outputs(GammaNet net) {
+    if (!passes.allTimesteps) {
+      return List.of(single());
+    }
+    List<Evaluation.Output> outputs = new ArrayList<>();
+    for (int t = 1; t <= net.config().model().timesteps(); t++) {
+      outputs.add(
+          new Evaluation.Output(
+              output.resolve("t" + t),
+              " after timestep " + t,
+              Map.of("timesteps", Integer.toString(t))));
+    }
+    return outputs;
+  }
+
+  private int evaluate(
       Evaluation.Detector detector,
       Evaluation.Data data,
       BoundaryBenchmark.Settings settings,
-      Path folder,
-      @Nullable Path copy)
+      List<Evaluation.Output> outputs)
       throws IOException, InterruptedException {
-    int threads =
-        model.threads == null ? Runtime.getRuntime().availableProcessors() : model.threads;
     Evaluation evaluation =
         new Evaluation(
-            spec,
-            detector,
-            data,
-            settings,
-            folder,
-            threads,
-            limit == null ? Integer.MAX_VALUE : limit);
+            console, detector, data, settings, outputs, compute.workers(), scoring.limit());
     if (!force) {
-      evaluation.requireOwnFolder();
+      evaluation.requireOwnFolders();
     }
-    evaluation.printParameters();
-    Evaluation.Outcome outcome = evaluation.run();
-    BoundaryScores scores = outcome.scores();
-    if (copy != null) {
-      evaluation.writeJson(copy, outcome);
-    }
+    evaluation.printParameters(output);
+    List<Evaluation.Outcome> outcomes = evaluation.run();
+    Evaluation.Outcome last = outcomes.getLast();
+    BoundaryScores scores = last.scores();
     if (scores == null) {
       throw new CommandException("no image could be scored");
     }
+    if (json != null) {
+      evaluation.writeJson(json, last);
+    }
     evaluation.printScores(scores);
-    PrintWriter out = spec.commandLine().getOut();
-    if (!outcome.failures().isEmpty()) {
-      out.printf(
+    if (!last.failures().isEmpty()) {
+      console.printf(
           "%d of %d images have no score%n",
-          outcome.failures().size(), outcome.failures().size() + scores.images().size());
+          last.failures().size(), last.failures().size() + scores.images().size());
     }
-    out.println(folder.resolve("report.html"));
-    return new Scored(scores, outcome.failures().isEmpty() ? 0 : Failures.FAILED);
-  }
-
-  /** The file that --checkpoint and --epoch mean; null without a checkpoint. */
-  private @Nullable Path checkpointFile() {
-    Path given = model.checkpoint;
-    if (given == null || !Files.isDirectory(given) && epoch == null) {
-      if (epoch != null) {
-        throw usage("--epoch needs a --checkpoint: a run's folder");
-      }
-      return given;
-    }
-    Path folder = given;
-    if (!Files.isDirectory(folder)) {
-      Path parent = folder.toAbsolutePath().getParent();
-      folder = parent == null ? folder : parent;
-    }
-    if (Files.isDirectory(folder.resolve("checkpoints"))) {
-      folder = folder.resolve("checkpoints");
-    }
-    List<String> names =
-        epoch == null ? List.of("best_model", "last") : List.of("checkpoint_epoch_" + epoch);
-    for (String name : names) {
-      for (String ending : List.of(".safetensors", ".pt", ".pth")) {
-        Path file = folder.resolve(name + ending);
-        if (Files.isRegularFile(file)) {
-          return file;
-        }
-      }
-    }
-    throw new CommandException(
-        "there is no " + String.join(" or ", names) + ".safetensors, .pt or .pth in " + folder);
-  }
-
-  private Evaluation.Detector network(
-      GammaNet net, int timesteps, Evaluation.Data data, @Nullable Path saved) throws IOException {
-    var augmentation = new TestTimeAugmentation(tta, multiscale);
-    ForwardOptions options = ForwardOptions.DEFAULTS.withTimesteps(timesteps);
-    Map<String, String> facts = new LinkedHashMap<>();
-    String hash = model.fileHash();
-    if (hash != null) {
-      facts.put("checkpoint", model.network());
-      facts.put("weights sha256", hash);
+    if (passes.allTimesteps) {
+      printTimesteps(outcomes);
     } else {
-      long seed = model.seed == null ? net.config().seed() : model.seed;
-      facts.put("seed", seed + " (random weights)");
+      console.print(output.resolve("report.html"));
     }
+    return last.failures().isEmpty() ? 0 : Failures.FAILED;
+  }
+
+  private void printTimesteps(List<Evaluation.Outcome> outcomes) throws IOException {
+    StringBuilder csv = new StringBuilder("timestep,ods,ois,ap,r50\n");
+    for (Evaluation.Outcome outcome : outcomes) {
+      BoundaryScores s = outcome.scores();
+      if (s != null) {
+        csv.append(
+            String.format(
+                Locale.ROOT,
+                "%s,%.4f,%.4f,%.4f,%.4f\n",
+                outcome.output().facts().get("timesteps"),
+                s.ods().f(),
+                s.ois().f(),
+                s.ap(),
+                s.r50()));
+      }
+    }
+    Path table = output.resolve("timesteps.csv");
+    BoundaryFiles.write(table, csv.toString());
+    console.print("");
+    csv.toString().lines().forEach(line -> console.print(line.replace(",", "\t")));
+    console.print(table);
+  }
+
+  /** Maps that are there, or a classic detector. */
+  private Evaluation.Detector detector(Evaluation.Data data) {
+    ClassicDetector classic = other.baseline;
+    Path maps = other.maps;
+    if (classic == null && maps != null) {
+      return new MapFolder(maps);
+    }
+    ClassicDetector baseline = Objects.requireNonNull(classic);
+    double s = sigma == null ? baseline.defaultSigma() : sigma;
+    return new ImageDetector(
+        baseline.name().toLowerCase(Locale.ROOT) + " baseline",
+        Map.of("sigma", s + " pixels"),
+        data.images(),
+        image -> List.of(baseline.detect(image, s)),
+        saveMaps ? List.of(output.resolve("maps")) : List.of());
+  }
+
+  private Evaluation.Detector network(GammaNet net, Evaluation.Data data) {
+    var augmentation = new TestTimeAugmentation(passes.tta, passes.multiscale);
+    int steps = net.config().model().timesteps();
+    Map<String, String> facts = new LinkedHashMap<>();
+    facts.put("checkpoint", model.name());
+    facts.put("network sha256", net.network().digest());
     facts.put("network", net.config().model().name());
-    facts.put(
-        "timesteps",
-        Integer.toString(timesteps == 0 ? net.config().model().timesteps() : timesteps));
-    facts.put("tta", tta ? "on" : "off");
-    facts.put("multiscale", multiscale ? "on" : "off");
+    facts.put("timesteps", Integer.toString(steps));
+    facts.put("tta", passes.tta ? "on" : "off");
+    facts.put("multiscale", passes.multiscale ? "on" : "off");
+    facts.put("precision", compute.precision.name().toLowerCase(Locale.ROOT));
     facts.put("device", net.network().device().toString());
+    ForwardOptions options =
+        passes.allTimesteps ? ForwardOptions.DEFAULTS.withEveryTimestep() : ForwardOptions.DEFAULTS;
+    List<Path> saved =
+        saveMaps
+            ? outputs(net).stream().map(o -> o.folder().resolve("maps")).toList()
+            : List.of();
     return new ImageDetector(
         net.config().model().name() + ", " + model.title(),
         facts,
         data.images(),
-        image -> augmentation.detect(image, i -> net.detect(i, options).getFirst()),
+        image -> augmentation.detectAll(image, i -> net.detect(i, options)),
         saved);
   }
 
@@ -403,21 +418,24 @@ final class EvaluateCommand implements Callable<Integer> {
     /** Finds edges. */
     @FunctionalInterface
     interface Method {
-      EdgeMap detect(RgbImage image);
+      List<EdgeMap> detect(RgbImage image);
     }
 
     private final String name;
     private final Map<String, String> facts;
     private final Map<String, Path> images;
     private final Method method;
-    private final @Nullable Path saved;
+    private final List<Path> saved;
 
+    /**
+     * @param saved folders that the maps are written to, one for each; none if they are not
+     */
     ImageDetector(
         String name,
         Map<String, String> facts,
         Map<String, Path> images,
         Method method,
-        @Nullable Path saved) {
+        List<Path> saved) {
       this.name = name;
       this.facts = facts;
       this.images = images;
@@ -452,26 +470,28 @@ final class EvaluateCommand implements Callable<Integer> {
 
     @Override
     public boolean isWanted(String id) {
-      return saved != null && !Files.exists(saved.resolve(id + ".png"));
+      return saved.stream().anyMatch(folder -> !Files.exists(folder.resolve(id + ".png")));
     }
 
     @Override
-    public BoundaryBenchmark.Prediction map(String id) throws IOException {
+    public List<BoundaryBenchmark.Strengths> maps(String id) throws IOException {
       Path file = images.get(id);
       if (file == null) {
         throw new DataException("there is no image " + id);
       }
-      EdgeMap map;
+      List<EdgeMap> maps;
       try {
-        map = method.detect(Images.read(file));
+        maps = method.detect(Images.read(file));
       } catch (TorchException | IllegalStateException e) {
         throw new DataException(file + ": " + e.getMessage(), e);
       }
-      if (saved != null) {
-        Files.createDirectories(saved);
-        Images.writePng16(saved.resolve(id + ".png"), map);
+      for (int i = 0; i < saved.size(); i++) {
+        Files.createDirectories(saved.get(i));
+        Images.writePng16(saved.get(i).resolve(id + ".png"), maps.get(i));
       }
-      return BoundaryBenchmark.Strengths.of(map.values(), map.height(), map.width());
+      return maps.stream()
+          .map(m -> BoundaryBenchmark.Strengths.of(m.values(), m.height(), m.width()))
+          .toList();
     }
   }
 
@@ -522,8 +542,8 @@ final class EvaluateCommand implements Callable<Integer> {
     }
 
     @Override
-    public BoundaryBenchmark.Prediction map(String id) throws IOException {
-      return BoundaryFiles.read(BoundaryFiles.find(folder, id));
+    public List<BoundaryBenchmark.Prediction> maps(String id) throws IOException {
+      return List.of(BoundaryFiles.read(BoundaryFiles.find(folder, id)));
     }
   }
 }

@@ -6,7 +6,6 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,7 +14,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
-import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -23,23 +22,21 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CancellationException;
-import java.util.concurrent.ConcurrentSkipListMap;
 import org.gammanet.data.DatasetIndex;
 import org.gammanet.data.GroundTruth;
-import org.gammanet.evaluation.BoundaryBenchmark;
 import org.gammanet.evaluation.BoundaryBenchmark.Prediction;
 import org.gammanet.evaluation.BoundaryBenchmark.Settings;
-import org.gammanet.evaluation.BoundaryBenchmark.Strengths;
+import org.gammanet.evaluation.BoundaryBenchmark;
 import org.gammanet.evaluation.BoundaryCounts;
 import org.gammanet.evaluation.BoundaryEvaluation;
 import org.gammanet.evaluation.BoundaryFiles;
 import org.gammanet.evaluation.BoundaryScores;
 import org.gammanet.evaluation.EdgeNms;
+import org.gammanet.evaluation.InputChecks;
 import org.gammanet.io.DataException;
 import org.gammanet.io.Images;
 import org.gammanet.io.Sha256;
 import org.jspecify.annotations.Nullable;
-import picocli.CommandLine.Model.CommandSpec;
 
 /** A benchmark run of any detector with everything that it prints and writes. */
 final class Evaluation {
@@ -54,17 +51,17 @@ final class Evaluation {
     /** What tells it apart from others, for the manifest. */
     Map<String, String> facts();
 
-    /** Files that an image's map depends on. */
+    /** Files that an image's maps depend on. */
     List<Path> inputs(String id);
 
     /**
-     * The map of an image; called by one thread at a time.
+     * The maps of an image, one for each of the outputs; called by one thread at a time.
      *
-     * @throws IOException or {@link DataException} if there is none
+     * @throws IOException or {@link DataException} if there are none
      */
-    Prediction map(String id) throws IOException;
+    List<? extends Prediction> maps(String id) throws IOException;
 
-    /** Whether its map has to be made even if the counts are known, for it to be written. */
+    /** Whether its maps have to be made even if the counts are known, for them to be written. */
     default boolean isWanted(String id) {
       return false;
     }
@@ -101,86 +98,103 @@ final class Evaluation {
           : Map.of();
     }
 
-    private boolean isBsds500() {
+    boolean isBsds500() {
       return split.equals("test")
           && truth.keySet().stream().allMatch(id -> id.matches("[0-9]{4,6}"));
     }
   }
 
   /**
-   * What came out.
+   * Where the results of one of the detector's maps go.
+   *
+   * @param label tells it apart from the others; empty for a single one
+   * @param facts in addition to, or in place of, those of the detector
+   */
+  record Output(Path folder, String label, Map<String, String> facts) {}
+
+  /**
+   * What came out for one output.
    *
    * @param scores null if no image could be scored
    */
   record Outcome(
+      Output output,
       @Nullable BoundaryScores scores,
       List<BoundaryCounts> counts,
-      Map<String, String> failures,
-      Duration time,
-      Instant end) {}
+      Map<String, String> failures) {}
 
-  private final CommandSpec spec;
+  private final Console console;
   private final Detector detector;
   private final Data data;
   private final Settings settings;
-  private final Path folder;
+  private final List<Output> outputs;
   private final int threads;
+  private final boolean limited;
   private final List<String> ids = new ArrayList<>();
   private final BoundaryEvaluation evaluation;
-  private final MapCache maps = new MapCache();
+  private final InputChecks checks = new InputChecks();
   private final Map<String, String> parameters = new LinkedHashMap<>();
+
+  /** Maps of the images that were detected last. */
+  private final Map<String, List<? extends Prediction>> recent = new LinkedHashMap<>();
+
+  private final MapCache shown = new MapCache();
+  private Duration time = Duration.ZERO;
+  private Instant end = Instant.EPOCH;
 
   /**
    * Prepares a run.
    *
-   * @param folder for what it writes
+   * @param outputs one for each map that the detector gives of an image
    * @param limit how many images at most, the first ones
    */
   Evaluation(
-      CommandSpec spec,
+      Console console,
       Detector detector,
       Data data,
       Settings settings,
-      Path folder,
+      List<Output> outputs,
       int threads,
       int limit)
       throws IOException {
-    this.spec = spec;
+    this.console = console;
     this.detector = detector;
     this.data = data;
     this.settings = settings;
-    this.folder = folder;
+    this.outputs = outputs;
     this.threads = threads;
+    limited = limit < data.truth.size();
     data.truth.keySet().stream().limit(limit).forEach(ids::add);
-    if (limit >= data.truth.size()) {
+    if (!limited) {
       for (String id : detector.ids()) {
         if (!data.truth.containsKey(id) && !data.elsewhere.contains(id)) {
           ids.add(id);
         }
       }
     }
-    evaluation = new BoundaryEvaluation(folder, settings, detector.key(), threads);
+    evaluation = new BoundaryEvaluation(settings, threads);
     describe();
   }
 
   private void describe() throws IOException {
     parameters.put("detector", detector.name());
     parameters.putAll(detector.facts());
-    parameters.put("data", data.root + ", split " + data.split + ", " + ids.size() + " images");
+    parameters.put(
+        "data",
+        "%s, split %s, %s"
+            .formatted(
+                data.root,
+                data.split,
+                limited
+                    ? "only the first %d of %d images".formatted(ids.size(), data.truth.size())
+                    : ids.size() + " images"));
     parameters.put("drawings sha256", hashOfDrawings());
+    parameters.put("protocol", protocol(settings));
     int n = settings.thresholds();
     parameters.put(
         "thresholds", n + ", k/" + (n + 1) + (n == 99 ? "" : " (compare only equal numbers)"));
-    parameters.put(
-        "max. distance",
-        String.format(Locale.ROOT, "%s of the image's diagonal", settings.maxDistance()));
-    parameters.put(
-        "nms",
-        switch (settings.nms()) {
-          case NONE -> "none";
-          case PLAIN -> "plain, then rounded to 8 bits";
-          case SMOOTH -> "smooth (3-pixel triangle first), then rounded to 8 bits";
-        });
+    parameters.put("max. distance", settings.maxDistance() + " of the image's diagonal");
+    parameters.put("nms", word(settings.nms()));
     parameters.put("thinning", settings.thin() ? "on" : "off");
     parameters.put(
         "resize",
@@ -190,6 +204,19 @@ final class Evaluation {
     parameters.put("matching", "exact: most pairs, then least distance; nothing random");
     parameters.put("gammanet", GammanetCommand.Version.program());
     parameters.put("java", Runtime.version().toString());
+  }
+
+  /** How maps become the lines that are matched. */
+  static String protocol(Settings settings) {
+    String thinned = settings.thin() ? ", each cut thinned" : ", cuts matched as they are";
+    return switch (settings.nms()) {
+      case NONE -> "maps as they are" + thinned;
+      case PLAIN -> "non-maximum suppression, rounded to 8 bits" + thinned;
+      case SMOOTH ->
+          "3-pixel triangle filter, non-maximum suppression, rounded to 8 bits"
+              + thinned
+              + " (as published for learned detectors)";
+    };
   }
 
   private String hashOfDrawings() throws IOException {
@@ -203,14 +230,26 @@ final class Evaluation {
     return Sha256.hex(sha);
   }
 
+  private Map<String, String> parameters(Output output) {
+    Map<String, String> all = new LinkedHashMap<>(parameters);
+    all.putAll(output.facts);
+    return all;
+  }
+
   /**
-   * Requires that the folder holds no scores of another detector, of other images or of other
+   * Requires that the folders hold no scores of another detector, of other images or of other
    * settings. Counts of single images are never mixed up; this is about the results' files.
    *
-   * @throws CommandException if it does; it says in what they differ
+   * @throws CommandException if they do; it says in what they differ
    */
-  void requireOwnFolder() throws IOException {
-    Path file = folder.resolve("eval.json");
+  void requireOwnFolders() throws IOException {
+    for (Output output : outputs) {
+      requireOwnFolder(output);
+    }
+  }
+
+  private void requireOwnFolder(Output output) throws IOException {
+    Path file = output.folder.resolve("eval.json");
     if (!Files.isRegularFile(file)) {
       return;
     }
@@ -221,22 +260,26 @@ final class Evaluation {
       throw new CommandException(
           file + " is damaged: choose another --output, or replace it with --force", e);
     }
+    if (was.path("images").isEmpty()) {
+      return; // a run without a score
+    }
     List<String> differences = new ArrayList<>();
-    parameters.forEach(
-        (name, value) -> {
-          String before = was.path("manifest").path(key(name)).asText();
-          if (!NOT_DECISIVE.contains(name) && !before.equals(value)) {
-            differences.add(
-                "%s %s, not %s".formatted(name, before.isEmpty() ? "absent" : before, value));
-          }
-        });
+    parameters(output)
+        .forEach(
+            (name, value) -> {
+              String before = was.path("manifest").path(key(name)).asText();
+              if (!NOT_DECISIVE.contains(name) && !before.equals(value)) {
+                differences.add(
+                    "%s %s, not %s".formatted(name, before.isEmpty() ? "absent" : before, value));
+              }
+            });
     if (!was.path("split").asText().equals(data.split)) {
       differences.add("split %s, not %s".formatted(was.path("split").asText(), data.split));
     }
     if (!differences.isEmpty()) {
       throw new CommandException(
           "%s holds the scores of another run (%s): choose another --output, or replace them with --force"
-              .formatted(folder, String.join("; ", differences)));
+              .formatted(output.folder, String.join("; ", differences)));
     }
   }
 
@@ -249,15 +292,13 @@ final class Evaluation {
   }
 
   /** Prints everything that moves the score. */
-  void printParameters() {
-    PrintWriter out = spec.commandLine().getOut();
-    parameters.forEach((name, value) -> out.printf("%-16s %s%n", name, value));
-    out.printf("%-16s %s%n", "output", folder);
-    out.flush();
+  void printParameters(Path folder) {
+    parameters.forEach((name, value) -> console.printf("%-16s %s%n", name, value));
+    console.printf("%-16s %s%n", "output", folder);
   }
 
   /** Scores, and writes the results; what has been counted before is taken over. */
-  Outcome run() throws IOException, InterruptedException {
+  List<Outcome> run() throws IOException, InterruptedException {
     Instant start = Instant.now();
     List<BoundaryEvaluation.Item> items = new ArrayList<>();
     for (String id : ids) {
@@ -266,59 +307,110 @@ final class Evaluation {
       if (truth != null) {
         inputs.add(truth);
       }
-      items.add(
-          new BoundaryEvaluation.Item(
-              new BoundaryBenchmark.Image(id, () -> map(id), () -> truth(id)),
-              inputs,
-              detector.isWanted(id)));
+      for (int k = 0; k < outputs.size(); k++) {
+        Output output = outputs.get(k);
+        int map = k;
+        items.add(
+            new BoundaryEvaluation.Item(
+                new BoundaryBenchmark.Image(
+                    id + output.label, () -> checked(id, map), () -> truth(id)),
+                output.folder,
+                id,
+                detector.key() + output.facts,
+                inputs,
+                detector.isWanted(id)));
+      }
     }
     BoundaryBenchmark.Result result;
     try (var interrupt = Interrupt.handle(evaluation::cancel)) {
       try {
-        result = evaluation.run(items, new Progress(spec, evaluation));
+        result = evaluation.run(items, new Progress());
       } catch (CancellationException e) {
-        Terminal.clear();
         throw interrupt.happened()
-            ? new InterruptedByUser(
-                interrupt.signal(),
-                "interrupted; the images counted so far are in "
-                    + folder
-                    + ", and the same command goes on from there")
+            ? interrupt.exception(
+                "interrupted; the images counted so far are kept, and the same command continues"
+                    + " there")
             : e;
       }
     }
     Terminal.clear();
-    printWarnings();
-    Instant end = Instant.now();
-    Duration time = Duration.between(start, end);
-    if (result.counts().isEmpty()) {
-      return new Outcome(null, List.of(), result.failures(), time, end);
+    checks.remarks(settings).forEach(console::note);
+    end = Instant.now();
+    time = Duration.between(start, end);
+    List<Outcome> outcomes = new ArrayList<>();
+    for (Output output : outputs) {
+      outcomes.add(write(outcome(output, result)));
     }
-    BoundaryScores scores = BoundaryScores.of(result.counts());
-    BoundaryFiles.write(folder, scores);
-    Outcome outcome = new Outcome(scores, result.counts(), result.failures(), time, end);
-    writeJson(folder.resolve("eval.json"), outcome);
-    new EvaluationReport(
-            detector.name(), scores, settings, parameters, result.failures(), data.isBsds500())
-        .write(folder, this::sample, 4);
+    return outcomes;
+  }
+
+  /** The part of a result that belongs to an output. */
+  private Outcome outcome(Output output, BoundaryBenchmark.Result result) {
+    Map<String, BoundaryCounts> byId = new HashMap<>();
+    result.counts().forEach(c -> byId.put(c.id(), c));
+    List<BoundaryCounts> counts = new ArrayList<>();
+    Map<String, String> failures = new LinkedHashMap<>();
+    for (String id : ids) {
+      BoundaryCounts c = byId.get(id + output.label);
+      if (c == null) {
+        failures.put(id, String.valueOf(result.failures().get(id + output.label)));
+      } else {
+        counts.add(
+            new BoundaryCounts(id, c.thresholds(), c.cntR(), c.sumR(), c.cntP(), c.sumP()));
+      }
+    }
+    return new Outcome(
+        output, counts.isEmpty() ? null : BoundaryScores.of(counts), counts, failures);
+  }
+
+  private Outcome write(Outcome outcome) throws IOException {
+    BoundaryScores scores = outcome.scores;
+    if (scores != null) {
+      Path folder = outcome.output.folder;
+      BoundaryFiles.write(folder, scores);
+      writeJson(folder.resolve("eval.json"), outcome);
+      List<String> remarks = new ArrayList<>(checks.remarks(settings));
+      if (limited) {
+        remarks.add(
+            "Only the first %d of %d images were scored: these scores are not comparable with published ones."
+                .formatted(ids.size(), data.truth.size()));
+      }
+      int map = outputs.indexOf(outcome.output);
+      new EvaluationReport(
+              detector.name() + outcome.output.label,
+              scores,
+              settings,
+              parameters(outcome.output),
+              outcome.failures,
+              remarks,
+              data.isBsds500())
+          .write(folder, id -> sample(id, map), 4);
+    }
     return outcome;
   }
 
-  /** Sentences about maps and drawings that look wrong, by what they are about. */
-  private final Map<String, String> warnings = new ConcurrentSkipListMap<>();
-
-  private Prediction map(String id) throws IOException {
+  private Prediction checked(String id, int map) throws IOException {
     if (data.truth.get(id) == null) {
       throw new DataException(
           "%s has no ground truth in %s".formatted(id, data.root.resolve("groundTruth")));
     }
-    synchronized (detector) {
-      Prediction map = detector.map(id);
-      if (map instanceof Strengths strengths) {
-        warnAboutBrightness(id, strengths.values());
+    Prediction prediction = map(id, map);
+    checks.map(prediction);
+    shown.put(id + outputs.get(map).label, prediction);
+    return prediction;
+  }
+
+  private Prediction map(String id, int map) throws IOException {
+    synchronized (recent) {
+      List<? extends Prediction> maps = recent.get(id);
+      if (maps == null) {
+        maps = detector.maps(id);
+        recent.put(id, maps);
+        if (recent.size() > 2) { // the benchmark reads images in order
+          recent.remove(recent.keySet().iterator().next());
+        }
       }
-      maps.put(id, map);
-      return map;
+      return maps.get(map);
     }
   }
 
@@ -328,36 +420,17 @@ final class Evaluation {
       throw new DataException(id + " has no ground truth");
     }
     GroundTruth.Annotated truth = GroundTruth.readAnnotation(file);
-    truth.warning(file).ifPresent(sentence -> warnings.putIfAbsent(file.toString(), sentence));
+    truth.warning(file).ifPresent(checks::truth);
     return truth.drawings();
   }
 
-  /** Maps of detectors are mostly dark; black edges on white score next to nothing. */
-  private void warnAboutBrightness(String id, double[] map) {
-    long bright = Arrays.stream(map).filter(v -> v > 0.5).count();
-    if (bright > 0.5 * map.length) {
-      warnings.putIfAbsent(
-          "map of " + id,
-          "most of the map of %s is bright: edges must be white on black".formatted(id));
-    }
-  }
-
-  private void printWarnings() {
-    PrintWriter err = spec.commandLine().getErr();
-    warnings.values().stream()
-        .limit(3)
-        .forEach(sentence -> err.println("gammanet: note: " + sentence));
-    if (warnings.size() > 3) {
-      err.println("gammanet: note: the same holds for %d more".formatted(warnings.size() - 3));
-    }
-    err.flush();
-  }
-
-  private EvaluationReport.Sample sample(String id) throws IOException {
+  private EvaluationReport.Sample sample(String id, int map) throws IOException {
     Path photo = data.images().get(id);
-    Prediction map = maps.get(id);
+    Prediction prediction = shown.get(id + outputs.get(map).label);
     return new EvaluationReport.Sample(
-        photo == null ? null : Images.read(photo), map == null ? map(id) : map, truth(id));
+        photo == null ? null : Images.read(photo),
+        prediction == null ? map(id, map) : prediction,
+        truth(id));
   }
 
   /** Maps to show again at the end, in 8 bits, as many as a little memory holds. */
@@ -395,24 +468,21 @@ final class Evaluation {
 
   /** Prints the four scores. */
   void printScores(BoundaryScores scores) {
-    PrintWriter out = spec.commandLine().getOut();
     BoundaryScores.Point ods = scores.ods();
     BoundaryScores.Point ois = scores.ois();
-    out.printf(
-        Locale.ROOT,
+    console.printf(
         "%nODS %.4f  (recall %.4f, precision %.4f, threshold %.4f)%n",
         ods.f(),
         ods.recall(),
         ods.precision(),
         ods.threshold());
-    out.printf(
-        Locale.ROOT,
+    console.printf(
         "OIS %.4f  (recall %.4f, precision %.4f)%n",
         ois.f(),
         ois.recall(),
         ois.precision());
-    out.printf(Locale.ROOT, "AP  %.4f%nR50 %.4f%n", scores.ap(), scores.r50());
-    out.flush();
+    console.printf(
+        "AP  %.4f%nR50 %.4f%n", scores.ap(), scores.r50());
   }
 
   /** Writes everything that came out as JSON. */
@@ -452,10 +522,10 @@ final class Evaluation {
     set.put("nms", word(settings.nms()));
     set.put("resize", settings.resize());
     ObjectNode manifest = root.putObject("manifest");
-    parameters.forEach((name, value) -> manifest.put(key(name), value));
+    parameters(outcome.output).forEach((name, value) -> manifest.put(key(name), value));
     manifest.put("threads", threads);
-    manifest.put("seconds", outcome.time.toMillis() / 1000.0);
-    manifest.put("created", outcome.end.truncatedTo(ChronoUnit.SECONDS).toString());
+    manifest.put("seconds", time.toMillis() / 1000.0);
+    manifest.put("created", end.truncatedTo(ChronoUnit.SECONDS).toString());
     Path parent = file.toAbsolutePath().getParent();
     if (parent != null) {
       Files.createDirectories(parent);
@@ -477,54 +547,17 @@ final class Evaluation {
     return node;
   }
 
-  /** A bar on a terminal, and a line now and then elsewhere. */
-  private static final class Progress implements BoundaryBenchmark.Listener {
-    private static final long LINE_SECONDS = 30;
-
-    private final CommandSpec spec;
-    private final BoundaryEvaluation evaluation;
-    private final long start = System.nanoTime();
-    private long line = start;
-
-    Progress(CommandSpec spec, BoundaryEvaluation evaluation) {
-      this.spec = spec;
-      this.evaluation = evaluation;
-    }
-
+  /** Shows progress, and what went wrong. */
+  private final class Progress implements BoundaryBenchmark.Listener {
     @Override
     public void scored(BoundaryCounts counts, int finished, int total) {
-      draw(finished, total);
+      console.progress("images", finished, total, "");
     }
 
     @Override
     public void failed(String id, String reason, int finished, int total) {
-      Terminal.clear();
-      spec.commandLine()
-          .getErr()
-          .println("gammanet: " + (reason.contains(id) ? "" : id + ": ") + reason);
-      draw(finished, total);
-    }
-
-    private void draw(int finished, int total) {
-      long now = System.nanoTime();
-      int done = finished - evaluation.reused();
-      double seconds = (now - start) / 1e9;
-      long left = Math.round(seconds / done * (total - finished));
-      String text =
-          String.format(
-              Locale.ROOT,
-              "%d/%d images  %.1f a minute  %d:%02d left",
-              finished,
-              total,
-              60 * done / seconds,
-              left / 60,
-              left % 60);
-      if (Terminal.errIsTerminal()) {
-        Terminal.draw(Terminal.bar((double) finished / total) + " " + text);
-      } else if (now - line > LINE_SECONDS * 1_000_000_000L) {
-        line = now;
-        spec.commandLine().getErr().println(text);
-      }
+      console.error((reason.contains(id) ? "" : id + ": ") + reason);
+      console.progress("images", finished, total, "");
     }
   }
 }

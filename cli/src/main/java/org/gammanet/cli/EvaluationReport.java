@@ -81,6 +81,7 @@ final class EvaluationReport {
   private final Settings settings;
   private final Map<String, String> parameters;
   private final Map<String, String> failures;
+  private final List<String> remarks;
   private final boolean published;
 
   /**
@@ -89,6 +90,7 @@ final class EvaluationReport {
    * @param name of the detector
    * @param parameters all that moves the score, and what tells the run apart from others
    * @param failures reasons by image for those that have no score
+   * @param remarks what a reader has to know of these scores, a sentence each
    * @param published whether published results of the BSDS500's test images belong into the picture
    */
   public EvaluationReport(
@@ -97,12 +99,14 @@ final class EvaluationReport {
       Settings settings,
       Map<String, String> parameters,
       Map<String, String> failures,
+      List<String> remarks,
       boolean published) {
     this.name = name;
     this.scores = scores;
     this.settings = settings;
     this.parameters = new LinkedHashMap<>(parameters);
     this.failures = new LinkedHashMap<>(failures);
+    this.remarks = List.copyOf(remarks);
     this.published = published;
   }
 
@@ -170,6 +174,7 @@ final class EvaluationReport {
                         f(scores.ap()),
                         f(scores.r50())));
     page.section("Scores");
+    remarks.forEach(page::warning);
     if (!failures.isEmpty()) {
       page.warning(
           failures.size() + " images have no score; they are listed at the end of this page.");
@@ -189,9 +194,14 @@ final class EvaluationReport {
         figure(),
         "Precision and recall at %d thresholds; green lines join points of equal F."
             .formatted(scores.curve().size()));
+    page.text("Protocol: " + Evaluation.protocol(settings) + ".");
     if (published) {
       page.table(
-          "Published results on the 200 test images, single scale unless MS.",
+          "Published results on all 200 test images at 99 thresholds, single scale unless MS."
+              + (scores.images().size() == 200 && settings.thresholds() == 99
+                  ? ""
+                  : " The scores above are of %d images at %d thresholds: not comparable."
+                      .formatted(scores.images().size(), settings.thresholds())),
           List.of("method", "trained on", "ODS", "OIS", "AP", "source"),
           PUBLISHED);
     }

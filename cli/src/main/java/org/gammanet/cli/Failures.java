@@ -8,6 +8,9 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
+import java.util.List;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
 import org.gammanet.checkpoint.CheckpointException;
 import org.gammanet.config.ConfigException;
 import org.gammanet.io.DataException;
@@ -15,26 +18,61 @@ import org.gammanet.model.DivergenceException;
 import org.gammanet.torch.TorchException;
 import org.gammanet.training.TrainingException;
 import org.jspecify.annotations.Nullable;
-import picocli.CommandLine;
+import picocli.CommandLine.MaxValuesExceededException;
+import picocli.CommandLine.MutuallyExclusiveArgsException;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.UnmatchedArgumentException;
+import picocli.CommandLine;
 
 /** What the user sees when something goes wrong: one sentence, and the exit status. */
 final class Failures {
   static final int FAILED = 1;
   static final int WRONG_USAGE = 2;
 
+  /** The statuses for people, as {@code --help} lists them. */
+  static final List<String> STATUSES =
+      List.of(
+          "0:done",
+          "1:the work failed",
+          "2:wrong usage or configuration",
+          "129:ended by SIGHUP, when the terminal closes",
+          "130:ended by SIGINT (Ctrl-C)",
+          "143:ended by SIGTERM");
+
+  static final String OUTPUT_LOST = "standard output cannot be written: it is full or closed";
+
+  private static final Pattern OPTION = Pattern.compile("(?<=[{\\s,])--[a-z-]+(?=[=},]|$)");
+
   private Failures() {}
 
   /** Handles arguments that the parser, or a command's own check of them, refuses. */
   static int wrongUsage(ParameterException e, String[] args) {
     CommandLine line = e.getCommandLine();
-    print(line, oneLine(String.valueOf(e.getMessage())));
+    print(
+        line,
+        e instanceof MutuallyExclusiveArgsException || e instanceof MaxValuesExceededException
+            ? exclusive(String.valueOf(e.getMessage()))
+            : oneLine(String.valueOf(e.getMessage())));
     if (!UnmatchedArgumentException.printSuggestions(e, line.getErr())) {
       line.getErr().println("Try '" + line.getCommandSpec().qualifiedName() + " --help'.");
     }
     return WRONG_USAGE;
+  }
+
+  /** The parser shows whole groups; what matters are the two options that were given. */
+  private static String exclusive(String message) {
+    int values = message.indexOf('{');
+    List<String> given =
+        OPTION
+            .matcher(values < 0 ? " " + message : message.substring(values))
+            .results()
+            .map(MatchResult::group)
+            .distinct()
+            .toList();
+    return given.size() < 2
+        ? oneLine(message)
+        : String.join(" and ", given) + " exclude each other: choose one";
   }
 
   /** Handles what a command throws. */
@@ -44,11 +82,11 @@ final class Failures {
 
   /** Handles what no command expects: too little memory, damaged installations, faults. */
   static int error(Throwable e, CommandLine line) {
-    Terminal.clear();
     return report(e, line);
   }
 
   private static int report(Throwable e, CommandLine line) {
+    Terminal.clear();
     String sentence = sentence(e);
     boolean verbose = isVerbose(line);
     if (sentence == null) {
@@ -62,18 +100,28 @@ final class Failures {
     } else {
       print(line, sentence);
     }
+    if (e instanceof UsageException) {
+      line.getErr().println("Try '" + line.getCommandSpec().qualifiedName() + " --help'.");
+    }
     if (verbose) {
       e.printStackTrace(line.getErr());
     }
+    return status(e);
+  }
+
+  /** The exit status that an exception means. */
+  static int status(Throwable e) {
     return switch (e) {
       case ConfigException c -> WRONG_USAGE;
+      case UsageException u -> WRONG_USAGE;
+      case ParameterException p -> WRONG_USAGE;
       case InterruptedByUser i -> i.status();
       default -> FAILED;
     };
   }
 
   private static void print(CommandLine line, String sentence) {
-    line.getErr().println("gammanet: " + sentence);
+    line.getErr().println("gammanet: " + VisibleWriter.visible(sentence));
   }
 
   static boolean isVerbose(CommandLine line) {
@@ -89,6 +137,7 @@ final class Failures {
     return switch (e) {
       case InterruptedByUser i -> oneLine(String.valueOf(i.getMessage()));
       case CommandException c -> oneLine(String.valueOf(c.getMessage()));
+      case UsageException u -> oneLine(String.valueOf(u.getMessage()));
       case ConfigException c -> oneLine(String.valueOf(c.getMessage()));
       case CheckpointException c -> oneLine(String.valueOf(c.getMessage()));
       case TrainingException t -> oneLine(String.valueOf(t.getMessage()));
@@ -102,13 +151,10 @@ final class Failures {
       case NoSuchFileException f -> "there is no file or folder " + f.getFile();
       case FileNotFoundException f -> oneLine(String.valueOf(f.getMessage()));
       case AccessDeniedException f -> f.getFile() + ": permission denied";
-      case FileAlreadyExistsException f -> f.getFile() + " exists already";
+      case FileAlreadyExistsException f -> f.getFile() + " is a file, where a folder is needed";
       case NotDirectoryException f -> f.getFile() + " is not a folder";
       case FileSystemException f ->
-          oneLine(
-              f.getFile()
-                  + ": "
-                  + (f.getReason() == null ? "input or output error" : f.getReason()));
+          f.getFile() + ": " + (f.getReason() == null ? "input or output error" : f.getReason());
       case IOException i ->
           i.getMessage() == null ? i.getClass().getSimpleName() : oneLine(i.getMessage());
       default -> null;
@@ -117,7 +163,7 @@ final class Failures {
 
   /** Messages of other libraries may explain over several lines; the first is the reason. */
   private static String oneLine(String message) {
-    String line = message.strip().lines().findFirst().orElse("");
+    String line = message.strip().lines().findFirst().orElse("").replaceFirst("^Error: ", "");
     return line.isEmpty() ? "unknown error" : line;
   }
 }

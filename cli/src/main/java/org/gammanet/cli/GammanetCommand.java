@@ -1,16 +1,22 @@
 package org.gammanet.cli;
 
+import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.lang.module.ModuleDescriptor;
+import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
-import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Help.Ansi;
+import picocli.CommandLine.HelpCommand;
 import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine;
 
 /** Entry point of the {@code gammanet} command. */
 @Command(
@@ -19,6 +25,7 @@ import picocli.CommandLine.Spec;
     versionProvider = GammanetCommand.Version.class,
     scope = ScopeType.INHERIT,
     synopsisSubcommandLabel = "COMMAND",
+    abbreviateSynopsis = true,
     subcommands = {
       DetectCommand.class,
       TrainCommand.class,
@@ -31,7 +38,8 @@ import picocli.CommandLine.Spec;
       ArchitectureCommand.class,
       InfoCommand.class,
       BenchCommand.class,
-      CompletionCommand.class
+      CompletionCommand.class,
+      HelpCommand.class
     },
     header = "Find edges with a recurrent model of visual cortex, train it, and experiment on it.",
     commandListHeading = "%nCommands:%n",
@@ -39,29 +47,30 @@ import picocli.CommandLine.Spec;
     parameterListHeading = "%nParameters:%n",
     descriptionHeading = "%n",
     exitCodeListHeading = "%nExit status:%n",
-    exitCodeList = {"0:done", "1:the work failed", "2:wrong usage", "130:interrupted"},
-    footerHeading = "%n",
-    usageHelpAutoWidth = true)
+    footerHeading = "%n")
 public final class GammanetCommand implements Runnable {
   @Option(
-      names = "--verbose",
+      names = {"-v", "--verbose"},
       scope = ScopeType.INHERIT,
       description = "Show details, and where in the program an error arose.")
   boolean verbose;
 
   @Spec CommandSpec spec;
 
-  /** What the launcher knows and a JVM cannot ask for; see {@link Terminal}. */
   @SuppressWarnings("NullAway.Init")
   GammanetCommand() {}
 
   @Override
   public void run() {
-    throw new ParameterException(spec.commandLine(), "a command is missing");
+    CommandLine line = spec.commandLine();
+    line.usage(line.getErr(), line.getColorScheme());
+    throw new UsageException("a command is missing");
   }
 
   /** Runs the command line and exits with its status. */
   public static void main(String[] args) {
+    // Files and numbers for programs are the same in every language.
+    Locale.setDefault(Locale.ROOT);
     CommandLine line = commandLine();
     int status;
     try {
@@ -69,23 +78,56 @@ public final class GammanetCommand implements Runnable {
     } catch (Throwable e) { // picocli hands over exceptions, but not errors
       status = Failures.error(e, line);
     }
-    System.out.flush();
+    if (System.out.checkError() && status == 0) {
+      line.getErr().println("gammanet: " + Failures.OUTPUT_LOST);
+      status = Failures.FAILED;
+    }
     System.exit(status);
   }
 
-  /** The parser with all commands, error handling and colours. */
+  /** The parser with all commands, error handling and colors. */
   static CommandLine commandLine() {
     CommandLine line = new CommandLine(new GammanetCommand());
     line.setCaseInsensitiveEnumValuesAllowed(true);
     line.setOverwrittenOptionsAllowed(false);
+    line.setUsageHelpWidth(Math.clamp(Terminal.width(), 55, 100));
     line.setColorScheme(
-        CommandLine.Help.defaultColorScheme(
-            Terminal.outIsTerminal() ? CommandLine.Help.Ansi.ON : CommandLine.Help.Ansi.OFF));
-    line.setOut(new PrintWriter(System.out, true));
-    line.setErr(new PrintWriter(System.err, true));
+        CommandLine.Help.defaultColorScheme(Terminal.outIsTerminal() ? Ansi.ON : Ansi.OFF));
+    line.setOut(writer(System.out));
+    line.setErr(writer(System.err));
+    line.setExecutionStrategy(
+        parsed -> {
+          Integer help = CommandLine.executeHelpRequest(parsed);
+          if (help != null) {
+            return help;
+          }
+          if (!(line.getOut() instanceof VisibleWriter)) { // colors of the help have passed
+            line.setOut(new VisibleWriter(line.getOut()));
+          }
+          return new CommandLine.RunLast().execute(parsed);
+        });
     line.setParameterExceptionHandler(Failures::wrongUsage);
     line.setExecutionExceptionHandler(Failures::failed);
+    line.setExitCodeExceptionMapper(Failures::status);
+    for (CommandLine command : line.getSubcommands().values()) {
+      exitCodes(command);
+    }
+    exitCodes(line);
     return line;
+  }
+
+  private static void exitCodes(CommandLine command) {
+    Map<String, String> statuses = new LinkedHashMap<>();
+    for (String status : Failures.STATUSES) {
+      int colon = status.indexOf(':');
+      statuses.put(status.substring(0, colon), status.substring(colon + 1));
+    }
+    command.getCommandSpec().usageMessage().exitCodeList(statuses);
+  }
+
+  private static PrintWriter writer(PrintStream stream) {
+    return new PrintWriter(
+        stream, true, stream.charset() == null ? StandardCharsets.UTF_8 : stream.charset());
   }
 
   /** Version of this program and of the Java that runs it. */

@@ -1,6 +1,5 @@
 package org.gammanet.cli;
 
-import java.io.PrintWriter;
 import java.util.concurrent.Callable;
 import org.gammanet.kernels.NativeKernels;
 import org.gammanet.torch.LibTorch;
@@ -38,7 +37,6 @@ final class InfoCommand implements Callable<Integer> {
   }
 
   private void line(String name, String value) {
-    PrintWriter out = spec.commandLine().getOut();
-    out.printf("%-11s %s%n", name, value);
+    new Console(spec).printf("%-11s %s%n", name, value);
   }
 }

@@ -1,19 +1,18 @@
 package org.gammanet.cli;
 
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
 import org.gammanet.GammaNet;
+import org.gammanet.config.GammaNetConfig;
 import org.gammanet.experiments.Mode;
 import org.gammanet.experiments.analysis.ReferenceCurve;
 import org.gammanet.experiments.responses.ResponseExtractor;
@@ -23,7 +22,6 @@ import org.gammanet.experiments.study.Experiments;
 import org.gammanet.experiments.study.InSilico;
 import org.gammanet.experiments.study.NetworkPreparation;
 import org.gammanet.experiments.study.NetworkSource;
-import org.gammanet.experiments.study.Progress;
 import org.gammanet.experiments.study.RunContext;
 import org.gammanet.experiments.study.Settings;
 import org.gammanet.experiments.study.Study;
@@ -32,11 +30,10 @@ import org.gammanet.model.CellSite;
 import org.gammanet.model.Network;
 import org.gammanet.torch.LibTorch;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** Experiments of virtual physiology. */
@@ -44,113 +41,72 @@ import picocli.CommandLine.Spec;
     name = "insilico",
     header = "Run virtual neurophysiology on a network's units.",
     description = {
-      "Shows stimuli to the network, records the units of a layer after each timestep, and writes"
-          + " to a folder: report.html, which is complete in itself; insilico_results_TIME.json;"
-          + " tables as CSV; figures as SVG and PNG.",
-      "Experiments that vary the units' preferred stimuli run orientation first; those with"
-          + " surrounds also run size_tuning.",
-      "Results in the folder are kept, and other experiments added to them, where settings and"
-          + " weights are the same; another run needs another --output-dir, or --force.",
-      "The network is the bundled one unless --checkpoint, --random, --config or a --set of the"
-          + " model says otherwise. --seed seeds phases, splits, resamples and random weights."
+      "Shows stimuli to the network, records the units of a layer at each timestep, and writes the"
+          + " results to a folder: report.html, which is complete in itself;"
+          + " insilico_results_TIME.json; tables as CSV; figures as SVG and PNG.",
+      "",
+      "Experiments that vary the units' preferred stimuli measure orientation first, and those with"
+          + " surrounds also size. Results that the folder holds already are kept where settings and"
+          + " network are the same; other runs need another --output, or --force."
     },
     footer = {
       "Examples:",
-      "  gammanet insilico --experiment all",
-      "  gammanet insilico --experiment orientation,size_tuning --checkpoint model.safetensors",
-      "  gammanet insilico --experiment kinoshita --curve kinoshita=measured.csv",
-      "  gammanet insilico --experiment kapadia --preview",
+      "  gammanet insilico -e all",
+      "  gammanet insilico -e orientation,size_tuning -c runs/first",
+      "  gammanet insilico -e kapadia --preview",
       "  gammanet insilico --resume insilico_results"
     })
 final class InsilicoCommand implements Callable<Integer> {
   private static final int OWN_SIZE = 128;
   private static final int PARITY_SIZE = 256;
 
-  @Option(
-      names = "--experiment",
-      paramLabel = "NAME",
-      split = ",",
-      completionCandidates = Names.class,
-      description =
-          "What to run: ${COMPLETION-CANDIDATES}, or all; several with commas. contrast is short"
-              + " for contrast_response.")
-  List<String> experiments = new ArrayList<>();
+  /** Names of all experiments, for help and completion. */
+  static final class Names extends ArrayList<String> {
+    private static final long serialVersionUID = 1;
+
+    Names() {
+      Experiments.all(Mode.OWN).forEach(e -> add(e.name()));
+      add("all");
+    }
+  }
+
+  /** What to run. */
+  static final class Task {
+    @Option(
+        names = {"-e", "--experiment"},
+        paramLabel = "NAME",
+        split = ",",
+        completionCandidates = Names.class,
+        description = "What to run, with commas between several: ${COMPLETION-CANDIDATES}.")
+    List<String> experiments = new ArrayList<>();
+
+    @Option(
+        names = "--resume",
+        paramLabel = "PATH",
+        description = "Continue an interrupted run: its folder or results file.")
+    @Nullable Path resume;
+
+    @Option(
+        names = "--repeat",
+        paramLabel = "FILE",
+        description = "Repeat a run with the settings and the network of its results file.")
+    @Nullable Path repeat;
+  }
+
+  @ArgGroup(exclusive = true)
+  Task task = new Task();
 
   @Option(
-      names = "--output-dir",
+      names = {"-o", "--output"},
       paramLabel = "DIR",
       defaultValue = "insilico_results",
-      description = "Folder for results; default: insilico_results.")
+      description = "Folder for the results; default: ${DEFAULT-VALUE}.")
   Path output = Path.of("insilico_results");
 
   @Option(
-      names = "--layer",
-      paramLabel = "NAME",
-      description =
-          "Layer whose units are recorded; default: the first level's cell, fgru_0, with parity the"
-              + " second's, fgru_1.")
-  @Nullable String layer;
-
-  @Option(
-      names = "--timesteps",
-      paramLabel = "N",
-      description = "Timesteps; default: the network's.")
-  int timesteps;
-
-  @Option(
-      names = "--size",
-      paramLabel = "N",
-      description = "Height and width of the stimuli in pixels; default: 128, with parity 256.")
-  @Nullable Integer size;
-
-  @Option(
-      names = "--mode",
-      paramLabel = "MODE",
-      description =
-          "own: this library's definitions (default). parity: the original's four experiments with"
-              + " their quirks, so that its numbers can be reproduced.")
-  @Nullable Mode mode;
-
-  @Option(names = "--parity", description = "The same as --mode parity.")
-  boolean parity;
-
-  @Option(
-      names = "--full",
-      description = "All conditions of each experiment; takes hours on a processor.")
-  boolean full;
-
-  @Option(
-      names = "--probes",
-      paramLabel = "N",
-      description =
-          "Preferred gratings that later experiments vary; default: 3, with --full 16. More fit"
-              + " the units better and take longer.")
-  @Nullable Integer probes;
-
-  @Option(
-      names = "--contrast",
-      paramLabel = "C",
-      description = "Michelson contrast of gratings, up to 1; default: 0.5.")
-  @Nullable Double contrast;
-
-  @Option(
-      names = "--aperture",
-      paramLabel = "PX",
-      description = "Diameter of the orientation experiment's gratings; default: the whole image.")
-  @Nullable Double aperture;
-
-  @Option(
-      names = "--pixels-per-degree",
-      paramLabel = "N",
-      description = "Pixels per degree of visual angle; default: 30.")
-  @Nullable Double pixelsPerDegree;
-
-  @Option(
-      names = "--batch-size",
-      paramLabel = "N",
-      defaultValue = "32",
-      description = "Stimuli at a time, at most; default: 32, fewer where memory is short.")
-  int batchSize = 32;
+      names = {"-f", "--force"},
+      description = "Replace the results of another run in the folder.")
+  boolean force;
 
   @Option(
       names = "--save-responses",
@@ -163,110 +119,129 @@ final class InsilicoCommand implements Callable<Integer> {
   boolean preview;
 
   @Option(
-      names = "--resume",
-      paramLabel = "PATH",
-      description = "Go on with an interrupted run: its folder or results file.")
-  @Nullable Path resume;
-
-  @Option(
       names = "--curve",
       paramLabel = "NAME=FILE",
       description =
           "Compare an experiment's curve with measured points: a CSV file with a line x,y or x,y,se"
-              + " (standard error) for each, in the units of the figure's axes. May be repeated.")
+              + " (standard error) for each, in the units of the figure's axes. Repeatable.")
   Map<String, Path> curves = new LinkedHashMap<>();
 
-  @Option(names = "--force", description = "Replace the results of another run in DIR.")
-  boolean force;
-
   @Option(
-      names = "--repeat",
-      paramLabel = "FILE",
-      description = "Make a run again, with the settings and network in its results file.")
-  @Nullable Path repeat;
+      names = {"-b", "--batch-size"},
+      paramLabel = "N",
+      defaultValue = "32",
+      converter = Converters.Count.class,
+      description =
+          "Stimuli that pass at once, at most; default: ${DEFAULT-VALUE}, fewer where memory is"
+              + " short.")
+  int batchSize = 32;
 
-  /** The names of the experiments, for the help. */
-  static final class Names implements Iterable<String> {
-    @Override
-    public Iterator<String> iterator() {
-      return Experiments.all(Mode.OWN).stream().map(Experiment::name).toList().iterator();
-    }
+  /** The conditions of the experiments. */
+  static final class Conditions {
+    @Option(
+        names = "--full",
+        description = "All conditions of each experiment; takes hours on a processor.")
+    boolean full;
+
+    @Option(
+        names = "--probes",
+        paramLabel = "N",
+        converter = Converters.Count.class,
+        description =
+            "Preferred gratings that later experiments vary; default: 3, with --full 16. More fit"
+                + " the units better and take longer.")
+    @Nullable Integer probes;
+
+    @Option(
+        names = "--contrast",
+        paramLabel = "C",
+        description = "Michelson contrast of gratings, up to 1; default: 0.5.")
+    @Nullable Double contrast;
+
+    @Option(
+        names = "--aperture",
+        paramLabel = "PX",
+        description =
+            "Diameter of the orientation experiment's gratings; default: the whole image.")
+    @Nullable Double aperture;
+
+    @Option(
+        names = "--pixels-per-degree",
+        paramLabel = "N",
+        description = "Pixels per degree of visual angle; default: 30.")
+    @Nullable Double pixelsPerDegree;
   }
 
-  @Mixin ModelOptions model;
+  @ArgGroup(exclusive = false, heading = StimulusOptions.HEADING)
+  StimulusOptions stimuli = new StimulusOptions();
+
+  @ArgGroup(exclusive = false, heading = "%nConditions:%n")
+  Conditions conditions = new Conditions();
+
+  @ArgGroup(exclusive = false, heading = NetworkOptions.HEADING)
+  NetworkOptions model = new NetworkOptions();
+
+  @ArgGroup(exclusive = false, heading = ComputeOptions.HEADING)
+  ComputeOptions compute = new ComputeOptions();
+
   @Spec CommandSpec spec;
+
+  private Console console;
 
   @SuppressWarnings("NullAway.Init")
   InsilicoCommand() {}
 
-  private ParameterException wrong(String sentence) {
-    return new ParameterException(spec.commandLine(), sentence);
-  }
-
   @Override
   public Integer call() throws IOException {
-    check();
+    console = new Console(spec);
+    if (task.experiments.isEmpty() && task.resume == null && task.repeat == null) {
+      throw new UsageException("say what to run: --experiment NAME, such as --experiment all");
+    }
     try {
       if (preview) {
         preview();
         return 0;
       }
-      return resume != null || repeat != null ? again() : fresh();
+      return task.resume != null || task.repeat != null ? again() : fresh();
     } catch (IllegalArgumentException | IllegalStateException e) {
       throw new CommandException(String.valueOf(e.getMessage()), e);
     }
   }
 
-  private void check() {
-    boolean other = resume != null || repeat != null;
-    if (experiments.isEmpty() != other || (resume != null && repeat != null)) {
-      throw wrong(
-          other
-              ? "--resume and --repeat take everything from the run: give one of them alone"
-              : "say what to run: --experiment NAME, such as --experiment all");
-    }
-    if (timesteps < 0 || batchSize < 1 || (size != null && size < 1)) {
-      throw wrong("--timesteps, --batch-size and --size must be at least 1");
-    }
-    if (parity && mode == Mode.OWN) {
-      throw wrong("--parity contradicts --mode own");
-    }
-  }
-
-  private Settings settings() {
+  private Settings settings(GammaNetConfig config) {
+    Conditions c = conditions;
     try {
-      Settings s =
-          Settings.DEFAULTS.withMode(parity ? Mode.PARITY : mode == null ? Mode.OWN : mode);
-      s = full ? s.withFull(true) : s;
-      s = probes == null ? s : s.withProbes(probes);
-      s = contrast == null ? s : s.withContrast(contrast);
-      s = aperture == null ? s : s.withAperture(aperture);
-      s = pixelsPerDegree == null ? s : s.withPixelsPerDegree(pixelsPerDegree);
-      return model.seed == null ? s : s.withSeed(model.seed);
+      Settings s = Settings.DEFAULTS.withMode(stimuli.parity ? Mode.PARITY : Mode.OWN);
+      s = c.full ? s.withFull(true) : s;
+      s = c.probes == null ? s : s.withProbes(c.probes);
+      s = c.contrast == null ? s : s.withContrast(c.contrast);
+      s = c.aperture == null ? s : s.withAperture(c.aperture);
+      s = c.pixelsPerDegree == null ? s : s.withPixelsPerDegree(c.pixelsPerDegree);
+      return s.withSeed(compute.seed(config));
     } catch (IllegalArgumentException e) {
-      throw wrong(String.valueOf(e.getMessage()));
+      throw new UsageException(String.valueOf(e.getMessage()));
     }
   }
 
   private int size(Settings settings) {
-    return size != null ? size : settings.mode() == Mode.PARITY ? PARITY_SIZE : OWN_SIZE;
+    return stimuli.size(settings.mode() == Mode.PARITY ? PARITY_SIZE : OWN_SIZE);
   }
 
   private List<Experiment<?>> chosen(Settings settings) {
     try {
-      return Experiments.named(experiments, settings.mode());
+      return Experiments.named(task.experiments, settings.mode());
     } catch (IllegalArgumentException e) {
-      throw wrong(String.valueOf(e.getMessage()));
+      throw new UsageException(String.valueOf(e.getMessage()));
     }
   }
 
   private void preview() throws IOException {
-    Settings settings = settings();
+    Settings settings = settings(model.describedConfig(console));
     RunContext context = RunContext.preview(size(settings), settings);
     for (Experiment<?> e : chosen(settings)) {
       Figure sheet = ContactSheet.of(e.preview(context), 48);
       for (Path file : sheet.write(output.resolve(e.name() + "_stimuli"))) {
-        spec.commandLine().getOut().println(file);
+        console.print(file);
       }
     }
   }
@@ -276,39 +251,40 @@ final class InsilicoCommand implements Callable<Integer> {
   }
 
   private int fresh() throws IOException {
-    Settings settings = settings();
-    chosen(settings); // refuses unknown names before the network is loaded
+    chosen(settings(GammaNetConfig.defaults())); // refuses wrong names before the network is loaded
     for (Path curve : curves.values()) {
       var unused = ReferenceCurve.read(curve); // before anything is replaced
     }
-    try (GammaNet net = model.openTrained(false);
+    try (GammaNet net = model.open(compute, console);
         var interrupt = Interrupt.handle(() -> {})) {
+      Settings settings = settings(net.config());
+      Path file = model.checkpoint();
       var preparation =
           new NetworkPreparation(
               net.network(),
               layer(net.network(), settings),
               size(settings),
-              timesteps,
+              0,
               batchSize,
               model.trained());
       var source =
           new NetworkSource(
-              model.checkpoint == null ? null : absolute(model.checkpoint),
+              file == null ? null : absolute(file),
               model.config == null ? null : absolute(model.config),
-              model.overrides,
-              model.seed,
+              model.overrides(),
+              compute.seed,
               !model.trained());
       return run(
           InSilico.open(
               output,
-              experiments,
+              task.experiments,
               settings,
               preparation,
               source,
               about(net),
               saveResponses,
               existing(),
-              new Console(interrupt)),
+              new StudyProgress(console, interrupt)),
           interrupt);
     }
   }
@@ -318,8 +294,8 @@ final class InsilicoCommand implements Callable<Integer> {
    * parity of the second; cells that feedback drives only where there are no others.
    */
   private String layer(Network network, Settings settings) {
-    if (layer != null) {
-      return layer;
+    if (stimuli.layer != null) {
+      return stimuli.layer;
     }
     List<String> cells = cells(network, true);
     if (cells.isEmpty()) {
@@ -347,7 +323,8 @@ final class InsilicoCommand implements Callable<Integer> {
 
   /** Resumes or repeats a run. */
   private int again() throws IOException {
-    Path path = resume != null ? resume : java.util.Objects.requireNonNull(repeat);
+    Path resume = task.resume;
+    Path path = resume != null ? resume : Objects.requireNonNull(task.repeat);
     if (!Files.exists(path)) {
       throw new CommandException("there is no file or folder " + path);
     }
@@ -355,12 +332,12 @@ final class InsilicoCommand implements Callable<Integer> {
     if (resume == null && !force && InSilico.holdsResults(output)) {
       throw new CommandException(
           output
-              + " holds results already: choose another --output-dir, or replace them with"
+              + " holds results already: choose another --output, or replace them with"
               + " --force");
     }
     if (source != null) {
-      if (model.checkpoint == null && source.checkpoint() != null) {
-        model.checkpoint = Path.of(source.checkpoint());
+      if (model.weights.checkpoint == null && source.checkpoint() != null) {
+        model.weights.checkpoint = Path.of(source.checkpoint());
       }
       if (model.config == null && source.config() != null) {
         model.config = Path.of(source.config());
@@ -368,18 +345,18 @@ final class InsilicoCommand implements Callable<Integer> {
       if (model.overrides.isEmpty()) {
         model.overrides.addAll(source.set());
       }
-      if (model.seed == null) {
-        model.seed = source.seed();
+      if (compute.seed == null) {
+        compute.seed = source.seed();
       }
-      model.random |= model.checkpoint == null && source.random();
+      model.weights.random |= model.weights.checkpoint == null && source.random();
     }
-    try (GammaNet net = model.openTrained(false);
+    try (GammaNet net = model.open(compute, console);
         var interrupt = Interrupt.handle(() -> {})) {
-      var console = new Console(interrupt);
+      var progress = new StudyProgress(console, interrupt);
       return run(
           resume != null
-              ? InSilico.resume(path, net.network(), batchSize, console)
-              : InSilico.repeat(path, output, net.network(), batchSize, existing(), console),
+              ? InSilico.resume(path, net.network(), batchSize, progress)
+              : InSilico.repeat(path, output, net.network(), batchSize, existing(), progress),
           interrupt);
     }
   }
@@ -389,9 +366,8 @@ final class InsilicoCommand implements Callable<Integer> {
     Map<String, Object> about = new LinkedHashMap<>();
     about.put("model", net.config().model().name());
     about.put("parameters", net.network().parameterCount());
-    Path file = model.checkpoint;
-    about.put("checkpoint", file == null ? model.network() : absolute(file));
-    about.put("checkpoint_sha256", model.fileHash());
+    Path file = model.checkpoint();
+    about.put("checkpoint", file == null ? model.name() : absolute(file));
     about.put("device", net.network().device().toString());
     about.put("version", GammanetCommand.Version.program());
     about.put("libtorch", LibTorch.version());
@@ -407,95 +383,21 @@ final class InsilicoCommand implements Callable<Integer> {
 
   private int run(InSilico run, Interrupt interrupt) throws IOException {
     compare(run);
-    PrintWriter out = spec.commandLine().getOut();
     Map<String, Integer> plan = run.plan();
-    out.println("network: " + model.network());
+    console.print("network: " + model.name());
     if (!plan.isEmpty()) {
-      out.printf(
+      console.printf(
           "%d experiments, about %d stimuli%n",
           plan.size(), plan.values().stream().mapToInt(n -> n).sum());
     }
-    out.flush();
     try {
       run.run();
     } catch (CancellationException e) {
-      Console.clear();
-      throw new InterruptedByUser(
-          interrupt.signal(),
+      throw interrupt.exception(
           "interrupted; gammanet insilico --resume %s continues".formatted(run.file()));
     }
-    out.println(run.file());
-    out.println(run.report());
+    console.print(run.file());
+    console.print(run.report());
     return 0;
-  }
-
-  /** A bar for people, and a line per experiment. */
-  private final class Console implements Progress {
-    private final Interrupt interrupt;
-    private String place = "";
-    private long begun;
-
-    Console(Interrupt interrupt) {
-      this.interrupt = interrupt;
-    }
-
-    @Override
-    public boolean cancelled() {
-      return interrupt.happened();
-    }
-
-    @Override
-    public void begin(String name, int number, int of) {
-      place = number + "/" + of;
-      begun = System.nanoTime();
-      if (!Terminal.errIsTerminal()) {
-        spec.commandLine().getOut().println(place + "  " + name);
-        spec.commandLine().getOut().flush();
-      }
-    }
-
-    @Override
-    public void advance(String experiment, int done, int total, String detail) {
-      if (Terminal.errIsTerminal() && done > 0) {
-        double left = (System.nanoTime() - begun) / 1e9 / done * (total - done);
-        int filled = 24 * done / total;
-        String text =
-            String.format(
-                Locale.ROOT,
-                "%s  %s [%s%s] %d/%d stimuli, %d:%02d left",
-                place,
-                experiment,
-                "#".repeat(filled),
-                ".".repeat(24 - filled),
-                done,
-                total,
-                (int) left / 60,
-                (int) left % 60);
-        int width = Math.max(1, Terminal.width() - 1);
-        System.err.print("\r\033[K" + text.substring(0, Math.min(text.length(), width)));
-        System.err.flush();
-      }
-    }
-
-    @Override
-    public void finish(String name, List<Path> files) {
-      clear();
-      PrintWriter out = spec.commandLine().getOut();
-      out.printf(Locale.ROOT, "%s  %s: %.0f s%n", place, name, (System.nanoTime() - begun) / 1e9);
-      out.flush();
-    }
-
-    @Override
-    public void note(String sentence) {
-      clear();
-      model.note(sentence);
-    }
-
-    static void clear() {
-      if (Terminal.errIsTerminal()) {
-        System.err.print("\r\033[K");
-        System.err.flush();
-      }
-    }
   }
 }

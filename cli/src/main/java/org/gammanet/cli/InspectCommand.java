@@ -46,7 +46,7 @@ import picocli.CommandLine.Spec;
       "  gammanet inspect model.pt --json | jq .metadata.config.model"
     })
 final class InspectCommand implements Callable<Integer> {
-  @Parameters(paramLabel = "FILE", description = "Checkpoint: .safetensors, .pt or .pth.")
+  @Parameters(paramLabel = "FILE", description = "Checkpoint: .safetensors, .pt or .pth, or the folder of a training run.")
   Path file = Path.of("");
 
   @Option(names = "--json", description = "Print JSON instead of tables.")
@@ -55,7 +55,7 @@ final class InspectCommand implements Callable<Integer> {
   @Option(
       names = "--statistics",
       description =
-          "Also read the elements: least, greatest, mean, standard deviation, and how many are not"
+          "Also read the elements: minimum, maximum, mean, standard deviation, and how many are not"
               + " finite.")
   boolean statistics;
 
@@ -71,16 +71,18 @@ final class InspectCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    file = NetworkOptions.checkpoint(file);
     Checkpoint checkpoint = Checkpoint.load(file);
     Description description = describe(checkpoint);
     PrintWriter out = spec.commandLine().getOut();
     if (json) {
-      JSON.writerWithDefaultPrettyPrinter().writeValue(out, json(checkpoint, description));
-      out.println();
+      out.println(
+          JSON.writerWithDefaultPrettyPrinter()
+              .writeValueAsString(json(checkpoint, description)));
     } else {
       print(out, checkpoint, description);
     }
-    out.flush();
+    new Console(spec).printf("");
     return 0;
   }
 
@@ -102,7 +104,7 @@ final class InspectCommand implements Callable<Integer> {
       GammaNetConfig config = checkpoint.config(GammaNetConfig.defaults(), notes::add);
       if (!checkpoint.metadata().containsKey("config")) {
         notes.add(
-            "it carries no configuration: timesteps and normalisation are those of --config, or"
+            "it carries no configuration: timesteps and normalization are those of --config, or"
                 + " of the shipped default");
       }
       return new Description(config.model(), notes);
@@ -130,7 +132,7 @@ final class InspectCommand implements Callable<Integer> {
     }
     line(out, "weights", summary(checkpoint.weights()));
     if (!checkpoint.optimizer().isEmpty()) {
-      line(out, "optimiser", summary(checkpoint.optimizer()));
+      line(out, "optimizer", summary(checkpoint.optimizer()));
     }
     ObjectNode metadata = metadata(checkpoint);
     JsonNode config = metadata.remove("config");
@@ -147,7 +149,7 @@ final class InspectCommand implements Callable<Integer> {
       printTree(out, config, "  ");
     }
     print(out, "weights", checkpoint.weights());
-    print(out, "optimiser", checkpoint.optimizer());
+    print(out, "optimizer", checkpoint.optimizer());
   }
 
   private static void line(PrintWriter out, String name, String value) {
@@ -209,7 +211,7 @@ final class InspectCommand implements Callable<Integer> {
     width = Math.clamp(width, 10, 60);
     out.printf("%n%-" + width + "s  %-5s %-18s", title, "type", "shape");
     if (statistics) {
-      out.printf("%12s%12s%12s%12s", "least", "greatest", "mean", "std");
+      out.printf("%12s%12s%12s%12s", "min", "max", "mean", "std");
     }
     out.println();
     for (Map.Entry<String, StoredTensor> entry : tensors.entrySet()) {

@@ -6,30 +6,36 @@ import java.util.concurrent.atomic.AtomicInteger;
 import sun.misc.Signal;
 import sun.misc.SignalHandler;
 
-/** Ends work in an orderly way on Ctrl-C; a second one ends the program at once. */
+/**
+ * Ends work in an orderly way on Ctrl-C (SIGINT), SIGTERM and, when the terminal is closed, SIGHUP;
+ * a second signal ends the program at once.
+ */
 final class Interrupt implements AutoCloseable {
   private final Map<Signal, SignalHandler> before = new LinkedHashMap<>();
   private final AtomicInteger received = new AtomicInteger();
 
   private Interrupt() {}
 
-  /** Calls {@code stop} on the first SIGINT or SIGTERM until this is closed. */
+  /** Calls {@code stop} on the first signal until this is closed. */
   static Interrupt handle(Runnable stop) {
     Interrupt interrupt = new Interrupt();
-    for (String name : new String[] {"INT", "TERM"}) {
-      Signal signal = new Signal(name);
-      interrupt.before.put(
-          signal,
-          Signal.handle(
-              signal,
-              s -> {
-                if (interrupt.received.getAndSet(s.getNumber()) != 0) {
-                  Runtime.getRuntime().halt(128 + s.getNumber());
-                }
-                stop.run();
-              }));
+    for (String name : new String[] {"HUP", "INT", "TERM"}) {
+      try {
+        Signal signal = new Signal(name);
+        interrupt.before.put(
+            signal, Signal.handle(signal, s -> interrupt.receive(s.getNumber(), stop)));
+      } catch (IllegalArgumentException e) {
+        // Windows has no SIGHUP; and one that nohup ignores stays ignored.
+      }
     }
     return interrupt;
+  }
+
+  private void receive(int number, Runnable stop) {
+    if (received.getAndSet(number) != 0) {
+      Runtime.getRuntime().halt(128 + number);
+    }
+    stop.run();
   }
 
   /** Whether a signal came. */
@@ -37,9 +43,9 @@ final class Interrupt implements AutoCloseable {
     return received.get() != 0;
   }
 
-  /** Number of the signal that came; 0 if none did. */
-  int signal() {
-    return received.get();
+  /** What a command throws once its work has ended. */
+  InterruptedByUser exception(String message) {
+    return new InterruptedByUser(received.get(), message);
   }
 
   @Override

@@ -1,15 +1,13 @@
 package org.gammanet.cli;
 
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashSet;
-import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.gammanet.GammaNet;
 import org.gammanet.config.TrainingConfig.Recompute;
 import org.gammanet.experiments.Mode;
@@ -21,314 +19,338 @@ import org.gammanet.experiments.opto.OptoListener;
 import org.gammanet.experiments.opto.OptoSettings;
 import org.gammanet.experiments.opto.OrientationOpto;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
-import sun.misc.Signal;
 
 /** Simulated optogenetics. */
 @Command(
     name = "opto",
-    header = "Simulate optogenetics: states of the surround that restore what a place reads.",
+    header = "Simulate optogenetics: rescue a decoded orientation by surround states.",
     description = {
-      "Searches the grating parameters at which orientation is read best from one place of a layer,"
-          + " trains a linear decoder there, multiplies the drive of that place, and optimises the"
+      "Finds the grating parameters at which orientation is decoded best from one site of a layer,"
+          + " trains a linear decoder there, multiplies the drive of that site, and optimizes the"
           + " initial excitatory and inhibitory states around it, for six orientations, until the"
-          + " decoder reads what it did before.",
-      "",
-      "The network is the trained one that comes with the program, unless --checkpoint, --random,"
-          + " --config or a --set of the model says otherwise; --seed is that of decoders and"
-          + " random starts, and of random weights.",
+          + " decoded orientation is restored.",
       "",
       "Writes parameter_sweep.png, stimuli.png, recurrent_flow_analysis.png,"
           + " multi_orientation_optimization_results.png (each also as SVG), summary.txt,"
-          + " results.json, maps.npz and report.html. An interrupted run goes on where it was when"
-          + " it is started again with the same options; --starts may grow."
+          + " results.json, maps.npz and report.html. An interrupted run continues when it is started"
+          + " again with the same options; --starts may grow."
     },
     footer = {
       "Examples:",
       "  gammanet opto",
-      "  gammanet opto --checkpoint model.safetensors --contrast-grid",
+      "  gammanet opto -c runs/first --contrast-grid",
       "  gammanet opto --size 96 --steps 20 --starts 1"
     })
 final class OptoCommand implements Callable<Integer> {
   private final OptoSettings settings = new OptoSettings();
 
   @Option(
-      names = "--output-dir",
+      names = {"-o", "--output"},
       paramLabel = "DIR",
       description = {
-        "Folder for the results; default: results/orientation_opto, and for the grid"
-            + " results/orientation_opto_contrast_grid_hybrid or, with --retrain-decoder,"
+        "Folder for the results; default: results/orientation_opto, with --contrast-grid"
+            + " results/orientation_opto_contrast_grid_hybrid, with --retrain-decoder"
             + " results/orientation_opto_contrast_grid."
       })
   @Nullable Path output;
 
   @Option(
-      names = "--contrast-grid",
-      description = "Instead, optimise for each pair of contrasts in centre and surround.")
-  boolean contrastGrid;
+      names = {"-f", "--force"},
+      description = "Replace the results of another run in the folder.")
+  boolean force;
 
   @Option(
-      names = "--retrain-decoder",
-      description = "Of the grid: train a decoder for each centre contrast, not once.")
-  boolean retrainDecoder;
-
-  @Option(
-      names = "--grid-contrasts",
-      paramLabel = "C",
-      split = ",",
-      description = "Of the grid: contrasts of centre and surround; default: 0.25,0.5,0.75,1.")
-  double @Nullable [] gridContrasts;
-
-  @Option(
-      names = "--layer",
-      paramLabel = "NAME",
-      defaultValue = "fgru_0",
-      description = "Cell whose drive is changed; default: fgru_0.")
-  String layer = "fgru_0";
-
-  @Option(
-      names = "--size",
-      paramLabel = "N",
-      defaultValue = "256",
-      description = "Height and width of the images in pixels; default: 256.")
-  int size;
-
-  @Option(
-      names = "--orientations",
-      paramLabel = "DEG",
-      split = ",",
-      description = "Directions of modulation; default: 0,30,60,90,120,150.")
-  double @Nullable [] orientations;
-
-  @Option(
-      names = "--factor",
-      paramLabel = "X",
-      defaultValue = "1.5",
-      description = "Of the drive: 1.5 for half as much again (default), 0 for a lesion.")
-  double factor;
-
-  @Option(
-      names = "--steps",
-      paramLabel = "N",
-      defaultValue = "50",
-      description = "Updates of the states; default: 50.")
-  int steps;
-
-  @Option(
-      names = "--learning-rate",
-      paramLabel = "X",
-      defaultValue = "0.01",
-      description = "Rate of these updates (Adam); default: 0.01.")
-  double learningRate;
-
-  @Option(
-      names = "--starts",
-      paramLabel = "N",
-      defaultValue = "3",
-      description = "Random starts, whose maps are compared; default: 3.")
-  int starts;
-
-  @Option(
-      names = "--frequencies",
-      paramLabel = "F",
-      split = ",",
-      description =
-          "Of the sweep, in cycles per image; default: wavelengths from 25.6 to 5.12 pixels.")
-  double @Nullable [] frequencies;
-
-  @Option(
-      names = "--contrasts",
-      paramLabel = "C",
-      split = ",",
-      description = "Of the sweep; default: 0.1,0.25,0.5,0.75,1.")
-  double @Nullable [] contrasts;
-
-  @Option(
-      names = "--phases",
-      paramLabel = "N",
-      defaultValue = "4",
-      description = "Phases of the gratings that train decoders; default: 4.")
-  int phases;
-
-  @Option(
-      names = "--decoder",
-      paramLabel = "adam|ridge",
-      defaultValue = "adam",
-      description = "How decoders are trained; default: adam.")
-  DecoderOptions.Method decoder = DecoderOptions.Method.ADAM;
-
-  @Option(
-      names = "--injection",
-      paramLabel = "WHERE",
-      description =
-          "initial_state (default): the states before the first timestep; after_first_step: added"
-              + " to the cell's first output.")
-  @Nullable Injection injection;
-
-  @Option(
-      names = "--sparseness",
-      paramLabel = "X",
-      defaultValue = "0",
-      description = "Weight of mean |A_E| + mean |A_I| in the loss; default: 0.")
-  double sparseness;
-
-  @Option(
-      names = "--positivity",
-      paramLabel = "X",
-      defaultValue = "0",
-      description = "Weight of the squared negative part of E in the loss; default: 0.")
-  double positivity;
-
-  @Option(
-      names = "--aggregation",
-      paramLabel = "mean|max",
-      defaultValue = "mean",
-      description = "How channels become one map; default: mean.")
-  Aggregation aggregation = Aggregation.MEAN;
-
-  @Option(names = "--symmetric", description = "Average maps with their half turn.")
-  boolean symmetric;
-
-  @Option(names = "--timesteps", paramLabel = "N", description = "Timesteps of the recurrence.")
-  @Nullable Integer timesteps;
-
-  @Option(
-      names = "--batch",
+      names = {"-b", "--batch-size"},
       paramLabel = "N",
       defaultValue = "2",
-      description = "Orientations optimised at once; memory grows with it. Default: 2.")
-  int batch;
+      converter = Converters.Count.class,
+      description =
+          "Orientations that are optimized at once; memory grows with it. Default:"
+              + " ${DEFAULT-VALUE}.")
+  int batchSize;
 
   @Option(
       names = "--recompute",
       paramLabel = "WHAT",
       defaultValue = "cells",
+      completionCandidates = Recomputes.class,
       description =
-          "What the backward pass computes again to save memory: none, cells (default) or"
-              + " timesteps.")
+          "What the backward pass recomputes to save memory: one of ${COMPLETION-CANDIDATES};"
+              + " default: ${DEFAULT-VALUE}.")
   Recompute recompute = Recompute.CELLS;
 
-  @Option(
-      names = "--force",
-      description = "Begin anew in a folder that holds a run of other settings.")
-  boolean force;
+  /** Words of --recompute. */
+  static final class Recomputes extends ArrayList<String> {
+    private static final long serialVersionUID = 1;
 
-  @Option(
-      names = "--parity",
-      description = "Follow the original's definitions, its defects included.")
-  boolean parity;
+    Recomputes() {
+      super(Converters.words(new Recompute[] {Recompute.NONE, Recompute.CELLS, Recompute.TIMESTEPS}));
+    }
+  }
 
-  @Mixin ModelOptions model;
+  /** Words of --decoder. */
+  static final class Decoders extends ArrayList<String> {
+    private static final long serialVersionUID = 1;
+
+    Decoders() {
+      super(Converters.words(DecoderOptions.Method.values()));
+    }
+  }
+
+  /** Words of --injection. */
+  static final class Injections extends ArrayList<String> {
+    private static final long serialVersionUID = 1;
+
+    Injections() {
+      super(Converters.words(Injection.values()));
+    }
+  }
+
+  /** Words of --aggregation. */
+  static final class Aggregations extends ArrayList<String> {
+    private static final long serialVersionUID = 1;
+
+    Aggregations() {
+      super(Converters.words(Aggregation.values()));
+    }
+  }
+
+  /** How the decoder is chosen and trained. */
+  static final class Decoding {
+    @Option(
+        names = "--decoder",
+        paramLabel = "METHOD",
+        defaultValue = "adam",
+        completionCandidates = Decoders.class,
+        description =
+            "How decoders are trained: one of ${COMPLETION-CANDIDATES}; default:"
+                + " ${DEFAULT-VALUE}.")
+    DecoderOptions.Method decoder = DecoderOptions.Method.ADAM;
+
+    @Option(
+        names = "--frequencies",
+        paramLabel = "F",
+        split = ",",
+        description =
+            "Spatial frequencies of the parameter sweep, cycles per image; default: wavelengths from"
+                + " 25.6 to 5.12 pixels.")
+    double @Nullable [] frequencies;
+
+    @Option(
+        names = "--contrasts",
+        paramLabel = "C",
+        split = ",",
+        description = "Contrasts of the parameter sweep; default: 0.1,0.25,0.5,0.75,1.")
+    double @Nullable [] contrasts;
+
+    @Option(
+        names = "--phases",
+        paramLabel = "N",
+        defaultValue = "4",
+        converter = Converters.Count.class,
+        description =
+            "Phases of the gratings that decoders are trained with; default: ${DEFAULT-VALUE}.")
+    int phases;
+  }
+
+  /** The perturbation, and the search for states that undo it. */
+  static final class Rescue {
+    @Option(
+        names = "--orientations",
+        paramLabel = "DEG",
+        split = ",",
+        description = "Orientations to restore; default: 0,30,60,90,120,150.")
+    double @Nullable [] orientations;
+
+    @Option(
+        names = "--factor",
+        paramLabel = "X",
+        defaultValue = "1.5",
+        description =
+            "Gain applied to the feed-forward drive (1.5 = +50 %%, 0 = lesion); default:"
+                + " ${DEFAULT-VALUE}.")
+    double factor;
+
+    @Option(
+        names = "--steps",
+        paramLabel = "N",
+        defaultValue = "50",
+        description = "Updates of the states; default: ${DEFAULT-VALUE}.")
+    int steps;
+
+    @Option(
+        names = "--learning-rate",
+        paramLabel = "X",
+        defaultValue = "0.01",
+        description = "Learning rate of these updates (Adam); default: ${DEFAULT-VALUE}.")
+    double learningRate;
+
+    @Option(
+        names = "--starts",
+        paramLabel = "N",
+        defaultValue = "3",
+        description = "Random starts, whose maps are compared; default: ${DEFAULT-VALUE}.")
+    int starts;
+
+    @Option(
+        names = "--injection",
+        paramLabel = "WHERE",
+        completionCandidates = Injections.class,
+        description =
+            "One of ${COMPLETION-CANDIDATES}: the states before the first timestep (default), or"
+                + " what is added to the cell's first output.")
+    @Nullable Injection injection;
+
+    @Option(
+        names = "--sparseness",
+        paramLabel = "X",
+        defaultValue = "0",
+        description = "Weight of mean |A_E| + mean |A_I| in the loss; default: ${DEFAULT-VALUE}.")
+    double sparseness;
+
+    @Option(
+        names = "--positivity",
+        paramLabel = "X",
+        defaultValue = "0",
+        description =
+            "Weight of the squared negative part of E in the loss; default: ${DEFAULT-VALUE}.")
+    double positivity;
+
+    @Option(
+        names = "--aggregation",
+        paramLabel = "HOW",
+        defaultValue = "mean",
+        completionCandidates = Aggregations.class,
+        description =
+            "How channels become one map: one of ${COMPLETION-CANDIDATES}; default:"
+                + " ${DEFAULT-VALUE}.")
+    Aggregation aggregation = Aggregation.MEAN;
+
+    @Option(names = "--symmetric", description = "Average maps with their rotation by 180 deg.")
+    boolean symmetric;
+  }
+
+  /** Contrasts of center and surround, in pairs. */
+  static final class Grid {
+    @Option(
+        names = "--contrast-grid",
+        description = "Optimize for each pair of contrasts in center and surround instead.")
+    boolean contrastGrid;
+
+    @Option(
+        names = "--grid-contrasts",
+        paramLabel = "C",
+        split = ",",
+        description = "Contrasts of center and surround; default: 0.25,0.5,0.75,1.")
+    double @Nullable [] gridContrasts;
+
+    @Option(
+        names = "--retrain-decoder",
+        description = "Train a decoder for each center contrast, not one for all.")
+    boolean retrainDecoder;
+  }
+
+  @ArgGroup(exclusive = false, heading = StimulusOptions.HEADING)
+  StimulusOptions stimuli = new StimulusOptions();
+
+  @ArgGroup(exclusive = false, heading = "%nDecoder:%n")
+  Decoding decoding = new Decoding();
+
+  @ArgGroup(exclusive = false, heading = "%nPerturbation and rescue:%n")
+  Rescue rescue = new Rescue();
+
+  @ArgGroup(exclusive = false, heading = "%nContrast grid:%n")
+  Grid grid = new Grid();
+
+  @ArgGroup(exclusive = false, heading = NetworkOptions.HEADING)
+  NetworkOptions model = new NetworkOptions();
+
+  @ArgGroup(exclusive = false, heading = ComputeOptions.HEADING)
+  ComputeOptions compute = new ComputeOptions();
+
   @Spec CommandSpec spec;
+
+  private Console console;
 
   @SuppressWarnings("NullAway.Init")
   OptoCommand() {}
 
   @Override
   public Integer call() throws IOException {
+    console = new Console(spec);
     fill();
     check();
-    AtomicInteger interrupted = new AtomicInteger();
-    try (GammaNet net = model.openTrained(false)) {
-      for (String name : List.of("INT", "TERM")) {
-        Signal.handle(
-            new Signal(name),
-            signal -> {
-              if (interrupted.getAndSet(signal.getNumber()) != 0) {
-                Runtime.getRuntime().halt(128 + signal.getNumber()); // the second time, at once
-              }
-            });
-      }
-      settings.checkpoint = model.trained() ? model.network() : null;
-      spec.commandLine().getOut().println("network: " + model.network());
-      spec.commandLine().getOut().flush();
+    try (GammaNet net = model.open(compute, console);
+        var interrupt = Interrupt.handle(() -> {})) {
+      settings.seed = compute.seed(net.config());
+      settings.timesteps = net.config().model().timesteps();
+      settings.checkpoint = model.trained() ? model.name() : null;
+      console.print("network: " + model.name());
       Path folder = folder();
-      Console console = new Console(interrupted);
+      Progress progress = new Progress(interrupt);
       Set<Path> files = new LinkedHashSet<>();
       try {
-        if (contrastGrid) {
-          ContrastGrid.run(net, settings, folder, console, files::add);
+        if (grid.contrastGrid) {
+          ContrastGrid.run(net, settings, folder, progress, files::add);
         } else {
-          OrientationOpto.run(net, settings, folder, console, files::add);
+          OrientationOpto.run(net, settings, folder, progress, files::add);
         }
       } catch (CancellationException e) {
-        Terminal.clear();
-        spec.commandLine()
-            .getErr()
-            .println(
-                "gammanet: interrupted; what is done is kept in "
-                    + folder
-                    + ", and the same command goes on there");
-        return 128 + interrupted.get();
+        throw interrupt.exception(
+            "interrupted; what is done is kept in %s, and the same command continues there"
+                .formatted(folder));
       } catch (IllegalArgumentException | IllegalStateException e) {
-        Terminal.clear();
         throw new CommandException(String.valueOf(e.getMessage()), e);
       }
-      Terminal.clear();
-      PrintWriter out = spec.commandLine().getOut();
-      files.forEach(out::println);
-      out.flush();
+      files.forEach(console::print);
       return 0;
     }
   }
 
   private void check() {
-    if (timesteps != null && timesteps < 1) {
-      throw wrong("--timesteps must be at least 1, not " + timesteps);
-    }
-    if (!contrastGrid && (retrainDecoder || gridContrasts != null)) {
-      throw wrong("--retrain-decoder and --grid-contrasts belong to --contrast-grid");
+    if (!grid.contrastGrid && (grid.retrainDecoder || grid.gridContrasts != null)) {
+      throw new UsageException("--retrain-decoder and --grid-contrasts belong to --contrast-grid");
     }
     try {
       settings.check();
     } catch (IllegalArgumentException e) {
-      throw wrong(String.valueOf(e.getMessage()));
+      throw new UsageException(String.valueOf(e.getMessage()));
     }
-  }
-
-  private ParameterException wrong(String sentence) {
-    return new ParameterException(spec.commandLine(), sentence);
   }
 
   private void fill() {
-    settings.layer = layer;
-    settings.size = size;
-    settings.factor = factor;
-    settings.steps = steps;
-    settings.learningRate = learningRate;
-    settings.starts = starts;
-    settings.phases = phases;
-    settings.decoder = decoder;
-    settings.injection = injection;
-    settings.sparseness = sparseness;
-    settings.positivity = positivity;
-    settings.aggregation = aggregation;
-    settings.symmetric = symmetric;
-    settings.batch = batch;
+    settings.layer = stimuli.layer == null ? "fgru_0" : stimuli.layer;
+    settings.size = stimuli.size(256);
+    settings.factor = rescue.factor;
+    settings.steps = rescue.steps;
+    settings.learningRate = rescue.learningRate;
+    settings.starts = rescue.starts;
+    settings.phases = decoding.phases;
+    settings.decoder = decoding.decoder;
+    settings.injection = rescue.injection;
+    settings.sparseness = rescue.sparseness;
+    settings.positivity = rescue.positivity;
+    settings.aggregation = rescue.aggregation;
+    settings.symmetric = rescue.symmetric;
+    settings.batch = batchSize;
     settings.recompute = recompute;
-    settings.retrainDecoder = retrainDecoder;
+    settings.retrainDecoder = grid.retrainDecoder;
     settings.replace = force;
-    settings.mode = parity ? Mode.PARITY : Mode.OWN;
-    settings.frequencies = frequencies;
-    if (orientations != null) {
-      settings.orientations = orientations;
+    settings.mode = stimuli.parity ? Mode.PARITY : Mode.OWN;
+    settings.frequencies = decoding.frequencies;
+    if (rescue.orientations != null) {
+      settings.orientations = rescue.orientations;
     }
-    if (contrasts != null) {
-      settings.contrasts = contrasts;
+    if (decoding.contrasts != null) {
+      settings.contrasts = decoding.contrasts;
     }
-    if (gridContrasts != null) {
-      settings.gridContrasts = gridContrasts;
-    }
-    if (timesteps != null) {
-      settings.timesteps = timesteps;
-    }
-    if (model.seed != null) {
-      settings.seed = model.seed;
+    if (grid.gridContrasts != null) {
+      settings.gridContrasts = grid.gridContrasts;
     }
   }
 
@@ -337,57 +359,32 @@ final class OptoCommand implements Callable<Integer> {
       return output;
     }
     String name = "orientation_opto";
-    if (contrastGrid) {
-      name += retrainDecoder ? "_contrast_grid" : "_contrast_grid_hybrid";
+    if (grid.contrastGrid) {
+      name += grid.retrainDecoder ? "_contrast_grid" : "_contrast_grid_hybrid";
     }
     return Path.of("results", name);
   }
 
-  /** A bar for people, and a line per stage where output is redirected. */
-  private final class Console implements OptoListener {
-    private final AtomicInteger interrupted;
-    private String stage = "";
-    private long began;
-    private long told;
+  /** Shows progress, and ends the run when it is interrupted. */
+  private final class Progress implements OptoListener {
+    private final Interrupt interrupt;
 
-    Console(AtomicInteger interrupted) {
-      this.interrupted = interrupted;
+    Progress(Interrupt interrupt) {
+      this.interrupt = interrupt;
     }
 
     @Override
     public void progress(String what, int done, int total, double loss) {
-      long now = System.nanoTime();
-      if (!what.equals(stage)) {
-        stage = what;
-        began = now;
-        told = Terminal.errIsTerminal() ? 0 : now;
-      }
-      String tail = Double.isNaN(loss) ? "" : String.format(Locale.ROOT, "  loss %.4g", loss);
-      if (Terminal.errIsTerminal()) {
-        if (now - told < 100_000_000 && done < total) {
-          return;
-        }
-        told = now;
-        double left = done == 0 ? Double.NaN : (now - began) / 1e9 / done * (total - done);
-        Terminal.draw(
-            what
-                + " "
-                + Terminal.bar(total == 0 ? 1 : (double) done / total)
-                + " "
-                + done
-                + "/"
-                + total
-                + tail
-                + (Double.isNaN(left) ? "" : "  " + Terminal.clock(left) + " left"));
-      } else if (done == total || now - told > 30_000_000_000L) {
-        told = now;
-        System.err.println(what + ": " + done + "/" + total + tail);
-      }
+      console.progress(
+          what,
+          done,
+          total,
+          Double.isNaN(loss) ? "" : String.format(Locale.ROOT, "loss %.4g", loss));
     }
 
     @Override
     public boolean cancelled() {
-      return interrupted.get() != 0;
+      return interrupt.happened();
     }
   }
 }

@@ -38,7 +38,8 @@ final class Terminal {
   /** Shows a line that the next one replaces, if people read the error stream directly. */
   static void draw(String text) {
     if (errIsTerminal()) {
-      System.err.print("\r\033[K" + text.substring(0, Math.min(text.length(), width() - 1)));
+      String shown = VisibleWriter.visible(text);
+      System.err.print("\r\033[K" + shown.substring(0, Math.min(shown.length(), width() - 1)));
       System.err.flush();
     }
   }
@@ -62,8 +63,8 @@ final class Terminal {
   static String clock(double seconds) {
     long s = Math.round(seconds);
     return s < 3600
-        ? "%d:%02d".formatted(s / 60, s % 60)
-        : "%d:%02d:%02d".formatted(s / 3600, s / 60 % 60, s % 60);
+        ? String.format(Locale.ROOT, "%d:%02d", s / 60, s % 60)
+        : String.format(Locale.ROOT, "%d:%02d:%02d", s / 3600, s / 60 % 60, s % 60);
   }
 
   /** A number of bytes as people write it: 812 B, 1.5 kB, 171.2 MB; powers of 1000. */

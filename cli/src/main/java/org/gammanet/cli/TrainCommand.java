@@ -1,7 +1,6 @@
 package org.gammanet.cli;
 
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -9,14 +8,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import org.gammanet.GammaNet;
 import org.gammanet.checkpoint.Checkpoint;
 import org.gammanet.config.GammaNetConfig;
 import org.gammanet.config.ModelConfig;
-import org.gammanet.config.TrainingConfig;
 import org.gammanet.config.TrainingConfig.Recompute;
+import org.gammanet.config.TrainingConfig;
 import org.gammanet.data.EdgeDataset;
 import org.gammanet.io.DataException;
 import org.gammanet.model.Network;
@@ -26,13 +24,11 @@ import org.gammanet.training.TrainingData;
 import org.gammanet.training.TrainingListener;
 import org.gammanet.training.TrainingMemory;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
-import sun.misc.Signal;
 
 /** Trains a network. */
 @Command(
@@ -40,16 +36,19 @@ import sun.misc.Signal;
     header = "Train a network on images with edge annotations.",
     description = {
       "Writes checkpoints, metrics.jsonl and TensorBoard event files below the output folder."
-          + " Ctrl-C finishes the present update and saves; --resume goes on from there."
+          + " Ctrl-C finishes the current update and saves; --resume continues from there. With"
+          + " --checkpoint, training starts from those weights and, unless --config names another"
+          + " one, with the configuration stored with them."
     },
     footer = {
-      "Example:",
-      "  gammanet train --data-dir BSDS500 --output runs/first",
-      "  gammanet train --resume runs/first"
+      "Examples:",
+      "  gammanet train -d BSDS500 -o runs/first --dry-run",
+      "  gammanet train --resume runs/first",
+      "  gammanet train -c runs/first -d my-images -o runs/tuned"
     })
 final class TrainCommand implements Callable<Integer> {
   @Option(
-      names = "--data-dir",
+      names = {"-d", "--data-dir"},
       paramLabel = "DIR",
       description =
           "Folder that contains images and groundTruth; default: the configuration's"
@@ -57,45 +56,67 @@ final class TrainCommand implements Callable<Integer> {
   @Nullable Path dataDir;
 
   @Option(
-      names = "--output",
+      names = {"-o", "--output"},
       paramLabel = "DIR",
       description =
-          "Folder of the run; default: that of --resume, or logging.log_dir of the configuration.")
+          "Folder of the run; default: that of --resume, or the configuration's logging.log_dir.")
   @Nullable Path output;
 
   @Option(
       names = "--resume",
       paramLabel = "RUN",
       description =
-          "Go on with a run: its folder, or one of its checkpoints. Its configuration is used,"
-              + " changed by --set.")
+          "Continue a run: its folder, or one of its checkpoints. Its configuration is used, changed"
+              + " by --set.")
   @Nullable Path resume;
 
   @Option(
       names = "--max-steps",
       paramLabel = "N",
+      converter = Converters.Count.class,
       description = "End after this many updates, counted from the beginning of the run.")
-  @Nullable Long maxSteps;
+  @Nullable Integer maxSteps;
 
   @Option(
       names = "--dry-run",
-      description = "Print the plan (data, parameters, steps, memory) and do nothing.")
+      description = "Check the data, print the plan (parameters, steps, memory), and end.")
   boolean dryRun;
 
-  @Option(names = "--batch-size", paramLabel = "N", description = "As training.batch_size.")
-  @Nullable String batchSize;
+  @Option(
+      names = {"-b", "--batch-size"},
+      paramLabel = "N",
+      converter = Converters.Count.class,
+      description = "Images of an update; default: training.batch_size.")
+  @Nullable Integer batchSize;
 
-  @Option(names = "--learning-rate", paramLabel = "X", description = "As training.learning_rate.")
-  @Nullable String learningRate;
+  @Option(
+      names = "--learning-rate",
+      paramLabel = "X",
+      description = "Default: training.learning_rate.")
+  @Nullable Double learningRate;
 
-  @Option(names = "--num-epochs", paramLabel = "N", description = "As training.num_epochs.")
-  @Nullable String numEpochs;
+  @Option(
+      names = "--num-epochs",
+      paramLabel = "N",
+      converter = Converters.Count.class,
+      description = "Default: training.num_epochs.")
+  @Nullable Integer numEpochs;
 
-  @Option(names = "--num-workers", paramLabel = "N", description = "As training.num_workers.")
-  @Nullable String numWorkers;
+  @Option(
+      names = "--num-workers",
+      paramLabel = "N",
+      description = "Threads that read images; default: training.num_workers.")
+  @Nullable Integer numWorkers;
 
-  @Mixin ModelOptions model;
+  @ArgGroup(exclusive = false, heading = NetworkOptions.HEADING)
+  NetworkOptions network = new NetworkOptions();
+
+  @ArgGroup(exclusive = false, heading = ComputeOptions.HEADING)
+  ComputeOptions compute = new ComputeOptions();
+
   @Spec CommandSpec spec;
+
+  private Console console;
 
   @SuppressWarnings("NullAway.Init")
   TrainCommand() {}
@@ -105,47 +126,40 @@ final class TrainCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException, InterruptedException {
-    if (maxSteps != null && maxSteps < 1) {
-      throw new ParameterException(spec.commandLine(), "--max-steps must be at least 1");
+    console = new Console(spec);
+    if (resume != null && network.weights.checkpoint != null) {
+      throw new UsageException("--resume and --checkpoint exclude each other: choose one");
     }
-    if (resume != null && model.checkpoint != null) {
-      throw new ParameterException(
-          spec.commandLine(), "--resume and --checkpoint exclude each other");
-    }
-    addOverride("data.train_path", dataDir == null ? null : quoted(dataDir));
-    addOverride("data.val_path", dataDir == null ? null : quoted(dataDir));
-    addOverride("training.batch_size", batchSize);
-    addOverride("training.learning_rate", learningRate);
-    addOverride("training.num_epochs", numEpochs);
-    addOverride("training.num_workers", numWorkers);
-    addOverride("seed", model.seed == null ? null : model.seed.toString());
+    override("data.train_path", dataDir == null ? null : quoted(dataDir));
+    override("data.val_path", dataDir == null ? null : quoted(dataDir));
+    override("training.batch_size", batchSize);
+    override("training.learning_rate", learningRate);
+    override("training.num_epochs", numEpochs);
+    override("training.num_workers", numWorkers);
+    override("seed", compute.seed);
 
-    Path file = resume == null ? null : checkpointOf(resume);
+    Path file = resume == null ? network.checkpoint() : lastOf(resume);
     Checkpoint checkpoint = file == null ? null : Checkpoint.load(file);
-    GammaNetConfig config;
-    if (checkpoint == null || model.config != null) {
-      config = model.readConfig();
-    } else {
-      config = checkpoint.config(GammaNetConfig.defaults(), model::note).with(model.overrides);
-    }
+    GammaNetConfig config =
+        checkpoint == null || resume != null && network.config != null
+            ? network.readConfig(console::note)
+            : network.config(checkpoint, console);
     TrainingData data = TrainingData.open(config.data());
     inspect(data.train());
     if (data.validation() != data.train()) {
       inspect(data.validation());
     }
-    Path folder = folder(config, file);
-    if (resume == null && !dryRun && Files.exists(lastOf(folder))) {
+    Path folder = folder(config, resume == null ? null : file);
+    if (resume == null && !dryRun && Files.exists(checkpoints(folder).resolve(LAST))) {
       throw new CommandException(
-          folder
-              + " holds a run already: go on with --resume "
-              + folder
-              + ", or name another --output");
+          "%s holds a run already: continue it with --resume %s, or name another --output"
+              .formatted(folder, folder));
     }
     try (GammaNet net = open(config, checkpoint);
         Trainer trainer =
-            new Trainer(config, net.network(), data, folder, new Console(config, data))) {
-      if (checkpoint != null && file != null) {
-        trainer.resume(checkpoint, file.toString());
+            new Trainer(config, net.network(), data, folder, new Progress(config.training()))) {
+      if (resume != null && checkpoint != null) {
+        trainer.resume(checkpoint, String.valueOf(file));
       }
       printPlan(trainer, config, net.network(), data, folder);
       return dryRun ? 0 : run(trainer, folder);
@@ -155,9 +169,9 @@ final class TrainCommand implements Callable<Integer> {
   /** Reads a few images and annotations, in a dry run all of them, and tells what looks wrong. */
   private void inspect(EdgeDataset images) {
     EdgeDataset.Inspection found = images.inspect(dryRun ? images.size() : FIRST_IMAGES);
-    found.warnings().stream().limit(3).forEach(model::note);
+    found.warnings().stream().limit(3).forEach(console::note);
     if (found.warnings().size() > 3) {
-      model.note("the same holds for %d more".formatted(found.warnings().size() - 3));
+      console.note("the same holds for %d more".formatted(found.warnings().size() - 3));
     }
     int errors = found.errors().size();
     if (errors > 0) {
@@ -167,29 +181,32 @@ final class TrainCommand implements Callable<Integer> {
     }
   }
 
-  private void addOverride(String key, @Nullable String value) {
+  private void override(String key, @Nullable Object value) {
     if (value != null) {
-      model.overrides.add(key + "=" + value);
+      network.overrides.add(key + "=" + value);
     }
   }
 
   /** A path as YAML text. */
-  private static String quoted(Path path) {
+  static String quoted(Path path) {
     return "'" + path.toAbsolutePath().normalize().toString().replace("'", "''") + "'";
   }
 
-  private static Path lastOf(Path run) {
-    return run.resolve("checkpoints").resolve("last.safetensors");
+  private static final String LAST = "last.safetensors";
+
+  private static Path checkpoints(Path run) {
+    return run.resolve("checkpoints");
   }
 
-  private static Path checkpointOf(Path run) {
+  /** The checkpoint that a run continues from. */
+  private static Path lastOf(Path run) {
     if (!Files.isDirectory(run)) {
       return run;
     }
-    Path last = lastOf(run);
+    Path last = checkpoints(run).resolve(LAST);
     if (!Files.exists(last)) {
       throw new CommandException(
-          "there is nothing to resume in " + run + ": it has no checkpoints/last.safetensors");
+          "there is nothing to resume in " + run + ": it has no checkpoints/" + LAST);
     }
     return last;
   }
@@ -208,72 +225,61 @@ final class TrainCommand implements Callable<Integer> {
     return name == null ? config.logging().logDir() : config.logging().logDir().resolve(name);
   }
 
-  private GammaNet open(GammaNetConfig config, @Nullable Checkpoint resumed) {
-    if (model.checkpoint != null) {
-      Checkpoint start = Checkpoint.load(model.checkpoint);
-      ModelConfig stored = start.config(config, model::note).model();
-      // Weights may go on with another number of timesteps, which they do not depend on.
-      if (!stored.withTimesteps(config.model().timesteps()).equals(config.model())) {
-        throw new CommandException(
-            model.checkpoint + " is another network than the configuration describes");
-      }
-      return GammaNet.of(start, config, model.openDevice());
+  /** The network before its first update here: empty where a run is resumed, which fills it. */
+  private GammaNet open(GammaNetConfig config, @Nullable Checkpoint checkpoint) {
+    if (resume != null) {
+      return GammaNet.empty(config, compute.open());
     }
-    return resumed != null
-        ? GammaNet.empty(config, model.openDevice())
-        : GammaNet.random(config, config.seed(), model.openDevice());
+    if (checkpoint == null) {
+      return GammaNet.random(config, config.seed(), compute.open());
+    }
+    ModelConfig stored = checkpoint.config(config, console::note).model();
+    // Weights may be trained further with other timesteps, which they do not depend on.
+    if (!stored.withTimesteps(config.model().timesteps()).equals(config.model())) {
+      throw new CommandException(
+          network.weights.checkpoint + " is another network than the configuration describes");
+    }
+    return GammaNet.of(checkpoint, config, compute.open());
   }
 
-  private int run(Trainer trainer, Path folder) throws InterruptedException {
-    AtomicInteger interrupted = new AtomicInteger();
-    for (String name : List.of("INT", "TERM")) {
-      Signal.handle(
-          new Signal(name),
-          signal -> {
-            if (interrupted.getAndSet(signal.getNumber()) != 0) {
-              Runtime.getRuntime().halt(128 + signal.getNumber()); // the second time, at once
-            }
-            trainer.stop();
-          });
+  private int run(Trainer trainer, Path folder) throws IOException, InterruptedException {
+    try (var interrupt = Interrupt.handle(trainer::stop)) {
+      Trainer.End end = trainer.run(maxSteps == null ? Long.MAX_VALUE : maxSteps);
+      Terminal.clear();
+      try {
+        TrainingCurves.write(folder);
+      } catch (NoSuchFileException e) {
+        // No epoch is complete.
+      } catch (IOException e) {
+        console.note("the curves could not be drawn: " + Failures.sentence(e));
+      }
+      String next = "; gammanet train --resume " + folder + " continues";
+      switch (end) {
+        case FINISHED -> console.print("done: all epochs");
+        case EARLY_STOP -> console.print("done: no further improvement");
+        case LIMIT ->
+            console.printf("stopped after %d updates%s%n", trainer.globalStep(), next);
+        case STOPPED -> throw interrupt.exception("interrupted; saved" + next);
+      }
+      console.print("gammanet detect --checkpoint " + folder + " uses its weights");
+      return 0;
     }
-    PrintWriter out = spec.commandLine().getOut();
-    Trainer.End end = trainer.run(maxSteps == null ? Long.MAX_VALUE : maxSteps);
-    Terminal.clear();
-    try {
-      TrainingCurves.write(folder);
-    } catch (NoSuchFileException e) {
-      // No epoch is complete.
-    } catch (IOException e) {
-      model.note("the curves could not be drawn: " + Failures.sentence(e));
-    }
-    switch (end) {
-      case FINISHED -> out.println("done: all epochs");
-      case EARLY_STOP -> out.println("done: no improvement any more");
-      case LIMIT ->
-          out.printf("stopped after %d updates; --resume goes on%n", trainer.globalStep());
-      case STOPPED -> out.println("interrupted; saved, --resume goes on");
-    }
-    out.flush();
-    return end == Trainer.End.STOPPED ? 128 + interrupted.get() : 0;
   }
 
   private void printPlan(
-      Trainer trainer, GammaNetConfig config, Network network, TrainingData data, Path folder) {
-    PrintWriter out = spec.commandLine().getOut();
+      Trainer trainer, GammaNetConfig config, Network net, TrainingData data, Path folder) {
     TrainingConfig training = config.training();
-    out.println("network     " + config.model().name() + ", T = " + config.model().timesteps());
+    console.print("network     " + config.model().name() + ", T = " + config.model().timesteps());
     for (Optimizer.Group group : trainer.groups()) {
-      out.printf(
-          Locale.ROOT,
-          "parameters  %,d in group %s at rate %.3g%n",
+      console.printf(
+        "parameters  %,d in group %s at rate %.3g%n",
           group.size(),
           group.name(),
           group.learningRate());
     }
-    out.println("data        " + data.description());
+    console.print("data        " + data.description());
     int crop = config.data().augmentation().randomCrop();
-    out.printf(
-        Locale.ROOT,
+    console.printf(
         "epochs      %d of %d updates, %d crops of %dx%d each%n",
         training.numEpochs(),
         trainer.updatesPerEpoch(),
@@ -281,86 +287,65 @@ final class TrainCommand implements Callable<Integer> {
         crop,
         crop);
     if (trainer.globalStep() > 0) {
-      out.printf(
-          Locale.ROOT,
-          "resumed     at epoch %d, after %d updates%n",
+      console.printf(
+        "resumed     at epoch %d, after %d updates%n",
           trainer.epoch(),
           trainer.globalStep());
     }
     long left = (long) training.numEpochs() * trainer.updatesPerEpoch() - trainer.globalStep();
-    out.printf(
-        Locale.ROOT,
+    console.printf(
         "updates     %,d to come%n",
         maxSteps == null ? left : Math.min(left, maxSteps - trainer.globalStep()));
     int side = crop == 0 ? 400 : crop;
     for (Recompute mode : List.of(Recompute.NONE, Recompute.CELLS, Recompute.TIMESTEPS)) {
       long bytes =
           TrainingMemory.estimate(
-              network, training.batchSize(), side, side, config.model().timesteps(), mode);
+              net, training.batchSize(), side, side, config.model().timesteps(), mode);
       boolean chosen = mode == trainer.recompute();
       if (dryRun || chosen) {
-        out.printf(
-            Locale.ROOT,
-            "memory      about %.1f GB with training.recompute=%s%s%n",
+        console.printf(
+        "memory      about %.1f GB with training.recompute=%s%s%n",
             bytes / 1e9,
             mode.word(),
             dryRun && chosen ? " (chosen)" : "");
       }
     }
-    out.println("precision   " + trainer.precision());
-    out.println("device      " + network.device());
-    out.println("output      " + folder);
-    out.flush();
+    console.print("precision   " + trainer.precision());
+    console.print("device      " + net.device());
+    console.print("output      " + folder);
   }
 
-  /** Prints a bar for people, and a line per epoch. */
-  private final class Console implements TrainingListener {
+  /** Shows progress, and prints a line per epoch. */
+  private final class Progress implements TrainingListener {
     private final int epochs;
     private double running = Double.NaN;
-    private double secondsPerUpdate = Double.NaN;
 
-    Console(GammaNetConfig config, TrainingData data) {
-      this.epochs = config.training().numEpochs();
+    Progress(TrainingConfig training) {
+      this.epochs = training.numEpochs();
     }
 
     @Override
     public void step(Step step) {
       running = Double.isNaN(running) ? step.loss() : 0.95 * running + 0.05 * step.loss();
-      secondsPerUpdate =
-          Double.isNaN(secondsPerUpdate)
-              ? step.seconds()
-              : 0.9 * secondsPerUpdate + 0.1 * step.seconds();
-      if (Terminal.errIsTerminal()) {
-        double left = secondsPerUpdate * (step.updates() - step.update());
-        Terminal.draw(
-            String.format(
-                Locale.ROOT,
-                "epoch %d/%d  %s %d/%d  loss %.4g  %.2f s/update  %s left",
-                step.epoch() + 1,
-                epochs,
-                Terminal.bar((double) step.update() / step.updates()),
-                step.update(),
-                step.updates(),
-                running,
-                secondsPerUpdate,
-                Terminal.clock(left)));
-      }
+      console.progress(
+          "epoch %d/%d".formatted(step.epoch() + 1, epochs),
+          step.update(),
+          step.updates(),
+          String.format(Locale.ROOT, "loss %.4g", running));
     }
 
     @Override
     public void validating(int done, int total) {
-      Terminal.draw("validation " + Terminal.bar((double) done / total) + " " + done + "/" + total);
+      console.progress("validation", done, total, "");
     }
 
     @Override
     public void benchmarking(int done, int total) {
-      Terminal.draw("benchmark  " + Terminal.bar((double) done / total) + " " + done + "/" + total);
+      console.progress("benchmark", done, total, "");
     }
 
     @Override
     public void epoch(Epoch epoch) {
-      Terminal.clear();
-      PrintWriter out = spec.commandLine().getOut();
       List<String> parts = new ArrayList<>();
       parts.add(String.format(Locale.ROOT, "epoch %d/%d", epoch.epoch() + 1, epochs));
       parts.add(String.format(Locale.ROOT, "loss %.5g", epoch.loss()));
@@ -394,14 +379,12 @@ final class TrainCommand implements Callable<Integer> {
               "%.0f s, %.2f images/s",
               epoch.seconds(),
               epoch.images() / epoch.seconds()));
-      out.println(String.join("  ", parts));
-      out.flush();
+      console.print(String.join("  ", parts));
     }
 
     @Override
     public void note(String sentence) {
-      Terminal.clear();
-      model.note(sentence);
+      console.note(sentence);
     }
   }
 }

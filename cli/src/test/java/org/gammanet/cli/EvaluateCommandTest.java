@@ -202,6 +202,7 @@ class EvaluateCommandTest {
   void networksAreScoredAndTheirMapsScoreEqually() throws IOException {
     long before = Tensor.liveHandles();
     Object[] arguments = {
+      "--random",
       "--set",
       "model.use_backbone=false",
       "--timesteps",
@@ -245,6 +246,7 @@ class EvaluateCommandTest {
   @Test
   void eachTimestepIsScored() throws IOException {
     Object[] arguments = {
+      "--random",
       "--set",
       "model.use_backbone=false",
       "--timesteps",

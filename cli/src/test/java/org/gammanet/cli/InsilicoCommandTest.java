@@ -28,7 +28,7 @@ import picocli.CommandLine;
 
 class InsilicoCommandTest {
   private static final String SMALL =
-      " --set model.layers=[conv1_1,conv1_2,pool1,conv2_1,conv2_2,pool2]"
+      " --random --set model.layers=[conv1_1,conv1_2,pool1,conv2_1,conv2_2,pool2]"
           + " --set model.hidden_channels=4 --set model.timesteps=1";
 
   private final StringWriter out = new StringWriter();
@@ -45,14 +45,14 @@ class InsilicoCommandTest {
   void aRunIsRepeatedAndResumedFromItsResults(@TempDir Path folder) throws IOException {
     String small = SMALL + " --seed 4";
     int status =
-        run("insilico --experiment orientation --size 48 --output-dir " + folder + "/a" + small);
+        run("insilico --experiment orientation --size 48 --output " + folder + "/a" + small);
     assertEquals(0, status, err.toString());
     assertTrue(out.toString().contains("report.html"), out.toString());
     assertTrue(Files.readString(folder.resolve("a/report.html")).contains("untrained"));
     Path results = file(folder.resolve("a"));
 
     assertEquals(
-        0, run("insilico --repeat " + results + " --output-dir " + folder + "/b"), err.toString());
+        0, run("insilico --repeat " + results + " --output " + folder + "/b"), err.toString());
     assertEquals(
         InSilico.read(results).path("orientation_tuning").path("units"),
         InSilico.read(folder.resolve("b")).path("orientation_tuning").path("units"));
@@ -67,7 +67,7 @@ class InsilicoCommandTest {
   void anExperimentFromOutsideRunsByName(@TempDir Path folder) throws IOException {
     assertEquals(
         0,
-        run("insilico --experiment cross --size 48 --output-dir " + folder + SMALL),
+        run("insilico --experiment cross --size 48 --output " + folder + SMALL),
         err.toString());
     JsonNode cross = InSilico.read(folder).path("cross");
     assertEquals("[4.0,8.0,16.0]", cross.path("arms_px").toString());
@@ -81,14 +81,14 @@ class InsilicoCommandTest {
     assertTrue(out.toString().contains("trott_born, cross"), out.toString());
     assertTrue(out.toString().contains("receptive_field"), out.toString());
     assertEquals(
-        0, run("insilico --experiment cross --preview --output-dir " + folder), err.toString());
+        0, run("insilico --experiment cross --preview --output " + folder), err.toString());
     assertTrue(Files.exists(folder.resolve("cross_stimuli.png")));
   }
 
   @Test
   void anInterruptedRunIsResumed(@TempDir Path folder) throws IOException {
     // Also by programs: this is what the command does.
-    String words = "insilico --experiment cross --size 48 --seed 4 --output-dir " + folder + SMALL;
+    String words = "insilico --experiment cross --size 48 --seed 4 --output " + folder + SMALL;
     assertEquals(0, run(words), err.toString());
     JsonNode before = InSilico.read(folder);
     try (GammaNet net = InSilico.source(folder).open(Device.CPU, note -> {})) {
@@ -118,14 +118,14 @@ class InsilicoCommandTest {
   @Test
   void theTrainedNetworkIsTheDefault(@TempDir Path folder) throws IOException {
     String name = PretrainedModel.find().orElseThrow().name();
-    String quick = "insilico --experiment orientation --size 48 --timesteps 1 --output-dir ";
+    String quick = "insilico --experiment orientation --size 48 --timesteps 1 --output ";
     assertEquals(0, run(quick + folder + "/a --seed 3"), err.toString());
     assertTrue(out.toString().contains("network: " + name), out.toString());
     String report = Files.readString(folder.resolve("a/report.html"));
     assertTrue(report.contains(name) && !report.contains("untrained"));
     JsonNode metadata = InSilico.read(folder.resolve("a")).path("metadata");
     assertTrue(metadata.path("trained").asBoolean());
-    assertEquals(64, metadata.path("network").path("checkpoint_sha256").asText().length());
+    assertEquals(64, metadata.path("network").path("weights_sha256").asText().length());
     assertEquals(3, metadata.path("settings").path("seed").asInt());
     assertEquals(0, run("insilico --resume " + folder + "/a"), err.toString());
 
@@ -136,7 +136,7 @@ class InsilicoCommandTest {
 
   @Test
   void aSecondRunAddsExperimentsAndOthersAreRefused(@TempDir Path folder) throws IOException {
-    String command = " --size 48 --output-dir " + folder + SMALL + " --seed 4";
+    String command = " --size 48 --output " + folder + SMALL + " --seed 4";
     assertEquals(0, run("insilico --experiment orientation" + command), err.toString());
     Path first = file(folder);
     JsonNode orientation = InSilico.read(first).path("orientation_tuning");
@@ -157,7 +157,7 @@ class InsilicoCommandTest {
     fails(contrast + " --contrast 0.9", "contrast 0.5, not 0.9");
     fails(contrast + " --curve kapadia=" + curve, "no curve of kapadia");
     fails(contrast + " --curve contrast=" + folder.resolve("none.csv"), "none.csv");
-    fails("insilico --repeat " + first + " --output-dir " + folder, "holds results already");
+    fails("insilico --repeat " + first + " --output " + folder, "holds results already");
     assertEquals(
         0, run("insilico --experiment orientation --contrast 0.9 --force" + command), "" + err);
     assertFalse(Files.exists(folder.resolve("contrast_response.png")));
@@ -168,7 +168,7 @@ class InsilicoCommandTest {
 
   @Test
   void receptiveFieldsAreMapped(@TempDir Path folder) throws IOException {
-    String command = "insilico --experiment receptive_field --size 64 --output-dir " + folder;
+    String command = "insilico --experiment receptive_field --size 64 --output " + folder;
     assertEquals(0, run(command + SMALL), err.toString());
     JsonNode field = InSilico.read(folder).path("receptive_field");
     assertEquals(1, field.path("gradient_extent_px").size()); // one timestep
@@ -188,7 +188,7 @@ class InsilicoCommandTest {
 
   @Test
   void previewDrawsStimuliWithoutANetwork(@TempDir Path folder) {
-    assertEquals(0, run("insilico --experiment kapadia,contrast --preview --output-dir " + folder));
+    assertEquals(0, run("insilico --experiment kapadia,contrast --preview --output " + folder));
     assertTrue(Files.exists(folder.resolve("kapadia_stimuli.png")));
     assertTrue(Files.exists(folder.resolve("contrast_response_stimuli.svg")));
   }
@@ -219,14 +219,14 @@ class InsilicoCommandTest {
   @Test
   void anUnknownLayerListsThoseThereAre(@TempDir Path folder) {
     fails(
-        "insilico --experiment orientation --layer fgru_8 --output-dir " + folder + SMALL,
+        "insilico --experiment orientation --layer fgru_8 --output " + folder + SMALL,
         "there is no layer fgru_8; this network has block1_conv, block2_conv, fgru_0, fgru_1,");
   }
 
   @Test
   void aStimulusThatDoesNotFitIsNamed(@TempDir Path folder) {
     fails(
-        "insilico --experiment orientation --size 64 --aperture 99 --output-dir " + folder + SMALL,
+        "insilico --experiment orientation --size 64 --aperture 99 --output " + folder + SMALL,
         "does not fit into an image of 64 x 64 pixels");
   }
 
@@ -234,7 +234,7 @@ class InsilicoCommandTest {
   void aFolderThatCannotBeWrittenIsNoticedFirst(@TempDir Path folder) throws IOException {
     Path file = Files.writeString(folder.resolve("file"), "");
     fails(
-        "insilico --experiment orientation --size 64 --output-dir " + file + "/sub" + SMALL,
+        "insilico --experiment orientation --size 64 --output " + file + "/sub" + SMALL,
         "file");
   }
 

@@ -40,7 +40,7 @@ class VariantCommandsTest {
   @ParameterizedTest
   @MethodSource("names")
   void architecture(String name) {
-    assertEquals(0, run("architecture", "--set", "model.name=" + name), err.toString());
+    assertEquals(0, run("architecture", "--random", "--set", "model.name=" + name), err.toString());
     assertTrue(out.toString().contains(name), out.toString());
   }
 
@@ -61,13 +61,14 @@ class VariantCommandsTest {
     String image = folder.resolve("images/test/p0.png").toString();
     assertEquals(
         0,
-        run("detect", image, "--output", output, "--set", model, "--set", size, "--timesteps", "1"),
+        run("detect", image, "--random", "--output", output, "--set", model, "--set", size, "--timesteps", "1"),
         err.toString());
     assertTrue(Files.exists(folder.resolve("out/p0-edges.png")));
     assertEquals(
         0,
         run(
             "evaluate",
+            "--random",
             "--data-dir",
             folder.toString(),
             "--output",
@@ -106,11 +107,12 @@ class VariantCommandsTest {
         0,
         run(
             "insilico",
+            "--random",
             "--experiment",
             "orientation",
             "--size",
             "32",
-            "--output-dir",
+            "--output",
             folder.toString(),
             "--set",
             "model.name=" + name,
@@ -129,7 +131,8 @@ class VariantCommandsTest {
         1,
         run(
             "opto",
-            "--output-dir",
+            "--random",
+            "--output",
             folder.resolve("opto").toString(),
             "--set",
             "model.name=" + name,

@@ -30,7 +30,7 @@ public final class BoundaryBenchmark {
    *
    * @param thresholds number n of thresholds k / (n + 1), k = 1 … n; maps made of segmentations
    *     ignore it
-   * @param maxDistance largest distance of matching pixels as a share of the image's diagonal
+   * @param maxDistance largest distance of matching pixels as a fraction of the image's diagonal
    * @param thin whether masks are thinned to one-pixel lines before matching
    * @param nms suppression before cutting; its result is rounded to 8 bits as papers do
    * @param resize whether a map of another size than its ground truth is resized (bilinearly, pixel
@@ -100,8 +100,11 @@ public final class BoundaryBenchmark {
    *     on a threshold
    */
   public record Strengths(int height, int width, double[] values) implements Prediction {
+    /** Sums in single precision may miss 0 and 1 by this much. */
+    private static final double ROUNDING = 1e-5;
+
     /**
-     * Checks the values.
+     * Checks the values; what rounding has carried beyond 0 or 1 is set to it.
      *
      * @throws DataException if one is not in [0, 1] or their number is wrong
      */
@@ -111,11 +114,16 @@ public final class BoundaryBenchmark {
             "%d values are not a map of %dx%d".formatted(values.length, width, height));
       }
       for (int i = 0; i < values.length; i++) {
-        if (!(values[i] >= 0 && values[i] <= 1)) {
+        double value = values[i];
+        if (value >= 0 && value <= 1) {
+          continue;
+        }
+        if (!(value >= -ROUNDING && value <= 1 + ROUNDING)) {
           throw new DataException(
               "the value at column %d, row %d is %s, but strengths must lie in [0, 1]"
-                  .formatted(i % width, i / width, values[i]));
+                  .formatted(i % width, i / width, value));
         }
+        values[i] = Math.clamp(value, 0, 1);
       }
     }
 
@@ -165,7 +173,7 @@ public final class BoundaryBenchmark {
    */
   public record Image(String id, Source<? extends Prediction> map, Source<GroundTruth> truth) {}
 
-  /** What a run tells while it goes on; calls come from any of its threads, one at a time. */
+  /** Receives progress; called from any of the run's threads, one at a time. */
   public interface Listener {
     /** An image is done; {@code finished} of {@code total} are done or have failed. */
     default void scored(BoundaryCounts counts, int finished, int total) {}
@@ -216,7 +224,7 @@ public final class BoundaryBenchmark {
   }
 
   /**
-   * What one cut of a map is worth, pixel by pixel.
+   * Per-pixel verdict on a map that is cut at one threshold.
    *
    * @param detected row-major: 0 nothing was detected, 1 an annotator confirms it, 2 none does
    * @param missed how many annotators have a pixel here that was not found
@@ -224,7 +232,7 @@ public final class BoundaryBenchmark {
   public record Verdict(int height, int width, byte[] detected, byte[] missed) {}
 
   /**
-   * Tells right from wrong at one threshold.
+   * Per-pixel verdict at one threshold.
    *
    * @param threshold index of the threshold, from 0
    */
@@ -256,7 +264,7 @@ public final class BoundaryBenchmark {
   }
 
   /**
-   * Scores images. What the listener hears may come in another order than the images.
+   * Scores images. The listener may be called in another order than that of the images.
    *
    * @throws CancellationException after {@link #cancel}
    * @throws InterruptedException if this thread was interrupted; the work has stopped then
@@ -584,7 +592,7 @@ public final class BoundaryBenchmark {
           }
         }
       } catch (CancellationException e) {
-        // Whoever cancelled knows.
+        // Cancelled by the caller.
       } catch (Throwable e) {
         stop(e);
       }

@@ -20,10 +20,13 @@ public record BoundaryBootstrap(Interval ods, Interval ois, Interval ap) {
    * A value and its 95 % interval.
    *
    * @param value of the images as they are
-   * @param low 2.5th percentile of the resamples
-   * @param high 97.5th percentile
+   * @param low 2.5th percentile of the resamples; NaN for fewer than {@link #FEWEST} images
+   * @param high 97.5th percentile, or NaN
    */
   public record Interval(double value, double low, double high) {}
+
+  /** Resamples of fewer images say nothing about others. */
+  public static final int FEWEST = 5;
 
   /**
    * Intervals of a detector's scores.
@@ -121,13 +124,15 @@ public record BoundaryBootstrap(Interval ods, Interval ois, Interval ap) {
     for (int i = 0; i < intervals.length; i++) {
       Arrays.sort(drawn[i]);
       intervals[i] =
-          new Interval(value[i], percentile(drawn[i], 0.025), percentile(drawn[i], 0.975));
+          images < FEWEST
+              ? new Interval(value[i], Double.NaN, Double.NaN)
+              : new Interval(value[i], percentile(drawn[i], 0.025), percentile(drawn[i], 0.975));
     }
     return new BoundaryBootstrap(intervals[0], intervals[1], intervals[2]);
   }
 
-  private static double percentile(double[] sorted, double share) {
-    double at = share * (sorted.length - 1);
+  private static double percentile(double[] sorted, double fraction) {
+    double at = fraction * (sorted.length - 1);
     int below = (int) at;
     int above = Math.min(sorted.length - 1, below + 1);
     return sorted[below] + (sorted[above] - sorted[below]) * (at - below);

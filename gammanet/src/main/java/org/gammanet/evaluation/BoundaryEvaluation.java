@@ -1,5 +1,7 @@
 package org.gammanet.evaluation;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -13,65 +15,90 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CancellationException;
-import org.gammanet.io.DataException;
 import org.gammanet.io.Sha256;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A benchmark run that keeps what it has: the counts of each image go to {@code <id>_ev1.txt} in a
- * folder as soon as they are known, and the next run with the same folder takes them from there, if
- * nothing has changed that they depend on.
+ * A benchmark run that keeps what it has: the counts of each image go to a folder as soon as they
+ * are known, and the next run with the same folder takes them from there, if nothing has changed
+ * that they depend on.
  *
- * <p>What they depend on is hashed: settings, detector, and the files of each image ({@code
- * inputs.sha256} has one line for each counted image). So one folder can be used again and again
- * with other settings; what does not fit is counted anew.
+ * <p>{@code counts.jsonl} has one line for each image: its counts, and the hash of all that they
+ * depend on, which is settings, detector and the files of the image. What does not fit is counted
+ * again, and a line that was cut off is ignored, so that no run takes the counts of another one for
+ * its own. {@code ID_ev1.txt} holds the same counts for the original program; it is never read.
  */
 public final class BoundaryEvaluation {
   /** Part of the hashes; grows when the counting changes. */
   private static final int COUNTING = 1;
 
-  private static final String INPUTS = "inputs.sha256";
+  private static final String COUNTS = "counts.jsonl";
+  private static final ObjectMapper JSON = new ObjectMapper();
 
   /**
    * An image to score.
    *
-   * @param image map and drawings
+   * @param image map and drawings; its name is unique among the items
+   * @param folder for its counts
+   * @param name of the image in the folder
+   * @param detector whatever its map depends on apart from files, such as the digest of a network
    * @param inputs files that its counts depend on; folders stand for the files in them
    * @param anew whether it has to be scored even if its counts are known
    */
-  public record Item(BoundaryBenchmark.Image image, List<Path> inputs, boolean anew) {
+  public record Item(
+      BoundaryBenchmark.Image image,
+      Path folder,
+      String name,
+      String detector,
+      List<Path> inputs,
+      boolean anew) {
     public Item {
       inputs = List.copyOf(inputs);
     }
   }
 
-  private final Path folder;
+  /** A line of {@code counts.jsonl}. */
+  private record Line(
+      String id,
+      String inputs_sha256,
+      double[] thresholds,
+      long[] cntR,
+      long[] sumR,
+      long[] cntP,
+      long[] sumP) {
+    static Line of(Item item, String hash, BoundaryCounts c) {
+      return new Line(item.name, hash, c.thresholds(), c.cntR(), c.sumR(), c.cntP(), c.sumP());
+    }
+
+    @Nullable BoundaryCounts counts(String id) {
+      try {
+        return new BoundaryCounts(id, thresholds, cntR, sumR, cntP, sumP);
+      } catch (IllegalArgumentException | NullPointerException e) {
+        return null; // damaged
+      }
+    }
+  }
+
   private final BoundaryBenchmark.Settings settings;
-  private final String detector;
   private final BoundaryBenchmark benchmark;
   private int reused;
 
   /**
    * Prepares a run.
    *
-   * @param folder for the counts, made if it is missing
-   * @param detector whatever the maps depend on apart from their files, such as a checkpoint's hash
    * @param threads how many threads work, at least 1
    */
-  public BoundaryEvaluation(
-      Path folder, BoundaryBenchmark.Settings settings, String detector, int threads) {
-    this.folder = folder;
+  public BoundaryEvaluation(BoundaryBenchmark.Settings settings, int threads) {
     this.settings = settings;
-    this.detector = detector;
     this.benchmark = new BoundaryBenchmark(settings, threads);
   }
 
-  /** Makes {@link #run} end soon; what has been counted stays in the folder. For any thread. */
+  /** Ends {@link #run} soon; what has been counted stays in the folders. For any thread. */
   public void cancel() {
     benchmark.cancel();
   }
 
-  /** How many images had their counts from an earlier run; known once the listener hears any. */
+  /** How many images had their counts from an earlier run. */
   public int reused() {
     return reused;
   }
@@ -79,37 +106,44 @@ public final class BoundaryEvaluation {
   /**
    * Scores images, or takes their counts from an earlier run.
    *
-   * @param listener hears of the images that are scored now; its numbers include those that were
-   *     before
+   * @param listener called for the images that are scored now; its numbers include the others
    * @throws CancellationException after {@link #cancel}
    * @throws InterruptedException if this thread was interrupted
-   * @throws IOException if the folder cannot be written
+   * @throws IOException if a folder cannot be written
    */
   public BoundaryBenchmark.Result run(List<Item> items, BoundaryBenchmark.Listener listener)
       throws IOException, InterruptedException {
-    Files.createDirectories(folder);
-    Map<String, String> known = knownHashes();
+    Map<Path, Map<String, Line>> known = new HashMap<>();
+    for (Item item : items) {
+      if (!known.containsKey(item.folder)) {
+        Files.createDirectories(item.folder);
+        known.put(item.folder, readLines(item.folder));
+      }
+    }
+    Map<String, Item> byId = new HashMap<>();
     Map<String, String> hashes = new HashMap<>();
-    Map<String, BoundaryCounts> earlier = new HashMap<>();
+    Map<String, BoundaryCounts> all = new HashMap<>();
     List<BoundaryBenchmark.Image> missing = new ArrayList<>();
     for (Item item : items) {
       String id = item.image.id();
+      byId.put(id, item);
       String hash = hash(item);
       if (hash != null) {
         hashes.put(id, hash);
       }
+      Line line = known.getOrDefault(item.folder, Map.of()).get(item.name);
       BoundaryCounts counts =
-          !item.anew && hash != null && hash.equals(known.get(id)) ? read(id) : null;
+          item.anew || line == null || !line.inputs_sha256.equals(hash) ? null : line.counts(id);
       if (counts == null) {
         missing.add(item.image);
       } else {
-        earlier.put(id, counts);
+        all.put(id, counts);
+        export(item, counts);
       }
     }
-    reused = earlier.size();
+    reused = all.size();
     BoundaryBenchmark.Result result =
-        benchmark.run(missing, new Keeper(listener, hashes, reused, items.size()));
-    Map<String, BoundaryCounts> all = new HashMap<>(earlier);
+        benchmark.run(missing, new Keeper(listener, byId, hashes, items.size()));
     result.counts().forEach(c -> all.put(c.id(), c));
     List<BoundaryCounts> counts = new ArrayList<>();
     Map<String, String> failures = new LinkedHashMap<>();
@@ -128,55 +162,48 @@ public final class BoundaryEvaluation {
     return new BoundaryBenchmark.Result(List.copyOf(counts), failures);
   }
 
-  private Path countsOf(String id) {
-    return folder.resolve(id + "_ev1.txt");
-  }
-
-  /** Counts of an earlier run; null if they are damaged or of other thresholds. */
-  private @Nullable BoundaryCounts read(String id) {
-    if (!Files.isRegularFile(countsOf(id))) {
-      return null;
+  /** Lines of an earlier run by image, the last one of each; the file is rewritten with these. */
+  private static Map<String, Line> readLines(Path folder) throws IOException {
+    Map<String, Line> lines = new LinkedHashMap<>();
+    Path file = folder.resolve(COUNTS);
+    if (!Files.isRegularFile(file)) {
+      return lines;
     }
-    try {
-      BoundaryCounts c = BoundaryFiles.readCounts(countsOf(id), id);
-      double[] exact = settings.values();
-      if (c.thresholds().length == exact.length && Math.abs(c.thresholds()[0] - exact[0]) < 1e-5) {
-        // The file has six digits.
-        return new BoundaryCounts(id, exact, c.cntR(), c.sumR(), c.cntP(), c.sumP());
-      }
-      // Numbers 1, 2, … of segmentations are exact in the file.
-      return c.thresholds()[0] == 1 ? c : null;
-    } catch (DataException e) {
-      return null;
-    }
-  }
-
-  private Map<String, String> knownHashes() throws IOException {
-    Map<String, String> known = new HashMap<>();
-    Path file = folder.resolve(INPUTS);
-    if (Files.isRegularFile(file)) {
-      String text = Files.readString(file, StandardCharsets.ISO_8859_1);
-      if (!text.isEmpty() && !text.endsWith("\n")) {
-        Files.writeString(file, "\n", StandardOpenOption.APPEND); // a write was cut off
-      }
-      for (String line : text.split("\n", -1)) {
-        int gap = line.indexOf("  ");
-        if (gap == 64) {
-          String id = line.substring(gap + 2);
-          known.put(
-              new String(id.getBytes(StandardCharsets.ISO_8859_1), StandardCharsets.UTF_8),
-              line.substring(0, gap));
+    String text = new String(Files.readAllBytes(file), StandardCharsets.UTF_8);
+    StringBuilder good = new StringBuilder();
+    for (String line : text.split("\n", -1)) {
+      try {
+        Line read = JSON.readValue(line, Line.class);
+        if (read != null && read.id != null && read.inputs_sha256 != null) {
+          lines.put(read.id, read);
         }
+      } catch (JsonProcessingException e) {
+        continue; // empty, or cut off
       }
     }
-    return known;
+    for (Line line : lines.values()) {
+      good.append(JSON.writeValueAsString(line)).append('\n');
+    }
+    if (!good.toString().equals(text)) {
+      BoundaryFiles.write(file, good.toString());
+    }
+    return lines;
+  }
+
+  private static void export(Item item, BoundaryCounts counts) throws IOException {
+    Path file = item.folder.resolve(item.name + "_ev1.txt");
+    String text = BoundaryFiles.counts(counts);
+    if (!Files.isRegularFile(file) || !text.equals(Files.readString(file))) {
+      BoundaryFiles.write(file, text);
+    }
   }
 
   /** Hash of all that an image's counts depend on; null if one of its files cannot be read. */
   private @Nullable String hash(Item item) {
     MessageDigest sha = Sha256.digest();
     sha.update(
-        "%d\n%s\n%s\n".formatted(COUNTING, settings, detector).getBytes(StandardCharsets.UTF_8));
+        (COUNTING + "\n" + settings + "\n" + item.detector + "\n")
+            .getBytes(StandardCharsets.UTF_8));
     try {
       for (Path input : item.inputs) {
         Sha256.update(sha, input);
@@ -187,42 +214,48 @@ public final class BoundaryEvaluation {
     }
   }
 
-  /** Writes counts down before anybody hears of them. */
-  private final class Keeper implements BoundaryBenchmark.Listener {
+  /** Writes counts to the disk before they are reported. */
+  private static final class Keeper implements BoundaryBenchmark.Listener {
     private final BoundaryBenchmark.Listener listener;
+    private final Map<String, Item> items;
     private final Map<String, String> hashes;
-    private final int before;
     private final int total;
 
-    Keeper(BoundaryBenchmark.Listener listener, Map<String, String> hashes, int before, int total) {
+    Keeper(
+        BoundaryBenchmark.Listener listener,
+        Map<String, Item> items,
+        Map<String, String> hashes,
+        int total) {
       this.listener = listener;
+      this.items = items;
       this.hashes = hashes;
-      this.before = before;
       this.total = total;
     }
 
     @Override
     public void scored(BoundaryCounts counts, int finished, int ofMissing) {
-      String id = counts.id();
+      Item item = items.get(counts.id());
+      String hash = hashes.get(counts.id());
       try {
-        BoundaryFiles.write(countsOf(id), BoundaryFiles.counts(counts));
-        String hash = hashes.get(id);
-        if (hash != null) {
+        if (item != null && hash != null) {
           Files.writeString(
-              folder.resolve(INPUTS),
-              hash + "  " + id + "\n",
+              item.folder.resolve(COUNTS),
+              JSON.writeValueAsString(Line.of(item, hash, counts)) + "\n",
               StandardOpenOption.CREATE,
               StandardOpenOption.APPEND);
+        }
+        if (item != null) {
+          export(item, counts);
         }
       } catch (IOException e) {
         throw new UncheckedIOException(e);
       }
-      listener.scored(counts, before + finished, total);
+      listener.scored(counts, total - ofMissing + finished, total);
     }
 
     @Override
     public void failed(String id, String reason, int finished, int ofMissing) {
-      listener.failed(id, reason, before + finished, total);
+      listener.failed(id, reason, total - ofMissing + finished, total);
     }
   }
 }

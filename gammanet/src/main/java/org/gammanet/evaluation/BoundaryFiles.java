@@ -194,7 +194,7 @@ public final class BoundaryFiles {
     return (value < 0 ? "-" : "")
         + digits.charAt(0)
         + (digits.length() > 1 ? "." + digits.substring(1) : "")
-        + "e%s%02d".formatted(exponent < 0 ? "-" : "+", Math.abs(exponent));
+        + String.format(Locale.ROOT, "e%s%02d", exponent < 0 ? "-" : "+", Math.abs(exponent));
   }
 
   private static String line(double... values) {
@@ -230,7 +230,7 @@ public final class BoundaryFiles {
   public static String images(BoundaryScores scores) {
     StringBuilder text = new StringBuilder();
     for (int i = 0; i < scores.images().size(); i++) {
-      text.append("%10d ".formatted(i + 1)).append(line(scores.images().get(i).best()));
+      text.append(String.format(Locale.ROOT, "%10d ", i + 1)).append(line(scores.images().get(i).best()));
     }
     return text.toString();
   }
@@ -241,8 +241,14 @@ public final class BoundaryFiles {
     for (int k = 0; k < c.thresholds().length; k++) {
       // Whole, also beyond the six digits at which the original program rounds.
       text.append(
-          "%s %10d %10d %10d %10d\n"
-              .formatted(g(c.thresholds()[k]), c.cntR()[k], c.sumR()[k], c.cntP()[k], c.sumP()[k]));
+          String.format(
+              Locale.ROOT,
+              "%s %10d %10d %10d %10d\n",
+              g(c.thresholds()[k]),
+              c.cntR()[k],
+              c.sumR()[k],
+              c.cntP()[k],
+              c.sumP()[k]));
     }
     return text.toString();
   }

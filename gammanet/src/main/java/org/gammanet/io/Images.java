@@ -11,7 +11,9 @@ import java.awt.image.Raster;
 import java.awt.image.WritableRaster;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -19,6 +21,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.zip.CRC32;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageWriter;
 import javax.imageio.stream.ImageOutputStream;
@@ -123,7 +126,7 @@ public final class Images {
     for (int i = 0; i < grey.length; i++) {
       grey[i] = (byte) Math.round(map.values()[i] * 255);
     }
-    writePng(file, greyImage(new DataBufferByte(grey, grey.length), map));
+    write(file, marked(encode(greyImage(new DataBufferByte(grey, grey.length), map))));
   }
 
   /** Writes probabilities as a 16-bit grey PNG: 0 is 0, 1 is 65535, rounded to the nearest. */
@@ -132,7 +135,7 @@ public final class Images {
     for (int i = 0; i < grey.length; i++) {
       grey[i] = (short) Math.round(map.values()[i] * 65535);
     }
-    writePng(file, greyImage(new DataBufferUShort(grey, grey.length), map));
+    write(file, marked(encode(greyImage(new DataBufferUShort(grey, grey.length), map))));
   }
 
   private static BufferedImage greyImage(DataBuffer samples, EdgeMap map) {
@@ -151,6 +154,54 @@ public final class Images {
 
   /** Writes any picture as PNG; the file is there completely or not at all. */
   public static void writePng(Path file, BufferedImage image) throws IOException {
+    write(file, ByteBuffer.wrap(encode(image)));
+  }
+
+  /** Writes an edge map, or a picture with one, marked so that {@link #isResult} knows it. */
+  public static void writeResult(Path file, RgbImage image) throws IOException {
+    write(file, marked(encode(image.toBufferedImage())));
+  }
+
+  /**
+   * Whether a file is a PNG that {@link #writeResult}, {@link #writePng8} or {@link #writePng16}
+   * has written: such pictures are results, not photos.
+   */
+  public static boolean isResult(Path file) {
+    try (InputStream in = Files.newInputStream(file)) {
+      byte[] start = in.readNBytes(PNG_HEADER + MARK.length);
+      return start.length == PNG_HEADER + MARK.length
+          && Arrays.equals(start, PNG_HEADER, start.length, MARK, 0, MARK.length);
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  /** Signature and IHDR chunk, which each PNG begins with. */
+  private static final int PNG_HEADER = 8 + 25;
+
+  private static final byte[] MARK = mark();
+
+  /** The text chunk that tells results from other pictures. */
+  private static byte[] mark() {
+    byte[] text = "tEXtSoftware\0GammaNet for Java: edges".getBytes(StandardCharsets.ISO_8859_1);
+    CRC32 crc = new CRC32();
+    crc.update(text);
+    return ByteBuffer.allocate(text.length + 8)
+        .putInt(text.length - 4)
+        .put(text)
+        .putInt((int) crc.getValue())
+        .array();
+  }
+
+  private static ByteBuffer marked(byte[] png) {
+    return ByteBuffer.allocate(png.length + MARK.length)
+        .put(png, 0, PNG_HEADER)
+        .put(MARK)
+        .put(png, PNG_HEADER, png.length - PNG_HEADER)
+        .flip();
+  }
+
+  private static byte[] encode(BufferedImage image) throws IOException {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     ImageWriter writer = ImageIO.getImageWritersByFormatName("png").next();
     try (ImageOutputStream out = new MemoryCacheImageOutputStream(bytes)) {
@@ -159,7 +210,10 @@ public final class Images {
     } finally {
       writer.dispose();
     }
-    ByteBuffer encoded = ByteBuffer.wrap(bytes.toByteArray());
+    return bytes.toByteArray();
+  }
+
+  private static void write(Path file, ByteBuffer encoded) throws IOException {
     AtomicFile.write(
         file,
         channel -> {

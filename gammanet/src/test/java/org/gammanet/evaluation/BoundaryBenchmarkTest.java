@@ -295,11 +295,18 @@ class BoundaryBenchmarkTest {
 
   @Test
   void strengthsOutsideOfTheRangeAreRefused() {
-    for (double bad : new double[] {-1e-9, 1.0001, Double.NaN, Double.POSITIVE_INFINITY}) {
+    for (double bad : new double[] {-1e-3, 1.0001, Double.NaN, Double.POSITIVE_INFINITY}) {
       DataException e =
           assertThrows(DataException.class, () -> new Strengths(1, 3, new double[] {0, bad, 1}));
       assertTrue(String.valueOf(e.getMessage()).contains("column 1, row 0"));
     }
+  }
+
+  /** Sums in float32 of values that make 1. */
+  @Test
+  void roundingBeyondTheRangeIsTakenForItsEnds() {
+    Strengths map = new Strengths(1, 3, new double[] {-1e-9, 0.5, 1.0000001});
+    assertArrayEquals(new double[] {0, 0.5, 1}, map.values());
   }
 
   @Test

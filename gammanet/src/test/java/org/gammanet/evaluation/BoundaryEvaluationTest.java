@@ -41,6 +41,9 @@ class BoundaryEvaluationTest {
                   "image " + i,
                   () -> new Strengths(30, 40, values),
                   () -> new GroundTruth(30, 40, List.of(drawn))),
+              folder.resolve("out"),
+              "image " + i,
+              "a",
               List.of(input),
               false));
     }
@@ -57,8 +60,16 @@ class BoundaryEvaluationTest {
   private BoundaryBenchmark.Result run(Settings settings, String detector)
       throws IOException, InterruptedException {
     scored.clear();
-    return new BoundaryEvaluation(folder.resolve("out"), settings, detector, 2)
-        .run(items, new Listener());
+    return new BoundaryEvaluation(settings, 2).run(of(detector), new Listener());
+  }
+
+  private List<BoundaryEvaluation.Item> of(String detector) {
+    return items.stream()
+        .map(
+            i ->
+                new BoundaryEvaluation.Item(
+                    i.image(), i.folder(), i.name(), detector, i.inputs(), i.anew()))
+        .toList();
   }
 
   private List<BoundaryCounts> direct(Settings settings) throws IOException {
@@ -97,20 +108,33 @@ class BoundaryEvaluationTest {
   void damagedCountsAreCountedAnew() throws Exception {
     List<BoundaryCounts> expected = run(NINE, "a").counts();
     Path out = folder.resolve("out");
-    Files.writeString(out.resolve("image 0_ev1.txt"), "0.1 2 3");
-    Files.delete(out.resolve("image 1_ev1.txt"));
-    // Cut off while it was written: the last line ends early.
-    String inputs = Files.readString(out.resolve("inputs.sha256"));
-    Files.writeString(out.resolve("inputs.sha256"), inputs.substring(0, inputs.length() - 4));
+    // Cut off while it was written: the last line ends early, another one is none.
+    Path file = out.resolve("counts.jsonl");
+    List<String> lines = Files.readAllLines(file);
+    lines.set(0, "{\"id\":");
+    String cut = String.join("\n", lines);
+    Files.writeString(file, cut.substring(0, cut.length() - 4));
     assertEquals(expected, run(NINE, "a").counts());
-    assertEquals(3, scored.size());
+    assertEquals(2, scored.size());
     run(NINE, "a");
     assertEquals(List.of(), scored);
   }
 
+  /** A kill between two files once left the hash of one run beside the counts of another. */
   @Test
-  void aCancelledRunGoesOn() throws Exception {
-    BoundaryEvaluation first = new BoundaryEvaluation(folder.resolve("out"), NINE, "a", 1);
+  void tablesForOtherProgramsAreNeverRead() throws Exception {
+    List<BoundaryCounts> expected = run(NINE, "a").counts();
+    Path table = folder.resolve("out/image 0_ev1.txt");
+    String before = Files.readString(table);
+    Files.writeString(table, Files.readString(folder.resolve("out/image 1_ev1.txt")));
+    assertEquals(expected, run(NINE, "a").counts());
+    assertEquals(List.of(), scored);
+    assertEquals(before, Files.readString(table));
+  }
+
+  @Test
+  void aCancelledRunContinues() throws Exception {
+    BoundaryEvaluation first = new BoundaryEvaluation(NINE, 1);
     List<String> before = new ArrayList<>();
     assertThrows(
         CancellationException.class,

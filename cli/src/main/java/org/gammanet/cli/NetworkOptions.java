@@ -1,0 +1,193 @@
+package org.gammanet.cli;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+import org.gammanet.GammaNet;
+import org.gammanet.PretrainedModel;
+import org.gammanet.checkpoint.Checkpoint;
+import org.gammanet.config.GammaNetConfig;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Option;
+
+/** Which network: its weights, its configuration, its timesteps. */
+final class NetworkOptions {
+  static final String HEADING = "%nNetwork:%n";
+
+  /** Where the weights come from. */
+  static final class Weights {
+    @Option(
+        names = {"-c", "--checkpoint"},
+        paramLabel = "FILE",
+        description =
+            "Weights: .safetensors, .pt or .pth, or the folder of a training run. Default: the"
+                + " bundled network; random weights for train and bench.")
+    @Nullable Path checkpoint;
+
+    @Option(names = "--random", description = "Untrained network with random weights.")
+    boolean random;
+  }
+
+  @ArgGroup(exclusive = true)
+  Weights weights = new Weights();
+
+  @Option(
+      names = "--config",
+      paramLabel = "FILE",
+      description = "Configuration (YAML); default: the one stored with the weights.")
+  @Nullable Path config;
+
+  @Option(
+      names = {"-s", "--set"},
+      paramLabel = "KEY=VALUE",
+      description = "Override a key of the configuration, as in --set seed=7. Repeatable.")
+  List<String> overrides = new ArrayList<>();
+
+  @Option(
+      names = {"-t", "--timesteps"},
+      paramLabel = "N",
+      converter = Converters.Timesteps.class,
+      description = "Timesteps of the recurrence; default: the configuration's.")
+  @Nullable Integer timesteps;
+
+  private @Nullable PretrainedModel bundled;
+
+  /** The overrides of --set and of the options that stand for one. */
+  List<String> overrides() {
+    List<String> all = new ArrayList<>(overrides);
+    if (timesteps != null) {
+      all.add("model.timesteps=" + timesteps);
+    }
+    return all;
+  }
+
+  /** The configuration of a network without weights: that of --config, or the default. */
+  GammaNetConfig readConfig(Consumer<String> note) {
+    return config == null
+        ? GammaNetConfig.shipped("default", overrides())
+        : GammaNetConfig.load(config, overrides(), note);
+  }
+
+  /** The file of --checkpoint; of a run's folder its best weights, else its last. */
+  @Nullable Path checkpoint() {
+    return weights.checkpoint == null ? null : checkpoint(weights.checkpoint);
+  }
+
+  /** The weights that a path names: itself, or those in the folder of a run. */
+  static Path checkpoint(Path path) {
+    return Files.isDirectory(path) ? inRun(path, List.of("best_model", "last")) : path;
+  }
+
+  /** The first of these checkpoints that the folder of a run has. */
+  static Path inRun(Path run, List<String> names) {
+    Path folder = run.resolve("checkpoints");
+    folder = Files.isDirectory(folder) ? folder : run;
+    for (String name : names) {
+      for (String ending : List.of(".safetensors", ".pt", ".pth")) {
+        Path file = folder.resolve(name + ending);
+        if (Files.isRegularFile(file)) {
+          return file;
+        }
+      }
+    }
+    throw new CommandException(
+        "there is no " + String.join(" or ", names) + ".safetensors, .pt or .pth in " + folder);
+  }
+
+  /**
+   * The network: with the weights of --checkpoint, with random ones for --random, otherwise the
+   * bundled one.
+   */
+  GammaNet open(ComputeOptions compute, Console console) {
+    Path file = checkpoint();
+    if (file == null && !weights.random) {
+      bundled = PretrainedModel.find().orElse(null);
+      if (bundled == null) {
+        console.note("there is no bundled network");
+      }
+    }
+    if (file == null && bundled == null) {
+      console.note("the network is untrained: its weights are random");
+      GammaNetConfig read = readConfig(console::note);
+      return GammaNet.random(read, compute.seed(read), compute.open());
+    }
+    PretrainedModel model = bundled;
+    Checkpoint loaded = file != null || model == null ? Checkpoint.load(file) : model.load();
+    GammaNetConfig asked = configOf(loaded, file == null, console);
+    return GammaNet.of(loaded, asked, compute.open());
+  }
+
+  /**
+   * What a network of a checkpoint is built from: --config or else what the file carries, then
+   * --set, then the structure that the weights have.
+   *
+   * @param exact whether other structure is refused, since nobody has named these weights
+   */
+  private GammaNetConfig configOf(Checkpoint loaded, boolean exact, Console console) {
+    if (exact) {
+      GammaNetConfig stored = loaded.config(GammaNetConfig.defaults(), console::note);
+      GammaNetConfig asked =
+          config == null ? stored.with(overrides()) : readConfig(console::note);
+      int steps = stored.model().timesteps();
+      if (!asked.model().withTimesteps(steps).equals(stored.model())) {
+        throw new UsageException(
+            "the options describe another network than the bundled one: name its weights with"
+                + " --checkpoint, or add --random for untrained ones");
+      }
+      return asked;
+    }
+    return config(loaded, console);
+  }
+
+  /** What a network of a checkpoint is built from. */
+  GammaNetConfig config(Checkpoint loaded, Console console) {
+    if (config != null) {
+      return loaded.fitted(readConfig(console::note), console::note);
+    }
+    GammaNetConfig stored = loaded.config(GammaNetConfig.defaults(), console::note);
+    return overrides().isEmpty() ? stored : loaded.fitted(stored.with(overrides()), console::note);
+  }
+
+  /** The configuration of the network that the options describe, without its weights. */
+  GammaNetConfig describedConfig(Console console) {
+    Path file = checkpoint();
+    if (file != null) {
+      return config(Checkpoint.load(file), console);
+    }
+    PretrainedModel model = PretrainedModel.find().orElse(null);
+    boolean other =
+        weights.random
+            || config != null
+            || overrides.stream()
+                .anyMatch(o -> o.startsWith("model.") && !o.matches("model\\.(num_)?timesteps=.*"));
+    return other || model == null ? readConfig(console::note) : config(model.load(), console);
+  }
+
+  /** Whether the weights of the network that was opened come from training, as far as is known. */
+  boolean trained() {
+    return weights.checkpoint != null || bundled != null;
+  }
+
+  /** The network that was opened, for people: a file's name, or that its weights are random. */
+  String name() {
+    PretrainedModel model = bundled;
+    if (model != null) {
+      return model.name() + ", the bundled network";
+    }
+    return weights.checkpoint != null
+        ? String.valueOf(checkpoint())
+        : "random weights, untrained";
+  }
+
+  /** The same in few words, for headings. */
+  String title() {
+    PretrainedModel model = bundled;
+    Path file = weights.checkpoint;
+    return model != null
+        ? model.name()
+        : file != null ? String.valueOf(file.getFileName()) : "random weights";
+  }
+}
