@@ -4,6 +4,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import org.gammanet.config.TrainingConfig;
 import org.gammanet.config.TrainingConfig.Loss;
+import org.gammanet.torch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -76,7 +77,16 @@ public record EdgeLoss(Map<Loss, Double> weights, Settings settings) {
    * @param emptyTargets images without any positive or without any negative pixel, which teach
    *     bi_bce_hed nothing
    */
-  public record Result(double value, float[] gradient, Map<Loss, Double> parts, int emptyTargets) {}
+  public record Result(double value, float[] gradient, Map<Loss, Double> parts, int emptyTargets) {
+    /** The gradient times a factor, in the shape and on the device of the logits. */
+    Tensor gradient(double factor, Tensor logits) {
+      float[] scaled = new float[gradient.length];
+      for (int i = 0; i < scaled.length; i++) {
+        scaled[i] = (float) factor * gradient[i];
+      }
+      return Tensor.of(scaled, logits.shape()).to(logits.device());
+    }
+  }
 
   public EdgeLoss {
     if (weights.isEmpty()) {

@@ -29,11 +29,10 @@ public final class LearningRate {
    * @param decay per epoch (exponential)
    * @param patience validations (plateau)
    * @param floor the rate does not fall below it; a group that starts below stays where it is
-   * @param epochs length of the cosine
    * @param warmupSteps steps over which the rate rises linearly from 0; 0 for none
    */
   public record Settings(
-      Schedule kind, double decay, int patience, double floor, int epochs, long warmupSteps) {}
+      Schedule kind, double decay, int patience, double floor, long warmupSteps) {}
 
   /** What the plateau has seen. */
   public record State(double best, int bad, int reductions) {}
@@ -52,17 +51,18 @@ public final class LearningRate {
    * The rate now.
    *
    * @param base of the group, before any schedule
-   * @param epoch from 0
+   * @param epoch from 0, of the stage
+   * @param epochs of the stage
    * @param step updates made before this one
    */
-  public double rate(double base, int epoch, long step) {
+  public double rate(double base, int epoch, int epochs, long step) {
     double floor = Math.min(base, settings.floor);
     double rate =
         switch (settings.kind) {
           case EXPONENTIAL -> Math.max(floor, base * Math.pow(settings.decay, epoch));
           case PLATEAU -> Math.max(floor, base * Math.pow(PLATEAU_FACTOR, reductions));
           case COSINE -> {
-            double part = Math.min(1, (double) epoch / Math.max(1, settings.epochs));
+            double part = Math.min(1, (double) epoch / Math.max(1, epochs));
             yield floor + (base - floor) * (1 + Math.cos(Math.PI * part)) / 2;
           }
           case NONE -> base;

@@ -5,42 +5,33 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.FileSystemException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.SequencedMap;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.gammanet.checkpoint.Checkpoint;
 import org.gammanet.checkpoint.CheckpointException;
 import org.gammanet.checkpoint.ElementType;
 import org.gammanet.checkpoint.StoredTensor;
 import org.gammanet.config.GammaNetConfig;
-import org.gammanet.config.TrainingConfig.Recompute;
 import org.gammanet.config.TrainingConfig;
+import org.gammanet.config.TrainingConfig.Recompute;
 import org.gammanet.data.Augmentation;
 import org.gammanet.data.Batch;
 import org.gammanet.data.BatchSource;
 import org.gammanet.data.Prefetcher;
 import org.gammanet.evaluation.QuickMetrics;
-import org.gammanet.io.SplitMix;
 import org.gammanet.kernels.NativeKernels;
 import org.gammanet.kernels.Precision;
-import org.gammanet.model.ForwardOptions;
-import org.gammanet.model.ForwardResult;
 import org.gammanet.model.Network;
 import org.gammanet.nn.Parameter;
-import org.gammanet.nn.Tape;
-import org.gammanet.torch.Autocast;
 import org.gammanet.torch.Autograd;
 import org.gammanet.torch.DType;
 import org.gammanet.torch.Tensor;
@@ -78,21 +69,18 @@ public final class Trainer implements AutoCloseable {
   /** Updates in a row that may fail before training gives up. */
   static final int MAX_FAILURES = 10;
 
-  private static final int KEPT_CHECKPOINTS = 5;
   private static final int BATCHES_AHEAD = 4;
 
   /** Training samples of an epoch that are scored. */
   private static final int SCORED_SAMPLES = 32;
 
-  private static final int FORMAT_VERSION = 1;
-
   /** Prefix of the averaged weights among the optimizer's tensors. */
   private static final String EMA = "ema.";
 
-  /** Side of a square as large as the images of the BSDS500. */
-  private static final int LARGEST_IMAGE = 400;
+  /** Prefix of the side read-outs' parameters among the optimizer's tensors. */
+  private static final String SIDE = "side.";
 
-  private static final Pattern NUMBERED = Pattern.compile("checkpoint_epoch_(\\d+)\\.safetensors");
+  private static final String STEP = "step.";
 
   private final GammaNetConfig config;
   private final Network network;
@@ -102,7 +90,12 @@ public final class Trainer implements AutoCloseable {
   private final Optimizer optimizer;
   private final LearningRate schedule;
   private final EdgeLoss loss;
-  private final BatchSource source;
+  private final Curriculum curriculum;
+
+  /** Batches of each stage. */
+  private final List<BatchSource> sources = new ArrayList<>();
+
+  private final CheckpointFolder checkpoints;
 
   /** Type that products are rounded to; null for float32. */
   private final @Nullable DType half;
@@ -115,6 +108,7 @@ public final class Trainer implements AutoCloseable {
 
   private final LossScale scale;
   private final @Nullable WeightAverage average;
+  private final @Nullable SideReadOuts sides;
   private Recompute recompute;
 
   /** Batches that make an update. */
@@ -136,8 +130,13 @@ public final class Trainer implements AutoCloseable {
 
   private int failures;
 
-  /** When everything was last saved. */
+  /** When {@code last} was written. */
   private long saved = System.nanoTime();
+
+  /** Epochs finished by this object, their cost and how long they took. */
+  private double costDone;
+
+  private double secondsDone;
 
   private QuickMetrics trainingMetrics = new QuickMetrics(QuickMetrics.Recall.TARGET_PIXELS);
 
@@ -170,42 +169,33 @@ public final class Trainer implements AutoCloseable {
           "training.samples_per_epoch is %d, less than one batch of %d"
               .formatted(training.samplesPerEpoch(), training.batchSize()));
     }
-    if (training.gradient() != TrainingConfig.Gradient.BPTT
-        || training.sideLoss() > 0
-        || training.stabilityPenalty() > 0
-        || !training.stages().isEmpty()) {
-      throw new TrainingException(
-          "training.gradient, side_loss, stability_penalty and stages are not available yet");
-    }
     boolean float16 = training.halfType() == TrainingConfig.HalfType.FLOAT16;
     DType wanted = float16 ? DType.FLOAT16 : DType.BFLOAT16;
     this.whyExact = training.mixedPrecision() ? whyExact(network, wanted) : null;
     this.half = training.mixedPrecision() && whyExact == null ? wanted : null;
     this.usual = network.precision();
     this.scale = new LossScale(half == DType.FLOAT16);
-    this.source =
-        new BatchSource(
-            data.train(),
-            Augmentation.of(config.data()),
-            config.seed(),
-            training.samplesPerEpoch(),
-            training.batchSize());
+    this.checkpoints = new CheckpointFolder(output.resolve("checkpoints"));
+    this.curriculum = Curriculum.of(config);
+    for (Curriculum.Part part : curriculum.stages()) {
+      GammaNetConfig cropped = config.with(List.of("data.augmentation.random_crop=" + part.crop()));
+      sources.add(
+          new BatchSource(
+              data.train(),
+              Augmentation.of(cropped.data()),
+              config.seed(),
+              training.samplesPerEpoch(),
+              training.batchSize()));
+    }
     this.recompute = training.recompute();
     if (recompute == Recompute.AUTO) {
-      int crop = config.data().augmentation().randomCrop();
-      int side = crop == 0 ? LARGEST_IMAGE : crop;
+      int side = curriculum.largestCrop();
       this.recompute =
           TrainingMemory.choose(
-              network,
-              training.batchSize(),
-              side,
-              side,
-              training.timesteps().isEmpty()
-                  ? config.model().timesteps()
-                  : training.timesteps().getLast());
+              network, training.batchSize(), side, side, curriculum.mostTimesteps());
     }
     this.accumulation = training.gradientAccumulation();
-    this.updatesPerEpoch = Math.ceilDiv(source.batchesPerEpoch(), accumulation);
+    this.updatesPerEpoch = Math.ceilDiv(batchesPerEpoch(), accumulation);
     this.loss =
         EdgeLoss.of(training, config.data().positiveThreshold(), config.data().ignoreMinority());
     this.schedule =
@@ -215,7 +205,6 @@ public final class Trainer implements AutoCloseable {
                 training.lrDecay(),
                 training.lrPatience(),
                 training.lrMin(),
-                training.numEpochs(),
                 training.warmupSteps()));
     SequencedMap<String, Tensor> trained = new LinkedHashMap<>();
     for (Parameter parameter : network.parameters()) {
@@ -224,6 +213,11 @@ public final class Trainer implements AutoCloseable {
       if (!frozen) {
         trained.put(parameter.name(), parameter.tensor());
       }
+    }
+    this.sides = training.sideLoss() > 0 ? new SideReadOuts(network) : null;
+    if (sides != null) {
+      sides.to(network);
+      sides.parameters().forEach((name, p) -> trained.put(SIDE + name, p));
     }
     Optimizer.Settings usual =
         Optimizer.Settings.of(training.optimizer() == TrainingConfig.Optimizer.ADAMW);
@@ -253,12 +247,9 @@ public final class Trainer implements AutoCloseable {
    * @throws TrainingException when it holds no training state, or that of another model
    */
   public void resume(Checkpoint checkpoint, String name) {
-    Map<String, String> state = checkpoint.metadata();
-    if (!state.containsKey("next_epoch")) {
-      throw new TrainingException(
-          name + " holds weights alone: --resume needs last or a numbered checkpoint of a run");
-    }
-    String stored = state.get("config");
+    Map<String, String> metadata = checkpoint.metadata();
+    TrainerState state = TrainerState.parse(metadata, name);
+    String stored = metadata.get("config");
     if (stored != null) {
       GammaNetConfig before = GammaNetConfig.parseStored(stored, name, note -> {});
       if (!before.model().equals(config.model())) {
@@ -269,80 +260,74 @@ public final class Trainer implements AutoCloseable {
       }
     }
     checkpoint.loadInto(network);
-    try {
-      Map<String, Tensor> moments = new HashMap<>();
-      Map<String, Tensor> averages = new HashMap<>();
-      Map<String, Long> steps = new LinkedHashMap<>();
-      try (var scope = TensorScope.open()) {
-        for (var entry : checkpoint.optimizer().entrySet()) {
-          String key = entry.getKey();
-          if (key.startsWith("step.")) {
-            steps.put(key.substring("step.".length()), (long) entry.getValue().get(0));
-          } else if (key.startsWith(EMA)) {
-            averages.put(key.substring(EMA.length()), entry.getValue().toTensor());
-          } else {
-            moments.put(key, entry.getValue().toTensor());
-          }
-        }
-        optimizer.restore(moments, steps);
-        if (average != null) {
-          if (averages.isEmpty()) { // the run has had no average so far
-            network.parameters().forEach(p -> averages.put(p.name(), p.tensor()));
-          }
-          average.restore(averages, Long.parseLong(state.getOrDefault("ema_updates", "0")));
-        }
-      }
-      epoch = Integer.parseInt(text(state, "next_epoch"));
-      update = Integer.parseInt(text(state, "next_update"));
-      globalStep = Long.parseLong(text(state, "global_step"));
-      lossSum = Double.parseDouble(text(state, "epoch_loss_sum"));
-      lossCount = Integer.parseInt(text(state, "epoch_loss_count"));
-      best = Double.parseDouble(text(state, "best_metric"));
-      patience = Integer.parseInt(text(state, "patience_counter"));
-      validations = Integer.parseInt(state.getOrDefault("validations", "0"));
-      scale.restore(
-          Double.parseDouble(state.getOrDefault("loss_scale", "0")),
-          Integer.parseInt(state.getOrDefault("loss_scale_updates", "0")));
-      schedule.restore(
-          new LearningRate.State(
-              Double.parseDouble(text(state, "schedule_best")),
-              Integer.parseInt(text(state, "schedule_bad")),
-              Integer.parseInt(text(state, "schedule_reductions"))));
-    } catch (NumberFormatException e) {
-      throw new TrainingException(name + " has a training state that is damaged", e);
-    }
+    restore(checkpoint, state);
+    epoch = state.epoch();
+    update = state.update();
+    globalStep = state.globalStep();
+    lossSum = state.lossSum();
+    lossCount = state.lossCount();
+    best = state.best();
+    patience = state.patience();
+    validations = state.validations();
+    scale.restore(state.lossScale(), state.lossScaleUpdates());
+    schedule.restore(state.schedule());
     if (update > updatesPerEpoch) {
       throw new TrainingException(
           "%s stopped at update %d of an epoch, which now has %d: samples_per_epoch, batch_size and"
                   .formatted(name, update, updatesPerEpoch)
               + " gradient_accumulation can only change between epochs");
     }
-    String mode = state.get("recompute");
-    if (config.training().recompute() == Recompute.AUTO && mode != null) {
+    if (config.training().recompute() == Recompute.AUTO) {
       // As before, whatever memory there is now: other ways round differently.
       recompute =
           Stream.of(Recompute.values())
-              .filter(r -> r != Recompute.AUTO && r.word().equals(mode))
+              .filter(r -> r != Recompute.AUTO && r.word().equals(state.recompute()))
               .findFirst()
               .orElse(recompute);
     }
-    String seen = state.get("data_fingerprint");
-    if (seen != null && !seen.equals(data.train().fingerprint())) {
-      listener.note("the training images are not those that " + name + " has seen");
+    if (!state.data().isEmpty() && !state.data().equals(data.train().fingerprint())) {
+      listener.note("the training images differ from those that " + name + " was trained on");
     }
-    if (!config.training().earlyStoppingMetric().word().equals(state.get("metric_name"))) {
-      listener.note("another metric decides from here on: the best network is chosen anew");
+    if (!config.training().earlyStoppingMetric().word().equals(state.metric())) {
+      listener.note("the metric has changed, so the best network is chosen anew");
       best = Double.NaN;
       patience = 0;
     }
   }
 
-  private static String text(Map<String, String> state, String key) {
-    String value = state.get(key);
-    if (value == null) {
-      throw new NumberFormatException("no " + key);
+  /** Restores moments, averages and side read-outs. */
+  private void restore(Checkpoint checkpoint, TrainerState state) {
+    Map<String, Tensor> moments = new HashMap<>();
+    Map<String, Tensor> averages = new HashMap<>();
+    Map<String, Long> steps = new LinkedHashMap<>();
+    try (var scope = TensorScope.open();
+        var silent = Autograd.noGrad()) {
+      for (var entry : checkpoint.optimizer().entrySet()) {
+        String key = entry.getKey();
+        if (key.startsWith(STEP)) {
+          steps.put(key.substring(STEP.length()), (long) entry.getValue().get(0));
+        } else if (key.startsWith(EMA)) {
+          averages.put(key.substring(EMA.length()), entry.getValue().toTensor());
+        } else if (key.startsWith(SIDE)) {
+          Tensor own = sides == null ? null : sides.parameters().get(key.substring(SIDE.length()));
+          if (own != null) {
+            own.copy_(entry.getValue().toTensor());
+          }
+        } else {
+          moments.put(key, entry.getValue().toTensor());
+        }
+      }
+      if (sides == null) { // their moments are not needed any more
+        steps.keySet().removeIf(name -> name.startsWith(SIDE));
+      }
+      optimizer.restore(moments, steps);
+      if (average != null) {
+        if (averages.isEmpty()) { // the run has had no average so far
+          network.parameters().forEach(p -> averages.put(p.name(), p.tensor()));
+        }
+        average.restore(averages, state.averaged());
+      }
     }
-    return value;
   }
 
   // Running
@@ -423,19 +408,18 @@ public final class Trainer implements AutoCloseable {
     } catch (IOException e) {
       throw new TrainingException(
           "cannot write below %s: %s; the last good checkpoint is in %s"
-              .formatted(output, e.getMessage(), checkpoints()),
+              .formatted(output, e.getMessage(), checkpoints.path()),
           e);
     }
   }
 
   private End train(long maxSteps) throws IOException, InterruptedException {
     TrainingConfig training = config.training();
-    Files.createDirectories(checkpoints());
-    removeUnfinished();
+    checkpoints.prepare();
     if (whyExact != null) {
       listener.note("training.mixed_precision has no effect: " + whyExact);
     }
-    int batches = source.batchesPerEpoch();
+    int batches = batchesPerEpoch();
     long end = (long) training.numEpochs() * batches;
     long position = (long) epoch * batches + Math.min(batches, (long) update * accumulation);
     network.train();
@@ -446,12 +430,12 @@ public final class Trainer implements AutoCloseable {
                 end,
                 Math.max(1, training.numWorkers()),
                 Math.max(BATCHES_AHEAD, 2 * accumulation),
-                source::batch)) {
+                this::batch)) {
       while (epoch < training.numEpochs()) {
         long start = System.nanoTime();
         while (update < updatesPerEpoch) {
           if (stopping || globalStep >= maxSteps) {
-            save(checkpoints().resolve("last.safetensors"), true);
+            saveLast();
             return stopping ? End.STOPPED : End.LIMIT;
           }
           saveByTime();
@@ -477,39 +461,59 @@ public final class Trainer implements AutoCloseable {
   private void saveByTime() {
     double minutes = config.training().saveMinutes();
     if (minutes > 0 && System.nanoTime() - saved > minutes * 60e9) {
-      save(checkpoints().resolve("last.safetensors"), true);
+      saveLast();
     }
   }
 
-  /** Removes what a run that was killed while it wrote a checkpoint has left behind. */
-  private void removeUnfinished() throws IOException {
-    try (Stream<Path> files = Files.list(checkpoints())) {
-      for (Path file : files.toList()) {
-        String name = String.valueOf(file.getFileName());
-        if (name.startsWith(".") && name.contains(".safetensors.") && name.endsWith(".tmp")) {
-          Files.deleteIfExists(file);
-        }
-      }
+  private int batchesPerEpoch() {
+    return sources.getFirst().batchesPerEpoch(); // of all stages
+  }
+
+  private Batch batch(long position) {
+    Curriculum.Part part = curriculum.at((int) (position / batchesPerEpoch()));
+    return sources.get(curriculum.stages().indexOf(part)).batch(position);
+  }
+
+  /** Learning rate of each group now. */
+  private double[] rates() {
+    Curriculum.Part part = curriculum.at(epoch);
+    return optimizer.groups().stream()
+        .mapToDouble(
+            group ->
+                schedule.rate(
+                    part.rateFactor() * group.learningRate(),
+                    epoch - part.firstEpoch(),
+                    part.epochs(),
+                    globalStep))
+        .toArray();
+  }
+
+  private Map<String, Double> named(double[] rates) {
+    Map<String, Double> named = new LinkedHashMap<>();
+    for (int g = 0; g < rates.length; g++) {
+      named.put(optimizer.groups().get(g).name(), rates[g]);
     }
+    return named;
   }
 
   /** One update from one or more batches. */
   private void step(List<Batch> batches, RunLog log) throws IOException {
     long start = System.nanoTime();
-    double[] rates = new double[optimizer.groups().size()];
-    Map<String, Double> named = new LinkedHashMap<>();
-    for (int g = 0; g < rates.length; g++) {
-      Optimizer.Group group = optimizer.groups().get(g);
-      rates[g] = schedule.rate(group.learningRate(), epoch, globalStep);
-      named.put(group.name(), rates[g]);
-    }
+    double[] rates = rates();
+    BatchGradients gradients = new BatchGradients(config, network, loss, recompute, half, sides);
+    Curriculum.Part part = curriculum.at(epoch);
     double value = 0;
+    double penalty = 0;
     int empty = 0;
+    int timesteps = 0;
     optimizer.zeroGradients();
     for (Batch batch : batches) {
-      Outcome result = backward(batch, batches.size());
-      value += result.value() / batches.size();
-      empty += result.emptyTargets();
+      BatchGradients.Outcome outcome = gradients.add(batch, part, scale.value() / batches.size());
+      score(batch, outcome.logits());
+      value += outcome.value() / batches.size();
+      penalty += outcome.penalty() / batches.size();
+      empty += outcome.emptyTargets();
+      timesteps += outcome.timesteps();
     }
     double norm = Double.isFinite(value) ? optimizer.gradientNorm() / scale.value() : Double.NaN;
     boolean skipped = !Double.isFinite(norm);
@@ -537,7 +541,9 @@ public final class Trainer implements AutoCloseable {
             globalStep,
             value,
             norm,
-            named,
+            named(rates),
+            (double) timesteps / batches.size(),
+            penalty,
             skipped,
             (System.nanoTime() - start) / 1e9);
     log.step(report, clipped, empty, half == DType.FLOAT16 ? scale.value() : null);
@@ -552,91 +558,18 @@ public final class Trainer implements AutoCloseable {
           "loss or gradient was not finite for %d updates in a row, last with %s; the last good"
                   .formatted(failures, String.join(", ", ids))
               + " checkpoint is in "
-              + checkpoints()
+              + checkpoints.path()
               + "; a lower learning rate or fewer timesteps may help");
     }
     listener.note(
-        "update %d left out: loss or gradient is not finite (%s)"
+        "update %d skipped: loss or gradient is not finite (%s)"
             .formatted(globalStep + 1, String.join(", ", ids)));
-  }
-
-  /** Adds a batch's gradients to the parameters'. */
-  private Outcome backward(Batch batch, int batches) {
-    try (var scope = TensorScope.open();
-        var tape = new Tape(recompute);
-        var cast = Autocast.convolutions(half);
-        var recording = Autograd.enableGrad()) {
-      Tensor images =
-          Tensor.of(batch.images(), batch.size(), 3, batch.height(), batch.width())
-              .to(network.device());
-      double[] weights = timestepWeights(timesteps(batch));
-      ForwardOptions options =
-          ForwardOptions.DEFAULTS.withTimesteps(weights.length).withExecutor(tape);
-      boolean everyTimestep = config.training().timestepLoss() != TrainingConfig.TimestepLoss.LAST;
-      ForwardResult pass =
-          network.forward(images, everyTimestep ? options.withEveryTimestep() : options);
-      List<Tensor> outputs = everyTimestep ? pass.logitsPerTimestep() : List.of(pass.logits());
-      List<Tensor> gradients = new ArrayList<>();
-      double value = 0;
-      int empty = 0;
-      for (int k = 0; k < outputs.size(); k++) {
-        Tensor logits = outputs.get(k);
-        double weight = weights[weights.length - outputs.size() + k];
-        float[] values = logits.toFloatArray();
-        EdgeLoss.Result result =
-            loss.evaluate(values, batch.targets(), batch.valid(), batch.size());
-        value += weight * result.value();
-        empty = result.emptyTargets();
-        if (k == outputs.size() - 1) {
-          score(batch, values);
-        }
-        float[] gradient = result.gradient();
-        float factor = (float) (weight * scale.value() / batches);
-        for (int i = 0; factor != 1 && i < gradient.length; i++) {
-          gradient[i] *= factor;
-        }
-        gradients.add(Tensor.of(gradient, logits.shape()).to(network.device()));
-      }
-      if (Double.isFinite(value)) {
-        tape.backward(outputs, gradients);
-      }
-      return new Outcome(value, empty);
-    }
-  }
-
-  /** What a batch gave: the weighted sum of its losses, and the number of empty targets. */
-  private record Outcome(double value, int emptyTargets) {}
-
-  /** Timesteps of a batch, a function of the seed and the batch's position. */
-  private int timesteps(Batch batch) {
-    List<Integer> range = config.training().timesteps();
-    if (range.isEmpty()) {
-      return config.model().timesteps();
-    }
-    int few = range.getFirst();
-    return few
-        + new SplitMix(config.seed(), batch.epoch(), batch.index(), 't')
-            .nextInt(range.getLast() - few + 1);
-  }
-
-  /** Weights of the losses after timesteps 1 … T. */
-  private double[] timestepWeights(int timesteps) {
-    double[] weights = new double[timesteps];
-    for (int t = 0; t < timesteps; t++) {
-      weights[t] =
-          switch (config.training().timestepLoss()) {
-            case LAST -> t == timesteps - 1 ? 1 : 0;
-            case UNIFORM -> 1.0 / timesteps;
-            case LINEAR -> 2.0 * (t + 1) / (timesteps * (timesteps + 1.0));
-          };
-    }
-    return weights;
   }
 
   /** Adds a few evenly spaced batches of an epoch to its metrics. */
   private void score(Batch batch, float[] logits) {
     int scored = Math.max(1, SCORED_SAMPLES / batch.size());
-    if (batch.index() % Math.ceilDiv(source.batchesPerEpoch(), scored) != 0) {
+    if (batch.index() % Math.ceilDiv(batchesPerEpoch(), scored) != 0) {
       return;
     }
     int n = batch.height() * batch.width();
@@ -664,7 +597,7 @@ public final class Trainer implements AutoCloseable {
       boolean benchmark = (validations + 1) % training.benchmarkFrequency() == 0 || last;
       validation = validation(benchmark, log);
       if (validation == null) { // stopped meanwhile: this epoch ends when the run goes on
-        save(checkpoints().resolve("last.safetensors"), true);
+        saveLast();
         return false;
       }
       validations++;
@@ -683,9 +616,12 @@ public final class Trainer implements AutoCloseable {
       }
       schedule.validated(validation.metrics().ods());
     }
-    Map<String, Double> rates = new LinkedHashMap<>();
-    for (Optimizer.Group group : optimizer.groups()) {
-      rates.put(group.name(), schedule.rate(group.learningRate(), epoch, globalStep));
+    double seconds = (System.nanoTime() - start) / 1e9;
+    secondsDone += seconds;
+    costDone += curriculum.at(epoch).cost();
+    double costLeft = 0;
+    for (int e = epoch + 1; e < training.numEpochs(); e++) {
+      costLeft += curriculum.at(e).cost();
     }
     TrainingListener.Epoch report =
         new TrainingListener.Epoch(
@@ -695,9 +631,10 @@ public final class Trainer implements AutoCloseable {
             validation == null ? null : validation.metrics(),
             validation == null ? null : validation.benchmark(),
             improved,
-            rates,
-            source.batchesPerEpoch() * source.batchSize(),
-            (System.nanoTime() - start) / 1e9);
+            named(rates()),
+            batchesPerEpoch() * training.batchSize(),
+            seconds,
+            secondsDone / costDone * costLeft);
     int finished = epoch;
     epoch++;
     update = 0;
@@ -709,14 +646,14 @@ public final class Trainer implements AutoCloseable {
     if (improved) {
       withAverage(
           () -> {
-            save(checkpoints().resolve("best_model.safetensors"), false);
+            save(checkpoints.best(), false);
             return null;
           });
     }
-    save(checkpoints().resolve("last.safetensors"), true);
+    saveLast();
     if ((finished + 1) % training.saveFrequency() == 0 || last) {
-      save(checkpoints().resolve("checkpoint_epoch_" + finished + ".safetensors"), true);
-      prune();
+      save(checkpoints.numbered(finished), true);
+      checkpoints.prune();
     }
     listener.epoch(report);
     return patience >= training.earlyStoppingPatience();
@@ -751,91 +688,73 @@ public final class Trainer implements AutoCloseable {
 
   // Checkpoints
 
-  private Path checkpoints() {
-    return output.resolve("checkpoints");
+  private void saveLast() {
+    save(checkpoints.last(), true);
+    saved = System.nanoTime();
   }
 
-  /** Writes the present state; without {@code resumable} the weights and what they are. */
+  private TrainerState state() {
+    return new TrainerState(
+        epoch,
+        update,
+        globalStep,
+        lossSum,
+        lossCount,
+        best,
+        patience,
+        validations,
+        schedule.state(),
+        scale.value(),
+        scale.good(),
+        average == null ? 0 : average.updates(),
+        recompute.word(),
+        config.training().earlyStoppingMetric().word(),
+        data.train().fingerprint());
+  }
+
+  /** Writes the weights and, if {@code resumable}, everything that is needed to continue. */
   private void save(Path file, boolean resumable) {
-    Map<String, String> state = new LinkedHashMap<>();
-    state.put("config", config.toJson());
-    state.put("epoch", "" + (epoch - 1));
-    state.put("global_step", "" + globalStep);
-    state.put("best_metric", json(best));
-    state.put("metric_name", config.training().earlyStoppingMetric().word());
-    state.put("created", Instant.now().toString());
-    Map<String, StoredTensor> moments = new LinkedHashMap<>();
+    TrainerState state = state();
+    Map<String, String> metadata = resumable ? state.metadata() : state.summary();
+    metadata.put("config", config.toJson());
+    metadata.put("created", Instant.now().toString());
+    Map<String, StoredTensor> tensors = new LinkedHashMap<>();
     if (resumable) {
-      LearningRate.State rates = schedule.state();
-      state.put("format_version", "" + FORMAT_VERSION);
-      state.put("next_epoch", "" + epoch);
-      state.put("next_update", "" + update);
-      state.put("epoch_loss_sum", json(lossSum));
-      state.put("epoch_loss_count", "" + lossCount);
-      state.put("patience_counter", "" + patience);
-      state.put("validations", "" + validations);
-      state.put("loss_scale", json(scale.value()));
-      state.put("loss_scale_updates", "" + scale.good());
-      state.put("recompute", recompute.word());
-      state.put("schedule_best", json(rates.best()));
-      state.put("schedule_bad", "" + rates.bad());
-      state.put("schedule_reductions", "" + rates.reductions());
-      state.put("seed", "" + config.seed());
-      state.put("data_fingerprint", data.train().fingerprint());
-      optimizer.state().forEach((name, m) -> moments.put(name, StoredTensor.viewOf(m)));
+      metadata.put("seed", "" + config.seed());
+      optimizer.state().forEach((name, m) -> tensors.put(name, StoredTensor.viewOf(m)));
       optimizer
           .steps()
           .forEach(
               (name, steps) -> {
                 ByteBuffer bytes = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
-                moments.put(
-                    "step." + name,
+                tensors.put(
+                    STEP + name,
                     new StoredTensor(ElementType.I64, new long[0], bytes.putLong(0, steps)));
               });
+      if (average != null) {
+        average.state().forEach((name, mean) -> tensors.put(EMA + name, StoredTensor.viewOf(mean)));
+      }
+      if (sides != null) {
+        sides
+            .parameters()
+            .forEach((name, p) -> tensors.put(SIDE + name, StoredTensor.viewOf(p.detach())));
+      }
     }
-    if (resumable && average != null) {
-      state.put("ema_updates", "" + average.updates());
-      average.state().forEach((name, mean) -> moments.put(EMA + name, StoredTensor.viewOf(mean)));
-    }
-    Checkpoint.of(Checkpoint.weightsOf(network), moments, state).save(file);
-    if (resumable) {
-      saved = System.nanoTime();
-    }
+    Checkpoint.of(Checkpoint.weightsOf(network), tensors, metadata).save(file);
   }
 
-  /** As Python's JSON writes numbers, infinite ones included. */
-  private static String json(double value) {
-    return Double.toString(value);
-  }
-
-  /** Keeps the newest numbered checkpoints. */
-  private void prune() throws IOException {
-    List<Path> numbered;
-    try (Stream<Path> files = Files.list(checkpoints())) {
-      numbered =
-          files
-              .filter(f -> number(f) >= 0)
-              .sorted(Comparator.comparingLong(Trainer::number).reversed())
-              .toList();
-    }
-    for (Path old :
-        numbered.subList(Math.min(KEPT_CHECKPOINTS, numbered.size()), numbered.size())) {
-      Files.deleteIfExists(old);
-    }
-  }
-
-  private static long number(Path file) {
-    Matcher matcher = NUMBERED.matcher(String.valueOf(file.getFileName()));
-    return matcher.matches() ? Long.parseLong(matcher.group(1)) : -1;
-  }
-
-  /** Closes the optimiser's state; the network stays open, without gradients and in evaluation mode. */
+  /**
+   * Closes the optimiser's state; the network stays open, without gradients and in evaluation mode.
+   */
   @Override
   public void close() {
     optimizer.zeroGradients();
     optimizer.close();
     if (average != null) {
       average.close();
+    }
+    if (sides != null) {
+      sides.close();
     }
     network.requiresGrad(false);
     network.eval();

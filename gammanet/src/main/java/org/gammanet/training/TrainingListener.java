@@ -5,10 +5,10 @@ import org.gammanet.evaluation.BoundaryScores;
 import org.gammanet.evaluation.QuickMetrics;
 import org.jspecify.annotations.Nullable;
 
-/** Hears how training goes on, on the thread that trains. */
+/** Receives the progress of training; called on the training thread. */
 public interface TrainingListener {
   /**
-   * An update of the parameters, or one that was left out.
+   * An update of the parameters, made or skipped.
    *
    * @param epoch from 0
    * @param update in this epoch, from 1
@@ -17,6 +17,8 @@ public interface TrainingListener {
    * @param loss of the batch or batches
    * @param gradientNorm before clipping
    * @param rates learning rate of each group by its name
+   * @param timesteps of its batches, on average
+   * @param penalty part of the loss that is the stability penalty
    * @param skipped whether loss or gradient was not finite, so that nothing was changed
    * @param seconds it took
    */
@@ -28,6 +30,8 @@ public interface TrainingListener {
       double loss,
       double gradientNorm,
       Map<String, Double> rates,
+      double timesteps,
+      double penalty,
       boolean skipped,
       double seconds) {}
 
@@ -42,6 +46,7 @@ public interface TrainingListener {
    * @param rates at its end
    * @param images seen
    * @param seconds of training and validation
+   * @param secondsLeft estimate for the rest of the run
    */
   record Epoch(
       int epoch,
@@ -52,7 +57,8 @@ public interface TrainingListener {
       boolean best,
       Map<String, Double> rates,
       int images,
-      double seconds) {}
+      double seconds,
+      double secondsLeft) {}
 
   /** After each update. */
   default void step(Step step) {}
@@ -66,9 +72,9 @@ public interface TrainingListener {
   /** After each epoch. */
   default void epoch(Epoch epoch) {}
 
-  /** Something that a user should know. */
+  /** A message for the user. */
   default void note(String sentence) {}
 
-  /** Hears nothing. */
+  /** Ignores everything. */
   TrainingListener SILENT = new TrainingListener() {};
 }

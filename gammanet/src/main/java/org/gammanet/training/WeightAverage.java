@@ -30,9 +30,7 @@ final class WeightAverage implements AutoCloseable {
     this.decay = decay;
     try (var silent = Autograd.noGrad()) {
       for (Parameter parameter : network.parameters()) {
-        if (!parameter.isBuffer()) {
-          average.put(parameter.name(), TensorScope.detach(Ops.clone(parameter.tensor())));
-        }
+        average.put(parameter.name(), TensorScope.detach(Ops.clone(parameter.tensor())));
       }
     }
   }

@@ -183,7 +183,14 @@ class TrainerTest {
     List<String> more =
         mode.endsWith("everything")
             ? List.of(
+                "model.layers=[conv1_1, conv1_2, pool1, conv2_1, conv2_2, pool2, conv3_1, conv3_2,"
+                    + " conv3_3]",
+                "model.base_channels=4",
                 "training.timesteps=[1, 4]",
+                "training.side_loss=0.3",
+                "training.stability_penalty=1",
+                "training.stages=[{epochs: 1, random_crop: 16}, {epochs: 1, timesteps: [2, 3]},"
+                    + " {epochs: 2, learning_rate: 5e-3, random_crop: 20}]",
                 "training.timestep_loss=linear",
                 "training.ema_decay=0.9",
                 "training.gradient_accumulation=2",
@@ -221,7 +228,9 @@ class TrainerTest {
     var last = Checkpoint.load(last("straight")).optimizer();
     var resumedLast = Checkpoint.load(last("parts")).optimizer();
     assertEquals(last.keySet(), resumedLast.keySet());
-    assertEquals(mode.endsWith("everything"), last.containsKey("ema.output_projection.0.weight"));
+    for (String key : List.of("ema.output_projection.0.weight", "side.td_h1_exc.weight")) {
+      assertEquals(mode.endsWith("everything"), last.containsKey(key), key);
+    }
     last.forEach(
         (name, moment) ->
             assertEquals(bytes(moment), bytes(resumedLast.get(name)), "moments and averages"));
@@ -272,6 +281,37 @@ class TrainerTest {
       }
       assertEquals(expected, log.steps.getFirst().loss(), 1e-5 * expected);
     }
+  }
+
+  @Test
+  void stagesChangeTimestepsCropsAndRates() throws Exception {
+    pictures(2);
+    GammaNetConfig config =
+        config(
+            "training.timesteps=[1, 1]",
+            "training.lr_scheduler=cosine",
+            "training.lr_min=0",
+            "training.validation_frequency=1000",
+            "training.stages=[{epochs: 2, random_crop: 16},"
+                + " {epochs: 2, timesteps: [3, 3], learning_rate: 4e-3}]");
+    assertEquals(4, config.training().numEpochs());
+    Log log = new Log();
+    try (Network network = Network.create(config.model(), 1);
+        Trainer trainer = trainer(config, network, "run", log)) {
+      trainer.run(Long.MAX_VALUE);
+    }
+    assertEquals(
+        List.of(1.0, 1.0, 1.0, 1.0, 3.0, 3.0, 3.0, 3.0),
+        log.steps.stream().map(TrainingListener.Step::timesteps).toList());
+    double[] rates = {1e-2, 5e-3, 4e-3, 2e-3}; // half a cosine in each stage
+    for (int e = 0; e < 4; e++) {
+      assertEquals(rates[e], log.steps.get(2 * e).rates().get("fgru"), 1e-12);
+      assertEquals(rates[e] / 10, log.steps.get(2 * e).rates().get("vgg"), 1e-12);
+    }
+    List<Curriculum.Part> parts = Curriculum.of(config).stages();
+    assertEquals(List.of(16, 24), parts.stream().map(Curriculum.Part::crop).toList());
+    assertEquals(0, log.epochs.getLast().secondsLeft());
+    assertTrue(log.epochs.getFirst().secondsLeft() > 0);
   }
 
   @Test
