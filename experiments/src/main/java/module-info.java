@@ -34,6 +34,7 @@ module org.gammanet.experiments {
       org.gammanet.experiments.protocols.KinoshitaExperiment,
       org.gammanet.experiments.protocols.TextureExperiment,
       org.gammanet.experiments.protocols.TiltExperiment,
+      org.gammanet.experiments.protocols.CrossOrientationExperiment,
       org.gammanet.experiments.protocols.TrottBornExperiment,
       org.gammanet.experiments.protocols.ParityExperiment.Orientation,
       org.gammanet.experiments.protocols.ParityExperiment.Contrast,

@@ -10,6 +10,7 @@ import java.util.Map;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.Frame;
 import org.gammanet.experiments.stimuli.Grating;
+import org.gammanet.experiments.stimuli.MaskedGrating;
 import org.gammanet.experiments.stimuli.Orientation;
 import org.gammanet.experiments.study.InSilico;
 import org.gammanet.experiments.study.Json;
@@ -113,6 +114,36 @@ class InSilicoControlsTest {
     }
     System.out.printf("largest error: suppression index %.4f of 0.02%n", worst);
     assertTrue(worst < 0.02, "suppression index off by " + worst);
+  }
+
+  @Test
+  void suppressionByAnOrthogonalMask(@TempDir Path folder) throws IOException {
+    EnergyBank bank =
+        EnergyBank.of(6, 0, new double[] {6.4}, 0.4).saturating(0.3).suppressed(1.5, 16);
+    Outcome all = run(bank, "cross_orientation", folder);
+    Preferences preferences =
+        Json.read(all.of("orientation_tuning").node().path("probes"), Preferences.class);
+    double[] found = all.of("cross_orientation").column("suppression_equal", State.EXCITATORY, 1);
+    assertEquals(6, found.length);
+    for (int u = 0; u < found.length; u++) {
+      Preferences.Probe p = preferences.probeOf(u);
+      double[] response = new double[2];
+      for (int mask = 0; mask < 2; mask++) {
+        float[] image =
+            new MaskedGrating(
+                    Frame.of(128, 128),
+                    p.modulation(),
+                    p.cycles(),
+                    p.phase(),
+                    0.25,
+                    p.modulation() + 90,
+                    0.25 * mask)
+                .draw();
+        response[mask] = bank.response(bank.units.get(u), image, 64, 64);
+      }
+      assertEquals(1 - response[1] / response[0], found[u], 1e-5);
+      assertTrue(found[u] > 0.2, "the mask's contrast energy suppresses: " + found[u]);
+    }
   }
 
   @Test

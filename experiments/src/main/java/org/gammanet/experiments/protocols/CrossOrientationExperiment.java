@@ -1,0 +1,176 @@
+package org.gammanet.experiments.protocols;
+
+import java.util.Arrays;
+import java.util.List;
+import org.gammanet.experiments.analysis.Context;
+import org.gammanet.experiments.analysis.Statistics;
+import org.gammanet.experiments.responses.State;
+import org.gammanet.experiments.stimuli.MaskedGrating;
+import org.gammanet.experiments.study.Design;
+import org.gammanet.experiments.study.Experiment;
+import org.gammanet.experiments.study.FigureSpec;
+import org.gammanet.experiments.study.Findings;
+import org.gammanet.experiments.study.Panel;
+import org.gammanet.experiments.study.Recording;
+import org.gammanet.experiments.study.RunContext;
+import org.gammanet.experiments.study.Series;
+import org.gammanet.experiments.study.UnitTable;
+import org.gammanet.figures.Axis;
+
+/** Suppression of the response to a grating by an orthogonal grating on top of it. */
+public final class CrossOrientationExperiment
+    implements Experiment<CrossOrientationExperiment.Condition> {
+  private static final double TEST = 0.25;
+  private static final double[] MASKS = {0, 0.0625, 0.125, 0.25, 0.5};
+
+  /** The contrasts of a probe and of the mask on it. */
+  public record Condition(int probe, double test, double mask) {}
+
+  /** Measures of a unit: a column each. */
+  record Unit(
+      int probe,
+      double testAlone,
+      double maskAloneFraction,
+      double suppressionEqual,
+      double suppressionStrongest) {}
+
+  /** Numbers of the experiment. */
+  record Summary(
+      double testContrast,
+      double[] maskContrasts,
+      int n,
+      Statistics.Interval suppressionEqual,
+      Statistics.Interval suppressionStrongest,
+      double maskAloneFractionMedian) {}
+
+  @Override
+  public String name() {
+    return "cross_orientation";
+  }
+
+  @Override
+  public String title() {
+    return "Cross-orientation suppression";
+  }
+
+  @Override
+  public String about() {
+    return "Each unit's probe grating at 25 % contrast with an orthogonal grating added to it, at"
+        + " rising contrasts of this mask. In V1 the mask, which drives a cell little by itself,"
+        + " suppresses the response (Morrone, Burr and Maffei 1982; Carandini, Heeger and Movshon"
+        + " 1997).";
+  }
+
+  @Override
+  public List<String> requires() {
+    return List.of("orientation");
+  }
+
+  @Override
+  public Design<Condition> design(RunContext context) {
+    var design = new Design<Condition>();
+    List<Preferences.Probe> probes = Preferences.of(context).probes();
+    for (int p = 0; p < probes.size(); p++) {
+      for (double mask : MASKS) {
+        add(design, context, new Condition(p, TEST, mask), probes.get(p));
+      }
+      add(design, context, new Condition(p, 0, TEST), probes.get(p));
+    }
+    return design;
+  }
+
+  private static void add(
+      Design<Condition> design, RunContext context, Condition c, Preferences.Probe probe) {
+    design.add(
+        c,
+        new MaskedGrating(
+            context.frame(),
+            probe.modulation(),
+            probe.cycles(),
+            probe.phase(),
+            c.test,
+            probe.modulation() + 90,
+            c.mask));
+  }
+
+  @Override
+  public Findings analyze(RunContext context, Recording<Condition> recording) {
+    Preferences preferences = Preferences.of(context);
+    UnitTable<Unit> units =
+        recording.table(
+            preferences.tested(),
+            Unit.class,
+            u -> {
+              int p = preferences.probe()[u.index()];
+              double alone = u.evoked(new Condition(p, TEST, 0));
+              double equal = u.evoked(new Condition(p, TEST, TEST));
+              double strongest = u.evoked(new Condition(p, TEST, MASKS[MASKS.length - 1]));
+              double base = Samples.base(alone, equal, strongest);
+              return new Unit(
+                  p + 1,
+                  alone,
+                  Context.normalised(base, u.evoked(new Condition(p, 0, TEST))),
+                  Context.suppression(base, equal),
+                  Context.suppression(base, strongest));
+            });
+    State main = context.mainState();
+    int last = context.lastStep();
+    double[] equal = units.values(main, last, Unit::suppressionEqual);
+    double[][] atMask =
+        Arrays.stream(MASKS)
+            .mapToObj(
+                mask ->
+                    Samples.fill(
+                        preferences.tested().length,
+                        i ->
+                            relative(recording.last(), preferences, preferences.tested()[i], mask)))
+            .toArray(double[][]::new);
+    var summary =
+        new Summary(
+            TEST,
+            MASKS,
+            Series.finite(equal).length,
+            Series.mean(equal, context.seed()),
+            Series.mean(units.values(main, last, Unit::suppressionStrongest), context.seed()),
+            Samples.median(units.values(main, last, Unit::maskAloneFraction)));
+    return Findings.of(summary, units)
+        .figure(
+            FigureSpec.of(
+                "cross_orientation",
+                8,
+                4,
+                "A: response with the mask divided by that without it, mean and bootstrap interval"
+                    + " of 95 % over units. B: suppression by a mask of equal contrast after each"
+                    + " timestep.",
+                Panel.at(0, 0, "response")
+                    .title("Orthogonal mask", summary.n)
+                    .axes(Axis.linear("Mask contrast"), Axis.linear("Response / test alone"))
+                    .horizontal(1)
+                    .add(Series.mean(main.word(), MASKS, atMask, context.seed())),
+                Charts.dynamics(0, 1, context, "Over time, equal contrasts", "Suppression index")
+                    .add(
+                        Charts.ofStates(
+                            context,
+                            s ->
+                                units.overTime(
+                                    s.word(),
+                                    s,
+                                    last + 1,
+                                    context.seed(),
+                                    Unit::suppressionEqual)))))
+        .value("Units", summary.n)
+        .value("Suppression by a mask of equal contrast, mean [95 %]", summary.suppressionEqual)
+        .value("Suppression by the strongest mask, mean [95 %]", summary.suppressionStrongest)
+        .value(
+            "Response to the mask alone, fraction of that to the test, median",
+            summary.maskAloneFractionMedian);
+  }
+
+  /** A unit's response with a mask over that without one. */
+  private static double relative(
+      Recording<Condition>.At at, Preferences preferences, int unit, double mask) {
+    int p = preferences.probe()[unit];
+    double with = at.evoked(new Condition(p, TEST, mask), unit);
+    return Context.normalised(Samples.base(at.evoked(new Condition(p, TEST, 0), unit), with), with);
+  }
+}
