@@ -11,6 +11,7 @@ import java.util.stream.IntStream;
 import org.gammanet.experiments.analysis.Dynamics;
 import org.gammanet.experiments.analysis.OrientationMeasures;
 import org.gammanet.experiments.analysis.OrientationTuning;
+import org.gammanet.experiments.analysis.PhaseModulation;
 import org.gammanet.experiments.analysis.Population;
 import org.gammanet.experiments.analysis.TuningCurve;
 import org.gammanet.experiments.analysis.TuningModel;
@@ -42,9 +43,17 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
   private static final int PHASES = 4;
   private static final int SHOWN = 12;
 
+  /** Evoked response, as a fraction of the unit's range, that makes a unit responsive. */
+  private static final double LEAST_EVOKED = 0.1;
+
+  /** R² that a fit must reach for its width to enter a summary. */
+  private static final double LEAST_FIT = 0.75;
+
   /** Measures of a unit. */
   record Unit(
       boolean responsive,
+      boolean simple,
+      double evokedFraction,
       double preferredDeg,
       double preferredAxisDeg,
       double preferredMaximumDeg,
@@ -63,11 +72,79 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
       double fitHalfWidthDeg,
       double fitKappa,
       double fitRSquared,
+      boolean fitAccepted,
       double peakStep,
       double halfRiseStep,
       double transience,
       double lifetimeSparseness,
       double eiBalance) {}
+
+  /**
+   * A unit's tuning curve at its best spatial frequency: the mean over phases, F0, or for a simple
+   * cell the modulation by phase, F1.
+   *
+   * @param responses per orientation; the response to a blank is not subtracted from F0
+   * @param simple whether F1 exceeds the evoked F0 at the preferred orientation
+   * @param evoked largest F1, or largest F0 above the blank, over the unit's range of responses
+   * @param measures of the curve
+   * @param row of the unit
+   */
+  private record Curve(
+      double[] responses,
+      boolean simple,
+      double evoked,
+      OrientationMeasures measures,
+      TuningTable.Row row) {
+    static Curve of(Recording<Preferences.Probe>.At at, TuningTable table, TuningTable.Row row) {
+      double[] thetas = table.orientations();
+      double[] phases = table.phases();
+      double[] f1 = new double[thetas.length];
+      for (int t = 0; t < thetas.length; t++) {
+        double[] overPhases = new double[phases.length];
+        for (int p = 0; p < phases.length; p++) {
+          var grating = new Preferences.Probe(thetas[t], row.bestFrequency(), phases[p]);
+          overPhases[p] = at.response(grating)[row.unit()];
+        }
+        f1[t] = PhaseModulation.of(overPhases).f1();
+      }
+      double low = row.blank();
+      double high = row.blank();
+      for (float[] response : at.responses()) {
+        low = Math.min(low, response[row.unit()]);
+        high = Math.max(high, response[row.unit()]);
+      }
+      double f0 = Samples.maximum(row.curve()) - row.blank();
+      double largest = Samples.maximum(f1);
+      boolean simple = largest > f0;
+      double[] curve = simple ? f1 : row.curve();
+      return new Curve(
+          curve,
+          simple,
+          high - low > 1e-12 ? (simple ? largest : f0) / (high - low) : 0,
+          OrientationMeasures.of(thetas, curve, 0),
+          row);
+    }
+
+    boolean responsive() {
+      return evoked > LEAST_EVOKED && measures.responsive();
+    }
+
+    /** The curve above its baseline, divided by its largest value. */
+    double[] normalized() {
+      double base = simple ? 0 : row.blank();
+      double top = Samples.maximum(responses) - base;
+      return Arrays.stream(responses).map(r -> (r - base) / top).toArray();
+    }
+
+    TuningCurve fit(OrientationTuning tuning, TuningTable table) {
+      return tuning.fit(table.orientations(), responses, TuningModel.VON_MISES);
+    }
+  }
+
+  /** Whether a fit describes its curve, with a width that is not at a bound of the fit. */
+  private static boolean accepted(TuningCurve fit) {
+    return fit.rSquared() >= LEAST_FIT && fit.kappa() > 0.051 && fit.kappa() < 99;
+  }
 
   /** The tuning curve of the most selective unit. */
   record Example(
@@ -91,6 +168,7 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
       double fractionSelective,
       double[] circularVarianceQuartiles,
       double[] halfWidthDegQuartiles,
+      int nSimple,
       double[] f1F0Quartiles,
       double[] eiBalanceQuartiles,
       @Nullable Example tuningCurve,
@@ -115,12 +193,16 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
   @Override
   public String about() {
     return "Gratings of 12 orientations, in several spatial frequencies and four phases. Each unit"
-        + " is measured at the frequency of its largest response averaged over phases; the"
-        + " response to a blank is subtracted. The headline index is the circular variance"
-        + " (Ringach, Shapley and Hawken 2002), 1 minus the global selectivity, which unlike the"
-        + " index of preferred and orthogonal responses does not depend on which sample is largest"
-        + " (Mazurek, Kager and Van Hooser 2014). Curves are fitted with a von Mises function."
-        + " Angles are directions of modulation: 0° is vertical stripes.";
+        + " is measured at the frequency of its largest response averaged over phases, by the mean"
+        + " over phases (F0), or by the modulation with phase (F1) where that is larger, as in"
+        + " simple cells. A unit is responsive if its largest F0 exceeds the response to a blank,"
+        + " or its largest F1 exceeds 0, by more than a tenth of the range of its responses. The"
+        + " headline index is the circular variance (Ringach, Shapley and Hawken 2002): 1 −"
+        + " |Σ R e^{2iθ}| / Σ R, of responses from which the blank is not subtracted. Unlike the"
+        + " index of preferred and orthogonal responses it does not depend on which sample is"
+        + " largest (Mazurek, Kager and Van Hooser 2014). Curves are fitted with a von Mises"
+        + " function; widths enter the summary where R² is at least 0.75 and the width is not at a"
+        + " bound of the fit. Angles are directions of modulation: 0° is vertical stripes.";
   }
 
   /** The gratings, then a blank. */
@@ -159,20 +241,25 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
     var tuning = new OrientationTuning();
     var units = new UnitTable<>(context.layer(), Unit.class);
     TuningTable main = null;
+    List<Curve> curves = new ArrayList<>();
     for (State state : context.states()) {
       for (int step = 0; step < context.timesteps(); step++) {
         Recording<Preferences.Probe>.At at = recording.at(state, step);
         TuningTable table = tuning.compute(at.responses(), set);
         main = at.isMain() ? table : main;
         for (TuningTable.Row row : table.rows()) {
-          units.add(state, row.unit(), step, measure(context, recording, at, tuning, table, row));
+          Curve curve = Curve.of(at, table, row);
+          units.add(state, row.unit(), step, measure(context, recording, at, tuning, table, curve));
+          if (at.isMain()) {
+            curves.add(curve);
+          }
         }
       }
     }
     if (main == null) {
       throw new AssertionError("no timestep was recorded");
     }
-    return report(context, recording, units, main, tuning);
+    return report(context, recording, units, main, curves, tuning);
   }
 
   private static Unit measure(
@@ -181,20 +268,19 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
       Recording<Preferences.Probe>.At at,
       OrientationTuning tuning,
       TuningTable table,
-      TuningTable.Row row) {
-    OrientationMeasures m = row.measures();
-    TuningCurve fit =
-        at.isLast() && m.responsive()
-            ? tuning.fit(table.orientations(), row.curve(), TuningModel.VON_MISES)
-            : null;
+      Curve curve) {
+    TuningTable.Row row = curve.row;
+    boolean responsive = curve.responsive();
+    OrientationMeasures m = responsive ? curve.measures : NONE;
+    TuningCurve fit = at.isLast() && responsive ? curve.fit(tuning, table) : null;
     int best = largest(at.responses(), row.unit());
     double[] trace = recording.responses().trace(context.layer(), at.state(), best, row.unit());
     Dynamics dynamics = at.isLast() ? Dynamics.of(trace) : null;
-    double[] rectified =
-        Arrays.stream(row.curve()).map(r -> Math.max(r - row.blank(), 0)).toArray();
     double degrees = context.size() / context.settings().pixelsPerDegree();
     return new Unit(
-        m.responsive(),
+        responsive,
+        curve.simple,
+        curve.evoked,
         m.preferredVector(),
         (m.preferredVector() + 90) % 180,
         m.preferredMaximum(),
@@ -213,12 +299,20 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
         fit == null ? Double.NaN : fit.halfWidth(),
         fit == null ? Double.NaN : fit.kappa(),
         fit == null ? Double.NaN : fit.rSquared(),
+        fit != null && accepted(fit),
         dynamics == null ? Double.NaN : dynamics.peakStep(),
         dynamics == null ? Double.NaN : dynamics.halfRiseStep(),
         dynamics == null ? Double.NaN : dynamics.transience(),
-        m.responsive() ? Population.sparseness(rectified) : Double.NaN,
+        responsive
+            ? Population.sparseness(
+                Arrays.stream(curve.responses).map(r -> Math.max(r, 0)).toArray())
+            : Double.NaN,
         balance(context, recording, best, row.unit(), at.step()));
   }
+
+  /** The measures of a unit that is not responsive. */
+  private static final OrientationMeasures NONE =
+      OrientationMeasures.of(new double[] {0, 45, 90, 135}, new double[4], 0);
 
   private static int largest(float[][] responses, int unit) {
     int best = 0;
@@ -246,6 +340,7 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
       Recording<Preferences.Probe> recording,
       UnitTable<Unit> units,
       TuningTable table,
+      List<Curve> curves,
       OrientationTuning tuning) {
     State state = context.mainState();
     int last = context.lastStep();
@@ -254,32 +349,29 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
     double[][] evoked = gratings.stream().map(recording.last()::evoked).toArray(double[][]::new);
     double[] variance = units.values(state, last, Unit::circularVariance);
     double[] preferred = units.values(state, last, Unit::preferredDeg);
-    double[] width = units.values(state, last, Unit::fitHalfWidthDeg);
+    double[] width = units.values(state, last, m -> m.fitAccepted ? m.fitHalfWidthDeg : Double.NaN);
     Preferences probes =
         Preferences.choose(evoked, gratings, preferred, context.settings().probes());
-    List<TuningTable.Row> shown =
-        table.rows().stream()
-            .filter(r -> r.measures().responsive())
-            .sorted(Comparator.comparingDouble(r -> -r.measures().globalOsi()))
+    List<Curve> shown =
+        curves.stream()
+            .filter(Curve::responsive)
+            .sorted(Comparator.comparingDouble(c -> -c.measures.globalOsi()))
             .toList();
-    TuningCurve top =
-        shown.isEmpty()
-            ? null
-            : tuning.fit(table.orientations(), shown.getFirst().curve(), TuningModel.VON_MISES);
+    TuningCurve top = shown.isEmpty() ? null : shown.getFirst().fit(tuning, table);
     Summary summary = summary(context, units, table, shown, top, probes, evoked);
     List<Series> selectivity =
         Charts.ofStates(context, s -> units.overTime(s.word(), s, last + 1, seed, Unit::globalOsi));
-    Series aligned = aligned(context, table);
+    Series aligned = aligned(context, table, shown);
     Axis modulation =
         Axis.linear("Orientation of the modulation (deg)")
             .range(-10, 190)
             .ticks(0, 45, 90, 135, 180);
     Panel example = Panel.at(0, 0, "unit").axes(modulation, Axis.linear("Response (a.u.)"));
     if (top != null) {
-      TuningTable.Row row = shown.getFirst();
+      Curve curve = shown.getFirst();
       example
-          .title("%s %s, channel %d".formatted(context.layer(), state.word(), row.unit()))
-          .add(curves(table, row, top, state))
+          .title("%s %s, channel %d".formatted(context.layer(), state.word(), curve.row.unit()))
+          .add(series(table, curve, top, state))
           .marker(top.preferred())
           .note(
               "preferred %.1f°\nhalf width %.1f°\nR^{2} = %.2f"
@@ -287,18 +379,19 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
     }
     List<Panel> single = new ArrayList<>();
     for (int i = 0; i < Math.min(SHOWN, shown.size()); i++) {
-      TuningTable.Row row = shown.get(i * shown.size() / Math.min(SHOWN, shown.size()));
-      TuningCurve fit = tuning.fit(table.orientations(), row.curve(), TuningModel.VON_MISES);
+      Curve curve = shown.get(i * shown.size() / Math.min(SHOWN, shown.size()));
+      TuningCurve fit = curve.fit(tuning, table);
+      String channel = "channel " + curve.row.unit();
       single.add(
-          Panel.at(i / 4, i % 4, "channel " + row.unit())
-              .title("channel " + row.unit())
+          Panel.at(i / 4, i % 4, channel)
+              .title(channel)
               .axes(
                   Axis.linear(i / 4 == 2 ? "Orientation (deg)" : "")
                       .range(0, 180)
                       .ticks(0, 90, 180),
                   Axis.linear(i % 4 == 0 ? "Response" : ""))
               .legend(org.gammanet.figures.Plot.Legend.NONE)
-              .add(curves(table, row, fit, state)));
+              .add(series(table, curve, fit, state)));
     }
     double[] finite = Series.finite(variance);
     Findings findings =
@@ -308,11 +401,12 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
                     "orientation_tuning",
                     12,
                     5,
-                    "A: the most selective unit: responses averaged over phases at its best spatial"
-                        + " frequency, the fitted von Mises function, and the response to a blank."
-                        + " Dashed: preferred orientation. B: all responsive units' responses,"
-                        + " relative to their preferred orientation and divided by their largest;"
-                        + " mean and bootstrap interval of 95 %.",
+                    "A: the most selective responsive unit at its best spatial frequency, the"
+                        + " fitted von Mises function, and, of responses averaged over phases, the"
+                        + " response to a blank. Dashed: preferred orientation. B: all responsive"
+                        + " units' responses, relative to their preferred orientation, less the"
+                        + " blank (F0) and divided by their largest; mean and bootstrap interval of"
+                        + " 95 %.",
                     example,
                     Panel.at(0, 1, "population")
                         .title("Population", aligned.n())
@@ -359,7 +453,11 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
             .value("Responsive units", "%d of %d".formatted(summary.nResponsive, summary.nUnits))
             .value(
                 "Circular variance below 0.7",
-                "%.0f %% of units".formatted(100 * summary.fractionSelective))
+                "%s of %d units"
+                    .formatted(Format.percent(summary.fractionSelective), summary.nResponsive))
+            .value(
+                "Simple cells (F1 > F0)",
+                "%d of %d".formatted(summary.nSimple, summary.nResponsive))
             .value(
                 "Circular variance, quartiles", Format.numbers(summary.circularVarianceQuartiles))
             .value(
@@ -421,42 +519,45 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
         "" + probes.testedWith(p).length);
   }
 
-  /** A unit's responses, the fit, and the response to a blank. */
-  private static List<Series> curves(
-      TuningTable table, TuningTable.Row row, TuningCurve fit, State state) {
+  /** A unit's responses, the fit, and for F0 the response to a blank. */
+  private static List<Series> series(TuningTable table, Curve curve, TuningCurve fit, State state) {
     double[] fine = Samples.fill(181, i -> i);
-    return List.of(
-        Series.line(
-            "blank",
-            new double[] {0, 180},
-            new double[] {row.blank(), row.blank()},
-            Style.GUIDE.label("blank")),
+    double blank = curve.row.blank();
+    List<Series> out = new ArrayList<>();
+    if (!curve.simple) {
+      out.add(
+          Series.line(
+              "blank",
+              new double[] {0, 180},
+              new double[] {blank, blank},
+              Style.GUIDE.label("blank")));
+    }
+    out.add(
         Series.line(
             "fit",
             fine,
             Arrays.stream(fine).map(fit::at).toArray(),
-            Style.BLACK.label("von Mises fit")),
+            Style.BLACK.label("von Mises fit")));
+    out.add(
         Series.points(
             "data",
             table.orientations(),
-            row.curve(),
+            curve.responses,
             1,
-            Series.style(state.word()).label("mean over phases")));
+            Series.style(state.word())
+                .label(curve.simple ? "modulation by phase, F1" : "mean over phases, F0")));
+    return out;
   }
 
   /** Responses at offsets from the preferred orientation, divided by each unit's largest. */
-  private static Series aligned(RunContext context, TuningTable table) {
+  private static Series aligned(RunContext context, TuningTable table, List<Curve> responsive) {
     double[] orientations = table.orientations();
     int k = orientations.length;
     List<double[]> aligned = new ArrayList<>();
-    for (TuningTable.Row row : table.rows()) {
-      if (row.measures().responsive()) {
-        int peak = Arrays.binarySearch(orientations, row.measures().preferredMaximum());
-        double top = Arrays.stream(row.curve()).map(r -> Math.abs(r - row.blank())).max().orElse(1);
-        aligned.add(
-            Samples.fill(
-                k + 1, i -> (row.curve()[Math.floorMod(peak + i - k / 2, k)] - row.blank()) / top));
-      }
+    for (Curve curve : responsive) {
+      int peak = Arrays.binarySearch(orientations, curve.measures.preferredMaximum());
+      double[] r = curve.normalized();
+      aligned.add(Samples.fill(k + 1, i -> r[Math.floorMod(peak + i - k / 2, k)]));
     }
     return Series.mean(
         context.mainState().word(),
@@ -469,7 +570,7 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
       RunContext context,
       UnitTable<Unit> units,
       TuningTable table,
-      List<TuningTable.Row> shown,
+      List<Curve> shown,
       @Nullable TuningCurve top,
       Preferences probes,
       double[][] evoked) {
@@ -511,20 +612,25 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
         frequencies[best],
         n,
         shown.size(),
-        table.shareResponsive(),
-        table.shareBelow(0.7),
+        n == 0 ? Double.NaN : (double) shown.size() / n,
+        shown.isEmpty()
+            ? Double.NaN
+            : shown.stream().filter(c -> c.measures.circularVariance() < 0.7).count()
+                / (double) shown.size(),
         Samples.quartiles(units.values(state, last, Unit::circularVariance)),
-        Samples.quartiles(units.values(state, last, Unit::fitHalfWidthDeg)),
+        Samples.quartiles(
+            units.values(state, last, m -> m.fitAccepted ? m.fitHalfWidthDeg : Double.NaN)),
+        (int) shown.stream().filter(c -> c.simple).count(),
         Samples.quartiles(units.values(state, last, Unit::f1F0)),
         Samples.quartiles(units.values(state, last, Unit::eiBalance)),
         top == null
             ? null
             : new Example(
-                shown.getFirst().unit(),
+                shown.getFirst().row.unit(),
                 top.preferred(),
                 top.halfWidth(),
                 top.rSquared(),
-                shown.getFirst().measures().modulationIndex()),
+                shown.getFirst().measures.modulationIndex()),
         probes,
         Samples.median(sparseness));
   }

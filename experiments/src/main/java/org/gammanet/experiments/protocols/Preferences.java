@@ -77,6 +77,8 @@ public record Preferences(double[] preferred, int[] probe, double[] drive, List<
    * Chooses probes.
    *
    * @param evoked a row per grating, in each one response per unit
+   * @param preferred orientation of each unit; NaN for one that is not responsive, which gets no
+   *     probe
    */
   static Preferences choose(
       double[][] evoked, List<Probe> gratings, double[] preferred, int count) {
@@ -84,7 +86,7 @@ public record Preferences(double[] preferred, int[] probe, double[] drive, List<
     double[] largest = new double[units];
     for (double[] row : evoked) {
       for (int u = 0; u < units; u++) {
-        largest[u] = Math.max(largest[u], row[u]);
+        largest[u] = Double.isNaN(preferred[u]) ? 0 : Math.max(largest[u], row[u]);
       }
     }
     double[] drive = new double[units];
