@@ -17,6 +17,7 @@ import org.gammanet.experiments.Mode;
 import org.gammanet.experiments.analysis.ReferenceCurve;
 import org.gammanet.experiments.responses.ResponseExtractor;
 import org.gammanet.experiments.stimuli.ContactSheet;
+import org.gammanet.experiments.study.Control;
 import org.gammanet.experiments.study.Experiment;
 import org.gammanet.experiments.study.Experiments;
 import org.gammanet.experiments.study.InSilico;
@@ -53,6 +54,7 @@ import picocli.CommandLine.Spec;
       "Examples:",
       "  gammanet insilico -e all",
       "  gammanet insilico -e orientation,size_tuning -c runs/first",
+      "  gammanet insilico -e all --control random:3,lesion:top_down",
       "  gammanet insilico -e kapadia --preview",
       "  gammanet insilico --resume insilico_results"
     })
@@ -127,6 +129,16 @@ final class InsilicoCommand implements Callable<Integer> {
   Map<String, Path> curves = new LinkedHashMap<>();
 
   @Option(
+      names = "--control",
+      paramLabel = "KIND:N",
+      split = ",",
+      description =
+          "Run the same experiments on control networks and compare: random:5 (untrained weights),"
+              + " shuffled:5 (trained kernels, permuted), lesion:horizontal+top_down+inhibition"
+              + " (each part lesioned); with commas between several.")
+  List<String> controls = new ArrayList<>();
+
+  @Option(
       names = {"-b", "--batch-size"},
       paramLabel = "N",
       defaultValue = "32",
@@ -197,6 +209,7 @@ final class InsilicoCommand implements Callable<Integer> {
     if (task.experiments.isEmpty() && task.resume == null && task.repeat == null) {
       throw new UsageException("say what to run: --experiment NAME, such as --experiment all");
     }
+    controls(); // refuses wrong ones before the network is loaded
     try {
       if (preview) {
         preview();
@@ -205,6 +218,14 @@ final class InsilicoCommand implements Callable<Integer> {
       return task.resume != null || task.repeat != null ? again() : fresh();
     } catch (IllegalArgumentException | IllegalStateException e) {
       throw new CommandException(String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  private List<Control> controls() {
+    try {
+      return Control.parse(controls);
+    } catch (IllegalArgumentException e) {
+      throw new UsageException(String.valueOf(e.getMessage()));
     }
   }
 
@@ -383,6 +404,9 @@ final class InsilicoCommand implements Callable<Integer> {
 
   private int run(InSilico run, Interrupt interrupt) throws IOException {
     compare(run);
+    if (!controls.isEmpty()) {
+      run.controls(controls());
+    }
     Map<String, Integer> plan = run.plan();
     console.print("network: " + model.name());
     if (!plan.isEmpty()) {

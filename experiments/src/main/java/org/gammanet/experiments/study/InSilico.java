@@ -1,5 +1,6 @@
 package org.gammanet.experiments.study;
 
+import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
@@ -8,8 +9,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
 import org.gammanet.experiments.Mode;
@@ -57,6 +60,7 @@ public final class InSilico {
       Settings settings,
       List<String> experiments,
       String weightsSha256,
+      @Nullable List<String> controls,
       @Nullable NetworkSource source,
       ObjectNode network) {}
 
@@ -66,6 +70,7 @@ public final class InSilico {
   private final List<Experiment<?>> experiments;
   private final boolean saveResponses;
   private final Map<String, ReferenceCurve> curves = new LinkedHashMap<>();
+  private final Set<Control> controls = new LinkedHashSet<>();
 
   private InSilico(
       Study study,
@@ -208,16 +213,20 @@ public final class InSilico {
       Progress progress)
       throws IOException {
     Metadata metadata = metadata(path);
-    return open(
-        folder,
-        metadata.experiments,
-        metadata.settings,
-        preparation(path, metadata, network, batchSize),
-        metadata.source,
-        Json.MAPPER.convertValue(metadata.network, Map.class),
-        metadata.saveResponses,
-        existing,
-        progress);
+    InSilico run =
+        open(
+            folder,
+            metadata.experiments,
+            metadata.settings,
+            preparation(path, metadata, network, batchSize),
+            metadata.source,
+            Json.MAPPER.convertValue(
+                metadata.network, new TypeReference<LinkedHashMap<String, Object>>() {}),
+            metadata.saveResponses,
+            existing,
+            progress);
+    List<String> controls = metadata.controls;
+    return controls == null ? run : run.controls(Control.parse(controls));
   }
 
   /**
@@ -259,6 +268,22 @@ public final class InSilico {
     return this;
   }
 
+  /**
+   * Runs the same experiments on control networks as well, in folders {@code controls/NAME}, and
+   * compares.
+   */
+  public InSilico controls(List<Control> more) {
+    controls.addAll(more);
+    ArrayNode texts = study.metadata().putArray("controls");
+    controls.forEach(
+        c ->
+            texts.add(
+                Json.name(c.kind())
+                    + ":"
+                    + (c.lesion() == null ? "" + c.number() : Json.name(c.lesion()))));
+    return this;
+  }
+
   /** The results file. */
   public Path file() {
     return study.file();
@@ -295,14 +320,7 @@ public final class InSilico {
    *     what is done is kept in the folder
    */
   public void run() throws IOException {
-    study.save(); // fails at once where the folder cannot be written to
-    for (int i = 0; i < experiments.size(); i++) {
-      Experiment<?> e = experiments.get(i);
-      if (!study.has(e.key())) {
-        study.progress().begin(e.name(), i + 1, experiments.size());
-        study.progress().finish(e.name(), run(e));
-      }
-    }
+    runExperiments("");
     for (Map.Entry<String, ReferenceCurve> curve : curves.entrySet()) {
       for (Experiment<?> e : experiments) {
         if (e.name().equals(curve.getKey())) {
@@ -310,8 +328,64 @@ public final class InSilico {
         }
       }
     }
+    if (!controls.isEmpty()) {
+      runControls();
+    }
     writeReport();
     study.complete(true);
+  }
+
+  private void runControls() throws IOException {
+    Map<Control, ObjectNode> results = new LinkedHashMap<>();
+    for (Control c : controls) {
+      try (Preparation control = preparation.control(c)) {
+        if (control == null) {
+          study.progress().note("this network has no control " + c.name());
+          continue;
+        }
+        InSilico run =
+            open(
+                study.folder().resolve("controls").resolve(c.name()),
+                experiments.stream().map(Experiment::name).toList(),
+                settings,
+                control,
+                null,
+                Map.of("checkpoint", c.group()),
+                false,
+                Study.Existing.CONTINUE,
+                study.progress());
+        run.runExperiments(c.name() + ": ");
+        run.study.complete(true);
+        results.put(c, run.results());
+      } catch (IllegalStateException e) {
+        study.progress().note("%s is left out: %s".formatted(c.name(), e.getMessage()));
+      }
+    }
+    var comparison = new ControlComparison(results);
+    for (Experiment<?> e : experiments) {
+      ObjectNode result = (ObjectNode) study.results().path(e.key());
+      comparison.addTo(e.key(), result);
+      writeTables(e, result);
+      study.put(e.key(), result);
+    }
+    study.write("controls.csv", comparison.csv(byKey()));
+  }
+
+  private Map<String, ObjectNode> byKey() {
+    Map<String, ObjectNode> out = new LinkedHashMap<>();
+    experiments.forEach(e -> out.put(e.key(), (ObjectNode) study.results().path(e.key())));
+    return out;
+  }
+
+  private void runExperiments(String prefix) throws IOException {
+    study.save(); // fails at once where the folder cannot be written to
+    for (int i = 0; i < experiments.size(); i++) {
+      Experiment<?> e = experiments.get(i);
+      if (!study.has(e.key())) {
+        study.progress().begin(prefix + e.name(), i + 1, experiments.size());
+        study.progress().finish(prefix + e.name(), run(e));
+      }
+    }
   }
 
   private <C> List<Path> run(Experiment<C> e) throws IOException {
@@ -391,6 +465,9 @@ public final class InSilico {
     }
     String footer = preparation.trained() ? "" : "untrained network: random weights";
     overview(report, footer);
+    if (!controls.isEmpty()) {
+      ControlComparison.addTo(report, byKey());
+    }
     for (Experiment<?> e : experiments) {
       ObjectNode result = (ObjectNode) study.results().path(e.key());
       report.section(e.title());

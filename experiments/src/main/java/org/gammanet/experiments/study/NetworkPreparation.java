@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.SplittableRandom;
 import java.util.function.IntConsumer;
 import org.gammanet.experiments.responses.LayerInfo;
 import org.gammanet.experiments.responses.Pooling;
@@ -15,10 +16,10 @@ import org.gammanet.experiments.responses.Responses;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.InputScaling;
 import org.gammanet.experiments.stimuli.StimulusSet;
-import org.gammanet.nn.FgruCell;
 import org.gammanet.model.ForwardHooks;
 import org.gammanet.model.ForwardOptions;
 import org.gammanet.model.Network;
+import org.gammanet.nn.FgruCell;
 import org.gammanet.nn.Parameter;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
@@ -40,6 +41,7 @@ public final class NetworkPreparation implements Preparation {
   private final boolean trained;
   private final Set<State> states;
   private final @Nullable Lesion lesion;
+  private final boolean owned;
 
   /**
    * Prepares a layer.
@@ -58,7 +60,8 @@ public final class NetworkPreparation implements Preparation {
         timesteps > 0 ? timesteps : network.config().timesteps(),
         batchSize,
         trained,
-        null);
+        null,
+        false);
   }
 
   private NetworkPreparation(
@@ -68,7 +71,8 @@ public final class NetworkPreparation implements Preparation {
       int timesteps,
       int batchSize,
       boolean trained,
-      @Nullable Lesion lesion) {
+      @Nullable Lesion lesion,
+      boolean owned) {
     if (size < network.minimumSize() || size >> layer.level() < 1) {
       throw new IllegalArgumentException(
           "an image of %d x %d pixels is too small for this network: at least %d x %d are needed"
@@ -81,6 +85,7 @@ public final class NetworkPreparation implements Preparation {
     this.batchSize = batchSize;
     this.trained = trained;
     this.lesion = lesion;
+    this.owned = owned;
     Set<State> wanted = new LinkedHashSet<>();
     for (State state : List.of(State.EXCITATORY, State.INHIBITORY)) {
       if (layer.states().contains(state)) {
@@ -133,7 +138,7 @@ public final class NetworkPreparation implements Preparation {
 
   @Override
   public String digest() {
-    return network.digest();
+    return network.digest() + (lesion == null ? "" : "-" + Json.name(lesion));
   }
 
   private RecordingPlan plan(Pooling pooling, boolean withOutput) {
@@ -257,7 +262,51 @@ public final class NetworkPreparation implements Preparation {
               network.sites().stream().map(p -> p.cell()).anyMatch(FgruCell.class::isInstance);
         };
     return possible
-        ? new NetworkPreparation(network, layer, size, timesteps, batchSize, trained, how)
+        ? new NetworkPreparation(network, layer, size, timesteps, batchSize, trained, how, false)
         : null;
+  }
+
+  @Override
+  public @Nullable Preparation control(Control control) {
+    if (control.lesion() != null) {
+      return lesioned(control.lesion());
+    }
+    Network other = Network.create(network.config(), control.number());
+    try {
+      if (control.kind() == Control.Kind.SHUFFLED) {
+        other.loadStateDict(network.stateDict());
+        var random = new SplittableRandom(control.number());
+        other.parameters().forEach(p -> shuffle(p, random));
+      }
+      other.to(network.device());
+      return new NetworkPreparation(other, layer, size, timesteps, batchSize, false, null, true);
+    } catch (RuntimeException e) {
+      other.close();
+      throw e;
+    }
+  }
+
+  /** Permutes the values of a kernel; biases and the circuit's parameters stay. */
+  private static void shuffle(Parameter p, SplittableRandom random) {
+    if (p.shape().length != 4) {
+      return;
+    }
+    try (var scope = TensorScope.open()) {
+      float[] values = p.tensor().toFloatArray();
+      for (int i = values.length - 1; i > 0; i--) {
+        int j = random.nextInt(i + 1);
+        float v = values[i];
+        values[i] = values[j];
+        values[j] = v;
+      }
+      p.set(Tensor.of(values, p.shape()).to(p.tensor().device()));
+    }
+  }
+
+  @Override
+  public void close() {
+    if (owned) {
+      network.close();
+    }
   }
 }

@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * What experiments record from: a layer of a network, or units of known tuning with which the
  * experiments themselves are tested.
  */
-public interface Preparation {
+public interface Preparation extends AutoCloseable {
   /** Height and width of the images, pixels. */
   int size();
 
@@ -91,4 +91,17 @@ public interface Preparation {
   default String digest() {
     return "";
   }
+
+  /**
+   * A control, to be closed by the caller; null where there is none of its kind.
+   *
+   * @see Control
+   */
+  default @Nullable Preparation control(Control control) {
+    return control.lesion() == null ? null : lesioned(control.lesion());
+  }
+
+  /** Frees what only this preparation uses. */
+  @Override
+  default void close() {}
 }

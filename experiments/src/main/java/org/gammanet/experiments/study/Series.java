@@ -41,6 +41,8 @@ public record Series(
     MEASURED,
     /** A curve that is no recording. */
     ILLUSTRATIVE,
+    /** The range of untrained networks, as a gray band. */
+    UNTRAINED,
     /** A histogram. */
     HISTOGRAM
   }
@@ -133,6 +135,11 @@ public record Series(
           plot.errorBars(x, low, high, style.label(""));
         }
         plot.points(x, y, style);
+      }
+      case UNTRAINED -> {
+        if (low != null && high != null) {
+          plot.band(x, low, high, style);
+        }
       }
       case HISTOGRAM -> plot.histogram(x, y, style);
     }

@@ -1,0 +1,215 @@
+package org.gammanet.experiments.protocols;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+import org.gammanet.config.GammaNetConfig;
+import org.gammanet.experiments.stimuli.Grating;
+import org.gammanet.experiments.stimuli.Stimulus;
+import org.gammanet.experiments.study.Control;
+import org.gammanet.experiments.study.InSilico;
+import org.gammanet.experiments.study.NetworkPreparation;
+import org.gammanet.experiments.study.Preparation;
+import org.gammanet.experiments.study.Progress;
+import org.gammanet.experiments.study.Settings;
+import org.gammanet.experiments.study.Study;
+import org.gammanet.model.Network;
+import org.gammanet.torch.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Control networks: how they are made, and what results are compared with. */
+class ControlTest {
+  @Test
+  void controlsAreNamed() {
+    List<Control> controls =
+        Control.parse(List.of("random:2", "shuffled:1", "lesion:horizontal+top_down", "random:1"));
+    assertEquals(
+        "[random-1, random-2, shuffled-1, lesion-horizontal, lesion-top_down]",
+        controls.stream().map(Control::name).toList().toString());
+    for (String wrong : List.of("random", "random:0", "random:x", "lesion:", "lesion:all", "x:1")) {
+      Exception e =
+          assertThrows(IllegalArgumentException.class, () -> Control.parse(List.of(wrong)));
+      assertTrue(String.valueOf(e.getMessage()).endsWith("not " + wrong), e.getMessage());
+    }
+  }
+
+  @Test
+  void shuffledKernelsKeepTheirValues() {
+    var config =
+        GammaNetConfig.shipped(
+            "default",
+            List.of(
+                "model.layers=[conv1_1, conv1_2, pool1]",
+                "model.hidden_channels=4",
+                "model.timesteps=1"));
+    long before = Tensor.liveHandles();
+    try (Network network = Network.create(config.model(), 5)) {
+      var preparation = new NetworkPreparation(network, "fgru_0", 48, 0, 8, true);
+      String digest = preparation.digest();
+      for (String kind : List.of("shuffled", "random")) {
+        Control control = Control.parse(List.of(kind + ":1")).getFirst();
+        try (Preparation other = preparation.control(control);
+            Preparation same = preparation.control(control)) {
+          assertNotNull(other);
+          assertNotNull(same);
+          assertFalse(other.trained());
+          assertNotEquals(digest, other.digest());
+          assertEquals(same.digest(), other.digest(), "by its seed alone");
+        }
+      }
+      assertEquals(digest, preparation.digest(), "the network stays as it is");
+      Preparation lesioned =
+          preparation.control(Control.parse(List.of("lesion:inhibition")).getFirst());
+      assertNotNull(lesioned);
+      assertEquals(digest + "-inhibition", lesioned.digest());
+    }
+    assertEquals(before, Tensor.liveHandles(), "live handles");
+  }
+
+  /** Units that are suppressed by large stimuli, a fraction given by {@code index}. */
+  private static PlantedUnits suppressed(double index) {
+    return new PlantedUnits(
+        IntStream.range(0, 6)
+            .<PlantedUnits.Unit>mapToObj(u -> s -> response(s, u, index))
+            .toList());
+  }
+
+  private static double response(Stimulus s, int unit, double index) {
+    if (!(s instanceof Grating g)) {
+      return 0;
+    }
+    double tuned = 2 + Math.cos(Math.toRadians(2 * (g.modulation() - 30 * unit)));
+    Double d = g.diameter();
+    double size = d == null || d > 40 ? 1 - index : d < 13 ? d / 13 : 1;
+    return tuned * g.contrast() * size;
+  }
+
+  /** Suppressed units whose controls are suppressed a little, each by its number. */
+  private record Trained(PlantedUnits units) implements Preparation {
+    @Override
+    public Preparation control(Control control) {
+      return suppressed(control.number() / 100.0);
+    }
+
+    @Override
+    public org.gammanet.experiments.responses.Responses record(
+        org.gammanet.experiments.stimuli.StimulusSet set,
+        org.gammanet.experiments.responses.Pooling pooling,
+        org.gammanet.experiments.stimuli.InputScaling scaling,
+        boolean withOutput,
+        java.util.function.IntConsumer progress) {
+      return units.record(set, pooling, scaling, withOutput, progress);
+    }
+
+    @Override
+    public int size() {
+      return units.size();
+    }
+
+    @Override
+    public String layer() {
+      return units.layer();
+    }
+
+    @Override
+    public List<org.gammanet.experiments.responses.State> states() {
+      return units.states();
+    }
+
+    @Override
+    public int channels() {
+      return units.channels();
+    }
+
+    @Override
+    public int timesteps() {
+      return units.timesteps();
+    }
+
+    @Override
+    public int fieldDiameter() {
+      return 0;
+    }
+
+    @Override
+    public int stride() {
+      return 1;
+    }
+
+    @Override
+    public Preparation lesioned(Lesion lesion) {
+      return units;
+    }
+
+    @Override
+    public boolean trained() {
+      return true;
+    }
+  }
+
+  @Test
+  void effectsAreComparedWithControls(@TempDir Path folder) throws IOException {
+    for (int again = 0; again < 2; again++) { // a second run continues, and adds nothing
+      InSilico run =
+          InSilico.open(
+                  folder,
+                  List.of("size_tuning"),
+                  Settings.DEFAULTS,
+                  new Trained(suppressed(0.4)),
+                  null,
+                  Map.of(),
+                  false,
+                  Study.Existing.CONTINUE,
+                  Progress.NONE)
+              .controls(Control.parse(List.of("random:3")));
+      run.run();
+      JsonNode size = run.results().path("size_tuning");
+      JsonNode against = size.path("controls").path("suppression_index").path(0);
+      assertEquals("random", against.path("group").asText());
+      assertEquals(3, against.path("networks").asInt());
+      assertEquals(0.02, against.path("mean").asDouble(), 1e-6);
+      assertEquals(0.38, against.path("difference").asDouble(), 1e-6);
+      // All units alike: the interval is that of the controls' spread, 0.01 · sqrt(4/3) · 1.96.
+      assertEquals(0.38 - 1.96 * 0.01 * Math.sqrt(4 / 3.0), against.path("low").asDouble(), 1e-4);
+      assertTrue(against.path("p").isNull(), "three controls give no p");
+      long bands =
+          IntStream.range(0, size.path("figures").path("size_tuning").path("panels").size())
+              .mapToObj(i -> size.path("figures").path("size_tuning").path("panels").path(i))
+              .filter(p -> p.path("key").asText().equals("discs"))
+              .flatMap(p -> Arrays.stream(looks(p)))
+              .filter(look -> look.equals("untrained"))
+              .count();
+      assertEquals(1, bands);
+    }
+    String csv = Files.readString(folder.resolve("controls.csv"));
+    assertEquals(
+        "network,group,experiment,quantity,value,low,high,n", csv.lines().findFirst().orElse(""));
+    assertArrayEquals(
+        new String[] {"network", "random-1", "random-2", "random-3"},
+        csv.lines()
+            .filter(l -> l.contains("suppression_index"))
+            .map(l -> l.split(",")[0])
+            .toArray());
+    assertTrue(Files.readString(folder.resolve("report.html")).contains("Controls"));
+  }
+
+  private static String[] looks(JsonNode panel) {
+    return IntStream.range(0, panel.path("series").size())
+        .mapToObj(i -> panel.path("series").path(i).path("look").asText())
+        .toArray(String[]::new);
+  }
+}
