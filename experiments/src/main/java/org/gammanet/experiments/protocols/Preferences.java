@@ -111,9 +111,9 @@ public record Preferences(double[] preferred, int[] probe, double[] drive, List<
         break;
       }
       for (int u = 0; u < units; u++) {
-        double share = largest[u] > 1e-12 ? evoked[best][u] / largest[u] : 0;
-        if (share > drive[u]) {
-          drive[u] = share;
+        double fraction = largest[u] > 1e-12 ? evoked[best][u] / largest[u] : 0;
+        if (fraction > drive[u]) {
+          drive[u] = fraction;
           probe[u] = p;
         }
       }

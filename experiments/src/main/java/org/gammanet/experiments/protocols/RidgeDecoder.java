@@ -6,8 +6,8 @@ import org.hipparchus.linear.MatrixUtils;
 import org.hipparchus.linear.RealMatrix;
 
 /**
- * A linear map from responses to [sin 2θ, cos 2θ], by ridge regression on standardised responses;
- * the penalty is that of a grid with the smallest error when each stimulus is left out in turn.
+ * A linear map from responses to [sin 2θ, cos 2θ], by ridge regression on standardized responses;
+ * the penalty is the one of a grid with the smallest leave-one-out error.
  */
 final class RidgeDecoder {
   private final double[] mean;
@@ -44,7 +44,7 @@ final class RidgeDecoder {
       for (double[] row : responses) {
         squares += (row[u] - mean[u]) * (row[u] - mean[u]) / n;
       }
-      scale[u] = squares > 1e-24 ? 1 / Math.sqrt(squares) : 0; // silent units say nothing
+      scale[u] = squares > 1e-24 ? 1 / Math.sqrt(squares) : 0; // a constant response carries no information
     }
     double[][] x = new double[n][units];
     double[][] y = new double[n][2];
@@ -91,11 +91,11 @@ final class RidgeDecoder {
         double first = 0;
         double second = 0;
         for (int k = 0; k < rank; k++) {
-          double share = lambda[k] / (lambda[k] + candidate);
+          double factor = lambda[k] / (lambda[k] + candidate);
           double v = u.getEntry(i, k);
-          hat += share * v * v;
-          first += share * v * uy.getEntry(k, 0);
-          second += share * v * uy.getEntry(k, 1);
+          hat += factor * v * v;
+          first += factor * v * uy.getEntry(k, 0);
+          second += factor * v * uy.getEntry(k, 1);
         }
         double left = Math.max(1e-9, 1 - hat);
         error += Math.pow((y[i][0] - first) / left, 2) + Math.pow((y[i][1] - second) / left, 2);
@@ -109,9 +109,9 @@ final class RidgeDecoder {
     double[][] solved = new double[n][2];
     for (int i = 0; i < n; i++) {
       for (int k = 0; k < rank; k++) {
-        double share = u.getEntry(i, k) / (lambda[k] + penalty);
-        solved[i][0] += share * uy.getEntry(k, 0);
-        solved[i][1] += share * uy.getEntry(k, 1);
+        double factor = u.getEntry(i, k) / (lambda[k] + penalty);
+        solved[i][0] += factor * uy.getEntry(k, 0);
+        solved[i][1] += factor * uy.getEntry(k, 1);
       }
     }
     double[][] weights = xm.transposeMultiply(MatrixUtils.createRealMatrix(solved)).getData();

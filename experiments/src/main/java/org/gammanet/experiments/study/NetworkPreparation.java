@@ -25,7 +25,7 @@ import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
 import org.jspecify.annotations.Nullable;
 
-/** A layer of a network; the network stays the caller's. */
+/** A layer of a network, which remains the caller's. */
 public final class NetworkPreparation implements Preparation {
   /** Larger batches are no faster where a stimulus' signals alone keep all processors busy. */
   private static final long MEMORY = 1L << 29;
@@ -160,7 +160,7 @@ public final class NetworkPreparation implements Preparation {
         .progress(progress);
   }
 
-  /** What recording the centre units under such stimuli takes. */
+  /** The memory and the batch size for recording the center units. */
   public ResponseExtractor.Estimate estimate(StimulusSet set) {
     return extractor(network, InputScaling.IMAGENET, done -> {})
         .build()
@@ -239,10 +239,10 @@ public final class NetworkPreparation implements Preparation {
         return;
       }
       int taps = (int) (shape[2] * shape[3]);
-      int middle = (int) (shape[2] / 2 * shape[3] + shape[3] / 2);
+      int center = (int) (shape[2] / 2 * shape[3] + shape[3] / 2);
       float[] values = p.tensor().toFloatArray();
       for (int i = 0; i < values.length; i++) {
-        if (i % taps != middle) {
+        if (i % taps != center) {
           values[i] = 0;
         }
       }

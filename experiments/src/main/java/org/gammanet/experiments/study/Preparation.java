@@ -33,7 +33,7 @@ public interface Preparation extends AutoCloseable {
   /** Diameter of a unit's feed-forward receptive field, pixels of the image; 0 where unknown. */
   int fieldDiameter();
 
-  /** Smallest distance between neighbouring units, pixels of the image. */
+  /** Smallest distance between neighboring units, pixels of the image. */
   int stride();
 
   /**
