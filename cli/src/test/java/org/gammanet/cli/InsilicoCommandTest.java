@@ -125,7 +125,7 @@ class InsilicoCommandTest {
     assertTrue(report.contains(name) && !report.contains("untrained"));
     JsonNode metadata = InSilico.read(folder.resolve("a")).path("metadata");
     assertTrue(metadata.path("trained").asBoolean());
-    assertEquals(64, metadata.path("network").path("weights_sha256").asText().length());
+    assertEquals(64, metadata.path("weights_sha256").asText().length());
     assertEquals(3, metadata.path("settings").path("seed").asInt());
     assertEquals(0, run("insilico --resume " + folder + "/a"), err.toString());
 
