@@ -9,22 +9,22 @@
  * with unspecified contents but valid. No C++ exception leaves the library.
  *
  * Tensors. An AtenTensorHandle is borrowed for the duration of the call; nothing is consumed or
- * recorded by autograd, and only the weights that are packed are kept. A "map" is a float32 tensor of shape [N, C, H, W], none of them 0, in
- * channels-last memory without gaps: strides (H*W*C, 1, W*C, C), where the stride of a dimension of
- * size 1 does not matter. (aten::contiguous with the memory format
- * aoti_torch_memory_format_channels_last() makes one.) A "vector" is a contiguous float32 tensor of
+ * recorded by autograd, and only the weights that are packed are kept. A "feature map" is a float32
+ * tensor of shape [N, C, H, W], none of them 0, in channels-last memory without gaps: strides
+ * (H*W*C, 1, W*C, C), where the stride of a dimension of size 1 does not matter. (aten::contiguous
+ * with the memory format aoti_torch_memory_format_channels_last() makes one.) A "vector" is a contiguous float32 tensor of
  * C elements, whatever its number of dimensions. Weights are contiguous, float32, shaped as their
  * comment says. All tensors of a call live on the same device as the packed weights: the CPU, or
  * one CUDA device after gammanet_native_init_cuda.
  *
- * Outputs are maps or vectors of the right shape made by the caller, and are overwritten unless the
+ * Outputs are feature maps or vectors of the right shape allocated by the caller, and are overwritten unless the
  * comment says "added to". An output may be the same tensor as an input only where that is stated;
  * partly overlapping memory is never allowed.
  *
  * Packed weights (GammanetConv, GammanetCell) are copies in the order in which the kernels read
  * them. They keep the memory of the tensors and may read it again later, for an algorithm or a
- * gradient that is asked for the first time: whoever changes a tensor frees what was packed of it and
- * packs again. They may be used by any number of threads at once; they are freed once, by the caller,
+ * gradient that is requested for the first time: after a change of a tensor, free what was packed
+ * from it and pack again. They may be used by any number of threads at once; they are freed once, by the caller,
  * when no call is using them.
  *
  * Threads. Work is spread over LibTorch's own threads (torch_parallel_for).
@@ -58,7 +58,7 @@ extern "C" {
 /* A function of LibTorch failed. */
 #define GAMMANET_TORCH_ERROR 2
 #define GAMMANET_OUT_OF_MEMORY 3
-/* Not initialised, or this machine or build lacks what was asked for. */
+/* Not initialized, or this machine or build lacks what was requested. */
 #define GAMMANET_UNAVAILABLE 4
 /* Anything else: a defect of this library. */
 #define GAMMANET_INTERNAL_ERROR 5
@@ -67,6 +67,28 @@ extern "C" {
 typedef struct GammanetConvOpaque *GammanetConv;
 /* Weights and options of a cell, packed. */
 typedef struct GammanetCellOpaque *GammanetCell;
+
+/* ---- Numbers of the cell's parameters and options, all from gammanet_cell.def ---- */
+
+/* Indices into the array of a cell's parameters, and into that of their gradients. */
+enum {
+#define CELL_PARAMETER(name, symbol, outputs, inputs, kernel, present) GAMMANET_CELL_##name,
+#include "gammanet_cell.def"
+  GAMMANET_CELL_PARAMETERS
+};
+
+/* Indices into the array of a cell's options. */
+enum {
+#define CELL_OPTION(name, description) GAMMANET_CELL_##name,
+#include "gammanet_cell.def"
+  GAMMANET_CELL_OPTIONS
+};
+
+/* Values of the options; GAMMANET_ALGORITHM_* and GAMMANET_PRECISION_* also of convolutions. */
+enum {
+#define CELL_VALUE(option, name, number) GAMMANET_##option##_##name = number,
+#include "gammanet_cell.def"
+};
 
 /* ---- The library ---- */
 
@@ -91,8 +113,8 @@ GAMMANET_API int32_t gammanet_native_init(const char *libtorch_cpu_path);
 GAMMANET_API int32_t gammanet_native_init_cuda(const char *gammanet_cuda_path);
 
 /*
- * Text of this thread's last failure, UTF-8, one sentence; "" when there was none. Belongs to the
- * library and is valid until this thread's next failure.
+ * Text of this thread's last failure: UTF-8, one sentence of at most 1,023 bytes and a NUL; "" when
+ * there was none. Belongs to the library and is valid until this thread's next failure.
  */
 GAMMANET_API const char *gammanet_last_error(void);
 
@@ -108,8 +130,8 @@ GAMMANET_API const char *gammanet_instruction_set(void);
 GAMMANET_API int32_t gammanet_force_instruction_set(const char *name);
 
 /*
- * Gives back the scratch memory that is kept between calls (a few MB a thread), and the memory of
- * deleted maps. Not while another call is running.
+ * Frees the scratch memory that is kept between calls (a few MB a thread), and the memory of
+ * deleted feature maps. Not while another call is running.
  */
 GAMMANET_API int32_t gammanet_release_scratch(void);
 
@@ -130,33 +152,21 @@ GAMMANET_API int32_t gammanet_torch_bump_version(AtenTensorHandle tensor);
 /* ---- Memory ---- */
 
 /*
- * A new map on the CPU, its contents unspecified. It is deleted like any tensor
- * (aoti_torch_delete_tensor_object); its memory is then kept for maps to come.
+ * Allocates a feature map on the CPU, its contents unspecified. It is deleted like any tensor
+ * (aoti_torch_delete_tensor_object); its memory is then kept for later feature maps.
  *
- * ret: the map; untouched on failure.
+ * ret: the feature map; untouched on failure.
  */
 GAMMANET_API int32_t gammanet_map_new(int64_t n, int64_t c, int64_t h, int64_t w,
                                       AtenTensorHandle *ret);
 
-/* How many bytes of deleted maps are kept at most, apart from gaps between maps; 2 GiB at first. */
+/*
+ * Sets how many bytes of deleted feature maps are kept at most, apart from gaps between living
+ * ones; 2 GiB by default.
+ */
 GAMMANET_API int32_t gammanet_keep_map_memory(int64_t bytes);
 
 /* ---- Convolutions: k x k, k odd, stride 1, zero padding (k-1)/2 ---- */
-
-/* How a 3x3 convolution is computed. Other sizes are always direct. */
-/* The fastest measured for the size at hand. */
-#define GAMMANET_ALGORITHM_AUTO 0
-#define GAMMANET_ALGORITHM_DIRECT 1
-/* Winograd's F(4x4, 3x3): a quarter of the multiplications, error within about 1e-5. */
-#define GAMMANET_ALGORITHM_WINOGRAD 2
-
-/*
- * Products in float32, or of operands rounded to bfloat16 and summed in float32. Winograd's algorithm
- * is computed in float32 in either case: that is more exact, and faster than the direct sum in
- * bfloat16, so that AUTO takes it, too.
- */
-#define GAMMANET_PRECISION_FLOAT32 0
-#define GAMMANET_PRECISION_BFLOAT16 1
 
 /*
  * Packs a convolution.
@@ -177,7 +187,7 @@ GAMMANET_API int32_t gammanet_conv_free(GammanetConv conv);
 /*
  * out = weight * x + bias, then max(out, 0) if relu is 1 (0: not).
  *
- * x: map [N, I, H, W]. out: map [N, O, H, W], not x.
+ * x: feature map [N, I, H, W]. out: feature map [N, O, H, W], not x.
  */
 GAMMANET_API int32_t gammanet_conv_forward(GammanetConv conv, AtenTensorHandle x, int32_t relu,
                                            AtenTensorHandle out);
@@ -188,9 +198,9 @@ GAMMANET_API int32_t gammanet_conv_forward(GammanetConv conv, AtenTensorHandle x
  * x: the input, [N, I, H, W].
  * out: the output when relu was 1 (gradients pass where it is positive), else null; [N, O, H, W].
  * grad_out: gradient of the output, [N, O, H, W].
- * grad_x: gets the gradient of x, [N, I, H, W]; null if not wanted.
- * grad_weight: contiguous [O, I, k, k], added to; null if not wanted.
- * grad_bias: vector of O, added to; null if not wanted.
+ * grad_x: gets the gradient of x, [N, I, H, W]; null if not needed.
+ * grad_weight: contiguous [O, I, k, k], added to; null if not needed.
+ * grad_bias: vector of O, added to; null if not needed.
  */
 GAMMANET_API int32_t gammanet_conv_backward(GammanetConv conv, AtenTensorHandle x,
                                             AtenTensorHandle out, AtenTensorHandle grad_out,
@@ -202,24 +212,24 @@ GAMMANET_API int32_t gammanet_conv_backward(GammanetConv conv, AtenTensorHandle 
  * (stride 2, an odd last row or column dropped).
  *
  * conv: 1x1, or null for the pooling of x alone, without rectification.
- * x: map [N, I, H, W] with H, W >= 2. out: map [N, O, H/2, W/2] (rounded down).
+ * x: feature map [N, I, H, W] with H, W >= 2. out: feature map [N, O, H/2, W/2] (rounded down).
  */
 GAMMANET_API int32_t gammanet_align_pool_forward(GammanetConv conv, AtenTensorHandle x,
                                                  AtenTensorHandle out);
 
 /*
  * out = bilinear(elu(instance_norm(weight * x + bias))): feedback from the level above. Resizing is
- * that of align_corners = false; the normalisation has epsilon 1e-5 and no affine part.
+ * that of align_corners = false; the normalization has epsilon 1e-5 and no affine part.
  *
- * conv: 1x1. x: map [N, I, h, w]. out: map [N, O, H, W] of any size; equal sizes copy.
+ * conv: 1x1. x: feature map [N, I, h, w]. out: feature map [N, O, H, W] of any size; equal sizes copy.
  */
 GAMMANET_API int32_t gammanet_project_up_forward(GammanetConv conv, AtenTensorHandle x,
                                                  AtenTensorHandle out);
 
-/* ---- Layer normalisation over channels, each pixel on its own, epsilon 1e-5 ---- */
+/* ---- Layer normalization over channels, each pixel on its own, epsilon 1e-5 ---- */
 
 /*
- * x, out: maps [N, C, H, W]; out may be x. weight, bias: vectors of C, or both null.
+ * x, out: feature maps [N, C, H, W]; out may be x. weight, bias: vectors of C, or both null.
  */
 GAMMANET_API int32_t gammanet_channel_layer_norm_forward(AtenTensorHandle x,
                                                          AtenTensorHandle weight,
@@ -229,7 +239,7 @@ GAMMANET_API int32_t gammanet_channel_layer_norm_forward(AtenTensorHandle x,
 /* ---- The fGRU cell with excitatory and inhibitory states ---- */
 
 /*
- * With drive x, excitatory state e, inhibitory state i; * is a convolution, N a normalisation:
+ * With drive x, excitatory state e, inhibitory state i; * is a convolution, N a normalization:
  *
  *   c1 = relu(W_inh * N1(e))
  *   [alpha; mu] = a(D_inh * [i; c1; x] + d_inh)           or vectors of C
@@ -242,57 +252,6 @@ GAMMANET_API int32_t gammanet_channel_layer_norm_forward(AtenTensorHandle x,
  *   g2 = sigmoid(W_mix * N[e; q; i'] + b_mix)             or sigmoid(N(W_mix * [e; q; i']) + b_mix)
  *   e' = (1 - g2) e + g2 q
  */
-
-/* Places in the array of a cell's parameters, and in that of their gradients. */
-/* [C, C, k, k], k odd, before symmetrisation. */
-#define GAMMANET_CELL_W_INH 0
-#define GAMMANET_CELL_W_EXC 1
-/* [C, 3C, 1, 1]. */
-#define GAMMANET_CELL_W_GAIN 2
-#define GAMMANET_CELL_W_MIX 3
-/* Vectors of C. */
-#define GAMMANET_CELL_B_GAIN 4
-#define GAMMANET_CELL_B_MIX 5
-/* Dynamic parameters: [2C, 3C, 1, 1] and 2C, [2C, 2C, 1, 1] and 2C; else null. */
-#define GAMMANET_CELL_D_INH 6
-#define GAMMANET_CELL_D_INH_BIAS 7
-#define GAMMANET_CELL_D_EXC 8
-#define GAMMANET_CELL_D_EXC_BIAS 9
-/* Static parameters: vectors of C, as stored (forcing is an option); else null. */
-#define GAMMANET_CELL_ALPHA 10
-#define GAMMANET_CELL_MU 11
-/* Null also when the excitation is not multiplicative. */
-#define GAMMANET_CELL_KAPPA 12
-#define GAMMANET_CELL_OMEGA 13
-/* Affine part of N1 and N2: vectors of C; null without GAMMANET_CELL_NORMALIZE_INPUTS. */
-#define GAMMANET_CELL_N1_WEIGHT 14
-#define GAMMANET_CELL_N1_BIAS 15
-#define GAMMANET_CELL_N2_WEIGHT 16
-#define GAMMANET_CELL_N2_BIAS 17
-#define GAMMANET_CELL_PARAMETERS 18
-
-/* Places in the array of a cell's options. */
-/* 0 none, 1 layer (over channels), 2 instance, 3 group (min(8, C) groups for C channels). */
-#define GAMMANET_CELL_NORMALIZATION 0
-/* 0: N before the gates' product (over 3C channels), 1: after it (over C channels). */
-#define GAMMANET_CELL_GATE_NORM_POST 1
-/* 0 static, 1 dynamic with a = softplus, 2 dynamic with a = sigmoid. */
-#define GAMMANET_CELL_DYNAMIC 2
-/* 1: the static alpha is sigmoid(stored). */
-#define GAMMANET_CELL_FORCE_ALPHA 3
-/* 1: the static omega is relu(stored). */
-#define GAMMANET_CELL_FORCE_OMEGA 4
-/* 1: q = omega c2 + kappa; 0: q = relu(i' + c2). */
-#define GAMMANET_CELL_MULTIPLICATIVE 5
-/* 1: N1 and N2 are there. */
-#define GAMMANET_CELL_NORMALIZE_INPUTS 6
-/* Of W_inh and W_exc: 0 none, 1 channel, 2 spatial, 3 spatial and channel. */
-#define GAMMANET_CELL_SYMMETRY 7
-/* GAMMANET_PRECISION_*; the states, the norms and everything elementwise stay float32. */
-#define GAMMANET_CELL_PRECISION 8
-/* GAMMANET_ALGORITHM_* of the two horizontal convolutions. */
-#define GAMMANET_CELL_ALGORITHM 9
-#define GAMMANET_CELL_OPTIONS 10
 
 /*
  * Packs a cell.
@@ -309,7 +268,7 @@ GAMMANET_API int32_t gammanet_cell_pack(const AtenTensorHandle *parameters, cons
 GAMMANET_API int32_t gammanet_cell_free(GammanetCell cell);
 
 /*
- * One step of the cell. All tensors are maps [N, C, H, W].
+ * One step of the cell. All tensors are feature maps [N, C, H, W].
  *
  * x: drive.
  * e, i: states; null for a state of zeros, which saves work. i may be e.
@@ -324,15 +283,15 @@ GAMMANET_API int32_t gammanet_cell_forward(GammanetCell cell, AtenTensorHandle x
                                            AtenTensorHandle sum);
 
 /*
- * Gradients of one step; what happens between inputs and outputs is computed again. All tensors
- * but the parameters' are maps [N, C, H, W].
+ * Gradients of one step; intermediate values are recomputed. All tensors
+ * but the parameters' are feature maps [N, C, H, W].
  *
  * x, e, i: the inputs; e, i null for zeros.
  * grad_new_e, grad_new_i: gradients of the outputs; null for zeros.
- * grad_x, grad_e, grad_i: get the gradients of the inputs; null if not wanted. grad_e may be
+ * grad_x, grad_e, grad_i: get the gradients of the inputs; null if not needed. grad_e may be
  *   grad_new_e and grad_i may be grad_new_i. When i was e, the gradient of that state is the sum.
  * grad_parameters: GAMMANET_CELL_PARAMETERS handles shaped as the parameters and contiguous, added
- *   to; null where a gradient is not wanted; null altogether if none is.
+ *   to; null where a gradient is not needed; null altogether if none is.
  */
 GAMMANET_API int32_t gammanet_cell_backward(GammanetCell cell, AtenTensorHandle x,
                                             AtenTensorHandle e, AtenTensorHandle i,

@@ -2,7 +2,7 @@
  * The part of LibTorch's stable C ABI that GammaNet uses (LibTorch 2.11 or newer).
  *
  * LibTorch exports these functions from libtorch_cpu.so and keeps them compatible across releases,
- * so neither the Java bindings nor the shim needs a LibTorch header. All functions that return
+ * so neither the Java bindings nor the native library needs a LibTorch header. All functions that return
  * int32_t give 0 for success; after a failure torch_exception_get_what_without_backtrace() holds
  * the reason (2.13 or newer).
  *
@@ -10,7 +10,7 @@
  * released once with aoti_torch_delete_tensor_object. Arguments are borrowed, except where a slot
  * of torch_call_dispatcher or of a list says "consumed".
  *
- * bindings/src/generated is made from this file by bindings/regenerate.sh; a test holds both equal.
+ * bindings/src/generated is generated from this file by its regenerate.sh; a test compares both.
  */
 #ifndef GAMMANET_LIBTORCH_STABLE_H
 #define GAMMANET_LIBTORCH_STABLE_H
@@ -74,10 +74,20 @@ int32_t aoti_torch_aten_subtract_Tensor(AtenTensorHandle a, AtenTensorHandle b, 
 
 /* ---- Tensors ---- */
 
-/* Uninitialised memory. sizes, strides: ndim elements each. */
+/* Uninitialized memory. sizes, strides: ndim elements each. */
 int32_t aoti_torch_empty_strided(int64_t ndim, const int64_t *sizes, const int64_t *strides,
                                  int32_t dtype, int32_t device_type, int32_t device_index,
                                  AtenTensorHandle *ret);
+/*
+ * A tensor on memory of the caller. deleter(data, deleter_context) is called when the last tensor on
+ * it is gone. layout: 0 for strided; opaque_metadata: null.
+ */
+int32_t torch_from_blob(void *data, int64_t ndim, const int64_t *sizes, const int64_t *strides,
+                        int64_t storage_offset, int32_t dtype, int32_t device_type,
+                        int32_t device_index, AtenTensorHandle *ret, int32_t layout,
+                        const uint8_t *opaque_metadata, int64_t opaque_metadata_size,
+                        void (*deleter)(void *data, void *context), void *deleter_context);
+
 /* A 0-dimensional CPU tensor. */
 int32_t aoti_torch_scalar_to_tensor_float32(float value, AtenTensorHandle *ret);
 int32_t aoti_torch_scalar_to_tensor_float64(double value, AtenTensorHandle *ret);
@@ -129,6 +139,11 @@ int32_t torch_set_requires_grad(AtenTensorHandle tensor, bool requires_grad);
 int32_t torch_parallel_for(int64_t begin, int64_t end, int64_t grain_size,
                            void (*func)(int64_t begin, int64_t end, void *ctx), void *ctx);
 int32_t torch_get_num_threads(uint32_t *ret);
+
+/* ---- CUDA: only in libraries built with it ---- */
+
+/* The device's current cudaStream_t. */
+int32_t aoti_torch_get_current_cuda_stream(int32_t device_index, void **ret);
 
 #ifdef __cplusplus
 }

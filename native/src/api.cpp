@@ -1,76 +1,77 @@
-// The library as a whole: version, initialisation, instruction sets; and the layer normalisation.
-#include <atomic>
-#include <cstdlib>
-#include <cstring>
-#include <vector>
+// Every exported function: checks its arguments, then calls the CPU's or CUDA's implementation.
+#include <memory>
 
+#include "cell.h"
+#include "cpu/cell.h"
+#include "cpu/conv.h"
 #include "cuda/cuda.h"
-#include "cpu/kernels.h"
+#include "cxx_api.h"
+#include "memory.h"
 #include "torch.h"
 
-namespace gammanet {
+using namespace gammanet;
+
+struct GammanetConvOpaque {
+  int64_t outputs, inputs, k;
+  Device device;
+  // Keeps the weights' memory.
+  Held weight;
+  std::unique_ptr<const Conv> cpu;
+  std::unique_ptr<const cuda::Conv, cuda::Delete> cuda;
+};
+
+struct GammanetCellOpaque {
+  CellSpec spec;
+  Held parameters[GAMMANET_CELL_PARAMETERS];
+  std::unique_ptr<const Cell> cpu;
+  std::unique_ptr<const cuda::Cell, cuda::Delete> cuda;
+};
 
 namespace {
 
-struct InstructionSet {
-  const Kernels* kernels;
-  bool supported;
-};
-
-// Best first.
-const std::vector<InstructionSet>& instruction_sets() {
-  static const std::vector<InstructionSet> sets = [] {
-    std::vector<InstructionSet> all;
-#ifdef GAMMANET_X86
-    __builtin_cpu_init();
-    static Kernels avx512 = kernels_avx512;
-#ifdef GAMMANET_BF16
-    if (__builtin_cpu_supports("avx512bf16")) {
-      avx512.product_bf16 = product_bf16_avx512;
-      avx512.convert_bf16 = convert_bf16_avx512;
-    }
-#endif
-    all.push_back({&avx512, __builtin_cpu_supports("avx512f") &&
-                                __builtin_cpu_supports("avx512bw") &&
-                                __builtin_cpu_supports("avx512dq") &&
-                                __builtin_cpu_supports("avx512vl")});
-    all.push_back(
-        {&kernels_avx2, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")});
-#endif
-    all.push_back({&kernels_portable, true});
-    return all;
-  }();
-  return sets;
-}
-
-// Null: none of that name, or not on this processor.
-const Kernels* by_name(const char* name) {
-  const bool any = name == nullptr || *name == '\0' || std::strcmp(name, "auto") == 0;
-  for (const InstructionSet& set : instruction_sets()) {
-    if (set.supported && (any || std::strcmp(name, set.kernels->name) == 0)) {
-      return set.kernels;
-    }
+template <class T>
+T* not_null(T* argument, const char* what) {
+  if (argument == nullptr) {
+    invalid("%s is null", what);
   }
-  return nullptr;
+  return argument;
 }
 
-std::atomic<const Kernels*>& current() {
-  static std::atomic<const Kernels*> chosen{[] {
-    const Kernels* k = by_name(std::getenv("GAMMANET_INSTRUCTION_SET"));
-    return k ? k : by_name(nullptr);
-  }()};
-  return chosen;
+void check_flag(int32_t value, const char* what) {
+  if (value != 0 && value != 1) {
+    invalid("%s must be 0 or 1, not %d", what, static_cast<int>(value));
+  }
+}
+
+Device usable_device_of(AtenTensorHandle tensor, const char* what) {
+  const Device device = device_of(tensor, what);
+  if (device.is_cuda()) {
+    cuda::require();
+  }
+  return device;
+}
+
+// The input of a layer; conv may be null.
+FeatureMap input_of(GammanetConv conv, AtenTensorHandle x) {
+  usable_device_of(x, "x");
+  const FeatureMap in = feature_map(x, "x");
+  return conv == nullptr
+             ? in
+             : feature_map(x, "x", in.n, conv->inputs, in.h, in.w, conv->device);
+}
+
+void check_pointwise(GammanetConv conv) {
+  if (conv != nullptr && conv->k != 1) {
+    invalid("conv must be 1x1, not %lldx%lld", static_cast<long long>(conv->k),
+            static_cast<long long>(conv->k));
+  }
 }
 
 }  // namespace
 
-const Kernels& kernels() { return *current().load(std::memory_order_relaxed); }
-
-}  // namespace gammanet
-
-using namespace gammanet;
-
 extern "C" {
+
+// ---- The library ----
 
 GAMMANET_API uint32_t gammanet_native_abi_version(void) { return GAMMANET_NATIVE_ABI_VERSION; }
 
@@ -79,28 +80,195 @@ GAMMANET_API int32_t gammanet_native_init(const char* libtorch_cpu_path) {
 }
 
 GAMMANET_API int32_t gammanet_native_init_cuda(const char* gammanet_cuda_path) {
-  return guarded([&] {
-    torch();
-    cuda::init(gammanet_cuda_path);
-  });
+  return guarded([&] { cuda::init(not_null(gammanet_cuda_path, "gammanet_cuda_path")); });
 }
+
+GAMMANET_API const char* gammanet_last_error(void) { return last_error(); }
 
 GAMMANET_API const char* gammanet_instruction_set(void) { return kernels().name; }
 
 GAMMANET_API int32_t gammanet_force_instruction_set(const char* name) {
   return guarded([&] {
-    const Kernels* k = by_name(name);
-    if (k == nullptr) {
+    if (!force_instruction_set(name)) {
       unavailable("this processor or build has no instruction set \"%s\"", name);
     }
-    current() = k;
   });
 }
+
+// ---- Functions of LibTorch that its C ABI lacks ----
+
+GAMMANET_API int32_t gammanet_torch_set_num_threads(int32_t threads) {
+  return guarded([&] { set_num_threads(threads); });
+}
+
+GAMMANET_API int32_t gammanet_torch_requires_grad(AtenTensorHandle tensor, int32_t* ret) {
+  return guarded([&] { *not_null(ret, "ret") = requires_grad(tensor) ? 1 : 0; });
+}
+
+GAMMANET_API int32_t gammanet_torch_grad(AtenTensorHandle tensor, AtenTensorHandle* ret) {
+  return guarded([&] { *not_null(ret, "ret") = new_gradient_handle(tensor); });
+}
+
+GAMMANET_API int32_t gammanet_torch_bump_version(AtenTensorHandle tensor) {
+  return guarded([&] { bump_version(tensor); });
+}
+
+// ---- Memory ----
 
 GAMMANET_API int32_t gammanet_release_scratch(void) {
   return guarded([] {
     release_scratch();
-    release_map_memory();
+    release_memory();
+  });
+}
+
+GAMMANET_API int32_t gammanet_map_new(int64_t n, int64_t c, int64_t h, int64_t w,
+                                              AtenTensorHandle* ret) {
+  return guarded([&] {
+    not_null(ret, "ret");
+    int64_t bytes = sizeof(float);
+    for (int64_t size : {n, c, h, w}) {
+      if (size <= 0 || __builtin_mul_overflow(bytes, size, &bytes) || bytes > INT64_MAX / 2) {
+        invalid("a feature map cannot be [%lld, %lld, %lld, %lld]", static_cast<long long>(n),
+                static_cast<long long>(c), static_cast<long long>(h), static_cast<long long>(w));
+      }
+    }
+    *ret = new_feature_map(n, c, h, w);
+  });
+}
+
+GAMMANET_API int32_t gammanet_keep_map_memory(int64_t bytes) {
+  return guarded([&] {
+    if (bytes < 0) {
+      invalid("the memory to keep cannot be %lld bytes", static_cast<long long>(bytes));
+    }
+    keep_memory(static_cast<size_t>(bytes));
+  });
+}
+
+// ---- Convolutions and layers around the cells ----
+
+GAMMANET_API int32_t gammanet_conv_pack(AtenTensorHandle weight, AtenTensorHandle bias,
+                                        int32_t algorithm, int32_t precision, GammanetConv* ret) {
+  return guarded([&] {
+    not_null(ret, "ret");
+    check_option(GAMMANET_CELL_ALGORITHM, algorithm);
+    check_option(GAMMANET_CELL_PRECISION, precision);
+    const Device device = usable_device_of(weight, "weight");
+    int64_t sizes[4] = {-1, -1, -1, -1};
+    const float* w = weights_of(weight, "weight", sizes, device);
+    if (sizes[2] != sizes[3] || sizes[2] % 2 == 0) {
+      invalid("weight must have a square kernel of odd size, not %lldx%lld",
+              static_cast<long long>(sizes[2]), static_cast<long long>(sizes[3]));
+    }
+    const float* b = optional_vector_of(bias, "bias", sizes[0], device);
+    auto conv = std::make_unique<GammanetConvOpaque>();
+    conv->outputs = sizes[0];
+    conv->inputs = sizes[1];
+    conv->k = sizes[2];
+    conv->device = device;
+    if (device.is_cuda()) {
+      conv->cuda.reset(
+          cuda::new_conv(device, w, b, conv->outputs, conv->inputs, conv->k, precision));
+    } else {
+      check_precision(precision);
+      conv->weight = Held(weight);
+      conv->cpu = std::make_unique<Conv>(w, b, conv->outputs, conv->inputs, conv->k, algorithm,
+                                         precision);
+    }
+    *ret = conv.release();
+  });
+}
+
+GAMMANET_API int32_t gammanet_conv_free(GammanetConv conv) {
+  return guarded([&] { delete conv; });
+}
+
+GAMMANET_API int32_t gammanet_conv_forward(GammanetConv conv, AtenTensorHandle x, int32_t relu,
+                                           AtenTensorHandle out) {
+  return guarded([&] {
+    not_null(conv, "conv");
+    check_flag(relu, "relu");
+    const FeatureMap in = input_of(conv, x);
+    const FeatureMap result =
+        feature_map(out, "out", in.n, conv->outputs, in.h, in.w, conv->device);
+    check_disjoint(in, "x", result, "out");
+    if (conv->cuda) {
+      cuda::conv_forward(*conv->cuda, in, relu == 1, result);
+    } else {
+      conv_forward(*conv->cpu, in, relu == 1, result);
+    }
+  });
+}
+
+GAMMANET_API int32_t gammanet_conv_backward(GammanetConv conv, AtenTensorHandle x,
+                                            AtenTensorHandle out, AtenTensorHandle grad_out,
+                                            AtenTensorHandle grad_x, AtenTensorHandle grad_weight,
+                                            AtenTensorHandle grad_bias) {
+  return guarded([&] {
+    not_null(conv, "conv");
+    const Device device = conv->device;
+    const FeatureMap in = input_of(conv, x);
+    auto optional = [&](AtenTensorHandle tensor, const char* what, int64_t c) {
+      return tensor == nullptr ? FeatureMap()
+                               : feature_map(tensor, what, in.n, c, in.h, in.w, device);
+    };
+    const FeatureMap grad =
+        feature_map(grad_out, "grad_out", in.n, conv->outputs, in.h, in.w, device);
+    const FeatureMap rectified = optional(out, "out", conv->outputs);
+    const FeatureMap result = optional(grad_x, "grad_x", conv->inputs);
+    float* weight = nullptr;
+    if (grad_weight != nullptr) {
+      int64_t sizes[4] = {conv->outputs, conv->inputs, conv->k, conv->k};
+      weight = weights_of(grad_weight, "grad_weight", sizes, device);
+    }
+    float* bias = optional_vector_of(grad_bias, "grad_bias", conv->outputs, device);
+    check_disjoint(result, "grad_x", in, "x");
+    check_disjoint(result, "grad_x", grad, "grad_out");
+    check_disjoint(result, "grad_x", rectified, "out");
+    if (conv->cuda) {
+      cuda::conv_backward(*conv->cuda, in, rectified, grad, result, weight, bias);
+    } else {
+      conv_backward(*conv->cpu, in, rectified, grad, result, weight, bias);
+    }
+  });
+}
+
+GAMMANET_API int32_t gammanet_align_pool_forward(GammanetConv conv, AtenTensorHandle x,
+                                                 AtenTensorHandle out) {
+  return guarded([&] {
+    check_pointwise(conv);
+    const FeatureMap in = input_of(conv, x);
+    if (in.h < 2 || in.w < 2) {
+      invalid("x must have at least 2x2 pixels, not %lldx%lld", static_cast<long long>(in.h),
+              static_cast<long long>(in.w));
+    }
+    const FeatureMap result = feature_map(out, "out", in.n, conv ? conv->outputs : in.c, in.h / 2,
+                                          in.w / 2, in.device);
+    check_disjoint(in, "x", result, "out");
+    if (in.device.is_cuda()) {
+      cuda::align_pool_forward(conv ? conv->cuda.get() : nullptr, in, result);
+    } else {
+      align_pool_forward(conv ? conv->cpu.get() : nullptr, in, result);
+    }
+  });
+}
+
+GAMMANET_API int32_t gammanet_project_up_forward(GammanetConv conv, AtenTensorHandle x,
+                                                 AtenTensorHandle out) {
+  return guarded([&] {
+    not_null(conv, "conv");
+    check_pointwise(conv);
+    const FeatureMap in = input_of(conv, x);
+    const FeatureMap any = feature_map(out, "out");
+    const FeatureMap result =
+        feature_map(out, "out", in.n, conv->outputs, any.h, any.w, conv->device);
+    check_disjoint(in, "x", result, "out");
+    if (conv->cuda) {
+      cuda::project_up_forward(*conv->cuda, in, result);
+    } else {
+      project_up_forward(*conv->cpu, in, result);
+    }
   });
 }
 
@@ -109,21 +277,83 @@ GAMMANET_API int32_t gammanet_channel_layer_norm_forward(AtenTensorHandle x,
                                                          AtenTensorHandle bias,
                                                          AtenTensorHandle out) {
   return guarded([&] {
-    if (cuda::on_cuda(x)) {
-      return cuda::channel_layer_norm_forward(x, weight, bias, out);
-    }
-    const Map in = map_of(x, "x");
-    const Map result = map_of(out, "out", in.n, in.c, in.h, in.w);
-    const float* w = optional_vector_of(weight, "weight", in.c);
-    const float* b = optional_vector_of(bias, "bias", in.c);
+    const FeatureMap in = input_of(nullptr, x);
+    const FeatureMap result = feature_map(out, "out", in.n, in.c, in.h, in.w, in.device);
+    const float* w = optional_vector_of(weight, "weight", in.c, in.device);
+    const float* b = optional_vector_of(bias, "bias", in.c, in.device);
     if ((w == nullptr) != (b == nullptr)) {
       invalid("weight and bias must be given together");
     }
     check_same_or_disjoint(in, "x", result, "out");
-    const Kernels& k = kernels();
-    parallel_for(in.pixels(), 1 + 32768 / in.c, [&](int64_t begin, int64_t end) {
-      k.layer_norm(in.data + begin * in.c, w, b, result.data + begin * in.c, end - begin, in.c);
-    });
+    if (in.device.is_cuda()) {
+      cuda::channel_layer_norm_forward(in, w, b, result);
+    } else {
+      channel_layer_norm_forward(in, w, b, result);
+    }
+  });
+}
+
+// ---- The cell ----
+
+GAMMANET_API int32_t gammanet_cell_pack(const AtenTensorHandle* parameters, const int32_t* options,
+                                        GammanetCell* ret) {
+  return guarded([&] {
+    not_null(parameters, "parameters");
+    not_null(options, "options");
+    not_null(ret, "ret");
+    auto cell = std::make_unique<GammanetCellOpaque>();
+    CellParameters data{};
+    usable_device_of(parameters[GAMMANET_CELL_W_INH], "W_inh");
+    cell->spec = check_cell(parameters, options, data);
+    if (cell->spec.device.is_cuda()) {
+      cell->cuda.reset(cuda::new_cell(cell->spec, data));
+    } else {
+      check_precision(cell->spec.option(GAMMANET_CELL_PRECISION));
+      for (int index = 0; index < GAMMANET_CELL_PARAMETERS; ++index) {
+        if (data[static_cast<size_t>(index)] != nullptr) {
+          cell->parameters[index] = Held(parameters[index]);
+        }
+      }
+      cell->cpu = std::make_unique<Cell>(cell->spec, data);
+    }
+    *ret = cell.release();
+  });
+}
+
+GAMMANET_API int32_t gammanet_cell_free(GammanetCell cell) {
+  return guarded([&] { delete cell; });
+}
+
+GAMMANET_API int32_t gammanet_cell_forward(GammanetCell cell, AtenTensorHandle x,
+                                           AtenTensorHandle e, AtenTensorHandle i,
+                                           AtenTensorHandle new_e, AtenTensorHandle new_i,
+                                           AtenTensorHandle sum) {
+  return guarded([&] {
+    not_null(cell, "cell");
+    const CellForward arguments = check_forward(cell->spec, x, e, i, new_e, new_i, sum);
+    if (cell->cuda) {
+      cuda::cell_forward(*cell->cuda, arguments);
+    } else {
+      cell_forward(*cell->cpu, arguments);
+    }
+  });
+}
+
+GAMMANET_API int32_t gammanet_cell_backward(GammanetCell cell, AtenTensorHandle x,
+                                            AtenTensorHandle e, AtenTensorHandle i,
+                                            AtenTensorHandle grad_new_e,
+                                            AtenTensorHandle grad_new_i, AtenTensorHandle grad_x,
+                                            AtenTensorHandle grad_e, AtenTensorHandle grad_i,
+                                            const AtenTensorHandle* grad_parameters) {
+  return guarded([&] {
+    not_null(cell, "cell");
+    const CellBackward arguments = check_backward(cell->spec, x, e, i, grad_new_e, grad_new_i,
+                                                  grad_x, grad_e, grad_i, grad_parameters);
+    if (cell->cuda) {
+      cuda::cell_backward(*cell->cuda, arguments);
+    } else {
+      cell_backward(*cell->cpu, arguments);
+    }
   });
 }
 

@@ -1,5 +1,5 @@
-// The functions of LibTorch that its C ABI lacks, behind guards: C++ functions, called by the names
-// that a compiler gives them.
+#include "cxx_api.h"
+
 #include "torch.h"
 
 namespace gammanet {
@@ -13,14 +13,7 @@ struct TensorObject {
 };
 
 template <class Function>
-Function function(const char* itanium, const char* microsoft) {
-#ifdef _WIN32
-  const char* name = microsoft;
-  (void)itanium;
-#else
-  const char* name = itanium;
-  (void)microsoft;
-#endif
+Function function(const char* name) {
   const auto found = reinterpret_cast<Function>(torch_symbol(name));
   if (found == nullptr) {
     unavailable("this LibTorch does not export %s", name);
@@ -42,49 +35,34 @@ TensorImpl* implementation(AtenTensorHandle tensor, const char* what) {
 }
 
 }  // namespace
+
+void set_num_threads(int32_t threads) {
+  if (threads < 1) {
+    invalid("threads must be at least 1, not %d", static_cast<int>(threads));
+  }
+  function<void (*)(int)>("_ZN2at15set_num_threadsEi")(threads);
+}
+
+bool requires_grad(AtenTensorHandle tensor) {
+  TensorImpl* impl = implementation(tensor, "tensor");
+  return function<bool (*)(const TensorImpl*)>("_ZNK3c1010TensorImpl13requires_gradEv")(impl);
+}
+
+AtenTensorHandle new_gradient_handle(AtenTensorHandle tensor) {
+  TensorImpl* impl = implementation(tensor, "tensor");
+  const auto gradient =
+      function<AtenTensorHandle (*)(const TensorImpl*)>("_ZNK3c1010TensorImpl4gradEv")(impl);
+  AtenTensorHandle result = nullptr;
+  if (is_defined(gradient)) {
+    torch_check(torch().new_tensor_handle(gradient, &result), "aoti_torch_new_tensor_handle");
+  }
+  return result;
+}
+
+void bump_version(AtenTensorHandle tensor) {
+  implementation(tensor, "tensor");
+  function<void (*)(AtenTensorHandle)>("_ZN5torch8autograd4impl12bump_versionERKN2at6TensorE")(
+      tensor);
+}
+
 }  // namespace gammanet
-
-using namespace gammanet;
-
-extern "C" {
-
-int32_t gammanet_torch_set_num_threads(int32_t threads) {
-  return guarded([&] {
-    if (threads < 1) {
-      invalid("threads must be at least 1, not %d", static_cast<int>(threads));
-    }
-    function<void (*)(int)>("_ZN2at15set_num_threadsEi", "?set_num_threads@at@@YAXH@Z")(threads);
-  });
-}
-
-int32_t gammanet_torch_requires_grad(AtenTensorHandle tensor, int32_t* ret) {
-  return guarded([&] {
-    TensorImpl* impl = implementation(tensor, "tensor");
-    *ret = function<bool (*)(const TensorImpl*)>("_ZNK3c1010TensorImpl13requires_gradEv",
-                                                 "?requires_grad@TensorImpl@c10@@QEBA_NXZ")(impl);
-  });
-}
-
-int32_t gammanet_torch_grad(AtenTensorHandle tensor, AtenTensorHandle* ret) {
-  return guarded([&] {
-    TensorImpl* impl = implementation(tensor, "tensor");
-    const auto gradient = function<AtenTensorHandle (*)(const TensorImpl*)>(
-        "_ZNK3c1010TensorImpl4gradEv", "?grad@TensorImpl@c10@@QEBAAEBVTensor@at@@XZ")(impl);
-    AtenTensorHandle result = nullptr;
-    if (is_defined(gradient)) {
-      torch_check(torch().new_tensor_handle(gradient, &result), "aoti_torch_new_tensor_handle");
-    }
-    *ret = result;
-  });
-}
-
-int32_t gammanet_torch_bump_version(AtenTensorHandle tensor) {
-  return guarded([&] {
-    implementation(tensor, "tensor");
-    function<void (*)(AtenTensorHandle)>(
-        "_ZN5torch8autograd4impl12bump_versionERKN2at6TensorE",
-        "?bump_version@impl@autograd@torch@@YAXAEBVTensor@at@@@Z")(tensor);
-  });
-}
-
-}  // extern "C"

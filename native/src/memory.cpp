@@ -1,146 +1,98 @@
-// Memory of maps. A pass makes and deletes the same maps again and again; memory that goes back to
-// the system in between has to be cleared by it again, page by page, and glibc's aligned allocation
-// (before 2.38) finds no place for a block in the hole that an equal one has left, so that a heap
-// grows with every pass. Here a map goes into the first hole of a segment that takes it, and leaves
-// a hole that joins its neighbours. Packed weights and large temporary memory lie there, too.
+#include "memory.h"
+
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cstdlib>
-#include <map>
-#include <memory>
 #include <mutex>
-#include <unordered_map>
+#include <new>
 #include <vector>
 
-#ifndef _WIN32
-#include <sys/mman.h>
-#endif
-
-#include "cpu/packed.h"
 #include "torch.h"
 
 namespace gammanet {
 namespace {
 
-constexpr size_t kSegment = size_t{128} << 20;
-constexpr size_t kHugePage = size_t{2} << 20;
-
-char* map_pages(size_t bytes) {
-#ifdef _WIN32
-  return static_cast<char*>(_aligned_malloc(bytes, 64));
-#else
-  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) {
-    return nullptr;
-  }
-#ifdef MADV_HUGEPAGE
-  madvise(memory, bytes, MADV_HUGEPAGE);
-#endif
-  return static_cast<char*>(memory);
-#endif
-}
-
-void unmap_pages(char* memory, size_t bytes) {
-#ifdef _WIN32
-  (void)bytes;
-  _aligned_free(memory);
-#else
-  munmap(memory, bytes);
-#endif
-}
-
-class Store {
+// A pass allocates and deletes the same feature maps again and again. Memory that goes back to the
+// system in between has to be cleared by it again, page by page, and glibc's aligned allocation
+// (before 2.38) finds no room for a block in the hole that an equal one has left, so that a heap
+// grows with every pass. Here a block goes into the first free one that is large enough, and joins
+// its free neighbors when it is freed. What the allocator knows of a block stands in front of it:
+// freeing allocates nothing and cannot fail.
+class Heap {
  public:
-  void* take(size_t wanted) {
-    // Neighbours a multiple of 4 KB apart would share the same lines of the cache.
-    const size_t bytes = (wanted + 63) / 64 * 64 + 320;
+  void* allocate(size_t wanted) {
+    // Neighbors a multiple of 4 KB apart would share the same lines of the cache.
+    const size_t bytes = (wanted + kAlignment - 1) / kAlignment * kAlignment + 5 * kAlignment;
     std::lock_guard<std::mutex> lock(mutex_);
-    for (auto& segment : segments_) {
-      if (segment->free < bytes) {
-        continue;
-      }
-      for (auto hole = segment->holes.begin(); hole != segment->holes.end(); ++hole) {
-        if (hole->second >= bytes) {
-          char* memory = hole->first;
-          const size_t rest = hole->second - bytes;
-          segment->holes.erase(hole);
-          if (rest > 0) {
-            segment->holes.emplace(memory + bytes, rest);
+    for (Segment& segment : segments_) {
+      if (segment.free >= bytes) {
+        for (Block* block = segment.first(); block != nullptr; block = segment.after(block)) {
+          if (block->free && block->bytes >= bytes) {
+            return use(segment, block, bytes);
           }
-          return took(*segment, memory, bytes);
         }
       }
     }
     const size_t size = std::max(kSegment, (bytes + kHugePage - 1) / kHugePage * kHugePage);
-    auto segment = std::make_unique<Segment>();
-    segment->memory = map_pages(size);
-    if (segment->memory == nullptr) {
+    segments_.reserve(segments_.size() + 1);
+    char* memory = map_pages(size);
+    if (memory == nullptr) {
       trim(0);
-      segment->memory = map_pages(size);
+      memory = map_pages(size);
     }
-    if (segment->memory == nullptr) {
+    if (memory == nullptr) {
       throw std::bad_alloc();
     }
-    segment->bytes = segment->free = size;
+    segments_.push_back({memory, size, size});
     free_ += size;
-    if (size > bytes) {
-      segment->holes.emplace(segment->memory + bytes, size - bytes);
-    }
-    segments_.push_back(std::move(segment));
-    return took(*segments_.back(), segments_.back()->memory, bytes);
+    Block* block = new (memory) Block{size, nullptr, true};
+    return use(segments_.back(), block, bytes);
   }
 
-  // Whether the memory was from here, and is now free.
-  bool give(void* pointer) noexcept {
+  // Whether the memory belongs to this heap, and is now free.
+  bool deallocate(void* pointer) noexcept {
     std::lock_guard<std::mutex> lock(mutex_);
-    char* memory = static_cast<char*>(pointer);
-    const auto entry = taken_.find(memory);
-    if (entry == taken_.end()) {
+    Segment* segment = segment_of(static_cast<char*>(pointer));
+    if (segment == nullptr) {
       return false;
     }
-    size_t bytes = entry->second;
-    taken_.erase(entry);
-    Segment& segment = **std::find_if(segments_.begin(), segments_.end(), [&](const auto& s) {
-      return s->memory <= memory && memory < s->memory + s->bytes;
-    });
-    segment.free += bytes;
-    free_ += bytes;
-    auto after = segment.holes.lower_bound(memory);
-    if (after != segment.holes.end() && after->first == memory + bytes) {
-      bytes += after->second;
-      after = segment.holes.erase(after);
+    Block* block = reinterpret_cast<Block*>(static_cast<char*>(pointer) - kAlignment);
+    segment->free += block->bytes;
+    free_ += block->bytes;
+    block->free = true;
+    if (Block* next = segment->after(block); next != nullptr && next->free) {
+      block->bytes += next->bytes;
     }
-    if (after != segment.holes.begin()) {
-      auto before = std::prev(after);
-      if (before->first + before->second == memory) {
-        before->second += bytes;
-        bytes = 0;
-      }
+    if (block->previous != nullptr && block->previous->free) {
+      block->previous->bytes += block->bytes;
+      block = block->previous;
     }
-    if (bytes > 0) {
-      segment.holes.emplace_hint(after, memory, bytes);
+    if (Block* next = segment->after(block)) {
+      next->previous = block;
     }
     trim(keep_);
     return true;
   }
 
-  void keep(size_t bytes) {
+  void keep(size_t bytes) noexcept {
     std::lock_guard<std::mutex> lock(mutex_);
     keep_ = bytes;
     trim(keep_);
   }
 
-  void release() {
+  void release() noexcept {
     std::lock_guard<std::mutex> lock(mutex_);
     trim(0);
-#if !defined(_WIN32) && defined(MADV_DONTNEED)
-    for (auto& segment : segments_) {
-      for (auto& hole : segment->holes) {
-        const uintptr_t first = (reinterpret_cast<uintptr_t>(hole.first) + kHugePage - 1);
-        const uintptr_t last = reinterpret_cast<uintptr_t>(hole.first + hole.second);
-        char* from = reinterpret_cast<char*>(first / kHugePage * kHugePage);
-        char* to = reinterpret_cast<char*>(last / kHugePage * kHugePage);
-        if (from < to) {
-          madvise(from, static_cast<size_t>(to - from), MADV_DONTNEED);
+#ifdef MADV_DONTNEED
+    for (Segment& segment : segments_) {
+      for (Block* block = segment.first(); block != nullptr; block = segment.after(block)) {
+        const uintptr_t begin = reinterpret_cast<uintptr_t>(block) + kAlignment;
+        const uintptr_t end = reinterpret_cast<uintptr_t>(block) + block->bytes;
+        const uintptr_t first = (begin + kHugePage - 1) / kHugePage * kHugePage;
+        const uintptr_t last = end / kHugePage * kHugePage;
+        if (block->free && first < last) {
+          madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
         }
       }
     }
@@ -148,54 +100,91 @@ class Store {
   }
 
  private:
+  static constexpr size_t kAlignment = 64;
+  static constexpr size_t kSegment = size_t{128} << 20;
+  static constexpr size_t kHugePage = size_t{2} << 20;
+
+  // In front of the memory that is handed out. Blocks cover a segment; two free ones never touch.
+  struct Block {
+    size_t bytes;  // with this header
+    Block* previous;
+    bool free;
+  };
+  static_assert(sizeof(Block) <= kAlignment, "a header fits in front of aligned memory");
+
   struct Segment {
-    char* memory = nullptr;
-    size_t bytes = 0, free = 0;
-    // By address; never two side by side.
-    std::map<char*, size_t> holes;
+    char* memory;
+    size_t bytes, free;
+    Block* first() const { return reinterpret_cast<Block*>(memory); }
+    Block* after(Block* block) const {
+      char* next = reinterpret_cast<char*>(block) + block->bytes;
+      return next == memory + bytes ? nullptr : reinterpret_cast<Block*>(next);
+    }
   };
 
-  void* took(Segment& segment, char* memory, size_t bytes) {
-    segment.free -= bytes;
-    free_ -= bytes;
-    taken_.emplace(memory, bytes);
-    return memory;
+  static char* map_pages(size_t bytes) noexcept {
+    void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) {
+      return nullptr;
+    }
+#ifdef MADV_HUGEPAGE
+    madvise(memory, bytes, MADV_HUGEPAGE);
+#endif
+    return static_cast<char*>(memory);
   }
 
-  // Gives empty segments back, the youngest first, while more than `most` bytes are free.
-  void trim(size_t most) noexcept {
-    for (size_t i = segments_.size(); i-- > 0 && free_ > most;) {
-      if (segments_[i]->free == segments_[i]->bytes) {
-        free_ -= segments_[i]->bytes;
-        unmap_pages(segments_[i]->memory, segments_[i]->bytes);
+  Segment* segment_of(const char* memory) noexcept {
+    for (Segment& segment : segments_) {
+      if (segment.memory <= memory && memory < segment.memory + segment.bytes) {
+        return &segment;
+      }
+    }
+    return nullptr;
+  }
+
+  void* use(Segment& segment, Block* block, size_t bytes) noexcept {
+    if (block->bytes > bytes + kAlignment) {
+      Block* next = segment.after(block);
+      Block* rest = new (reinterpret_cast<char*>(block) + bytes)
+          Block{block->bytes - bytes, block, true};
+      block->bytes = bytes;
+      if (next != nullptr) {
+        next->previous = rest;
+      }
+    }
+    block->free = false;
+    segment.free -= block->bytes;
+    free_ -= block->bytes;
+    return reinterpret_cast<char*>(block) + kAlignment;
+  }
+
+  // Unmaps empty segments, the youngest first, while more than `limit` bytes are free.
+  void trim(size_t limit) noexcept {
+    for (size_t i = segments_.size(); i-- > 0 && free_ > limit;) {
+      const Segment segment = segments_[i];
+      if (segment.free == segment.bytes) {
+        free_ -= segment.bytes;
+        munmap(segment.memory, segment.bytes);
         segments_.erase(segments_.begin() + static_cast<std::ptrdiff_t>(i));
       }
     }
   }
 
   std::mutex mutex_;
-  // In the order in which they were made: the first ones fill first.
-  std::vector<std::unique_ptr<Segment>> segments_;
-  std::unordered_map<char*, size_t> taken_;
+  // In the order in which they were mapped: the first ones fill first.
+  std::vector<Segment> segments_;
   size_t free_ = 0, keep_ = size_t{2} << 30;
 };
 
 // Never destroyed: tensors may outlive everything.
-Store& store() {
-  static Store* instance = new Store;
+Heap& heap() {
+  static Heap* instance = new Heap;
   return *instance;
 }
 
-// LibTorch 2.11 hands over the first argument only.
-void give_back(void* memory, void*) { store().give(memory); }
+void delete_memory(void* data, void*) { heap().deallocate(data); }
 
-using FromBlob = int32_t (*)(void* data, int64_t ndim, const int64_t* sizes,
-                             const int64_t* strides, int64_t storage_offset, int32_t dtype,
-                             int32_t device_type, int32_t device_index, AtenTensorHandle* ret,
-                             int32_t layout, const uint8_t* metadata, int64_t metadata_size,
-                             void (*deleter)(void*, void*), void* context);
-
-// Below it, the C library is as good.
+// Smaller blocks are left to the C library.
 constexpr size_t kLarge = size_t{64} << 10;
 
 }  // namespace
@@ -203,77 +192,95 @@ constexpr size_t kLarge = size_t{64} << 10;
 void* allocate(size_t bytes) {
 #ifndef __SANITIZE_ADDRESS__  // which finds no error inside of a segment
   if (bytes >= kLarge) {
-    return store().take(bytes);
+    return heap().allocate(bytes);
   }
 #endif
   void* memory = nullptr;
-#ifdef _WIN32
-  memory = _aligned_malloc(bytes, 64);
-#else
-  if (posix_memalign(&memory, 64, bytes) != 0) {
-    memory = nullptr;
-  }
-#endif
-  if (memory == nullptr) {
+  if (posix_memalign(&memory, 64, std::max<size_t>(bytes, 1)) != 0) {
     throw std::bad_alloc();
   }
   return memory;
 }
 
-void deallocate(void* memory) {
-  if (memory == nullptr || store().give(memory)) {
-    return;
+void deallocate(void* memory) noexcept {
+  if (memory != nullptr && !heap().deallocate(memory)) {
+    std::free(memory);
   }
-#ifdef _WIN32
-  _aligned_free(memory);
-#else
-  std::free(memory);
-#endif
 }
 
-void release_map_memory() { store().release(); }
+void keep_memory(size_t bytes) { heap().keep(bytes); }
+
+void release_memory() { heap().release(); }
+
+AtenTensorHandle new_feature_map(int64_t n, int64_t c, int64_t h, int64_t w) {
+  const int64_t sizes[4] = {n, c, h, w}, strides[4] = {h * w * c, 1, w * c, c};
+  const Torch& t = torch();
+  void* memory = heap().allocate(static_cast<size_t>(n * c * h * w) * sizeof(float));
+  AtenTensorHandle map = nullptr;
+  // Device index -1: the CPU has none; layout 0: strided.
+  const int32_t status = t.from_blob(memory, 4, sizes, strides, 0, t.dtype_float32, t.device_cpu,
+                                     -1, &map, 0, nullptr, 0, delete_memory, nullptr);
+  if (status != 0) {
+    heap().deallocate(memory);
+    torch_check(status, "torch_from_blob");
+  }
+  return map;
+}
+
+// ---- Scratch memory ----
+
+namespace {
+
+struct ThreadBlocks;
+std::mutex& blocks_mutex() {
+  static std::mutex* mutex = new std::mutex;  // outlives the threads that end after main
+  return *mutex;
+}
+std::vector<ThreadBlocks*>& all_blocks() {
+  static auto* blocks = new std::vector<ThreadBlocks*>;
+  return *blocks;
+}
+
+struct ThreadBlocks {
+  Buffer<float> data[kScratchPurposes];
+  size_t floats[kScratchPurposes] = {};
+
+  ThreadBlocks() {
+    std::lock_guard<std::mutex> lock(blocks_mutex());
+    all_blocks().push_back(this);
+  }
+  ~ThreadBlocks() {
+    std::lock_guard<std::mutex> lock(blocks_mutex());
+    auto& all = all_blocks();
+    all.erase(std::find(all.begin(), all.end(), this));
+  }
+  void release(int purpose) {
+    data[purpose] = Buffer<float>();
+    floats[purpose] = 0;
+  }
+};
+
+thread_local ThreadBlocks thread_blocks;
+
+}  // namespace
+
+float* scratch(ScratchPurpose purpose, size_t floats) {
+  ThreadBlocks& blocks = thread_blocks;
+  if (blocks.floats[purpose] < floats) {
+    blocks.release(purpose);
+    blocks.data[purpose] = Buffer<float>(floats);
+    blocks.floats[purpose] = floats;
+  }
+  return blocks.data[purpose].get();
+}
+
+void release_scratch() {
+  std::lock_guard<std::mutex> lock(blocks_mutex());
+  for (ThreadBlocks* blocks : all_blocks()) {
+    for (int purpose = 0; purpose < kScratchPurposes; ++purpose) {
+      blocks->release(purpose);
+    }
+  }
+}
 
 }  // namespace gammanet
-
-using namespace gammanet;
-
-GAMMANET_API int32_t gammanet_map_new(int64_t n, int64_t c, int64_t h, int64_t w,
-                                      AtenTensorHandle* ret) {
-  return guarded([&] {
-    if (ret == nullptr) {
-      invalid("ret is null");
-    }
-    int64_t bytes = 4;
-    for (int64_t size : {n, c, h, w}) {
-      if (size <= 0 || __builtin_mul_overflow(bytes, size, &bytes) || bytes > INT64_MAX / 2) {
-        invalid("a map cannot be [%lld, %lld, %lld, %lld]", static_cast<long long>(n),
-                static_cast<long long>(c), static_cast<long long>(h), static_cast<long long>(w));
-      }
-    }
-    const Torch& t = torch();
-    static const auto from_blob = reinterpret_cast<FromBlob>(torch_symbol("torch_from_blob"));
-    if (from_blob == nullptr) {
-      unavailable("this LibTorch lacks torch_from_blob");
-    }
-    const int64_t sizes[4] = {n, c, h, w}, strides[4] = {h * w * c, 1, w * c, c};
-    void* memory = store().take(static_cast<size_t>(bytes));
-    AtenTensorHandle map = nullptr;
-    // -1: the CPU has no number; 0: the strided layout.
-    const int32_t status = from_blob(memory, 4, sizes, strides, 0, t.dtype_float32, t.device_cpu,
-                                     -1, &map, 0, nullptr, 0, give_back, nullptr);
-    if (status != 0) {
-      store().give(memory);
-      torch_check(status, "torch_from_blob");
-    }
-    *ret = map;
-  });
-}
-
-GAMMANET_API int32_t gammanet_keep_map_memory(int64_t bytes) {
-  return guarded([&] {
-    if (bytes < 0) {
-      invalid("the memory to keep cannot be %lld bytes", static_cast<long long>(bytes));
-    }
-    store().keep(static_cast<size_t>(bytes));
-  });
-}

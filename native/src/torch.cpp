@@ -1,5 +1,7 @@
 #include "torch.h"
 
+#include <dlfcn.h>
+
 #include <atomic>
 #include <cstdarg>
 #include <cstdio>
@@ -7,13 +9,6 @@
 #include <mutex>
 #include <new>
 #include <vector>
-
-#ifdef _WIN32
-#define WIN32_LEAN_AND_MEAN
-#include <windows.h>
-#else
-#include <dlfcn.h>
-#endif
 
 namespace gammanet {
 
@@ -28,9 +23,11 @@ std::string formatted(const char* format, va_list arguments) {
 }
 
 // Plain memory: a failure to allocate must be reportable, too.
-thread_local char last_error[1024] = "";
+thread_local char error_text[1024] = "";
 
 }  // namespace
+
+const char* last_error() noexcept { return error_text; }
 
 void invalid(const char* format, ...) {
   va_list arguments;
@@ -52,16 +49,16 @@ int32_t record_failure() noexcept {
   try {
     throw;
   } catch (const Failure& e) {
-    std::snprintf(last_error, sizeof last_error, "%s", e.what());
+    std::snprintf(error_text, sizeof error_text, "%s", e.what());
     return e.status;
   } catch (const std::bad_alloc&) {
-    std::snprintf(last_error, sizeof last_error, "not enough memory");
+    std::snprintf(error_text, sizeof error_text, "not enough memory");
     return GAMMANET_OUT_OF_MEMORY;
   } catch (const std::exception& e) {
-    std::snprintf(last_error, sizeof last_error, "internal error: %s", e.what());
+    std::snprintf(error_text, sizeof error_text, "internal error: %s", e.what());
     return GAMMANET_INTERNAL_ERROR;
   } catch (...) {
-    std::snprintf(last_error, sizeof last_error, "internal error");
+    std::snprintf(error_text, sizeof error_text, "internal error");
     return GAMMANET_INTERNAL_ERROR;
   }
 }
@@ -71,28 +68,12 @@ int32_t record_failure() noexcept {
 namespace {
 
 Torch table{};
-std::atomic<bool> initialised{false};
+std::atomic<bool> initialized{false};
 std::mutex init_mutex;
-
-void* open_library(const char* path) {
-#ifdef _WIN32
-  return reinterpret_cast<void*>(path ? LoadLibraryA(path) : GetModuleHandleA("torch_cpu.dll"));
-#else
-  return dlopen(path, RTLD_NOW | RTLD_LOCAL);
-#endif
-}
-
-void* find(void* library, const char* name) {
-#ifdef _WIN32
-  return reinterpret_cast<void*>(GetProcAddress(static_cast<HMODULE>(library), name));
-#else
-  return dlsym(library, name);
-#endif
-}
 
 template <class Function>
 void bind(Function& slot, void* library, const char* name) {
-  slot = reinterpret_cast<Function>(find(library, name));
+  slot = reinterpret_cast<Function>(dlsym(library, name));
   if (slot == nullptr) {
     unavailable("LibTorch lacks the function %s: version 2.11 or newer is needed", name);
   }
@@ -102,11 +83,11 @@ void bind(Function& slot, void* library, const char* name) {
 
 void torch_init(const char* path) {
   std::lock_guard<std::mutex> lock(init_mutex);
-  if (initialised) {
+  if (initialized) {
     return;
   }
   Torch t{};
-  t.library = open_library(path);
+  t.library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
   if (t.library == nullptr) {
     unavailable("cannot open LibTorch's library %s", path ? path : "(of this process)");
   }
@@ -123,8 +104,9 @@ void torch_init(const char* path) {
   bind(t.delete_tensor, t.library, "aoti_torch_delete_tensor_object");
   bind(t.parallel_for, t.library, "torch_parallel_for");
   bind(t.get_num_threads, t.library, "torch_get_num_threads");
+  bind(t.from_blob, t.library, "torch_from_blob");
   t.exception_text = reinterpret_cast<decltype(t.exception_text)>(
-      find(t.library, "torch_exception_get_what_without_backtrace"));
+      dlsym(t.library, "torch_exception_get_what_without_backtrace"));
   decltype(&::aoti_torch_dtype_float32) number;
   bind(number, t.library, "aoti_torch_dtype_float32");
   t.dtype_float32 = number();
@@ -133,17 +115,17 @@ void torch_init(const char* path) {
   bind(number, t.library, "aoti_torch_device_type_cuda");
   t.device_cuda = number();
   table = t;
-  initialised = true;
+  initialized = true;
 }
 
 const Torch& torch() {
-  if (!initialised) {
+  if (!initialized) {
     unavailable("gammanet_native_init has not been called");
   }
   return table;
 }
 
-void* torch_symbol(const char* name) { return find(torch().library, name); }
+void* torch_symbol(const char* name) { return dlsym(torch().library, name); }
 
 void torch_check(int32_t status, const char* function) {
   if (status != 0) {
@@ -156,6 +138,22 @@ void torch_check(int32_t status, const char* function) {
 
 // ---- Tensors ----
 
+Device device_of(AtenTensorHandle tensor, const char* what) {
+  const Torch& t = torch();
+  if (tensor == nullptr) {
+    invalid("%s is null", what);
+  }
+  bool defined = false;
+  torch_check(t.is_defined(tensor, &defined), "aoti_torch_is_defined");
+  if (!defined) {
+    invalid("%s is an undefined tensor", what);
+  }
+  Device device;
+  torch_check(t.get_device_type(tensor, &device.type), "aoti_torch_get_device_type");
+  torch_check(t.get_device_index(tensor, &device.index), "aoti_torch_get_device_index");
+  return device;
+}
+
 namespace {
 
 struct Description {
@@ -163,7 +161,7 @@ struct Description {
   int64_t ndim;
   const int64_t* sizes;
   const int64_t* strides;
-  int32_t device_type, device_index;
+  Device device;
 };
 
 std::string shape_text(const int64_t* sizes, int64_t ndim) {
@@ -174,25 +172,16 @@ std::string shape_text(const int64_t* sizes, int64_t ndim) {
   return text + "]";
 }
 
-// What is known of a defined float32 tensor with strides and memory.
+// Describes a tensor that must be defined and float32.
 Description describe(AtenTensorHandle tensor, const char* what) {
   const Torch& t = torch();
-  if (tensor == nullptr) {
-    invalid("%s is null", what);
-  }
-  bool defined = false;
-  torch_check(t.is_defined(tensor, &defined), "aoti_torch_is_defined");
-  if (!defined) {
-    invalid("%s is an undefined tensor", what);
-  }
   Description d{};
+  d.device = device_of(tensor, what);
   int32_t dtype = 0;
   torch_check(t.get_dtype(tensor, &dtype), "aoti_torch_get_dtype");
   if (dtype != t.dtype_float32) {
     invalid("%s must be float32 (its dtype has number %d)", what, static_cast<int>(dtype));
   }
-  torch_check(t.get_device_type(tensor, &d.device_type), "aoti_torch_get_device_type");
-  torch_check(t.get_device_index(tensor, &d.device_index), "aoti_torch_get_device_index");
   torch_check(t.get_dim(tensor, &d.ndim), "aoti_torch_get_dim");
   int64_t *sizes = nullptr, *strides = nullptr;
   torch_check(t.get_sizes(tensor, &sizes), "aoti_torch_get_sizes");
@@ -203,15 +192,14 @@ Description describe(AtenTensorHandle tensor, const char* what) {
   return d;
 }
 
-Description on_cpu(AtenTensorHandle tensor, const char* what) {
-  Description d = describe(tensor, what);
-  if (d.device_type != table.device_cpu) {
-    invalid("%s must be on the CPU", what);
+void check_device(Device found, Device expected, const char* what) {
+  if (found.type != expected.type || (found.is_cuda() && found.index != expected.index)) {
+    invalid("%s must be on %s", what,
+            expected.is_cuda() ? "the CUDA device of the other tensors" : "the CPU");
   }
-  return d;
 }
 
-// a * b, or the greatest number where that is greater.
+// a * b, saturated.
 int64_t times(int64_t a, int64_t b) {
   int64_t result;
   return __builtin_mul_overflow(a, b, &result) ? INT64_MAX : result;
@@ -228,11 +216,20 @@ bool contiguous(const Description& d) {
   return true;
 }
 
-Map map_from(const Description& d, const char* what) {
+void check_contiguous(const Description& d, const char* what) {
+  if (!contiguous(d) || d.data == nullptr) {
+    invalid("%s must be contiguous", what);
+  }
+}
+
+}  // namespace
+
+FeatureMap feature_map(AtenTensorHandle tensor, const char* what) {
+  const Description d = describe(tensor, what);
   if (d.ndim != 4) {
     invalid("%s must be [N, C, H, W], not %s", what, shape_text(d.sizes, d.ndim).c_str());
   }
-  Map m;
+  FeatureMap m;
   m.n = d.sizes[0];
   m.c = d.sizes[1];
   m.h = d.sizes[2];
@@ -251,27 +248,15 @@ Map map_from(const Description& d, const char* what) {
     invalid("%s has no memory", what);
   }
   m.data = static_cast<float*>(d.data);
-  m.device_type = d.device_type;
-  m.device_index = d.device_index;
+  m.device = d.device;
+  m.handle = tensor;
   return m;
 }
 
-}  // namespace
-
-Map device_map_of(AtenTensorHandle tensor, const char* what) {
-  return map_from(describe(tensor, what), what);
-}
-
-Map map_of(AtenTensorHandle tensor, const char* what) {
-  return map_from(on_cpu(tensor, what), what);
-}
-
-Map optional_map_of(AtenTensorHandle tensor, const char* what) {
-  return tensor == nullptr ? Map() : map_of(tensor, what);
-}
-
-Map map_of(AtenTensorHandle tensor, const char* what, int64_t n, int64_t c, int64_t h, int64_t w) {
-  Map m = map_of(tensor, what);
+FeatureMap feature_map(AtenTensorHandle tensor, const char* what, int64_t n, int64_t c, int64_t h,
+                       int64_t w, Device device) {
+  const FeatureMap m = feature_map(tensor, what);
+  check_device(m.device, device, what);
   if (m.n != n || m.c != c || m.h != h || m.w != w) {
     const int64_t found[4] = {m.n, m.c, m.h, m.w}, expected[4] = {n, c, h, w};
     invalid("%s must be %s, not %s", what, shape_text(expected, 4).c_str(),
@@ -280,8 +265,9 @@ Map map_of(AtenTensorHandle tensor, const char* what, int64_t n, int64_t c, int6
   return m;
 }
 
-DeviceVector device_vector_of(AtenTensorHandle tensor, const char* what, int64_t elements) {
-  Description d = describe(tensor, what);
+float* vector_of(AtenTensorHandle tensor, const char* what, int64_t elements, Device device) {
+  const Description d = describe(tensor, what);
+  check_device(d.device, device, what);
   int64_t found = 1;
   for (int64_t i = 0; i < d.ndim; ++i) {
     found = times(found, d.sizes[i]);
@@ -290,41 +276,31 @@ DeviceVector device_vector_of(AtenTensorHandle tensor, const char* what, int64_t
     invalid("%s must have %lld elements, not %s", what, static_cast<long long>(elements),
             shape_text(d.sizes, d.ndim).c_str());
   }
-  if (!contiguous(d) || d.data == nullptr) {
-    invalid("%s must be contiguous", what);
-  }
-  return {static_cast<float*>(d.data), d.device_type, d.device_index};
+  check_contiguous(d, what);
+  return static_cast<float*>(d.data);
 }
 
-float* vector_of(AtenTensorHandle tensor, const char* what, int64_t elements) {
-  const DeviceVector vector = device_vector_of(tensor, what, elements);
-  if (vector.device_type != table.device_cpu) {
-    invalid("%s must be on the CPU", what);
-  }
-  return vector.data;
+float* optional_vector_of(AtenTensorHandle tensor, const char* what, int64_t elements,
+                          Device device) {
+  return tensor == nullptr ? nullptr : vector_of(tensor, what, elements, device);
 }
 
-float* optional_vector_of(AtenTensorHandle tensor, const char* what, int64_t elements) {
-  return tensor == nullptr ? nullptr : vector_of(tensor, what, elements);
-}
-
-float* weights_of(AtenTensorHandle tensor, const char* what, int64_t* sizes, int64_t ndim) {
-  Description d = on_cpu(tensor, what);
-  bool fits = d.ndim == ndim;
-  for (int64_t i = 0; fits && i < ndim; ++i) {
+float* weights_of(AtenTensorHandle tensor, const char* what, int64_t (&sizes)[4], Device device) {
+  const Description d = describe(tensor, what);
+  check_device(d.device, device, what);
+  bool fits = d.ndim == 4;
+  for (int i = 0; fits && i < 4; ++i) {
     fits = d.sizes[i] > 0 && (sizes[i] < 0 || sizes[i] == d.sizes[i]);
   }
   if (!fits) {
-    std::string expected = shape_text(sizes, ndim);
+    std::string expected = shape_text(sizes, 4);
     for (size_t at; (at = expected.find("-1")) != std::string::npos;) {
       expected.replace(at, 2, "any");
     }
     invalid("%s must be %s, not %s", what, expected.c_str(), shape_text(d.sizes, d.ndim).c_str());
   }
-  if (!contiguous(d) || d.data == nullptr) {
-    invalid("%s must be contiguous", what);
-  }
-  for (int64_t i = 0; i < ndim; ++i) {
+  check_contiguous(d, what);
+  for (int i = 0; i < 4; ++i) {
     sizes[i] = d.sizes[i];
   }
   return static_cast<float*>(d.data);
@@ -340,13 +316,13 @@ Held::~Held() {
   }
 }
 
-void check_disjoint(const Map& a, const char* name_a, const Map& b, const char* name_b) {
+void check_disjoint(const FeatureMap& a, const char* name_a, const FeatureMap& b, const char* name_b) {
   if (a && b && a.data < b.data + b.pixels() * b.c && b.data < a.data + a.pixels() * a.c) {
     invalid("%s and %s must not share memory", name_a, name_b);
   }
 }
 
-void check_same_or_disjoint(const Map& a, const char* name_a, const Map& b, const char* name_b) {
+void check_same_or_disjoint(const FeatureMap& a, const char* name_a, const FeatureMap& b, const char* name_b) {
   if (a.data != b.data || a.pixels() * a.c != b.pixels() * b.c) {
     check_disjoint(a, name_a, b, name_b);
   }
@@ -387,72 +363,4 @@ void detail::parallel_for(int64_t count, int64_t grain, ParallelContext* context
   torch_check(status, "torch_parallel_for");
 }
 
-// ---- Scratch memory ----
-
-namespace {
-
-struct ThreadBlocks;
-std::mutex& blocks_mutex() {
-  static std::mutex* mutex = new std::mutex;  // outlives the threads that end after main
-  return *mutex;
-}
-std::vector<ThreadBlocks*>& all_blocks() {
-  static auto* blocks = new std::vector<ThreadBlocks*>;
-  return *blocks;
-}
-
-struct ThreadBlocks {
-  float* data[kScratchPurposes] = {};
-  size_t floats[kScratchPurposes] = {};
-
-  ThreadBlocks() {
-    std::lock_guard<std::mutex> lock(blocks_mutex());
-    all_blocks().push_back(this);
-  }
-  ~ThreadBlocks() {
-    std::lock_guard<std::mutex> lock(blocks_mutex());
-    auto& all = all_blocks();
-    for (auto& entry : all) {
-      if (entry == this) {
-        entry = all.back();
-        all.pop_back();
-        break;
-      }
-    }
-    release();
-  }
-  void release() {
-    for (int p = 0; p < kScratchPurposes; ++p) {
-      deallocate(data[p]);
-      data[p] = nullptr;
-      floats[p] = 0;
-    }
-  }
-};
-
-thread_local ThreadBlocks thread_blocks;
-
-}  // namespace
-
-float* scratch(ScratchPurpose purpose, size_t floats) {
-  ThreadBlocks& blocks = thread_blocks;
-  if (blocks.floats[purpose] < floats) {
-    deallocate(blocks.data[purpose]);
-    blocks.data[purpose] = nullptr;
-    blocks.floats[purpose] = 0;
-    blocks.data[purpose] = static_cast<float*>(allocate(floats * sizeof(float)));
-    blocks.floats[purpose] = floats;
-  }
-  return blocks.data[purpose];
-}
-
-void release_scratch() {
-  std::lock_guard<std::mutex> lock(blocks_mutex());
-  for (ThreadBlocks* blocks : all_blocks()) {
-    blocks->release();
-  }
-}
-
 }  // namespace gammanet
-
-extern "C" GAMMANET_API const char* gammanet_last_error(void) { return gammanet::last_error; }

@@ -1,4 +1,4 @@
-// What the library needs of LibTorch, found at run time, and the checks of tensors at its border.
+// LibTorch's functions, looked up at run time; checks of tensors; failures; threads.
 #pragma once
 
 #include <cstddef>
@@ -19,16 +19,18 @@ struct Failure : std::exception {
   std::string text;
 };
 
-// A Failure with GAMMANET_INVALID_ARGUMENT, its text made as by printf.
+// Throws a Failure with GAMMANET_INVALID_ARGUMENT and a text as by printf.
 [[noreturn]] void invalid(const char* format, ...) __attribute__((format(printf, 1, 2)));
 
-// A Failure with GAMMANET_UNAVAILABLE.
+// Throws a Failure with GAMMANET_UNAVAILABLE.
 [[noreturn]] void unavailable(const char* format, ...) __attribute__((format(printf, 1, 2)));
 
-// Records the failure that is being handled (to be called in a catch block); returns its status.
+// In a catch block: records the failure for gammanet_last_error and returns its status.
 int32_t record_failure() noexcept;
+// Text of this thread's last failure.
+const char* last_error() noexcept;
 
-// Runs the body of an exported function: no exception leaves it.
+// Runs the body of an exported function; no exception leaves it.
 template <class Body>
 int32_t guarded(Body&& body) noexcept {
   try {
@@ -54,21 +56,22 @@ struct Torch {
   decltype(&::aoti_torch_delete_tensor_object) delete_tensor;
   decltype(&::torch_parallel_for) parallel_for;
   decltype(&::torch_get_num_threads) get_num_threads;
+  decltype(&::torch_from_blob) from_blob;
   // Null before LibTorch 2.13.
   decltype(&::torch_exception_get_what_without_backtrace) exception_text;
   int32_t dtype_float32;
   int32_t device_cpu;
   int32_t device_cuda;
-  // Of dlopen; gives the address of any other function of LibTorch.
+  // The handle that dlopen returned.
   void* library;
 };
 
-// The table; a Failure with GAMMANET_UNAVAILABLE before gammanet_native_init.
+// The table. Throws a Failure with GAMMANET_UNAVAILABLE before gammanet_native_init.
 const Torch& torch();
 
 void torch_init(const char* libtorch_cpu_path);
 
-// Address of one of LibTorch's functions by name, null where it has none.
+// Address of one of LibTorch's functions by name, null if it has none.
 void* torch_symbol(const char* name);
 
 // Throws a Failure with LibTorch's text when status is not 0.
@@ -76,33 +79,43 @@ void torch_check(int32_t status, const char* function);
 
 // ---- Tensors ----
 
-// A float32 map [n, c, h, w] in channels-last memory: element (b, c, y, x) is
-// data[((b * h + y) * w + x) * C + c].
-struct Map {
+struct Device {
+  int32_t type = 0, index = 0;
+  bool operator==(const Device& other) const { return type == other.type && index == other.index; }
+  bool operator!=(const Device& other) const { return !(*this == other); }
+  bool is_cuda() const { return type == torch().device_cuda; }
+};
+
+// Of a tensor, which must be defined. what: its name in messages.
+Device device_of(AtenTensorHandle tensor, const char* what);
+
+// A float32 feature map [n, c, h, w] in channels-last memory: element (b, c, y, x) is
+// data[((b * h + y) * w + x) * C + c]. Without data where a call leaves it out.
+struct FeatureMap {
   float* data = nullptr;
   int64_t n = 0, c = 0, h = 0, w = 0;
-  int32_t device_type = 0, device_index = 0;
+  Device device;
+  AtenTensorHandle handle = nullptr;
   int64_t pixels() const { return n * h * w; }
   explicit operator bool() const { return data != nullptr; }
 };
 
-// Checks that a tensor is a map on the CPU. what: its name in messages.
-Map map_of(AtenTensorHandle tensor, const char* what);
-// The same, where null stands for a Map without data.
-Map optional_map_of(AtenTensorHandle tensor, const char* what);
-// Checks in addition that it is [n, c, h, w].
-Map map_of(AtenTensorHandle tensor, const char* what, int64_t n, int64_t c, int64_t h, int64_t w);
-// The checks of a map, on whatever device it lives.
-Map device_map_of(AtenTensorHandle tensor, const char* what);
+// Checks that a tensor is a feature map. what: its name in messages.
+FeatureMap feature_map(AtenTensorHandle tensor, const char* what);
+// Checks in addition that it is [n, c, h, w] and on a device.
+FeatureMap feature_map(AtenTensorHandle tensor, const char* what, int64_t n, int64_t c, int64_t h,
+                       int64_t w, Device device);
 
-// Checks that a tensor is contiguous float32 on the CPU with so many elements.
-float* vector_of(AtenTensorHandle tensor, const char* what, int64_t elements);
-float* optional_vector_of(AtenTensorHandle tensor, const char* what, int64_t elements);
-// Checks that a tensor is contiguous float32 on the CPU, [sizes...] of ndim numbers; -1 takes any
-// size and is replaced by it.
-float* weights_of(AtenTensorHandle tensor, const char* what, int64_t* sizes, int64_t ndim);
+// Checks that a tensor is contiguous float32 on a device with so many elements.
+float* vector_of(AtenTensorHandle tensor, const char* what, int64_t elements, Device device);
+// The same, where null stands for null.
+float* optional_vector_of(AtenTensorHandle tensor, const char* what, int64_t elements,
+                          Device device);
+// Checks that a tensor is contiguous float32 on a device with the sizes of `sizes`; -1 stands for
+// any size and is replaced by it.
+float* weights_of(AtenTensorHandle tensor, const char* what, int64_t (&sizes)[4], Device device);
 
-// Keeps a tensor's memory.
+// Keeps a tensor's memory alive.
 class Held {
  public:
   Held() = default;
@@ -118,17 +131,10 @@ class Held {
   AtenTensorHandle handle_ = nullptr;
 };
 
-// The checks of a vector, or of weights of so many elements, on whatever device they live.
-struct DeviceVector {
-  float* data;
-  int32_t device_type, device_index;
-};
-DeviceVector device_vector_of(AtenTensorHandle tensor, const char* what, int64_t elements);
-
-// Checks that two pieces of memory do not meet.
-void check_disjoint(const Map& a, const char* name_a, const Map& b, const char* name_b);
-// Checks that two maps are the same memory or do not meet.
-void check_same_or_disjoint(const Map& a, const char* name_a, const Map& b, const char* name_b);
+// Checks that two feature maps do not overlap.
+void check_disjoint(const FeatureMap& a, const char* name_a, const FeatureMap& b, const char* name_b);
+// Checks that two feature maps are the same memory or do not overlap.
+void check_same_or_disjoint(const FeatureMap& a, const char* name_a, const FeatureMap& b, const char* name_b);
 
 // ---- Threads ----
 
@@ -139,32 +145,6 @@ void parallel_for(int64_t count, int64_t grain, const Body& body);
 
 // Number of threads that parallel_for may use.
 int64_t thread_count();
-
-// ---- Memory ----
-
-// Aligned to lines of the cache; large blocks come from the memory of maps (memory.cpp).
-void* allocate(size_t bytes);
-void deallocate(void* memory);
-
-// ---- Scratch memory: 64-byte aligned, kept between calls, its contents undefined ----
-
-enum ScratchPurpose {
-  // Belong to one call and are seen by all of its threads: of a cell, and of a convolution, which
-  // may be a part of a cell.
-  kCellScratch,
-  kConvScratch,
-  // Belong to one range of parallel_for, the second to a convolution in it.
-  kThreadScratch,
-  kThreadConvScratch,
-  kScratchPurposes
-};
-
-// Each purpose of each thread has one block: asking again may move it.
-float* scratch(ScratchPurpose purpose, size_t floats);
-void release_scratch();
-
-// Gives back what gammanet_map_new keeps of deleted maps.
-void release_map_memory();
 
 // ---- Details ----
 

@@ -97,6 +97,12 @@ void test_cells() {
       }
     }
   }
+  // Channels that fill whole vectors of one instruction set or another.
+  for (int64_t c : {8, 16, 24}) {
+    for (int32_t dynamic = 0; dynamic < 3; ++dynamic) {
+      test_cell(random, pattern_options(dynamic % 2, 0, dynamic, 3), {2, c, 4, 3}, 3, true);
+    }
+  }
   // More pixels than a tile and than a chunk, and an image border inside a tile.
   for (int32_t norm : {0, 1, 2}) {
     test_cell(random, pattern_options(norm, norm == 2, 1, norm), {2, 8, 31, 37}, 3, true);

@@ -116,7 +116,7 @@ struct Cell {
     return parameters[place][static_cast<size_t>(j)];
   }
   double activated(double x) const {
-    return options[GAMMANET_CELL_DYNAMIC] == 1 ? (x > 20 ? x : std::log1p(std::exp(x)))
+    return options[GAMMANET_CELL_CIRCUIT] == 1 ? (x > 20 ? x : std::log1p(std::exp(x)))
                                                : 1 / (1 + std::exp(-x));
   }
   Values horizontal(Values input, int weight, int norm) const {
@@ -156,7 +156,7 @@ struct Cell {
   // The parameter of element j: from a net's output, or stored.
   double parameter(const Values& net, size_t j, int64_t half, int place) const {
     const int64_t c = shape.c, channel = static_cast<int64_t>(j) % c;
-    if (options[GAMMANET_CELL_DYNAMIC]) {
+    if (options[GAMMANET_CELL_CIRCUIT]) {
       const size_t at = static_cast<size_t>(static_cast<int64_t>(j) / c * 2 * c + half * c + channel);
       const int bias = place <= GAMMANET_CELL_MU ? GAMMANET_CELL_D_INH_BIAS
                                                  : GAMMANET_CELL_D_EXC_BIAS;
@@ -173,7 +173,7 @@ struct Cell {
   // Replaces e and i by e' and i'.
   void step(const Values& x, Values& e, Values& i) const {
     const int64_t c = shape.c;
-    const bool dynamic = options[GAMMANET_CELL_DYNAMIC] != 0;
+    const bool dynamic = options[GAMMANET_CELL_CIRCUIT] != 0;
     const Values c1 = horizontal(e, GAMMANET_CELL_W_INH, GAMMANET_CELL_N1_WEIGHT);
     Values net;
     if (dynamic) {
@@ -213,7 +213,7 @@ struct Cell {
 std::vector<TestTensor> make_parameters(Cell& cell, Random& random,
                                         AtenTensorHandle (&handles)[GAMMANET_CELL_PARAMETERS]) {
   const int64_t c = cell.shape.c, k = cell.k;
-  const bool dynamic = cell.options[GAMMANET_CELL_DYNAMIC] != 0;
+  const bool dynamic = cell.options[GAMMANET_CELL_CIRCUIT] != 0;
   const bool multiplicative = cell.options[GAMMANET_CELL_MULTIPLICATIVE] == 1;
   const bool norms = cell.options[GAMMANET_CELL_NORMALIZE_INPUTS] == 1 &&
                      cell.options[GAMMANET_CELL_NORMALIZATION] != kNone;

@@ -270,7 +270,7 @@ void test_bad_arguments() {
               GAMMANET_INVALID_ARGUMENT, "conv is null");
   CHECK_FAILS(gammanet_conv_forward(conv, x.handle(), 2, out.handle()), GAMMANET_INVALID_ARGUMENT,
               "relu");
-  CHECK_FAILS(forward(out.handle(), out.handle()), GAMMANET_INVALID_ARGUMENT, "3 channels");
+  CHECK_FAILS(forward(out.handle(), out.handle()), GAMMANET_INVALID_ARGUMENT, "[1, 3, 4, 4]");
   CHECK_FAILS(forward(x.handle(), other.handle()), GAMMANET_INVALID_ARGUMENT, "[1, 4, 4, 4]");
   CHECK_FAILS(forward(nullptr, out.handle()), GAMMANET_INVALID_ARGUMENT, "x is null");
   CHECK_FAILS(gammanet_align_pool_forward(conv, x.handle(), out.handle()),

@@ -148,12 +148,12 @@ void test_convolutions() {
     TestTensor pooled = TestTensor::map(2, in, shape.h / 2, shape.w / 2);
     CHECK_OK(gammanet_align_pool_forward(nullptr, x.handle(), pooled.handle()));
     compare(align_pool_forward(doubles(x), shape, {}, {}, in, true), pooled, "pooling");
-    TestTensor scale({in}), shift({in}), normalised = new_map(shape);
+    TestTensor scale({in}), shift({in}), normalized = new_map(shape);
     scale.fill(random, 0.5f, 1.5f);
     shift.fill(random, -1, 1);
     CHECK_OK(gammanet_channel_layer_norm_forward(x.handle(), scale.handle(), shift.handle(),
-                                                 normalised.handle()));
-    compare(channel_layer_norm(doubles(x), shape, doubles(scale), doubles(shift)), normalised,
+                                                 normalized.handle()));
+    compare(channel_layer_norm(doubles(x), shape, doubles(scale), doubles(shift)), normalized,
             "layer norm");
   }
   std::printf("convolutions and around: greatest difference %.1e\n", worst);
@@ -174,7 +174,7 @@ void test_errors() {
               GAMMANET_INVALID_ARGUMENT, "device");
   CHECK_FAILS(gammanet_cell_forward(cell, wide.handle(), nullptr, nullptr, e.handle(), i.handle(),
                                     nullptr),
-              GAMMANET_INVALID_ARGUMENT, "4 channels");
+              GAMMANET_INVALID_ARGUMENT, "[1, 4, 3, 3]");
   CHECK_FAILS(gammanet_cell_forward(cell, x.handle(), nullptr, nullptr, x.handle(), i.handle(),
                                     nullptr),
               GAMMANET_INVALID_ARGUMENT, "share memory");

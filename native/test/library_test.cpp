@@ -1,15 +1,31 @@
-// The library as a whole, and the layer normalisation.
+// The library as a whole, and the layer normalization.
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
+#include <new>
 #include <thread>
 #include <vector>
 
 #include "testing.h"
 
+// Memory for everything but tensors, which runs out on demand.
+static std::atomic<bool> out_of_memory{false};
+
+void* operator new(size_t bytes) {
+  void* memory = out_of_memory ? nullptr : std::malloc(bytes);
+  if (memory == nullptr) {
+    throw std::bad_alloc();
+  }
+  return memory;
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+
 namespace {
 
-void test_before_initialisation() {
+void test_before_initialization() {
   CHECK(gammanet_native_abi_version() == GAMMANET_NATIVE_ABI_VERSION);
   CHECK_FAILS(gammanet_channel_layer_norm_forward(nullptr, nullptr, nullptr, nullptr),
               GAMMANET_UNAVAILABLE, "gammanet_native_init");
@@ -53,7 +69,7 @@ void test_bad_tensors() {
   }
 }
 
-// The memory of a map, to be filled with one number.
+// A feature map, filled with one number.
 struct Block {
   AtenTensorHandle map;
   float* data;
@@ -129,6 +145,19 @@ void test_maps() {
   }
   CHECK(live_tensors() == before, "tensors are left");
 
+  // Freeing needs no memory: holes on both sides, on one, on none.
+  {
+    Block blocks[7];
+    for (int k = 0; k < 7; ++k) {
+      blocks[k] = new_map(1, 16, 40, 30, static_cast<float>(k));
+    }
+    out_of_memory = true;
+    for (int k : {1, 3, 2, 5, 0, 6, 4}) {
+      delete_map(blocks[k]);
+    }
+    out_of_memory = false;
+  }
+
   // More than a segment, and nothing kept.
   CHECK_OK(gammanet_keep_map_memory(0));
   Block large = new_map(1, 64, 1024, 600, 3);
@@ -183,7 +212,7 @@ void test_layer_norm(const char* set) {
 }  // namespace
 
 int main() {
-  test_before_initialisation();
+  test_before_initialization();
   start_testing();
   test_instruction_sets();
   test_bad_tensors();

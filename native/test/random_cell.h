@@ -142,7 +142,7 @@ inline CellOptions pattern_options(int32_t norm, int32_t post, int32_t dynamic, 
   CellOptions options{};
   options[GAMMANET_CELL_NORMALIZATION] = norm;
   options[GAMMANET_CELL_GATE_NORM_POST] = post;
-  options[GAMMANET_CELL_DYNAMIC] = dynamic;
+  options[GAMMANET_CELL_CIRCUIT] = dynamic;
   options[GAMMANET_CELL_FORCE_ALPHA] = number & 1;
   options[GAMMANET_CELL_FORCE_OMEGA] = number >> 1 & 1;
   options[GAMMANET_CELL_MULTIPLICATIVE] = number % 3 != 2;

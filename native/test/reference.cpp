@@ -204,8 +204,8 @@ class CellMath {
     add_parts(grad_z, shape_.pixels(), shape_.c, grad_inputs);
   }
 
-  bool dynamic() const { return cell_.option(GAMMANET_CELL_DYNAMIC) != 0; }
-  bool softplus() const { return cell_.option(GAMMANET_CELL_DYNAMIC) == 1; }
+  bool dynamic() const { return cell_.option(GAMMANET_CELL_CIRCUIT) != 0; }
+  bool softplus() const { return cell_.option(GAMMANET_CELL_CIRCUIT) == 1; }
 
   double activation(double x) const {
     if (!softplus()) return sigmoid(x);
@@ -528,7 +528,7 @@ Values symmetric(const Values &weight, int64_t c, int64_t k, int32_t symmetry) {
 
 int64_t Cell::parameter_size(int place) const {
   int64_t c = channels;
-  bool dynamic = option(GAMMANET_CELL_DYNAMIC) != 0;
+  bool dynamic = option(GAMMANET_CELL_CIRCUIT) != 0;
   bool multiplicative = option(GAMMANET_CELL_MULTIPLICATIVE) != 0;
   switch (place) {
     case GAMMANET_CELL_W_INH:

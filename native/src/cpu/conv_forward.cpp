@@ -1,17 +1,16 @@
-// Convolutions and what surrounds the cells, forward.
+// Convolutions, forward.
 #include <algorithm>
 #include <cstring>
 
-#include "cuda/cuda.h"
-#include "packed.h"
-#include "torch.h"
+#include "conv.h"
+#include "tiles.h"
 
 namespace gammanet {
 namespace {
 
 // ---- 1x1 ----
 
-void convolve_pixels(const GammanetConvOpaque& conv, const float* x, int64_t pixels, bool relu,
+void convolve_pixels(const Conv& conv, const float* x, int64_t pixels, bool relu,
                      float* out, int64_t out_stride) {
   const Kernels& k = *conv.kernels;
   const Panels& panels = conv.direct();
@@ -43,7 +42,7 @@ void convolve_pixels(const GammanetConvOpaque& conv, const float* x, int64_t pix
 // ---- k x k, direct: some lines are copied into padded memory, where the k pixels under a line of
 // the kernel lie side by side and are one operand ----
 
-void convolve_direct(const GammanetConvOpaque& conv, const float* x, int64_t n, int64_t h,
+void convolve_direct(const Conv& conv, const float* x, int64_t n, int64_t h,
                      int64_t w, bool relu, float* out, int64_t out_stride) {
   const Kernels& k = *conv.kernels;
   const Panels& panels = conv.direct();
@@ -114,13 +113,13 @@ int64_t plane_stride(int64_t rows, int64_t c) { return rows * c + 16; }
 
 // The transformed weights are small: each thread takes some tiles through all three steps, inside
 // its cache.
-bool small_winograd(const GammanetConvOpaque& conv) {
+bool small_winograd(const Conv& conv) {
   return conv.inputs * conv.outputs <= 128 * 192;
 }
 
 // All steps for the tiles first ... first + count - 1 of x; their outputs are the tiles from
 // out_first on of out [out_h, out_w].
-void winograd_tiles(const GammanetConvOpaque& conv, const float* x, int64_t h, int64_t w,
+void winograd_tiles(const Conv& conv, const float* x, int64_t h, int64_t w,
                     int64_t first, int64_t count, bool relu, float* out, int64_t out_h,
                     int64_t out_w, int64_t out_first, int64_t out_stride) {
   const Kernels& k = *conv.kernels;
@@ -142,7 +141,7 @@ void winograd_tiles(const GammanetConvOpaque& conv, const float* x, int64_t h, i
 
 // By measurement: Winograd is two to three times as fast as the direct sum, but for maps of so few
 // tiles that reading its larger weights takes longer than the multiplications it saves.
-bool takes_winograd(const GammanetConvOpaque& conv, int64_t h, int64_t w) {
+bool takes_winograd(const Conv& conv, int64_t h, int64_t w) {
   if (conv.k != 3 || conv.algorithm == GAMMANET_ALGORITHM_DIRECT) {
     return false;
   }
@@ -151,7 +150,7 @@ bool takes_winograd(const GammanetConvOpaque& conv, int64_t h, int64_t w) {
          (conv.inputs >= 32 && conv.outputs >= 16 && (small_winograd(conv) || tiles >= 4));
 }
 
-void convolve_winograd(const GammanetConvOpaque& conv, const float* x, int64_t n, int64_t h,
+void convolve_winograd(const Conv& conv, const float* x, int64_t n, int64_t h,
                        int64_t w, bool relu, float* out, int64_t out_stride) {
   const Kernels& k = *conv.kernels;
   const Panels& panels = conv.winograd();
@@ -218,7 +217,7 @@ Pieces::Piece Pieces::at(int64_t piece, int64_t h, int64_t w) const {
   return {y, x, std::min<int64_t>(4, h - y), std::min(columns, w - x)};
 }
 
-Pieces pieces_of(const GammanetConvOpaque& conv, int64_t h, int64_t w, int64_t columns) {
+Pieces pieces_of(const Conv& conv, int64_t h, int64_t w, int64_t columns) {
   Pieces p;
   if (takes_winograd(conv, h, w) && small_winograd(conv)) {
     const int64_t tiles = (w + 3) / 4, most = std::max<int64_t>(1, columns / 4);
@@ -230,13 +229,13 @@ Pieces pieces_of(const GammanetConvOpaque& conv, int64_t h, int64_t w, int64_t c
   return p;
 }
 
-void convolve_piece(const GammanetConvOpaque& conv, const float* x, int64_t h, int64_t w,
+void convolve_piece(const Conv& conv, const float* x, int64_t h, int64_t w,
                     const Pieces::Piece& piece, float* out, int64_t out_stride) {
   winograd_tiles(conv, x, h, w, piece.y / 4 * ((w + 3) / 4) + piece.x / 4,
                  (piece.columns + 3) / 4, true, out, piece.lines, piece.columns, 0, out_stride);
 }
 
-void convolve(const GammanetConvOpaque& conv, const float* x, int64_t n, int64_t h, int64_t w,
+void convolve(const Conv& conv, const float* x, int64_t n, int64_t h, int64_t w,
               bool relu, float* out, int64_t out_stride) {
   const bool winograd = takes_winograd(conv, h, w);
   if (conv.k == 1) {
@@ -248,196 +247,8 @@ void convolve(const GammanetConvOpaque& conv, const float* x, int64_t n, int64_t
   }
 }
 
+void conv_forward(const Conv& conv, const FeatureMap& x, bool relu, const FeatureMap& out) {
+  convolve(conv, x.data, x.n, x.h, x.w, relu, out.data, out.c);
+}
+
 }  // namespace gammanet
-
-using namespace gammanet;
-
-namespace {
-
-// The convolution is 1x1 and has as many inputs as x; it may be null.
-void check_pointwise(GammanetConv conv, const Map& x) {
-  if (conv && conv->k != 1) {
-    invalid("conv must be 1x1, not %lld x %lld", static_cast<long long>(conv->k),
-            static_cast<long long>(conv->k));
-  }
-  if (conv && conv->inputs != x.c) {
-    invalid("x must have %lld channels, not %lld", static_cast<long long>(conv->inputs),
-            static_cast<long long>(x.c));
-  }
-}
-
-// Where a pixel of a line resized from n to m comes from (align_corners = false).
-struct Sample {
-  int64_t first, second;
-  float fraction;
-};
-Sample sample_at(int64_t j, int64_t n, int64_t m) {
-  const float scale = static_cast<float>(n) / static_cast<float>(m);
-  const float p = std::max(0.0f, (static_cast<float>(j) + 0.5f) * scale - 0.5f);
-  const int64_t first = std::min(static_cast<int64_t>(p), n - 1);
-  return {first, std::min(first + 1, n - 1), n == m ? 0.0f : p - static_cast<float>(first)};
-}
-
-}  // namespace
-
-extern "C" {
-
-GAMMANET_API int32_t gammanet_conv_pack(AtenTensorHandle weight, AtenTensorHandle bias,
-                                        int32_t algorithm, int32_t precision, GammanetConv* ret) {
-  return guarded([&] {
-    if (ret == nullptr) {
-      invalid("ret is null");
-    }
-    if (cuda::on_cuda(weight)) {
-      auto conv = std::make_unique<GammanetConvOpaque>();
-      conv->cuda = cuda::pack_conv(weight, bias, precision);
-      *ret = conv.release();
-      return;
-    }
-    check_algorithm(algorithm, precision);
-    int64_t sizes[4] = {-1, -1, -1, -1};
-    const float* w = weights_of(weight, "weight", sizes, 4);
-    if (sizes[2] != sizes[3] || sizes[2] % 2 == 0) {
-      invalid("weight must have a square kernel of odd size, not %lld x %lld",
-              static_cast<long long>(sizes[2]), static_cast<long long>(sizes[3]));
-    }
-    const float* b = optional_vector_of(bias, "bias", sizes[0]);
-    auto conv = std::make_unique<GammanetConvOpaque>();
-    fill_conv(*conv, w, b, sizes[0], sizes[1], sizes[2], algorithm, precision);
-    conv->held = Held(weight);
-    *ret = conv.release();
-  });
-}
-
-GAMMANET_API int32_t gammanet_conv_free(GammanetConv conv) {
-  delete conv;
-  return GAMMANET_OK;
-}
-
-GAMMANET_API int32_t gammanet_conv_forward(GammanetConv conv, AtenTensorHandle x, int32_t relu,
-                                           AtenTensorHandle out) {
-  return guarded([&] {
-    if (conv == nullptr) {
-      invalid("conv is null");
-    }
-    if (relu != 0 && relu != 1) {
-      invalid("relu must be 0 or 1");
-    }
-    if (conv->cuda) {
-      return cuda::conv_forward(*conv->cuda, x, relu == 1, out);
-    }
-    const Map in = map_of(x, "x");
-    if (in.c != conv->inputs) {
-      invalid("x must have %lld channels, not %lld", static_cast<long long>(conv->inputs),
-              static_cast<long long>(in.c));
-    }
-    const Map result = map_of(out, "out", in.n, conv->outputs, in.h, in.w);
-    check_disjoint(in, "x", result, "out");
-    convolve(*conv, in.data, in.n, in.h, in.w, relu == 1, result.data, result.c);
-  });
-}
-
-GAMMANET_API int32_t gammanet_align_pool_forward(GammanetConv conv, AtenTensorHandle x,
-                                                 AtenTensorHandle out) {
-  return guarded([&] {
-    if (conv ? conv->cuda != nullptr : cuda::on_cuda(x)) {
-      return cuda::align_pool_forward(conv ? conv->cuda.get() : nullptr, x, out);
-    }
-    const Map in = map_of(x, "x");
-    if (in.h < 2 || in.w < 2) {
-      invalid("x must have at least 2 x 2 pixels, not %lld x %lld", static_cast<long long>(in.h),
-              static_cast<long long>(in.w));
-    }
-    check_pointwise(conv, in);
-    const int64_t c = conv ? conv->outputs : in.c;
-    const Map result = map_of(out, "out", in.n, c, in.h / 2, in.w / 2);
-    check_disjoint(in, "x", result, "out");
-    const Kernels& k = conv ? *conv->kernels : kernels();
-    const int64_t stride = round_up(c, 16), even = conv ? round_up(in.c, 2) : 0;
-    parallel_for(result.n * result.h, 1, [&](int64_t begin, int64_t end) {
-      float* lines = conv ? scratch(kThreadScratch,
-                                    static_cast<size_t>(2 * in.w * (stride + even / 2)))
-                          : nullptr;
-      for (int64_t item = begin; item < end; ++item) {
-        const int64_t sample = item / result.h, y = item % result.h;
-        const float* top = in.data + (sample * in.h + 2 * y) * in.w * in.c;
-        float* to = result.data + item * result.w * c;
-        if (conv == nullptr) {
-          k.max_pool(top, top + in.w * c, c, in.w, c, to);
-          continue;
-        }
-        Operand operand{top, in.c, 0, in.c, 0};
-        if (conv->bf16()) {
-          uint16_t* halves = reinterpret_cast<uint16_t*>(lines + 2 * in.w * stride);
-          k.convert_bf16(top, in.c, 2 * in.w, in.c, halves, even);
-          operand = {halves, even, 0, even, 0};
-        }
-        const Panels& panels = conv->direct();
-        const Product p{panels.data(), panels.depth, panels.outputs, &operand,
-                        1,             1,            2 * in.w,       conv->bias.data(),
-                        lines,         stride,       0,              true,
-                        nullptr,       0};
-        (conv->bf16() ? k.product_bf16 : k.product)(p);
-        k.max_pool(lines, lines + in.w * stride, stride, in.w, c, to);
-      }
-    });
-  });
-}
-
-GAMMANET_API int32_t gammanet_project_up_forward(GammanetConv conv, AtenTensorHandle x,
-                                                 AtenTensorHandle out) {
-  return guarded([&] {
-    if (conv == nullptr) {
-      invalid("conv is null");
-    }
-    if (conv->cuda) {
-      return cuda::project_up_forward(*conv->cuda, x, out);
-    }
-    const Map in = map_of(x, "x");
-    check_pointwise(conv, in);
-    const Map result = map_of(out, "out");
-    const int64_t c = conv->outputs;
-    if (result.n != in.n || result.c != c) {
-      invalid("out must have %lld samples of %lld channels, not %lld of %lld",
-              static_cast<long long>(in.n), static_cast<long long>(c),
-              static_cast<long long>(result.n), static_cast<long long>(result.c));
-    }
-    check_disjoint(in, "x", result, "out");
-    const Kernels& k = *conv->kernels;
-    const int64_t stride = round_up(c, 16), pixels = in.h * in.w;
-    float* small = scratch(kCellScratch, static_cast<size_t>(in.n * pixels * stride + 2 * stride));
-    float* mean = small + in.n * pixels * stride;
-    float* scale = mean + stride;
-    convolve(*conv, in.data, in.n, in.h, in.w, false, small, stride);
-
-    std::vector<int32_t> left(static_cast<size_t>(result.w)), right(left.size());
-    std::vector<float> fraction(left.size());
-    for (int64_t j = 0; j < result.w; ++j) {
-      const Sample s = sample_at(j, in.w, result.w);
-      left[static_cast<size_t>(j)] = static_cast<int32_t>(s.first);
-      right[static_cast<size_t>(j)] = static_cast<int32_t>(s.second);
-      fraction[static_cast<size_t>(j)] = s.fraction;
-    }
-    for (int64_t n = 0; n < in.n; ++n) {
-      float* map = small + n * pixels * stride;
-      channel_moments(k, map, stride, pixels, c, 0, mean, scale);
-      for (int64_t j = 0; j < c; ++j) {
-        mean[j] *= -scale[j];
-      }
-      parallel_for(pixels, 1 + 32768 / c, [&](int64_t begin, int64_t end) {
-        k.scale_shift(map + begin * stride, stride, end - begin, c, scale, mean, true,
-                      map + begin * stride, stride);
-      });
-      parallel_for(result.h, 1, [&](int64_t begin, int64_t end) {
-        for (int64_t y = begin; y < end; ++y) {
-          const Sample s = sample_at(y, in.h, result.h);
-          k.interpolate(map + s.first * in.w * stride, map + s.second * in.w * stride, s.fraction,
-                        stride, left.data(), right.data(), fraction.data(), result.w, c,
-                        result.data + (n * result.h + y) * result.w * c);
-        }
-      });
-    }
-  });
-}
-
-}  // extern "C"

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "kernels_backward.h"
-#include "packed.h"
+#include "torch.h"
 
 namespace gammanet {
 
@@ -19,9 +19,6 @@ void add_weight_gradient(const Kernels& kernels, const float* grad, int64_t outp
 // the sums over all pixels.
 template <class Body>
 std::vector<double> sum_over_pixels(int64_t pixels, int64_t count, const Body& body);
-
-// The convolution that turns the gradient of the output of `conv` into that of its input.
-const GammanetConvOpaque& transposed(const GammanetConvOpaque& conv);
 
 // Pixels of one stretch of sum_over_pixels.
 constexpr int64_t kStretch = 512;

@@ -116,7 +116,7 @@ void product(const Product& p) {
   }
 }
 
-// ---- Normalisation ----
+// ---- Normalization ----
 
 void layer_norm(const float* x, const float* weight, const float* bias, float* out, int64_t pixels,
                 int64_t c) {
@@ -225,7 +225,7 @@ GAMMANET_INLINE void inhibit_with(const Inhibit& a) {
         if (i) {
           strength += activated<A>(load(a.alpha + p + k)) * load(i + k, rest, size);
         }
-        s -= strength * load(c1 + k);
+        s -= strength * load(c1 + k, rest, size);
       }
       store(out + k, relu(s));
     });
@@ -249,7 +249,7 @@ GAMMANET_INLINE void excite_with(const Excite& a) {
     const int64_t p = r * a.parameter_stride;
     float* out = a.out + r * a.out_stride;
     over_channels(a.c, [&](int64_t k, int64_t rest, auto size) {
-      const Vec c = load(c2 + k);
+      const Vec c = load(c2 + k, rest, size);
       store(out + k, a.kappa ? activated<A>(load(a.omega + p + k)) * c +
                                    activated<A>(load(a.kappa + p + k))
                              : relu(load(i + k, rest, size) + c));
@@ -272,15 +272,22 @@ void mix(const Mix& a) {
     const float *z = a.z + r * a.z_stride, *q = a.candidate + r * a.candidate_stride;
     const float* state = a.state ? a.state + r * a.c : nullptr;
     const float mean = a.mean ? a.mean[r] : 0.0f, scale = a.scale ? a.scale[r] : 1.0f;
-    float* out = a.out + r * a.c;
+    float* argument = a.argument ? a.argument + r * a.z_stride : nullptr;
+    float* out = a.out ? a.out + r * a.c : nullptr;
     float* total = a.sum ? a.sum + r * a.c : nullptr;
     over_channels(a.c, [&](int64_t k, int64_t rest, auto size) {
       Vec y = load(z + k);
       if (a.channel_scale) {
-        y *= load(a.channel_scale + k);
+        y = y * load(a.channel_scale + k) + load(a.channel_shift + k);
       }
       if (a.mean) {
         y = (y - mean * load(a.sums + k)) * scale;
+      }
+      if (argument) {
+        store(argument + k, y);
+      }
+      if (!out) {
+        return;
       }
       const Vec g = sigmoid(y + load(a.bias + k));
       const Vec h = state ? load(state + k, rest, size) : Vec{};

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "gammanet_native.h"
+
 namespace gammanet {
 
 // Some columns of the left matrix of a product: row r of line l starts at element
@@ -32,7 +34,11 @@ struct Product {
   int64_t ahead_floats;
 };
 
-enum Activation { kIdentity, kSoftplus, kSigmoid };
+enum Activation {
+  kIdentity = GAMMANET_CIRCUIT_STATIC,
+  kSoftplus = GAMMANET_CIRCUIT_SOFTPLUS,
+  kSigmoid = GAMMANET_CIRCUIT_SIGMOID
+};
 
 // s = relu(x - (a(alpha) i + a(mu)) c1) for rows of c channels.
 struct Inhibit {
@@ -60,17 +66,19 @@ struct Excite {
   int64_t rows, c;
 };
 
-// g = sigmoid((z - mean * sums) * scale + bias); out = state + g (candidate - state).
+// argument = (z - mean * sums) * scale, or z * channel_scale + channel_shift;
+// out = state + sigmoid(argument + bias) (candidate - state).
 struct Mix {
   const float* z;
   int64_t z_stride;
   const float *mean, *scale;       // of each row; null: 0 and 1
   const float *sums, *bias;        // of each channel, padded to whole vectors
-  const float* channel_scale;      // null: 1; multiplies z first
+  const float *channel_scale, *channel_shift;  // null: 1 and 0
+  float* argument;                             // z_stride floats a row; may be z; null: not kept
   const float* state;              // [rows, c]; null for zeros
   const float* candidate;
   int64_t candidate_stride;
-  float* out;  // [rows, c]; may be state
+  float* out;  // [rows, c]; may be state; null: only the argument is needed
   float* sum;  // [rows, c]: out is added to it; null: none
   int64_t rows, c;
 };
@@ -90,7 +98,7 @@ struct Kernels {
   void (*convert_bf16)(const float* x, int64_t stride, int64_t rows, int64_t c, uint16_t* out,
                        int64_t out_stride);
 
-  // Layer normalisation of [pixels, c], in place if out is x; weight and bias null: no affine part.
+  // Layer normalization of [pixels, c], in place if out is x; weight and bias null: no affine part.
   void (*layer_norm)(const float* x, const float* weight, const float* bias, float* out,
                      int64_t pixels, int64_t c);
   // Mean and 1 / sqrt(variance + 1e-5) of each row of `parts` concatenated pieces of c channels,
@@ -146,5 +154,7 @@ void convert_bf16_avx512(const float* x, int64_t stride, int64_t rows, int64_t c
 
 // The set in use.
 const Kernels& kernels();
+// Chooses a set by name; null or "auto" for the best of this processor. False if there is none.
+bool force_instruction_set(const char* name);
 
 }  // namespace gammanet

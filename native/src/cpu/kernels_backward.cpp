@@ -192,6 +192,24 @@ void add_rows(float* a, int64_t a_stride, const float* b, int64_t b_stride, int6
   }
 }
 
+void copy_rows(const float* in, int64_t in_stride, int64_t rows, int64_t columns, float* out,
+               int64_t out_stride) {
+  for (int64_t p = 0; p < rows; ++p) {
+    for_each_vector(columns, [&](int64_t c, int64_t n) {
+      store_n(out + p * out_stride + c, load_n(in + p * in_stride + c, n), n);
+    });
+  }
+}
+
+void standardize_rows(float* data, const float* mean, const float* r, int64_t rows, int64_t parts,
+                      int64_t padded) {
+  for (int64_t p = 0; p < rows; ++p, data += parts * padded) {
+    for (int64_t k = 0; k < parts * padded; k += kWidth) {
+      store(data + k, (load(data + k) - mean[p]) * r[p]);
+    }
+  }
+}
+
 // body(k, n) for the vectors of the parts of a row.
 template <class Body>
 GAMMANET_INLINE void for_each_part_vector(int64_t parts, int64_t channels, int64_t padded,
@@ -257,9 +275,9 @@ void normalize_columns_backward(float* grad, int64_t grad_stride, const float* y
   for (int64_t p = 0; p < rows; ++p) {
     for_each_vector(channels, [&](int64_t c, int64_t n) {
       float* g = grad + p * grad_stride + c;
-      const Vec centred = load_n(g, n) - load_n(mean_grad + c, n) -
+      const Vec centered = load_n(g, n) - load_n(mean_grad + c, n) -
                           load_n(y + p * y_stride + c, n) * load_n(mean_product + c, n);
-      store_n(g, load_n(r + c, n) * centred, n);
+      store_n(g, load_n(r + c, n) * centered, n);
     });
   }
 }
@@ -280,40 +298,6 @@ void scale_columns(float* data, int64_t stride, const float* scale, const float*
 
 // ---- The cell ----
 
-template <Activation activation>
-void dynamic_candidate(const ExcitationTile& t) {
-  for (int64_t p = 0; p < t.rows; ++p) {
-    float* product = t.product + p * 2 * t.padded;
-    for_each_vector(t.channels, [&](int64_t c, int64_t n) {
-      const Slope kappa = activate<activation>(load(product + c) + load(t.bias + c));
-      const Slope omega =
-          activate<activation>(load(product + t.padded + c) + load(t.bias + t.padded + c));
-      store(product + c, kappa.slope);
-      store(product + t.padded + c, omega.slope);
-      store(t.omega_rows + p * t.padded + c, omega.value);
-      const Vec q = omega.value * load_n(t.c2 + p * t.channels + c, n) + kappa.value;
-      store_n(t.q + p * t.padded + c, q, n);
-    });
-  }
-}
-
-void candidate(const ExcitationTile& t) {
-  if (t.multiplicative && t.activation == kSoftplus) {
-    return dynamic_candidate<kSoftplus>(t);
-  }
-  if (t.multiplicative && t.activation == kSigmoid) {
-    return dynamic_candidate<kSigmoid>(t);
-  }
-  for (int64_t p = 0; p < t.rows; ++p) {
-    for_each_vector(t.channels, [&](int64_t c, int64_t n) {
-      const Vec c2 = load_n(t.c2 + p * t.channels + c, n);
-      const Vec q = t.multiplicative ? load(t.omega + c) * c2 + load(t.kappa + c)
-                                     : relu(load(t.states + p * 2 * t.padded + c) + c2);
-      store_n(t.q + p * t.padded + c, q, n);
-    });
-  }
-}
-
 void mix_backward(const ExcitationTile& t) {
   for (int64_t p = 0; p < t.rows; ++p) {
     for_each_vector(t.channels, [&](int64_t c, int64_t n) {
@@ -329,7 +313,8 @@ void mix_backward(const ExcitationTile& t) {
   }
 }
 
-void candidate_backward(const ExcitationTile& t) {
+template <Activation activation>
+void candidate_backward_with(const ExcitationTile& t) {
   for (int64_t p = 0; p < t.rows; ++p) {
     for_each_vector(t.channels, [&](int64_t c, int64_t n) {
       const int64_t k = p * t.padded + c;
@@ -341,14 +326,16 @@ void candidate_backward(const ExcitationTile& t) {
         store(t.grad_new_i + k, load(t.grad_new_i + k) + grad_c2);
       } else {
         float* product = t.product + p * 2 * t.padded + c;
-        if (t.activation == kIdentity) {
+        if (activation == kIdentity) {
           grad_c2 = grad * load(t.omega + c);
           store(product, grad);
           store(product + t.padded, grad * c2);
         } else {
-          grad_c2 = grad * load(t.omega_rows + k);
-          store(product, grad * load(product));
-          store(product + t.padded, grad * c2 * load(product + t.padded));
+          const Slope kappa = activate<activation>(load(product));
+          const Slope omega = activate<activation>(load(product + t.padded));
+          grad_c2 = grad * omega.value;
+          store(product, grad * kappa.slope);
+          store(product + t.padded, grad * c2 * omega.slope);
         }
       }
       store_n(t.grad_u2 + p * t.channels + c, c2 > 0.0f ? grad_c2 : Vec{}, n);
@@ -356,11 +343,22 @@ void candidate_backward(const ExcitationTile& t) {
   }
 }
 
-template <Activation activation, bool backward>
-void inhibition_tile(const InhibitionTile& t) {
+void candidate_backward(const ExcitationTile& t) {
+  switch (t.activation) {
+    case kSoftplus:
+      return candidate_backward_with<kSoftplus>(t);
+    case kSigmoid:
+      return candidate_backward_with<kSigmoid>(t);
+    default:
+      return candidate_backward_with<kIdentity>(t);
+  }
+}
+
+template <Activation activation>
+void inhibition_backward_with(const InhibitionTile& t) {
   for (int64_t p = 0; p < t.rows; ++p) {
     const float* inputs = t.inputs + p * 3 * t.padded;
-    float* grads = backward ? t.grad_inputs + p * 3 * t.padded : nullptr;
+    float* grads = t.grad_inputs + p * 3 * t.padded;
     float* product = t.product + p * 2 * t.padded;
     for_each_vector(t.channels, [&](int64_t c, int64_t n) {
       const int64_t second = t.padded + c, third = 2 * t.padded + c;
@@ -370,16 +368,12 @@ void inhibition_tile(const InhibitionTile& t) {
         alpha = {load(t.alpha + c), splat(1.0f)};
         mu = {load(t.mu + c), splat(1.0f)};
       } else {
-        alpha = activate<activation>(load(product + c) + load(t.bias + c));
-        mu = activate<activation>(load(product + second) + load(t.bias + second));
+        alpha = activate<activation>(load(product + c));
+        mu = activate<activation>(load(product + second));
       }
       const Slope g = sigmoid_slope(load(t.gate + p * t.padded + c) + load(t.gate_bias + c));
       const Vec strength = alpha.value * i + mu.value;
       const Vec s = x - strength * c1;
-      if (!backward) {
-        store_n(t.new_i + p * t.channels + c, i + g.value * (relu(s) - i), n);
-        return;
-      }
       const Vec grad = load_n(t.grad_new_i + p * t.channels + c, n);
       const Vec grad_s = s > 0.0f ? grad * g.value : Vec{};
       const Vec grad_strength = -grad_s * c1;
@@ -393,15 +387,14 @@ void inhibition_tile(const InhibitionTile& t) {
   }
 }
 
-template <bool backward>
-void inhibition(const InhibitionTile& t) {
+void inhibition_backward(const InhibitionTile& t) {
   switch (t.activation) {
     case kSoftplus:
-      return inhibition_tile<kSoftplus, backward>(t);
+      return inhibition_backward_with<kSoftplus>(t);
     case kSigmoid:
-      return inhibition_tile<kSigmoid, backward>(t);
+      return inhibition_backward_with<kSigmoid>(t);
     default:
-      return inhibition_tile<kIdentity, backward>(t);
+      return inhibition_backward_with<kIdentity>(t);
   }
 }
 
@@ -425,16 +418,16 @@ const BackwardKernels GAMMANET_TABLE_NAME(GAMMANET_ISA) = {
     load_rows,
     store_rows,
     add_rows,
+    copy_rows,
+    standardize_rows,
     normalize_rows,
     normalize_rows_backward,
     normalize_columns,
     normalize_columns_backward,
     scale_columns,
-    candidate,
     mix_backward,
     candidate_backward,
-    inhibition<false>,
-    inhibition<true>,
+    inhibition_backward,
     mask,
 };
 

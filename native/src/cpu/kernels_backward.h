@@ -19,12 +19,9 @@ struct ExcitationTile {
   const float* c2;          // map
   const float* grad_new_e;  // map, or null for zeros
   const float* states;      // 2: [i'; e]
-  float* product;           // 2: of the network; then its slopes; then the gradient
-  const float* bias;        // [2 * padded], of the network
-  const float* kappa;       // [padded], static
-  const float* omega;       // [padded]
-  float* omega_rows;        // 1: omega at every pixel
-  float* q;                 // 1
+  float* product;           // 2: of the network, with bias; candidate_backward turns it into the gradient
+  const float* omega;       // [padded], static
+  const float* q;           // 1
   const float* gate;        // 1: argument of the sigmoid, without bias
   const float* gate_bias;   // [padded]
   float* grad_gate;         // 1
@@ -38,13 +35,11 @@ struct InhibitionTile {
   int64_t rows, channels, padded;
   Activation activation;    // kIdentity: static parameters
   const float* inputs;      // 3: [i; c1; x]
-  float* product;           // 2: of the network; inhibition_backward turns it into the gradient
-  const float* bias;        // [2 * padded]
+  float* product;           // 2: of the network, with bias; inhibition_backward turns it into the gradient
   const float* alpha;       // [padded], static
   const float* mu;          // [padded]
   const float* gate;        // 1
   const float* gate_bias;   // [padded]
-  float* new_i;             // map; result of `inhibition`
   const float* grad_new_i;  // map
   float* grad_gate;         // 1
   float* grad_inputs;       // 3: of [i; c1; x]
@@ -75,10 +70,16 @@ struct BackwardKernels {
   void (*add_rows)(float* a, int64_t a_stride, const float* b, int64_t b_stride, int64_t rows,
                    int64_t channels);
 
-  // Normalises each row over its parts * channels values, in place; r gets 1/sigma of each row.
+  // out = in, `columns` floats a row.
+  void (*copy_rows)(const float* in, int64_t in_stride, int64_t rows, int64_t columns, float* out,
+                    int64_t out_stride);
+  // data = (data - mean[row]) * r[row], rows of parts * padded floats.
+  void (*standardize_rows)(float* data, const float* mean, const float* r, int64_t rows,
+                           int64_t parts, int64_t padded);
+  // Normalizes each row over its parts * channels values, in place; r gets 1/sigma of each row.
   void (*normalize_rows)(float* data, int64_t rows, int64_t parts, int64_t channels,
                          int64_t padded, float* r);
-  // grad becomes the gradient of what was normalised to y.
+  // grad becomes the gradient of what was normalized to y.
   void (*normalize_rows_backward)(float* grad, const float* y, const float* r, int64_t rows,
                                   int64_t parts, int64_t channels, int64_t padded);
   // data = (data - mean[c]) * r[c]; out may be data.
@@ -92,14 +93,10 @@ struct BackwardKernels {
   void (*scale_columns)(float* data, int64_t stride, const float* scale, const float* shift,
                         int64_t rows, int64_t channels);
 
-  // q, omega_rows and the slopes from the network's product.
-  void (*candidate)(const ExcitationTile& tile);
   // grad_gate, grad_q and grad_e from the gate.
   void (*mix_backward)(const ExcitationTile& tile);
   // The gradient of the network's product and grad_u2 from grad_q.
   void (*candidate_backward)(const ExcitationTile& tile);
-  // i'.
-  void (*inhibition)(const InhibitionTile& tile);
   void (*inhibition_backward)(const InhibitionTile& tile);
 
   // out = a where mask > 0, else 0; out may be a.

@@ -1,41 +1,40 @@
-// The functions of gammanet_native.h on CUDA tensors: LibTorch's convolutions, called through its
-// dispatcher, and between them the kernels of libgammanet_cuda. Everything is enqueued on LibTorch's
-// current stream; nothing is copied to the host.
+// The functions of gammanet_native.h on checked CUDA tensors: LibTorch's convolutions, called through
+// its dispatcher, and between them the kernels of libgammanet_cuda. Everything is enqueued on
+// LibTorch's current stream; nothing is copied to the host.
 #pragma once
 
-#include <memory>
-
-#include "gammanet_native.h"
+#include "../cell.h"
+#include "../torch.h"
 
 namespace gammanet::cuda {
 
 // Loads libgammanet_cuda.
 void init(const char* path);
+// Throws a Failure with GAMMANET_UNAVAILABLE before init.
+void require();
 
-// Whether a tensor, which may be null, lives on a CUDA device.
-bool on_cuda(AtenTensorHandle tensor);
-
+// Packed weights.
 struct Conv;
 struct Cell;
+struct Delete {
+  void operator()(const Conv* conv) const;
+  void operator()(const Cell* cell) const;
+};
 
-std::shared_ptr<const Conv> pack_conv(AtenTensorHandle weight, AtenTensorHandle bias,
-                                      int32_t precision);
-void conv_forward(const Conv& conv, AtenTensorHandle x, bool relu, AtenTensorHandle out);
-void conv_backward(const Conv& conv, AtenTensorHandle x, AtenTensorHandle out,
-                   AtenTensorHandle grad_out, AtenTensorHandle grad_x,
-                   AtenTensorHandle grad_weight, AtenTensorHandle grad_bias);
+const Conv* new_conv(Device device, const float* weight, const float* bias, int64_t outputs,
+                     int64_t inputs, int64_t k, int32_t precision);
+void conv_forward(const Conv& conv, const FeatureMap& x, bool relu, const FeatureMap& out);
+void conv_backward(const Conv& conv, const FeatureMap& x, const FeatureMap& out,
+                   const FeatureMap& grad_out, const FeatureMap& grad_x, float* grad_weight,
+                   float* grad_bias);
 // conv null: pooling alone.
-void align_pool_forward(const Conv* conv, AtenTensorHandle x, AtenTensorHandle out);
-void project_up_forward(const Conv& conv, AtenTensorHandle x, AtenTensorHandle out);
-void channel_layer_norm_forward(AtenTensorHandle x, AtenTensorHandle weight,
-                                AtenTensorHandle bias, AtenTensorHandle out);
+void align_pool_forward(const Conv* conv, const FeatureMap& x, const FeatureMap& out);
+void project_up_forward(const Conv& conv, const FeatureMap& x, const FeatureMap& out);
+void channel_layer_norm_forward(const FeatureMap& x, const float* weight, const float* bias,
+                                const FeatureMap& out);
 
-std::shared_ptr<const Cell> pack_cell(const AtenTensorHandle* parameters, const int32_t* options);
-void cell_forward(const Cell& cell, AtenTensorHandle x, AtenTensorHandle e, AtenTensorHandle i,
-                  AtenTensorHandle new_e, AtenTensorHandle new_i, AtenTensorHandle sum);
-void cell_backward(const Cell& cell, AtenTensorHandle x, AtenTensorHandle e, AtenTensorHandle i,
-                   AtenTensorHandle grad_new_e, AtenTensorHandle grad_new_i,
-                   AtenTensorHandle grad_x, AtenTensorHandle grad_e, AtenTensorHandle grad_i,
-                   const AtenTensorHandle* grad_parameters);
+const Cell* new_cell(const CellSpec& spec, const CellParameters& parameters);
+void cell_forward(const Cell& cell, const CellForward& arguments);
+void cell_backward(const Cell& cell, const CellBackward& arguments);
 
 }  // namespace gammanet::cuda

@@ -25,77 +25,99 @@ public final class NativeCell implements AutoCloseable {
   /** Parameters, in the order of the native interface; shapes in {@code gammanet_native.h}. */
   public enum Weight {
     /** Inhibitory horizontal kernel, before symmetrization. */
-    W_INH,
+    W_INH(GammanetNative.GAMMANET_CELL_W_INH()),
     /** Excitatory horizontal kernel, before symmetrization. */
-    W_EXC,
+    W_EXC(GammanetNative.GAMMANET_CELL_W_EXC()),
     /** Input gate. */
-    W_GAIN,
+    W_GAIN(GammanetNative.GAMMANET_CELL_W_GAIN()),
     /** Mixing gate. */
-    W_MIX,
+    W_MIX(GammanetNative.GAMMANET_CELL_W_MIX()),
     /** Bias of the input gate. */
-    B_GAIN,
+    B_GAIN(GammanetNative.GAMMANET_CELL_B_GAIN()),
     /** Bias of the mixing gate. */
-    B_MIX,
+    B_MIX(GammanetNative.GAMMANET_CELL_B_MIX()),
     /** Network of alpha and mu. */
-    D_INH,
+    D_INH(GammanetNative.GAMMANET_CELL_D_INH()),
     /** Its bias. */
-    D_INH_BIAS,
+    D_INH_BIAS(GammanetNative.GAMMANET_CELL_D_INH_BIAS()),
     /** Network of kappa and omega. */
-    D_EXC,
+    D_EXC(GammanetNative.GAMMANET_CELL_D_EXC()),
     /** Its bias. */
-    D_EXC_BIAS,
+    D_EXC_BIAS(GammanetNative.GAMMANET_CELL_D_EXC_BIAS()),
     /** Static alpha, as stored. */
-    ALPHA,
+    ALPHA(GammanetNative.GAMMANET_CELL_ALPHA()),
     /** Static mu. */
-    MU,
+    MU(GammanetNative.GAMMANET_CELL_MU()),
     /** Static kappa. */
-    KAPPA,
+    KAPPA(GammanetNative.GAMMANET_CELL_KAPPA()),
     /** Static omega, as stored. */
-    OMEGA,
+    OMEGA(GammanetNative.GAMMANET_CELL_OMEGA()),
     /** Affine part of the norm in front of the inhibitory kernel. */
-    N1_WEIGHT,
+    N1_WEIGHT(GammanetNative.GAMMANET_CELL_N1_WEIGHT()),
     /** Its bias. */
-    N1_BIAS,
+    N1_BIAS(GammanetNative.GAMMANET_CELL_N1_BIAS()),
     /** Affine part of the norm in front of the excitatory kernel. */
-    N2_WEIGHT,
+    N2_WEIGHT(GammanetNative.GAMMANET_CELL_N2_WEIGHT()),
     /** Its bias. */
-    N2_BIAS
-  }
+    N2_BIAS(GammanetNative.GAMMANET_CELL_N2_BIAS());
 
-  private static final int WEIGHTS = Weight.values().length;
+    private final int index;
+
+    Weight(int index) {
+      this.index = index;
+    }
+  }
 
   /** Normalization of gates and of horizontal inputs. */
   public enum Norm {
     /** None. */
-    NONE,
+    NONE(GammanetNative.GAMMANET_NORMALIZATION_NONE()),
     /** Over the channels of each pixel. */
-    LAYER,
+    LAYER(GammanetNative.GAMMANET_NORMALIZATION_LAYER()),
     /** Over the pixels of each channel. */
-    INSTANCE,
+    INSTANCE(GammanetNative.GAMMANET_NORMALIZATION_INSTANCE()),
     /** Over pixels and groups of channels, at most 8 groups. */
-    GROUP
+    GROUP(GammanetNative.GAMMANET_NORMALIZATION_GROUP());
+
+    private final int number;
+
+    Norm(int number) {
+      this.number = number;
+    }
   }
 
   /** Where alpha, mu, kappa and omega come from. */
   public enum Circuit {
     /** Constants of each channel. */
-    STATIC,
+    STATIC(GammanetNative.GAMMANET_CIRCUIT_STATIC()),
     /** Networks, followed by softplus. */
-    SOFTPLUS,
+    SOFTPLUS(GammanetNative.GAMMANET_CIRCUIT_SOFTPLUS()),
     /** Networks, followed by the logistic function. */
-    SIGMOID
+    SIGMOID(GammanetNative.GAMMANET_CIRCUIT_SIGMOID());
+
+    private final int number;
+
+    Circuit(int number) {
+      this.number = number;
+    }
   }
 
   /** Symmetry of the horizontal kernels. */
   public enum Symmetry {
     /** None. */
-    NONE,
+    NONE(GammanetNative.GAMMANET_SYMMETRY_NONE()),
     /** Exchange of input and output channel. */
-    CHANNEL,
+    CHANNEL(GammanetNative.GAMMANET_SYMMETRY_CHANNEL()),
     /** Exchange of rows and columns. */
-    SPATIAL,
+    SPATIAL(GammanetNative.GAMMANET_SYMMETRY_SPATIAL()),
     /** Both. */
-    SPATIAL_CHANNEL
+    SPATIAL_CHANNEL(GammanetNative.GAMMANET_SYMMETRY_SPATIAL_CHANNEL());
+
+    private final int number;
+
+    Symmetry(int number) {
+      this.number = number;
+    }
   }
 
   /**
@@ -119,18 +141,18 @@ public final class NativeCell implements AutoCloseable {
       Precision precision,
       NativeConv.Algorithm algorithm) {
     private int[] numbers() {
-      return new int[] {
-        norm.ordinal(),
-        gateNormPost ? 1 : 0,
-        circuit.ordinal(),
-        forceAlpha ? 1 : 0,
-        forceOmega ? 1 : 0,
-        multiplicative ? 1 : 0,
-        normalizeInputs ? 1 : 0,
-        symmetry.ordinal(),
-        precision.ordinal(),
-        algorithm.ordinal()
-      };
+      int[] numbers = new int[GammanetNative.GAMMANET_CELL_OPTIONS()];
+      numbers[GammanetNative.GAMMANET_CELL_NORMALIZATION()] = norm.number;
+      numbers[GammanetNative.GAMMANET_CELL_GATE_NORM_POST()] = gateNormPost ? 1 : 0;
+      numbers[GammanetNative.GAMMANET_CELL_CIRCUIT()] = circuit.number;
+      numbers[GammanetNative.GAMMANET_CELL_FORCE_ALPHA()] = forceAlpha ? 1 : 0;
+      numbers[GammanetNative.GAMMANET_CELL_FORCE_OMEGA()] = forceOmega ? 1 : 0;
+      numbers[GammanetNative.GAMMANET_CELL_MULTIPLICATIVE()] = multiplicative ? 1 : 0;
+      numbers[GammanetNative.GAMMANET_CELL_NORMALIZE_INPUTS()] = normalizeInputs ? 1 : 0;
+      numbers[GammanetNative.GAMMANET_CELL_SYMMETRY()] = symmetry.number;
+      numbers[GammanetNative.GAMMANET_CELL_PRECISION()] = precision.number;
+      numbers[GammanetNative.GAMMANET_CELL_ALGORITHM()] = algorithm.number;
+      return numbers;
     }
   }
 
@@ -161,8 +183,8 @@ public final class NativeCell implements AutoCloseable {
   }
 
   private static @Nullable Tensor[] ordered(Map<Weight, Tensor> weights) {
-    @Nullable Tensor[] list = new @Nullable Tensor[WEIGHTS];
-    weights.forEach((weight, tensor) -> list[weight.ordinal()] = tensor);
+    @Nullable Tensor[] list = new @Nullable Tensor[GammanetNative.GAMMANET_CELL_PARAMETERS()];
+    weights.forEach((weight, tensor) -> list[weight.index] = tensor);
     return list;
   }
 

@@ -22,12 +22,18 @@ import org.jspecify.annotations.Nullable;
 public final class NativeConv implements AutoCloseable {
   /** How a 3x3 convolution is computed. */
   public enum Algorithm {
-    /** The fastest measured for the size at hand. */
-    AUTO,
-    /** As the sum says. */
-    DIRECT,
+    /** The faster one, from the shape and the processor. */
+    AUTO(GammanetNative.GAMMANET_ALGORITHM_AUTO()),
+    /** The direct sum. */
+    DIRECT(GammanetNative.GAMMANET_ALGORITHM_DIRECT()),
     /** Winograd's F(4x4, 3x3): fewer multiplications, errors within about 1e-5. */
-    WINOGRAD
+    WINOGRAD(GammanetNative.GAMMANET_ALGORITHM_WINOGRAD());
+
+    final int number;
+
+    Algorithm(int number) {
+      this.number = number;
+    }
   }
 
   private final NativeKernels.Packed packed;
@@ -50,7 +56,7 @@ public final class NativeConv implements AutoCloseable {
       MemorySegment out = Native.out();
       NativeKernels.check(
           GammanetNative.gammanet_conv_pack(
-              use.of(weight), use.of(bias), algorithm.ordinal(), precision.ordinal(), out),
+              use.of(weight), use.of(bias), algorithm.number, precision.number, out),
           "packing a convolution ",
           use);
       return new NativeConv(out);

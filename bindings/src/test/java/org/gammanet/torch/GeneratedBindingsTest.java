@@ -10,15 +10,22 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.gammanet.kernels.NativeCell;
+import org.gammanet.kernels.NativeConv;
+import org.gammanet.kernels.Precision;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -69,8 +76,12 @@ class GeneratedBindingsTest {
     return flat.isEmpty() || flat.equals("void") ? 0 : Arrays.stream(flat.split(",", -1)).count();
   }
 
+  static Stream<Path> sources() throws IOException {
+    return Stream.concat(headers(), Stream.of(HEADERS.resolve("gammanet_cell.def")));
+  }
+
   @ParameterizedTest
-  @MethodSource("headers")
+  @MethodSource("sources")
   void bindingsWereMadeFromThisHeader(Path header) throws IOException, NoSuchAlgorithmException {
     byte[] digest = MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(header));
     List<String> recorded = Files.readAllLines(Path.of("src", "generated", "headers.sha256"));
@@ -79,5 +90,32 @@ class GeneratedBindingsTest {
         HexFormat.of().formatHex(digest) + "  " + name,
         recorded.stream().filter(line -> line.endsWith(name)).collect(Collectors.joining()),
         name + " has changed" + FIX);
+  }
+
+  @Test
+  void enumsHaveTheNamesOfTheTableOfTheCell() throws IOException {
+    String table = Files.readString(HEADERS.resolve("gammanet_cell.def"));
+    Map<String, List<String>> names = new TreeMap<>();
+    Matcher entry = Pattern.compile("(?m)^CELL_(PARAMETER|VALUE)\\((\\w+), (\\w+)?").matcher(table);
+    while (entry.find()) {
+      boolean value = entry.group(1).equals("VALUE");
+      names
+          .computeIfAbsent(value ? entry.group(2) : "PARAMETER", key -> new ArrayList<>())
+          .add(entry.group(value ? 3 : 2));
+    }
+    Map<String, List<String>> enums =
+        new TreeMap<>(
+            Map.of(
+                "PARAMETER", namesOf(NativeCell.Weight.values()),
+                "NORMALIZATION", namesOf(NativeCell.Norm.values()),
+                "CIRCUIT", namesOf(NativeCell.Circuit.values()),
+                "SYMMETRY", namesOf(NativeCell.Symmetry.values()),
+                "PRECISION", namesOf(Precision.values()),
+                "ALGORITHM", namesOf(NativeConv.Algorithm.values())));
+    assertEquals(names, enums);
+  }
+
+  private static List<String> namesOf(Enum<?>[] values) {
+    return Arrays.stream(values).map(Enum::name).toList();
   }
 }

@@ -131,55 +131,10 @@ public class GammanetNative {
     public static int GAMMANET_INTERNAL_ERROR() {
         return GAMMANET_INTERNAL_ERROR;
     }
-    private static final int GAMMANET_ALGORITHM_AUTO = (int)0L;
-    /**
-     * {@snippet lang=c :
-     * #define GAMMANET_ALGORITHM_AUTO 0
-     * }
-     */
-    public static int GAMMANET_ALGORITHM_AUTO() {
-        return GAMMANET_ALGORITHM_AUTO;
-    }
-    private static final int GAMMANET_ALGORITHM_DIRECT = (int)1L;
-    /**
-     * {@snippet lang=c :
-     * #define GAMMANET_ALGORITHM_DIRECT 1
-     * }
-     */
-    public static int GAMMANET_ALGORITHM_DIRECT() {
-        return GAMMANET_ALGORITHM_DIRECT;
-    }
-    private static final int GAMMANET_ALGORITHM_WINOGRAD = (int)2L;
-    /**
-     * {@snippet lang=c :
-     * #define GAMMANET_ALGORITHM_WINOGRAD 2
-     * }
-     */
-    public static int GAMMANET_ALGORITHM_WINOGRAD() {
-        return GAMMANET_ALGORITHM_WINOGRAD;
-    }
-    private static final int GAMMANET_PRECISION_FLOAT32 = (int)0L;
-    /**
-     * {@snippet lang=c :
-     * #define GAMMANET_PRECISION_FLOAT32 0
-     * }
-     */
-    public static int GAMMANET_PRECISION_FLOAT32() {
-        return GAMMANET_PRECISION_FLOAT32;
-    }
-    private static final int GAMMANET_PRECISION_BFLOAT16 = (int)1L;
-    /**
-     * {@snippet lang=c :
-     * #define GAMMANET_PRECISION_BFLOAT16 1
-     * }
-     */
-    public static int GAMMANET_PRECISION_BFLOAT16() {
-        return GAMMANET_PRECISION_BFLOAT16;
-    }
     private static final int GAMMANET_CELL_W_INH = (int)0L;
     /**
      * {@snippet lang=c :
-     * #define GAMMANET_CELL_W_INH 0
+     * enum <anonymous>.GAMMANET_CELL_W_INH = 0
      * }
      */
     public static int GAMMANET_CELL_W_INH() {
@@ -188,7 +143,7 @@ public class GammanetNative {
     private static final int GAMMANET_CELL_W_EXC = (int)1L;
     /**
      * {@snippet lang=c :
-     * #define GAMMANET_CELL_W_EXC 1
+     * enum <anonymous>.GAMMANET_CELL_W_EXC = 1
      * }
      */
     public static int GAMMANET_CELL_W_EXC() {
@@ -197,7 +152,7 @@ public class GammanetNative {
     private static final int GAMMANET_CELL_W_GAIN = (int)2L;
     /**
      * {@snippet lang=c :
-     * #define GAMMANET_CELL_W_GAIN 2
+     * enum <anonymous>.GAMMANET_CELL_W_GAIN = 2
      * }
      */
     public static int GAMMANET_CELL_W_GAIN() {
@@ -206,7 +161,7 @@ public class GammanetNative {
     private static final int GAMMANET_CELL_W_MIX = (int)3L;
     /**
      * {@snippet lang=c :
-     * #define GAMMANET_CELL_W_MIX 3
+     * enum <anonymous>.GAMMANET_CELL_W_MIX = 3
      * }
      */
     public static int GAMMANET_CELL_W_MIX() {
@@ -215,7 +170,7 @@ public class GammanetNative {
     private static final int GAMMANET_CELL_B_GAIN = (int)4L;
     /**
      * {@snippet lang=c :
-     * #define GAMMANET_CELL_B_GAIN 4
+     * enum <anonymous>.GAMMANET_CELL_B_GAIN = 4
      * }
      */
     public static int GAMMANET_CELL_B_GAIN() {
@@ -224,7 +179,7 @@ public class GammanetNative {
     private static final int GAMMANET_CELL_B_MIX = (int)5L;
     /**
      * {@snippet lang=c :
-     * #define GAMMANET_CELL_B_MIX 5
+     * enum <anonymous>.GAMMANET_CELL_B_MIX = 5
      * }
      */
     public static int GAMMANET_CELL_B_MIX() {
@@ -233,7 +188,7 @@ public class GammanetNative {
     private static final int GAMMANET_CELL_D_INH = (int)6L;
     /**
      * {@snippet lang=c :
-     * #define GAMMANET_CELL_D_INH 6
+     * enum <anonymous>.GAMMANET_CELL_D_INH = 6
      * }
      */
     public static int GAMMANET_CELL_D_INH() {
@@ -242,7 +197,7 @@ public class GammanetNative {
     private static final int GAMMANET_CELL_D_INH_BIAS = (int)7L;
     /**
      * {@snippet lang=c :
-     * #define GAMMANET_CELL_D_INH_BIAS 7
+     * enum <anonymous>.GAMMANET_CELL_D_INH_BIAS = 7
      * }
      */
     public static int GAMMANET_CELL_D_INH_BIAS() {
@@ -251,7 +206,7 @@ public class GammanetNative {
     private static final int GAMMANET_CELL_D_EXC = (int)8L;
     /**
      * {@snippet lang=c :
-     * #define GAMMANET_CELL_D_EXC 8
+     * enum <anonymous>.GAMMANET_CELL_D_EXC = 8
      * }
      */
     public static int GAMMANET_CELL_D_EXC() {
@@ -260,7 +215,7 @@ public class GammanetNative {
     private static final int GAMMANET_CELL_D_EXC_BIAS = (int)9L;
     /**
      * {@snippet lang=c :
-     * #define GAMMANET_CELL_D_EXC_BIAS 9
+     * enum <anonymous>.GAMMANET_CELL_D_EXC_BIAS = 9
      * }
      */
     public static int GAMMANET_CELL_D_EXC_BIAS() {
@@ -269,7 +224,7 @@ public class GammanetNative {
     private static final int GAMMANET_CELL_ALPHA = (int)10L;
     /**
      * {@snippet lang=c :
-     * #define GAMMANET_CELL_ALPHA 10
+     * enum <anonymous>.GAMMANET_CELL_ALPHA = 10
      * }
      */
     public static int GAMMANET_CELL_ALPHA() {
@@ -278,7 +233,7 @@ public class GammanetNative {
     private static final int GAMMANET_CELL_MU = (int)11L;
     /**
      * {@snippet lang=c :
-     * #define GAMMANET_CELL_MU 11
+     * enum <anonymous>.GAMMANET_CELL_MU = 11
      * }
      */
     public static int GAMMANET_CELL_MU() {
@@ -287,7 +242,7 @@ public class GammanetNative {
     private static final int GAMMANET_CELL_KAPPA = (int)12L;
     /**
      * {@snippet lang=c :
-     * #define GAMMANET_CELL_KAPPA 12
+     * enum <anonymous>.GAMMANET_CELL_KAPPA = 12
      * }
      */
     public static int GAMMANET_CELL_KAPPA() {
@@ -296,7 +251,7 @@ public class GammanetNative {
     private static final int GAMMANET_CELL_OMEGA = (int)13L;
     /**
      * {@snippet lang=c :
-     * #define GAMMANET_CELL_OMEGA 13
+     * enum <anonymous>.GAMMANET_CELL_OMEGA = 13
      * }
      */
     public static int GAMMANET_CELL_OMEGA() {
@@ -305,7 +260,7 @@ public class GammanetNative {
     private static final int GAMMANET_CELL_N1_WEIGHT = (int)14L;
     /**
      * {@snippet lang=c :
-     * #define GAMMANET_CELL_N1_WEIGHT 14
+     * enum <anonymous>.GAMMANET_CELL_N1_WEIGHT = 14
      * }
      */
     public static int GAMMANET_CELL_N1_WEIGHT() {
@@ -314,7 +269,7 @@ public class GammanetNative {
     private static final int GAMMANET_CELL_N1_BIAS = (int)15L;
     /**
      * {@snippet lang=c :
-     * #define GAMMANET_CELL_N1_BIAS 15
+     * enum <anonymous>.GAMMANET_CELL_N1_BIAS = 15
      * }
      */
     public static int GAMMANET_CELL_N1_BIAS() {
@@ -323,7 +278,7 @@ public class GammanetNative {
     private static final int GAMMANET_CELL_N2_WEIGHT = (int)16L;
     /**
      * {@snippet lang=c :
-     * #define GAMMANET_CELL_N2_WEIGHT 16
+     * enum <anonymous>.GAMMANET_CELL_N2_WEIGHT = 16
      * }
      */
     public static int GAMMANET_CELL_N2_WEIGHT() {
@@ -332,7 +287,7 @@ public class GammanetNative {
     private static final int GAMMANET_CELL_N2_BIAS = (int)17L;
     /**
      * {@snippet lang=c :
-     * #define GAMMANET_CELL_N2_BIAS 17
+     * enum <anonymous>.GAMMANET_CELL_N2_BIAS = 17
      * }
      */
     public static int GAMMANET_CELL_N2_BIAS() {
@@ -341,7 +296,7 @@ public class GammanetNative {
     private static final int GAMMANET_CELL_PARAMETERS = (int)18L;
     /**
      * {@snippet lang=c :
-     * #define GAMMANET_CELL_PARAMETERS 18
+     * enum <anonymous>.GAMMANET_CELL_PARAMETERS = 18
      * }
      */
     public static int GAMMANET_CELL_PARAMETERS() {
@@ -350,7 +305,7 @@ public class GammanetNative {
     private static final int GAMMANET_CELL_NORMALIZATION = (int)0L;
     /**
      * {@snippet lang=c :
-     * #define GAMMANET_CELL_NORMALIZATION 0
+     * enum <anonymous>.GAMMANET_CELL_NORMALIZATION = 0
      * }
      */
     public static int GAMMANET_CELL_NORMALIZATION() {
@@ -359,25 +314,25 @@ public class GammanetNative {
     private static final int GAMMANET_CELL_GATE_NORM_POST = (int)1L;
     /**
      * {@snippet lang=c :
-     * #define GAMMANET_CELL_GATE_NORM_POST 1
+     * enum <anonymous>.GAMMANET_CELL_GATE_NORM_POST = 1
      * }
      */
     public static int GAMMANET_CELL_GATE_NORM_POST() {
         return GAMMANET_CELL_GATE_NORM_POST;
     }
-    private static final int GAMMANET_CELL_DYNAMIC = (int)2L;
+    private static final int GAMMANET_CELL_CIRCUIT = (int)2L;
     /**
      * {@snippet lang=c :
-     * #define GAMMANET_CELL_DYNAMIC 2
+     * enum <anonymous>.GAMMANET_CELL_CIRCUIT = 2
      * }
      */
-    public static int GAMMANET_CELL_DYNAMIC() {
-        return GAMMANET_CELL_DYNAMIC;
+    public static int GAMMANET_CELL_CIRCUIT() {
+        return GAMMANET_CELL_CIRCUIT;
     }
     private static final int GAMMANET_CELL_FORCE_ALPHA = (int)3L;
     /**
      * {@snippet lang=c :
-     * #define GAMMANET_CELL_FORCE_ALPHA 3
+     * enum <anonymous>.GAMMANET_CELL_FORCE_ALPHA = 3
      * }
      */
     public static int GAMMANET_CELL_FORCE_ALPHA() {
@@ -386,7 +341,7 @@ public class GammanetNative {
     private static final int GAMMANET_CELL_FORCE_OMEGA = (int)4L;
     /**
      * {@snippet lang=c :
-     * #define GAMMANET_CELL_FORCE_OMEGA 4
+     * enum <anonymous>.GAMMANET_CELL_FORCE_OMEGA = 4
      * }
      */
     public static int GAMMANET_CELL_FORCE_OMEGA() {
@@ -395,7 +350,7 @@ public class GammanetNative {
     private static final int GAMMANET_CELL_MULTIPLICATIVE = (int)5L;
     /**
      * {@snippet lang=c :
-     * #define GAMMANET_CELL_MULTIPLICATIVE 5
+     * enum <anonymous>.GAMMANET_CELL_MULTIPLICATIVE = 5
      * }
      */
     public static int GAMMANET_CELL_MULTIPLICATIVE() {
@@ -404,7 +359,7 @@ public class GammanetNative {
     private static final int GAMMANET_CELL_NORMALIZE_INPUTS = (int)6L;
     /**
      * {@snippet lang=c :
-     * #define GAMMANET_CELL_NORMALIZE_INPUTS 6
+     * enum <anonymous>.GAMMANET_CELL_NORMALIZE_INPUTS = 6
      * }
      */
     public static int GAMMANET_CELL_NORMALIZE_INPUTS() {
@@ -413,7 +368,7 @@ public class GammanetNative {
     private static final int GAMMANET_CELL_SYMMETRY = (int)7L;
     /**
      * {@snippet lang=c :
-     * #define GAMMANET_CELL_SYMMETRY 7
+     * enum <anonymous>.GAMMANET_CELL_SYMMETRY = 7
      * }
      */
     public static int GAMMANET_CELL_SYMMETRY() {
@@ -422,7 +377,7 @@ public class GammanetNative {
     private static final int GAMMANET_CELL_PRECISION = (int)8L;
     /**
      * {@snippet lang=c :
-     * #define GAMMANET_CELL_PRECISION 8
+     * enum <anonymous>.GAMMANET_CELL_PRECISION = 8
      * }
      */
     public static int GAMMANET_CELL_PRECISION() {
@@ -431,7 +386,7 @@ public class GammanetNative {
     private static final int GAMMANET_CELL_ALGORITHM = (int)9L;
     /**
      * {@snippet lang=c :
-     * #define GAMMANET_CELL_ALGORITHM 9
+     * enum <anonymous>.GAMMANET_CELL_ALGORITHM = 9
      * }
      */
     public static int GAMMANET_CELL_ALGORITHM() {
@@ -440,11 +395,155 @@ public class GammanetNative {
     private static final int GAMMANET_CELL_OPTIONS = (int)10L;
     /**
      * {@snippet lang=c :
-     * #define GAMMANET_CELL_OPTIONS 10
+     * enum <anonymous>.GAMMANET_CELL_OPTIONS = 10
      * }
      */
     public static int GAMMANET_CELL_OPTIONS() {
         return GAMMANET_CELL_OPTIONS;
+    }
+    private static final int GAMMANET_NORMALIZATION_NONE = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.GAMMANET_NORMALIZATION_NONE = 0
+     * }
+     */
+    public static int GAMMANET_NORMALIZATION_NONE() {
+        return GAMMANET_NORMALIZATION_NONE;
+    }
+    private static final int GAMMANET_NORMALIZATION_LAYER = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.GAMMANET_NORMALIZATION_LAYER = 1
+     * }
+     */
+    public static int GAMMANET_NORMALIZATION_LAYER() {
+        return GAMMANET_NORMALIZATION_LAYER;
+    }
+    private static final int GAMMANET_NORMALIZATION_INSTANCE = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.GAMMANET_NORMALIZATION_INSTANCE = 2
+     * }
+     */
+    public static int GAMMANET_NORMALIZATION_INSTANCE() {
+        return GAMMANET_NORMALIZATION_INSTANCE;
+    }
+    private static final int GAMMANET_NORMALIZATION_GROUP = (int)3L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.GAMMANET_NORMALIZATION_GROUP = 3
+     * }
+     */
+    public static int GAMMANET_NORMALIZATION_GROUP() {
+        return GAMMANET_NORMALIZATION_GROUP;
+    }
+    private static final int GAMMANET_CIRCUIT_STATIC = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.GAMMANET_CIRCUIT_STATIC = 0
+     * }
+     */
+    public static int GAMMANET_CIRCUIT_STATIC() {
+        return GAMMANET_CIRCUIT_STATIC;
+    }
+    private static final int GAMMANET_CIRCUIT_SOFTPLUS = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.GAMMANET_CIRCUIT_SOFTPLUS = 1
+     * }
+     */
+    public static int GAMMANET_CIRCUIT_SOFTPLUS() {
+        return GAMMANET_CIRCUIT_SOFTPLUS;
+    }
+    private static final int GAMMANET_CIRCUIT_SIGMOID = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.GAMMANET_CIRCUIT_SIGMOID = 2
+     * }
+     */
+    public static int GAMMANET_CIRCUIT_SIGMOID() {
+        return GAMMANET_CIRCUIT_SIGMOID;
+    }
+    private static final int GAMMANET_SYMMETRY_NONE = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.GAMMANET_SYMMETRY_NONE = 0
+     * }
+     */
+    public static int GAMMANET_SYMMETRY_NONE() {
+        return GAMMANET_SYMMETRY_NONE;
+    }
+    private static final int GAMMANET_SYMMETRY_CHANNEL = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.GAMMANET_SYMMETRY_CHANNEL = 1
+     * }
+     */
+    public static int GAMMANET_SYMMETRY_CHANNEL() {
+        return GAMMANET_SYMMETRY_CHANNEL;
+    }
+    private static final int GAMMANET_SYMMETRY_SPATIAL = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.GAMMANET_SYMMETRY_SPATIAL = 2
+     * }
+     */
+    public static int GAMMANET_SYMMETRY_SPATIAL() {
+        return GAMMANET_SYMMETRY_SPATIAL;
+    }
+    private static final int GAMMANET_SYMMETRY_SPATIAL_CHANNEL = (int)3L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.GAMMANET_SYMMETRY_SPATIAL_CHANNEL = 3
+     * }
+     */
+    public static int GAMMANET_SYMMETRY_SPATIAL_CHANNEL() {
+        return GAMMANET_SYMMETRY_SPATIAL_CHANNEL;
+    }
+    private static final int GAMMANET_PRECISION_FLOAT32 = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.GAMMANET_PRECISION_FLOAT32 = 0
+     * }
+     */
+    public static int GAMMANET_PRECISION_FLOAT32() {
+        return GAMMANET_PRECISION_FLOAT32;
+    }
+    private static final int GAMMANET_PRECISION_BFLOAT16 = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.GAMMANET_PRECISION_BFLOAT16 = 1
+     * }
+     */
+    public static int GAMMANET_PRECISION_BFLOAT16() {
+        return GAMMANET_PRECISION_BFLOAT16;
+    }
+    private static final int GAMMANET_ALGORITHM_AUTO = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.GAMMANET_ALGORITHM_AUTO = 0
+     * }
+     */
+    public static int GAMMANET_ALGORITHM_AUTO() {
+        return GAMMANET_ALGORITHM_AUTO;
+    }
+    private static final int GAMMANET_ALGORITHM_DIRECT = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.GAMMANET_ALGORITHM_DIRECT = 1
+     * }
+     */
+    public static int GAMMANET_ALGORITHM_DIRECT() {
+        return GAMMANET_ALGORITHM_DIRECT;
+    }
+    private static final int GAMMANET_ALGORITHM_WINOGRAD = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.GAMMANET_ALGORITHM_WINOGRAD = 2
+     * }
+     */
+    public static int GAMMANET_ALGORITHM_WINOGRAD() {
+        return GAMMANET_ALGORITHM_WINOGRAD;
     }
 
     private static class gammanet_native_abi_version {

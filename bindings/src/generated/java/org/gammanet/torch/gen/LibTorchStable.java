@@ -838,6 +838,77 @@ public class LibTorchStable {
         }
     }
 
+    private static class torch_from_blob {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LibTorchStable.C_INT,
+            LibTorchStable.C_POINTER,
+            LibTorchStable.C_LONG,
+            LibTorchStable.C_POINTER,
+            LibTorchStable.C_POINTER,
+            LibTorchStable.C_LONG,
+            LibTorchStable.C_INT,
+            LibTorchStable.C_INT,
+            LibTorchStable.C_INT,
+            LibTorchStable.C_POINTER,
+            LibTorchStable.C_INT,
+            LibTorchStable.C_POINTER,
+            LibTorchStable.C_LONG,
+            LibTorchStable.C_POINTER,
+            LibTorchStable.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = LibTorchStable.findOrThrow("torch_from_blob");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t torch_from_blob(void *data, int64_t ndim, const int64_t *sizes, const int64_t *strides, int64_t storage_offset, int32_t dtype, int32_t device_type, int32_t device_index, AtenTensorHandle *ret, int32_t layout, const uint8_t *opaque_metadata, int64_t opaque_metadata_size, void (*deleter)(void *, void *), void *deleter_context)
+     * }
+     */
+    public static FunctionDescriptor torch_from_blob$descriptor() {
+        return torch_from_blob.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t torch_from_blob(void *data, int64_t ndim, const int64_t *sizes, const int64_t *strides, int64_t storage_offset, int32_t dtype, int32_t device_type, int32_t device_index, AtenTensorHandle *ret, int32_t layout, const uint8_t *opaque_metadata, int64_t opaque_metadata_size, void (*deleter)(void *, void *), void *deleter_context)
+     * }
+     */
+    public static MethodHandle torch_from_blob$handle() {
+        return torch_from_blob.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t torch_from_blob(void *data, int64_t ndim, const int64_t *sizes, const int64_t *strides, int64_t storage_offset, int32_t dtype, int32_t device_type, int32_t device_index, AtenTensorHandle *ret, int32_t layout, const uint8_t *opaque_metadata, int64_t opaque_metadata_size, void (*deleter)(void *, void *), void *deleter_context)
+     * }
+     */
+    public static MemorySegment torch_from_blob$address() {
+        return torch_from_blob.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t torch_from_blob(void *data, int64_t ndim, const int64_t *sizes, const int64_t *strides, int64_t storage_offset, int32_t dtype, int32_t device_type, int32_t device_index, AtenTensorHandle *ret, int32_t layout, const uint8_t *opaque_metadata, int64_t opaque_metadata_size, void (*deleter)(void *, void *), void *deleter_context)
+     * }
+     */
+    public static int torch_from_blob(MemorySegment data, long ndim, MemorySegment sizes, MemorySegment strides, long storage_offset, int dtype, int device_type, int device_index, MemorySegment ret, int layout, MemorySegment opaque_metadata, long opaque_metadata_size, MemorySegment deleter, MemorySegment deleter_context) {
+        var mh$ = torch_from_blob.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("torch_from_blob", data, ndim, sizes, strides, storage_offset, dtype, device_type, device_index, ret, layout, opaque_metadata, opaque_metadata_size, deleter, deleter_context);
+            }
+            return (int)mh$.invokeExact(data, ndim, sizes, strides, storage_offset, dtype, device_type, device_index, ret, layout, opaque_metadata, opaque_metadata_size, deleter, deleter_context);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class aoti_torch_scalar_to_tensor_float32 {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             LibTorchStable.C_INT,
@@ -2855,6 +2926,65 @@ public class LibTorchStable {
                 traceDowncall("torch_get_num_threads", ret);
             }
             return (int)mh$.invokeExact(ret);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class aoti_torch_get_current_cuda_stream {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LibTorchStable.C_INT,
+            LibTorchStable.C_INT,
+            LibTorchStable.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = LibTorchStable.findOrThrow("aoti_torch_get_current_cuda_stream");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t aoti_torch_get_current_cuda_stream(int32_t device_index, void **ret)
+     * }
+     */
+    public static FunctionDescriptor aoti_torch_get_current_cuda_stream$descriptor() {
+        return aoti_torch_get_current_cuda_stream.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t aoti_torch_get_current_cuda_stream(int32_t device_index, void **ret)
+     * }
+     */
+    public static MethodHandle aoti_torch_get_current_cuda_stream$handle() {
+        return aoti_torch_get_current_cuda_stream.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t aoti_torch_get_current_cuda_stream(int32_t device_index, void **ret)
+     * }
+     */
+    public static MemorySegment aoti_torch_get_current_cuda_stream$address() {
+        return aoti_torch_get_current_cuda_stream.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t aoti_torch_get_current_cuda_stream(int32_t device_index, void **ret)
+     * }
+     */
+    public static int aoti_torch_get_current_cuda_stream(int device_index, MemorySegment ret) {
+        var mh$ = aoti_torch_get_current_cuda_stream.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("aoti_torch_get_current_cuda_stream", device_index, ret);
+            }
+            return (int)mh$.invokeExact(device_index, ret);
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
