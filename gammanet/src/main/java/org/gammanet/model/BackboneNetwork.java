@@ -74,7 +74,7 @@ final class BackboneNetwork {
                 layers.trainableSince(mark),
                 (context, x) ->
                     last.forward(first.forward(context, Segments.resize(context, x, 0)))),
-            "bilinear, readout",
+            "bilinear, read-out",
             List.of(states.getFirst()),
             Signal.of(Network.LOGITS, config.outputChannels(), 0),
             Macs.perPixel(first.conv().weight().numel() + last.weight().numel(), 0)));

@@ -78,7 +78,7 @@ final class ScratchNetwork {
         Stage.of(
             Role.READOUT,
             new Segments.ConvBlock("output_conv", List.of(out), false),
-            "readout",
+            "read-out",
             List.of(states.getFirst()),
             Signal.of(Network.LOGITS, config.outputChannels(), 0),
             Macs.perPixel(out.weight().numel(), 0)));

@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * γ-net on VGG16: at each level, a VGG block drives a recurrent cell; feedback runs from the top
  * through projections and cells with 1x1 kernels. Versions 1 and 2 differ in the cell, in names and
- * in the readout.
+ * in the read-out.
  *
  * <p>Level l, from 0, has {@code floor(H / 2^l)} by {@code floor(W / 2^l)} pixels.
  */
@@ -97,7 +97,7 @@ final class VggNetwork {
         Stage.of(
             Role.READOUT,
             readout,
-            "readout",
+            "read-out",
             List.of(read),
             Signal.of(Network.LOGITS, config.outputChannels(), 0),
             Macs.perPixel(

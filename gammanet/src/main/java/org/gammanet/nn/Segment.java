@@ -5,7 +5,7 @@ import org.gammanet.torch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A differentiable function of tensors and parameters: a VGG block, a cell, a projection, a readout.
+ * A differentiable function of tensors and parameters: a VGG block, a cell, a projection, a read-out.
  * It depends on nothing else, so that it can run again from saved inputs.
  */
 public interface Segment {
