@@ -23,7 +23,7 @@ import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
 
 /**
- * An edge detector: a network with its weights and the colours it was trained on.
+ * An edge detector: a network with its weights, its configuration and its preprocessing.
  *
  * <pre>{@code
  * try (var model = GammaNet.load(Path.of("model.safetensors"), Device.best())) {
@@ -41,9 +41,8 @@ public final class GammaNet implements AutoCloseable {
   }
 
   /**
-   * Loads a safetensors or PyTorch file, with the configuration that it carries, or the shipped
-   * default where it carries none. Where its weights have another structure than that says, they
-   * win.
+   * Loads a safetensors or PyTorch file with its configuration, or with the shipped default if it
+   * has none. Where the shapes of the weights contradict the configuration, the shapes decide.
    *
    * @throws CheckpointException when the file cannot be read or does not fit its configuration
    */
@@ -52,10 +51,10 @@ public final class GammaNet implements AutoCloseable {
   }
 
   /**
-   * As above, with the configuration to use when the file carries none.
+   * As {@link #load(Path, Device)}, with another default configuration.
    *
-   * @param notes receives a sentence for each key of the file's configuration that has no effect,
-   *     and one for what its weights say otherwise
+   * @param notes receives a sentence for each key of the file's configuration without effect, and
+   *     one for each that the weights contradict
    */
   public static GammaNet load(
       Path checkpoint, GammaNetConfig fallback, Device device, Consumer<String> notes) {
@@ -64,10 +63,9 @@ public final class GammaNet implements AutoCloseable {
   }
 
   /**
-   * The trained network that comes with the project, where the module {@code
-   * org.gammanet.pretrained} is there.
+   * The bundled network, from the module {@code org.gammanet.pretrained}.
    *
-   * @throws CheckpointException when it is not, or is damaged
+   * @throws CheckpointException when that module is missing or damaged
    */
   public static GammaNet pretrained(Device device) {
     PretrainedModel model =
@@ -75,7 +73,7 @@ public final class GammaNet implements AutoCloseable {
             .orElseThrow(
                 () ->
                     new CheckpointException(
-                        "there is no trained network on the module path or class path: add"
+                        "the bundled network is not on the module path or class path: add"
                             + " gammanet-pretrained, or load a checkpoint"));
     Checkpoint loaded = model.load();
     return of(loaded, loaded.config(GammaNetConfig.defaults(), note -> {}), device);
@@ -100,8 +98,8 @@ public final class GammaNet implements AutoCloseable {
   }
 
   /**
-   * An untrained network; equal seeds give equal weights. VGG16's are those of the file {@code
-   * model.pretrained} where the configuration names one.
+   * An untrained network; equal seeds give equal weights. VGG16's weights come from the file {@code
+   * model.pretrained} if the configuration names one.
    *
    * @throws CheckpointException when that file cannot be read or holds no VGG16
    */
@@ -121,17 +119,17 @@ public final class GammaNet implements AutoCloseable {
     return new GammaNet(config, network);
   }
 
-  /** A network whose weights are all zero, to be loaded. */
+  /** A network with zero weights, to be loaded. */
   public static GammaNet empty(GammaNetConfig config, Device device) {
     return new GammaNet(config, Network.create(config.model()).to(device));
   }
 
-  /** The network; it stays this detector's. */
+  /** The network, which stays this detector's. */
   public Network network() {
     return network;
   }
 
-  /** The whole configuration. */
+  /** The configuration of the network, its data and its training. */
   public GammaNetConfig config() {
     return config;
   }
@@ -146,33 +144,33 @@ public final class GammaNet implements AutoCloseable {
     Checkpoint.of(Checkpoint.weightsOf(network), Map.of(), metadata).save(file);
   }
 
-  /** Edge probabilities of an image, of its size. */
+  /** Edge probabilities of an image at its size. */
   public EdgeMap detect(BufferedImage image) {
     return detect(RgbImage.of(image));
   }
 
-  /** Edge probabilities of an image, of its size. */
+  /** Edge probabilities of an image at its size. */
   public EdgeMap detect(RgbImage image) {
     return detect(image, ForwardOptions.DEFAULTS).get(0);
   }
 
   /**
-   * Edge probabilities of an image, of its size: after the last timestep, or after each if the
-   * options ask for that.
+   * Edge probabilities of an image at its size: after the last timestep, or after each one with
+   * {@link ForwardOptions#everyTimestep}.
    *
-   * @throws DivergenceException when the network runs away: logits that are not finite
+   * @throws DivergenceException for logits that are not finite
    */
   public List<EdgeMap> detect(RgbImage image, ForwardOptions options) {
     return detect(List.of(image), options).getFirst();
   }
 
   /**
-   * Edge probabilities of several images in one pass: for each image one map, or one per timestep
-   * if the options ask for that.
+   * Edge probabilities of several images: for each image one map, or one per timestep with {@link
+   * ForwardOptions#everyTimestep}. The maps of an image have the same bits whatever the others are.
    *
    * @param images at least one, all of one size
    * @throws IllegalArgumentException when their sizes differ
-   * @throws DivergenceException when the network runs away: logits that are not finite
+   * @throws DivergenceException for logits that are not finite
    */
   public List<List<EdgeMap>> detect(List<RgbImage> images, ForwardOptions options) {
     int width = images.getFirst().width();
@@ -183,7 +181,7 @@ public final class GammaNet implements AutoCloseable {
       List<Tensor> logits =
           options.everyTimestep() ? result.logitsPerTimestep() : List.of(result.logits());
       if (Network.firstNonFinite(logits) >= 0) {
-        throw runaway(images, options);
+        throw divergence(images, options);
       }
       List<List<EdgeMap>> maps = new ArrayList<>();
       images.forEach(image -> maps.add(new ArrayList<>()));
@@ -200,7 +198,7 @@ public final class GammaNet implements AutoCloseable {
     }
   }
 
-  private DivergenceException runaway(List<RgbImage> images, ForwardOptions options) {
+  private DivergenceException divergence(List<RgbImage> images, ForwardOptions options) {
     int finite = network.firstNonFinite(input(images), options);
     String hint =
         finite > 0
@@ -208,7 +206,7 @@ public final class GammaNet implements AutoCloseable {
                 .formatted(finite, finite)
             : "";
     return new DivergenceException(
-        "the network's recurrence runs away on this image: its output is not finite" + hint);
+        "the network diverges on this image: its output is not finite" + hint);
   }
 
   /**

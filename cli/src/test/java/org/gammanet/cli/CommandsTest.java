@@ -238,7 +238,7 @@ class CommandsTest {
     }
     assertEquals(1, run("detect", photo(folder), "--checkpoint", file, "--output", folder));
     String expected =
-        "photo.png: the network's recurrence runs away on this image: its output is not finite";
+        "photo.png: the network diverges on this image: its output is not finite";
     assertTrue(err.toString().contains(expected), err.toString());
   }
 

@@ -24,6 +24,8 @@ import com.fasterxml.jackson.annotation.JsonProperty;
  * @param useSeparateEiStates whether the excitatory and inhibitory states are separate
  * @param gateNormPosition where a gate's normalization stands
  * @param partialPadding accepted for compatibility; no effect
+ * @param dale whether each population keeps its sign: the horizontal kernels are |S(W)|, so that
+ *     only the equations decide that excitation adds and inhibition subtracts
  */
 public record FgruConfig(
     @JsonProperty("use_attention") Attention attention,
@@ -40,7 +42,8 @@ public record FgruConfig(
     ParameterActivation dynamicParamActivation,
     boolean useSeparateEiStates,
     GatePosition gateNormPosition,
-    boolean partialPadding) {
+    boolean partialPadding,
+    boolean dale) {
 
   /** What a cell is when a configuration says nothing about it. */
   public static final FgruConfig CLASS_DEFAULTS =
@@ -59,6 +62,7 @@ public record FgruConfig(
           ParameterActivation.SOFTPLUS,
           true,
           GatePosition.PRE,
+          false,
           false);
 
   /** Checks every value. */

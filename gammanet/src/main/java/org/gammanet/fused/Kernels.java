@@ -1,7 +1,10 @@
 package org.gammanet.fused;
 
+import java.util.Arrays;
 import java.util.List;
 import org.gammanet.config.Attention;
+import org.gammanet.config.Normalization;
+import org.gammanet.kernels.NativeCell;
 import org.gammanet.kernels.NativeKernels;
 import org.gammanet.kernels.Precision;
 import org.gammanet.nn.FgruCell;
@@ -38,6 +41,13 @@ public final class Kernels {
     }
     if (cell.config().attention() != Attention.NONE) {
       return "cells with attention have no native kernels";
+    }
+    Normalization norm = cell.config().normalizationType();
+    if (Arrays.stream(NativeCell.Norm.values()).noneMatch(n -> n.name().equals(norm.name()))) {
+      return "cells with %s normalization have no native kernels".formatted(norm.word());
+    }
+    if (cell.config().dale()) {
+      return "cells with sign-constrained kernels (dale) have no native kernels";
     }
     return null;
   }

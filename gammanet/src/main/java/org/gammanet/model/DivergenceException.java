@@ -1,7 +1,7 @@
 package org.gammanet.model;
 
 /**
- * A network's output is not finite: its weights make the recurrence run away on this input. The
+ * A network's output is not finite: with its weights, the recurrence diverges on this input. The
  * message is one sentence.
  */
 public final class DivergenceException extends IllegalStateException {

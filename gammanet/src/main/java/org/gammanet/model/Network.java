@@ -125,7 +125,7 @@ public final class Network implements AutoCloseable {
     };
   }
 
-  /** What it was built from. */
+  /** The configuration that it was built from. */
   public ModelConfig config() {
     return config;
   }
@@ -228,17 +228,17 @@ public final class Network implements AutoCloseable {
     return parameters().stream().mapToLong(Parameter::numel).sum();
   }
 
-  /** Where its parameters lie. */
+  /** The device of its parameters. */
   public Device device() {
     return device;
   }
 
-  /** Moves all parameters; images must then lie there too. Gradients are forgotten. */
+  /** Moves all parameters, whose gradients are dropped; images must be on the same device. */
   public Network to(Device target) {
     return to(target, dtype);
   }
 
-  /** Moves and converts all parameters. Double precision tells rounding from mistakes. */
+  /** Moves and converts all parameters. Tests use double precision to tell rounding from errors. */
   Network to(Device target, DType precision) {
     for (Parameter parameter : entries) {
       parameter.move(target, precision);
@@ -248,16 +248,15 @@ public final class Network implements AutoCloseable {
     return this;
   }
 
-  /** How native kernels multiply, float32 unless it was set. */
+  /** Precision of products in native kernels; float32 by default. */
   public Precision precision() {
     return precision;
   }
 
   /**
-   * Sets how native kernels multiply.
+   * Sets the precision of products in native kernels. A pass uses the precision set when it began.
    *
-   * @throws UnsupportedOperationException when this network or this machine cannot do it, with the
-   *     reason
+   * @throws UnsupportedOperationException when this network or machine lacks it, with the reason
    */
   public void setPrecision(Precision wanted) {
     if (wanted != Precision.FLOAT32) {
@@ -267,7 +266,7 @@ public final class Network implements AutoCloseable {
       }
       if (reason != null) {
         throw new UnsupportedOperationException(
-            wanted.name().toLowerCase(Locale.ROOT) + " is not possible here: " + reason);
+            wanted.name().toLowerCase(Locale.ROOT) + " is not available: " + reason);
       }
     }
     precision = wanted;
@@ -304,8 +303,8 @@ public final class Network implements AutoCloseable {
   /**
    * Logits of a batch of images.
    *
-   * @param image (N, 3, H, W) float32, standardised colours, on this network's device
-   * @return (N, output channels, H, W)
+   * @param image {@code [N, 3, H, W]}, float32, standardized colors, on this network's device
+   * @return {@code [N, output channels, H, W]}
    * @throws IllegalArgumentException for another shape or type, or an image that is too small
    */
   public Tensor forward(Tensor image) {
@@ -390,15 +389,14 @@ public final class Network implements AutoCloseable {
 
   /**
    * Outputs of cells at the last timestep, before feedback of that timestep is added to their
-   * states: the excitatory (or only) state, then the inhibitory state if there is one. What they do
-   * not depend on is not computed. With gradients recorded, they can be differentiated with respect
-   * to the image, initial states, parameters, and whatever the hooks put in.
+   * states: the excitatory (or only) state, then the inhibitory state if there is one. Stages that
+   * they do not depend on are skipped. With gradients recorded, they can be differentiated with
+   * respect to the image, initial states, parameters and replacements made by hooks.
    *
    * @param cells names as in {@link #sites()}
-   * @param options of which {@code everyTimestep} and {@code finalStates} have no effect; hooks are
-   *     not told the end of the last timestep, which need not come
-   * @return by name, in the order of {@code cells}; the tensors belong to the scope that was open
-   *     when it was called, or to the caller
+   * @param options {@code everyTimestep} and {@code finalStates} have no effect; {@link
+   *     ForwardHooks#timestepFinished} is not called for the last timestep
+   * @return by name, in the order of {@code cells}; the tensors belong to the caller's scope
    * @throws IllegalArgumentException as {@link #forward(Tensor, ForwardOptions)}, and for a cell
    *     that this network does not have or does not run at the last timestep
    */
@@ -555,8 +553,8 @@ public final class Network implements AutoCloseable {
   }
 
   /**
-   * The first timestep after which the logits of a pass are not finite, from 0; -1 when all are.
-   * Runs the pass again. With a single state, excitation is quadratic and can run away.
+   * The first timestep with non-finite logits, from 0; -1 when all are finite. Runs the pass again.
+   * Cells with a single state have quadratic excitation and can diverge.
    */
   public int firstNonFinite(Tensor image, ForwardOptions options) {
     try (var scope = TensorScope.open();

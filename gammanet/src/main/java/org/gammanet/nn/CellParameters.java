@@ -53,14 +53,16 @@ final class CellParameters {
 
   /** Whether the horizontal convolutions use another kernel than the stored one. */
   boolean derivesKernels() {
-    return config.effectiveSymmetry() != Symmetry.NONE;
+    return config.effectiveSymmetry() != Symmetry.NONE || config.dale();
   }
 
-  /** S(W), the kernel that a horizontal convolution uses; a new tensor. */
+  /** S(W) or |S(W)|, the kernel that a horizontal convolution uses; a new tensor. */
   Tensor kernel(Parameter weight) {
-    return derivesKernels()
-        ? Layers.symmetric(weight.tensor(), config.effectiveSymmetry()).contiguous()
-        : weight.tensor().alias();
+    if (!derivesKernels()) {
+      return weight.tensor().alias();
+    }
+    Tensor kernel = Layers.symmetric(weight.tensor(), config.effectiveSymmetry()).contiguous();
+    return config.dale() ? Ops.abs(kernel) : kernel;
   }
 
   /** Gate argument plus bias. */

@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  * </pre>
  *
  * <p>With layer normalization, n and N are over channels and pixels of a sample. The term in q is
- * quadratic in h1 and can run away with untrained weights.
+ * quadratic in h1 and can diverge with untrained weights.
  */
 public final class FgruV1Cell extends FgruCell {
   private final Mechanisms mechanisms;
@@ -112,7 +112,7 @@ public final class FgruV1Cell extends FgruCell {
     return z -> second.forward(Ops.relu(norm.forward(first.forward(z))));
   }
 
-  /** The same cell, with the same parameters, at another place of a network. */
+  /** The same cell, with the same parameters, at another site of a network. */
   private FgruV1Cell(FgruV1Cell original, String name) {
     super(name, original.channels(), original.kernelSize(), original.config());
     mechanisms = original.mechanisms;
@@ -126,7 +126,7 @@ public final class FgruV1Cell extends FgruCell {
     parameters = original.parameters;
   }
 
-  /** This cell, with its parameters, under the name that it has at another place. */
+  /** This cell, with its parameters, under its name at another site. */
   public FgruV1Cell as(String name) {
     return new FgruV1Cell(this, name);
   }

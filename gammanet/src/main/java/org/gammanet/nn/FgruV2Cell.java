@@ -30,7 +30,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>alpha, mu, kappa and omega are vectors of channels, or computed at each pixel: {@code [alpha;
  * mu]} from {@code [i; c1; x]} and {@code [kappa; omega]} from {@code [i'; e]}. The kernels are free
- * in sign; that inhibition subtracts and excitation adds is in the equations alone.
+ * in sign unless {@code fgru.dale} constrains them: then |S(W)| stands for S(W), and a unit of either
+ * population acts on all others with one sign, which Dale's principle demands.
  */
 public final class FgruV2Cell extends FgruCell {
   private final CellParameters cell;

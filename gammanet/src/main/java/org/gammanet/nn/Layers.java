@@ -50,6 +50,7 @@ public final class Layers {
     return parameters.stream().skip(mark).filter(p -> !p.isBuffer()).toList();
   }
 
+  /** Registers a trainable parameter. */
   public Parameter parameter(String name, Initialization initialization, long... shape) {
     Parameter parameter = new Parameter(name, shape, false, initialization);
     parameters.add(parameter);
@@ -62,7 +63,7 @@ public final class Layers {
     return parameter;
   }
 
-  /** A function of one signal with parameters. */
+  /** A function of one signal, with or without parameters. */
   public interface Layer {
     /** Outside a pass. */
     Tensor forward(Tensor x);
@@ -95,12 +96,12 @@ public final class Layers {
       return bias == null ? List.of(weight) : List.of(weight, bias);
     }
 
-    /** I. */
+    /** I, the channels of its input. */
     public int inputs() {
       return (int) weight.shape()[1];
     }
 
-    /** O. */
+    /** O, the channels of its output. */
     public int outputs() {
       return (int) weight.shape()[0];
     }
@@ -227,7 +228,7 @@ public final class Layers {
       return forward(x, training);
     }
 
-    /** A pass that runs again has already been counted. */
+    /** A replayed segment has been counted already. */
     @Override
     public Tensor forward(ForwardContext context, Tensor x) {
       return forward(x, training && !context.replaying());

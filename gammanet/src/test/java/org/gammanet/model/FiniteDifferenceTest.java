@@ -56,6 +56,14 @@ class FiniteDifferenceTest {
           "model.fgru.normalize_circuit_outputs=true",
           "model.fgru.force_alpha_divisive=true");
 
+  private static final List<String> DALE =
+      List.of(
+          "model.layers=[conv1_1, conv1_2, pool1, conv2_1, conv2_2]",
+          "model.base_channels=5",
+          "model.timesteps=2",
+          "model.fgru.dale=true",
+          "model.fgru.symmetric_weights=channel");
+
   /** Small networks of every kind. */
   static List<List<String>> networks() {
     return List.of(
@@ -66,6 +74,7 @@ class FiniteDifferenceTest {
             "model.timesteps=2",
             "model.layers=[conv1_1, conv1_2, pool1, conv2_1, conv2_2]",
             "model.base_channels=5"),
+        DALE,
         List.of(
             "model.use_backbone=false",
             "model.timesteps=3",

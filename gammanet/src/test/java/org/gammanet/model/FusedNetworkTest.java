@@ -123,7 +123,7 @@ class FusedNetworkTest {
     long before = Tensor.liveHandles();
     try (Network network = network(THREE_LEVELS, setting);
         var scope = TensorScope.open()) {
-      Tensor image = random(1, 2, 3, 37, 50);
+      Tensor image = random(1, 2, 3, 21, 30);
       ForwardOptions plain = ForwardOptions.DEFAULTS;
       float[] expected = logits(network, image, plain.withComposedOnly());
       double difference = difference(expected, logits(network, image, plain));

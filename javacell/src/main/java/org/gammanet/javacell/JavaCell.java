@@ -64,7 +64,7 @@ public final class JavaCell {
    * @param parameters values by name within the cell, such as {@code W_inh}, in row-major order
    * @param vector whether to use the Vector API, where {@link Simd} has decided for it; else scalar
    *     code runs
-   * @throws IllegalArgumentException when it lacks an option: attention, a single state, and
+   * @throws IllegalArgumentException when it lacks an option: attention, dale, a single state, and
    *     normalisations over more than one pixel
    */
   public JavaCell(
@@ -76,6 +76,7 @@ public final class JavaCell {
     Normalization kind = config.normalizationType();
     if (config.attention() != Attention.NONE
         || !config.useSeparateEiStates()
+        || config.dale()
         || (kind != Normalization.LAYER && kind != Normalization.NONE)) {
       throw new IllegalArgumentException(
           "the Java cell has neither attention, nor a single state, nor normalisations over"
