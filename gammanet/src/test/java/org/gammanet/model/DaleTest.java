@@ -99,7 +99,7 @@ class DaleTest {
         assertNotNull(gradient);
         try (var noGrad = Autograd.noGrad()) {
           assertTrue(Ops.sum(Ops.square(gradient)).item() > 0);
-          weight.copy_(Ops.sub(weight, Ops.mulScalar(gradient, 1e-2)));
+          weight.copy_(Ops.sub(weight, Ops.mul(gradient, 1e-2)));
         }
         weight.zeroGrad();
         assertEquals(0, Math.min(0, least(network, true)));
