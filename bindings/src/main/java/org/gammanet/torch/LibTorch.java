@@ -11,6 +11,7 @@ import org.gammanet.torch.gen.LibTorchStable;
 import org.gammanet.torch.internal.CLibrary;
 import org.gammanet.torch.internal.CxxApi;
 import org.gammanet.torch.internal.LibTorchLoader;
+import org.gammanet.torch.internal.LibraryCache;
 import org.gammanet.torch.internal.Native;
 import org.gammanet.torch.internal.Settings;
 import org.jspecify.annotations.Nullable;
@@ -202,8 +203,16 @@ public final class LibTorch {
     return LibTorchLoader.loadedLibraries();
   }
 
-  /** Folder for unpacked libraries and other derived files; see {@code GAMMANET_CACHE}. */
+  /**
+   * The folder where libraries are unpacked; see {@code GAMMANET_CACHE}.
+   *
+   * @throws TorchException when this user has none
+   */
   public static Path cacheFolder() {
-    return LibTorchLoader.cacheFolder();
+    try {
+      return LibraryCache.folder();
+    } catch (IOException e) {
+      throw new TorchException(e.getMessage(), e);
+    }
   }
 }

@@ -51,6 +51,16 @@ public final class CLibrary {
     }
   }
 
+  /** Number of the user whose rights this process has; -1 where there are no such numbers. */
+  static int effectiveUser() {
+    try {
+      var geteuid = function("geteuid", FunctionDescriptor.of(JAVA_INT));
+      return geteuid.isEmpty() ? -1 : (int) geteuid.get().invokeExact();
+    } catch (Throwable e) {
+      throw rethrow(e);
+    }
+  }
+
   static MemorySegment malloc(long bytes) {
     try {
       MethodHandle malloc =

@@ -68,7 +68,7 @@ public final class CxxApi {
     }
 
     String symbol() {
-      return LibTorchLoader.os().equals("windows") ? microsoft : itanium;
+      return NativeLibraries.os().equals("windows") ? microsoft : itanium;
     }
   }
 
@@ -156,7 +156,11 @@ public final class CxxApi {
    * call.
    */
   public static void setLogLevel() {
-    MemorySegment level = Native.find("FLAGS_caffe2_log_level");
+    MemorySegment level =
+        Native.find(
+            NativeLibraries.os().equals("windows")
+                ? "?FLAGS_caffe2_log_level@@3HA"
+                : "FLAGS_caffe2_log_level");
     if (level != null) {
       String wanted = System.getenv().getOrDefault("TORCH_CPP_LOG_LEVEL", "");
       level

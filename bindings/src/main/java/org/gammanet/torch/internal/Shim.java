@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import org.gammanet.torch.gen.GammanetNative;
 import org.jspecify.annotations.Nullable;
 
@@ -136,25 +137,12 @@ public final class Shim {
    * when the class path has none for this platform.
    */
   public static @Nullable Path unpack(String name) throws IOException {
-    URL url =
-        LibTorchLoader.resource("org/gammanet/native/" + LibTorchLoader.platform() + "/" + name);
-    if (url == null) {
-      return null;
-    }
-    Path folder =
-        LibTorchLoader.cacheFolder()
-            .resolve("native-" + LibTorchLoader.platform() + "-" + LibTorchLoader.checksum(url));
-    try {
-      Files.createDirectories(folder);
-      LibTorchLoader.unpack(url, folder.resolve(name));
-    } catch (IOException e) {
-      throw new IOException(
-          "cannot unpack the native kernels into %s (%s); free some space there, or set"
-                  .formatted(folder, e)
-              + " GAMMANET_CACHE to another folder",
-          e);
-    }
-    return folder.resolve(name);
+    String platform = NativeLibraries.platform();
+    URL url = LibTorchLoader.resource("org/gammanet/native/" + platform + "/" + name);
+    return url == null
+        ? null
+        : LibraryCache.unpack("the native kernels", "native-" + platform, Map.of(name, url))
+            .resolve(name);
   }
 
   private static String reasonNotBuilt() {
@@ -170,6 +158,6 @@ public final class Shim {
         LOG.log(System.Logger.Level.DEBUG, "cannot read {0}: {1}", url, e);
       }
     }
-    return "not built for " + LibTorchLoader.platform();
+    return "not built for " + NativeLibraries.platform();
   }
 }

@@ -137,7 +137,7 @@ class LibTorchLoaderTest {
                 .filter(entry -> !entry.contains("bytedeco"))
                 .toList());
     assertRefused(
-        probe(without, Map.of()), "org.bytedeco:", "classifier " + LibTorchLoader.platform());
+        probe(without, Map.of()), "org.bytedeco:", "classifier " + NativeLibraries.platform());
   }
 
   @Test
@@ -145,7 +145,7 @@ class LibTorchLoaderTest {
     Path file = Files.writeString(folder.resolve("file"), "");
     assertRefused(
         probe(classPath(), Map.of("GAMMANET_CACHE", file.toString())),
-        "cannot unpack LibTorch into " + file,
+        "cannot unpack LibTorch's libraries into " + file,
         "GAMMANET_CACHE");
   }
 
@@ -177,6 +177,25 @@ class LibTorchLoaderTest {
     }
     String output = probe(classPath(), Map.of(), options.toArray(String[]::new));
     assertTrue(output.contains("sum 3.0 by 3 threads, gradient 2.0 from"), output);
+  }
+
+  @Test
+  void aUserWithoutAHomeIsTold() throws Exception {
+    String output =
+        probe(
+            classPath(),
+            Map.of("HOME", "", "XDG_CACHE_HOME", "", "LOCALAPPDATA", ""),
+            "-Duser.home=?");
+    assertRefused(output, "no home folder", "GAMMANET_CACHE");
+  }
+
+  @Test
+  void aCacheMountedNoexecIsNamed() {
+    String glibc = "/c/libx.so: failed to map segment from shared object";
+    assertTrue(LibTorchLoader.advice(glibc, "x").contains("set GAMMANET_CACHE"));
+    assertTrue(LibTorchLoader.advice(glibc, "x").contains("noexec"));
+    assertEquals("x", LibTorchLoader.advice("undefined symbol: y", "x"));
+    assertEquals("x", LibTorchLoader.advice(null, "x"));
   }
 
   @Test

@@ -1,0 +1,120 @@
+package org.gammanet.torch.internal;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.URL;
+import java.util.LinkedHashSet;
+import java.util.Locale;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Pattern;
+import org.gammanet.torch.internal.NativeLibraries.Library;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.FieldSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * The table of libraries against what the libraries themselves say they need. The artifacts of
+ * other platforms are on the class path with {@code mvn -Pplatforms}.
+ */
+class NativeLibrariesTest {
+  /** What every system of that platform has. */
+  private static final Pattern LINUX =
+      Pattern.compile("lib(c|m|dl|pthread|rt|gcc_s|stdc\\+\\+)\\.so\\.\\d+|ld-linux.*");
+
+  private static final Pattern MACOS =
+      Pattern.compile("/usr/lib/[\\w.+]+\\.dylib|/System/Library/Frameworks/.*");
+
+  private static final Pattern WINDOWS =
+      Pattern.compile(
+          "(kernel32|advapi32|dbghelp|ws2_32|iphlpapi|psapi|user32|userenv|msvcrt)\\.dll"
+              + "|api-ms-win-crt-[\\w-]+\\.dll");
+
+  private static Dependencies read(String platform, Library library) throws IOException {
+    String name = "org/bytedeco/" + library.project() + "/" + platform + "/" + library.file();
+    URL url = ClassLoader.getSystemResource(name);
+    assertNotNull(url, name);
+    try (InputStream in = url.openStream()) {
+      return Dependencies.of(in.readAllBytes());
+    }
+  }
+
+  private static void assumePresent(String platform) {
+    assumeTrue(
+        ClassLoader.getSystemResource("org/bytedeco/pytorch/" + platform) != null
+            || platform.equals(NativeLibraries.platform()),
+        "the artifacts of " + platform + " come with -Pplatforms");
+  }
+
+  @ParameterizedTest
+  @FieldSource("org.gammanet.torch.internal.NativeLibraries#PLATFORMS")
+  void everyLibraryComesAfterThoseThatItNeeds(String platform) throws IOException {
+    assumePresent(platform);
+    Pattern system =
+        platform.startsWith("linux") ? LINUX : platform.startsWith("mac") ? MACOS : WINDOWS;
+    Set<String> loaded = new LinkedHashSet<>();
+    Set<String> used = new TreeSet<>();
+    for (Library library : NativeLibraries.of(platform)) {
+      if (!library.inArtifact()) {
+        continue;
+      }
+      Dependencies found = read(platform, library);
+      for (String needed : found.needed()) {
+        String name = platform.startsWith("windows") ? needed.toLowerCase(Locale.ROOT) : needed;
+        if (system.matcher(name).matches()) {
+          continue;
+        }
+        String file = name.substring(name.lastIndexOf('/') + 1);
+        assertTrue(
+            loaded.contains(file), library.file() + " needs " + needed + "; loaded are " + loaded);
+        if (platform.startsWith("mac")) {
+          assertTrue(name.startsWith("@rpath/"), needed);
+          assertTrue(found.runPaths().contains("@loader_path"), found.toString());
+        }
+        used.add(file);
+      }
+      assertEquals(library.file(), found.name(), "the name by which others find it");
+      loaded.add(library.file());
+    }
+    loaded.removeAll(used);
+    loaded.removeIf(file -> file.contains("torch_cpu"));
+    assertEquals(Set.of(), loaded, "libraries that LibTorch does not need");
+  }
+
+  /** C++ functions that are called by name where there is no shim. */
+  @ParameterizedTest
+  @FieldSource("org.gammanet.torch.internal.NativeLibraries#PLATFORMS")
+  void theCxxFunctionsAreExported(String platform) throws IOException {
+    assumePresent(platform);
+    StringBuilder all = new StringBuilder();
+    for (Library library : NativeLibraries.of(platform)) {
+      if (library.inFolder()) {
+        String name = "org/bytedeco/" + library.project() + "/" + platform + "/" + library.file();
+        try (InputStream in = ClassLoader.getSystemResourceAsStream(name)) {
+          assertNotNull(in, name);
+          // Latin 1 keeps every byte; names of exports are stored as they are.
+          all.append(new String(in.readAllBytes(), java.nio.charset.StandardCharsets.ISO_8859_1));
+        }
+      }
+    }
+    for (CxxApi.Function function : CxxApi.Function.values()) {
+      if (function != CxxApi.Function.DEVICE_COUNT) { // in the CUDA libraries
+        String symbol = platform.startsWith("windows") ? function.microsoft : function.itanium;
+        assertTrue(all.indexOf(symbol + "\0") >= 0, symbol);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"linux-arm64", "macosx-x86_64"})
+  void otherPlatformsHaveATableForAFolder(String platform) {
+    assertFalse(NativeLibraries.PLATFORMS.contains(platform));
+    assertEquals(2, NativeLibraries.of(platform).stream().filter(Library::inFolder).count());
+  }
+}
