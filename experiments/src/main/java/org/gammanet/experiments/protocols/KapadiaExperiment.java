@@ -3,6 +3,7 @@ package org.gammanet.experiments.protocols;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Predicate;
 import org.gammanet.experiments.Mode;
 import org.gammanet.experiments.analysis.Context;
 import org.gammanet.experiments.analysis.Statistics;
@@ -77,6 +78,7 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
       double target,
       double flankersFraction,
       double facilitation,
+      double facilitationIndex,
       double superadditivity,
       boolean outsideField) {
     boolean is(Arrangement a, double distance, double contrast) {
@@ -95,8 +97,9 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
       double[] modelFacilitationOrthogonal,
       int n,
       int nTested,
-      double fractionFacilitated,
       int unitsOutsideField,
+      double fractionFacilitated,
+      Statistics.Interval facilitationIndexOutsideField,
       Statistics.Interval facilitationCollinear,
       Statistics.Interval facilitationOrthogonal,
       Statistics.@Nullable Test wilcoxonCollinearAgainstOrthogonal,
@@ -121,7 +124,11 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
         + " who found that 42 % of complex cells in V1 of alert monkeys responded more strongly to"
         + " a bar when a collinear one stood outside the receptive field. The baseline is the"
         + " response to the target alone; units to which the target evokes less than a tenth of"
-        + " their largest response are excluded. Angles of bars are axes: 0° is horizontal.";
+        + " their largest response are excluded. Flankers are outside the field of a unit in which"
+        + " they alone evoke less than 5 % of the target's response; where they are not, a larger"
+        + " response is summation within the field. A unit counts as facilitated if the flankers"
+        + " are outside its field, and it responds to both more than to the target and more than"
+        + " the sum of the responses to each. Angles of bars are axes: 0° is horizontal.";
   }
 
   @Override
@@ -258,6 +265,7 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
         target,
         fraction,
         Context.facilitation(base, both),
+        base > 0 ? (both - target) / (Math.abs(both) + target) : Double.NaN,
         Context.superadditivity(base, flankers, both, 0),
         Math.abs(fraction) < SILENT);
   }
@@ -330,12 +338,18 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
         units.values(main, last, m -> m.is(Arrangement.COLLINEAR, near, weak), Unit::facilitation);
     double[] orthogonal =
         units.values(main, last, m -> m.is(Arrangement.ORTHOGONAL, near, weak), Unit::facilitation);
+    Predicate<Unit> nearest = m -> m.is(Arrangement.COLLINEAR, near, weak);
     double[] outside =
-        units.values(
-            main,
-            last,
-            m -> m.is(Arrangement.COLLINEAR, near, weak) && m.outsideField,
-            Unit::facilitation);
+        Series.finite(
+            units.values(main, last, nearest.and(m -> m.outsideField), Unit::facilitationIndex));
+    long facilitated =
+        Series.finite(
+                units.values(
+                    main,
+                    last,
+                    nearest.and(m -> m.outsideField && m.superadditivity > 0),
+                    m -> m.facilitation > 0 ? 1 : Double.NaN))
+            .length;
     double[] known = Series.finite(collinear);
     double[][] pairs = Samples.pairs(collinear, orthogonal);
     double[] profile = fractions(facilitation.getFirst().y());
@@ -360,16 +374,19 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
             fractions(across),
             known.length,
             tested.length,
-            known.length == 0
-                ? Double.NaN
-                : Arrays.stream(known).filter(v -> v > 0).count() / (double) known.length,
             outside.length,
+            outside.length == 0 ? Double.NaN : facilitated / (double) outside.length,
+            Series.mean(outside, seed),
             Series.mean(collinear, seed),
             Series.mean(orthogonal, seed),
             pairs[0].length < 5 ? null : Statistics.wilcoxon(pairs[0], pairs[1]),
             fit.bestDistance(),
             fit.maximum(),
             fit.sigma());
+    String percentage =
+        outside.length == 0
+            ? "not measurable: 0 of %d units outside".formatted(summary.n)
+            : "%s, n = %d".formatted(Format.percent(summary.fractionFacilitated), outside.length);
     List<Series> dynamics =
         Charts.ofStates(
             context,
@@ -421,13 +438,16 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
                     .add(dynamics)))
         .value("Units", summary.n)
         .value(
-            "Facilitated by the nearest collinear flankers",
-            "%s of %d units".formatted(Format.percent(summary.fractionFacilitated), summary.n))
+            "Units with the nearest collinear flankers outside their field",
+            "%d of %d".formatted(summary.unitsOutsideField, summary.n))
+        .value("Facilitated by them", percentage)
         .value(
-            "Units to which those flankers alone evoke less than 5 % of the target's response",
-            summary.unitsOutsideField)
-        .value("Collinear, mean [95 %]", summary.facilitationCollinear)
-        .value("Orthogonal, mean [95 %]", summary.facilitationOrthogonal)
+            "Facilitation index (R_{both} − R_{target})/(|R_{both}| + R_{target}) of these units",
+            outside.length == 0
+                ? "not measurable"
+                : Format.interval(summary.facilitationIndexOutsideField))
+        .value("All units, collinear, mean [95 %]", summary.facilitationCollinear)
+        .value("All units, orthogonal, mean [95 %]", summary.facilitationOrthogonal)
         .value(
             "Collinear against orthogonal, Wilcoxon",
             "p "
@@ -447,9 +467,7 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
                 .axes(Axis.linear("Distance (px)"), Axis.linear("Facilitation (%)"))
                 .horizontal(0)
                 .add(facilitation))
-        .overviewValue(
-            "units facilitated",
-            "%s, n = %d".formatted(Format.percent(summary.fractionFacilitated), summary.n));
+        .overviewValue("units facilitated", percentage);
   }
 
   private static double[][] at(
