@@ -69,9 +69,9 @@ public final class ContrastExperiment implements Experiment<ContrastExperiment.C
   @Override
   public String about() {
     return "Each unit's probe grating at eight contrasts from 1 to 100 %; the response to a blank"
-               + " is subtracted. Responses are fitted with a hyperbolic ratio (Naka and Rushton"
-               + " 1966; Albrecht and Hamilton 1982). The saturation index is positive where the"
-               + " response decreases at the highest contrasts (Peirce 2007).";
+        + " is subtracted. Responses are fitted with a hyperbolic ratio (Naka and Rushton"
+        + " 1966; Albrecht and Hamilton 1982). The saturation index is positive where the"
+        + " response decreases at the highest contrasts (Peirce 2007).";
   }
 
   @Override

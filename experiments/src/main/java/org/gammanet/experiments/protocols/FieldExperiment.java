@@ -70,8 +70,8 @@ public final class FieldExperiment implements Experiment<FieldExperiment.Conditi
   @Override
   public String about() {
     return "Which pixels a unit depends on, by two methods. Gradient: of the response, averaged"
-               + " over channels, with respect to images of normal noise; mean absolute value over"
-               + " colors and "
+        + " over channels, with respect to images of normal noise; mean absolute value over"
+        + " colors and "
         + DRAWS
         + " images. The extent is that of all pixels above 10 % of the maximum. The first timestep"
         + " adds the cell's own kernel to the receptive field of the convolutions; in later ones"

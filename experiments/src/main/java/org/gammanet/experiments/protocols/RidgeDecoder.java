@@ -44,7 +44,10 @@ final class RidgeDecoder {
       for (double[] row : responses) {
         squares += (row[u] - mean[u]) * (row[u] - mean[u]) / n;
       }
-      scale[u] = squares > 1e-24 ? 1 / Math.sqrt(squares) : 0; // a constant response carries no information
+      scale[u] =
+          squares > 1e-24
+              ? 1 / Math.sqrt(squares)
+              : 0; // a constant response carries no information
     }
     double[][] x = new double[n][units];
     double[][] y = new double[n][2];

@@ -29,9 +29,9 @@ import org.jspecify.annotations.Nullable;
  * @param correlation Pearson's, with a bootstrap interval of 95 % over units
  * @param noiseCeiling largest correlation that the recording's standard errors allow; NaN without
  *     them
- * @param p of the hypothesis that units' curves are as often correlated positively with the
- *     recording as negatively, by flipping signs; units of a network are not independent, so that
- *     only a comparison with control networks says whether training matters
+ * @param pOverUnits of the hypothesis that units' curves are as often correlated positively with
+ *     the recording as negatively, by flipping signs. It takes units as independent, which those of
+ *     one network are not: whether training matters is told by control networks
  */
 record CurveComparison(
     String reference,
@@ -48,7 +48,7 @@ record CurveComparison(
     double chiSquaredPerCondition,
     Statistics.Interval correlation,
     double noiseCeiling,
-    double p) {
+    double pOverUnits) {
   private static final int RESAMPLES = 2000;
 
   /**
@@ -143,7 +143,7 @@ record CurveComparison(
   }
 
   /** Each unit's own correlation, tested against 0. */
-  private static double signFlip(double[][] sample, double[] recorded, int[] common, long seed) {
+  static double signFlip(double[][] sample, double[] recorded, int[] common, long seed) {
     int units = sample.length == 0 ? 0 : sample[0].length;
     double[] each =
         IntStream.range(0, common.length < 3 ? 0 : units)
@@ -158,6 +158,7 @@ record CurveComparison(
   /** Stores the comparison in a result, and shows it in its figures and in the report. */
   void addTo(ObjectNode result, Experiment.ModelCurve<?> curve) {
     result.set("comparison", Json.object(this));
+    result.set("comparison_correlation", Json.object(correlation)); // beside those of controls
     double[] errors = standardErrors;
     double[] zeros = new double[x.length];
     double[] spread = errors == null ? zeros : errors;
@@ -209,8 +210,8 @@ record CurveComparison(
                 Format.number(chiSquaredPerCondition)));
     values.put(
         "Correlation with " + reference + " [95 % over units]",
-        "%s, noise ceiling %s, p %s over units"
-            .formatted(Format.interval(correlation), Format.number(noiseCeiling), Format.p(p)));
+        "%s, noise ceiling %s; compare with control networks"
+            .formatted(Format.interval(correlation), Format.number(noiseCeiling)));
   }
 
   private static double[] add(double[] a, double[] b, int sign) {

@@ -321,13 +321,6 @@ public final class InSilico {
    */
   public void run() throws IOException {
     runExperiments("");
-    for (Map.Entry<String, ReferenceCurve> curve : curves.entrySet()) {
-      for (Experiment<?> e : experiments) {
-        if (e.name().equals(curve.getKey())) {
-          compare(e, curve.getValue());
-        }
-      }
-    }
     if (!controls.isEmpty()) {
       runControls();
     }
@@ -354,6 +347,7 @@ public final class InSilico {
                 false,
                 Study.Existing.CONTINUE,
                 study.progress());
+        run.curves.putAll(curves);
         run.runExperiments(c.name() + ": ");
         run.study.complete(true);
         results.put(c, run.results());
@@ -384,6 +378,10 @@ public final class InSilico {
       if (!study.has(e.key())) {
         study.progress().begin(prefix + e.name(), i + 1, experiments.size());
         study.progress().finish(prefix + e.name(), run(e));
+      }
+      ReferenceCurve curve = curves.get(e.name());
+      if (curve != null) {
+        compare(e, curve);
       }
     }
   }

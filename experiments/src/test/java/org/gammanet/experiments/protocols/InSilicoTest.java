@@ -104,7 +104,7 @@ class InSilicoTest {
       assertEquals(Json.MAPPER.readTree(first.results().toString()), saved);
       assertTrue(saved.path("metadata").path("orientation_convention").asText().contains("modul"));
       String csv = Files.readString(folder.resolve("a/orientation_units.csv"));
-      assertTrue(csv.startsWith("layer,state,channel,step,responsive,preferred_deg,"), csv);
+      assertTrue(csv.startsWith("layer,state,channel,step,responsive,simple,"), csv);
       assertEquals(1 + 8 * 2 * 2, csv.lines().count(), "channels, states, timesteps");
 
       InSilico second =

@@ -1,0 +1,83 @@
+package org.gammanet.experiments.study;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.Arrays;
+import java.util.Random;
+import java.util.stream.IntStream;
+import org.gammanet.experiments.analysis.ReferenceCurve;
+import org.gammanet.experiments.analysis.Statistics.Interval;
+import org.junit.jupiter.api.Test;
+
+/** The model against a recording: effects in its units, and how often chance looks like one. */
+class CurveComparisonTest {
+  private static final double[] X = {0, 15, 30, 45, 60, 75, 90};
+  private static final double[] Y = {0.45, 0.5, 0.6, 0.72, 0.8, 0.86, 0.9};
+  private static final double[] ERRORS = {.05, .05, .05, .05, .05, .05, .05};
+  private static final int UNITS = 16;
+
+  private static double[][] sample(Random random, double effect, double noise) {
+    return Arrays.stream(Y)
+        .mapToObj(
+            y ->
+                IntStream.range(0, UNITS)
+                    .mapToDouble(u -> 0.7 + effect * (y - 0.7) + noise * random.nextGaussian())
+                    .toArray())
+        .toArray(double[][]::new);
+  }
+
+  @Test
+  void effectsAreInTheUnitsOfTheRecording() {
+    var curve = new ReferenceCurve("recording", false, X, Y, ERRORS);
+    CurveComparison half = CurveComparison.of(curve, sample(new Random(1), 0.5, 0), 1);
+    assertEquals(7, half.conditions());
+    assertEquals(UNITS, half.units());
+    assertEquals(0.5, half.slope(), 1e-12, "half the effect");
+    assertEquals(1, half.correlation().value(), 1e-12);
+    double[] d = Arrays.stream(Y).map(y -> 0.5 * (y - 0.7)).toArray();
+    double square = Arrays.stream(d).map(v -> v * v).average().orElseThrow();
+    assertEquals(Math.sqrt(square), half.rmse(), 1e-12);
+    assertEquals(square / (0.05 * 0.05), half.chiSquaredPerCondition(), 1e-9);
+    double mean = Arrays.stream(Y).average().orElseThrow();
+    double variance = Arrays.stream(Y).map(y -> (y - mean) * (y - mean)).sum() / 6;
+    assertEquals(Math.sqrt(1 - 0.05 * 0.05 / variance), half.noiseCeiling(), 1e-12);
+    assertArrayEquals(Arrays.stream(Y).map(y -> 0.35 + y / 2).toArray(), half.model(), 1e-12);
+    var unknown = new ReferenceCurve("recording", false, X, Y, null);
+    CurveComparison without = CurveComparison.of(unknown, sample(new Random(1), 0.5, 0), 1);
+    assertTrue(Double.isNaN(without.chiSquaredPerCondition()));
+    assertTrue(Double.isNaN(without.noiseCeiling()));
+  }
+
+  @Test
+  void chanceLooksLikeAnEffectInFivePercent() {
+    var random = new Random(7);
+    int[] all = IntStream.range(0, X.length).toArray();
+    int runs = 2000;
+    long found = 0;
+    for (int i = 0; i < runs; i++) {
+      found += CurveComparison.signFlip(sample(random, 0, 0.1), Y, all, i) < 0.05 ? 1 : 0;
+    }
+    assertEquals(0.05, found / (double) runs, 0.015, "independent units without an effect");
+    found = 0;
+    for (int i = 0; i < 200; i++) { // units with noise as large as the effect
+      found += CurveComparison.signFlip(sample(random, 1, 0.45), Y, all, i) < 0.05 ? 1 : 0;
+    }
+    assertTrue(found >= 160, "found " + found + " of 200 planted effects");
+  }
+
+  @Test
+  void aNetworkLikeItsControlsIsRarelySignificant() {
+    var random = new Random(3);
+    int runs = 2000;
+    long found = 0;
+    for (int i = 0; i < runs; i++) {
+      double[] controls = IntStream.range(0, 39).mapToDouble(c -> random.nextGaussian()).toArray();
+      double value = random.nextGaussian();
+      var network = new Interval(value, value - 0.1, value + 0.1, UNITS);
+      found += ControlComparison.Against.of("random", network, controls).p() <= 0.05 ? 1 : 0;
+    }
+    assertEquals(0.05, found / (double) runs, 0.015);
+  }
+}
