@@ -1,6 +1,6 @@
 /** The {@code gammanet} command. */
 module org.gammanet.cli {
-  requires org.gammanet.experiments;
+  requires org.gammanet.parity;
   requires org.gammanet.javacell;
   requires com.fasterxml.jackson.databind;
   requires info.picocli;

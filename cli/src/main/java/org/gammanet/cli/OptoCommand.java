@@ -3,21 +3,21 @@ package org.gammanet.cli;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashSet;
-import java.util.Locale;
-import java.util.Set;
+import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
 import org.gammanet.GammaNet;
 import org.gammanet.config.TrainingConfig.Recompute;
-import org.gammanet.experiments.Mode;
 import org.gammanet.experiments.opto.Aggregation;
 import org.gammanet.experiments.opto.ContrastGrid;
 import org.gammanet.experiments.opto.DecoderOptions;
+import org.gammanet.experiments.opto.Definitions;
 import org.gammanet.experiments.opto.Injection;
-import org.gammanet.experiments.opto.OptoListener;
 import org.gammanet.experiments.opto.OptoSettings;
 import org.gammanet.experiments.opto.OrientationOpto;
+import org.gammanet.experiments.opto.RescueOptions;
+import org.gammanet.experiments.study.Study;
+import org.gammanet.parity.OriginalOptogenetics;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -47,8 +47,6 @@ import picocli.CommandLine.Spec;
       "  gammanet opto --size 96 --steps 20 --starts 1"
     })
 final class OptoCommand implements Callable<Integer> {
-  private final OptoSettings settings = new OptoSettings();
-
   @Option(
       names = {"-o", "--output"},
       paramLabel = "DIR",
@@ -156,6 +154,17 @@ final class OptoCommand implements Callable<Integer> {
         description =
             "Phases of the gratings that decoders are trained with; default: ${DEFAULT-VALUE}.")
     int phases;
+
+    @Option(
+        names = "--gate",
+        negatable = true,
+        defaultValue = "true",
+        fallbackValue = "true",
+        description =
+            "Stop before the optimization where the decoder does not decode orientation: a mean"
+                + " error above 15 deg or an R² below 0.5 on left-out orientations; default, but for"
+                + " --parity.")
+    boolean gate = true;
   }
 
   /** The perturbation, and the search for states that undo it. */
@@ -253,6 +262,12 @@ final class OptoCommand implements Callable<Integer> {
         names = "--retrain-decoder",
         description = "Train a decoder for each center contrast, not one for all.")
     boolean retrainDecoder;
+
+    ContrastGrid.Grid settings() {
+      return new ContrastGrid.Grid(
+          gridContrasts == null ? new double[] {0.25, 0.5, 0.75, 1} : gridContrasts,
+          retrainDecoder);
+    }
   }
 
   @ArgGroup(exclusive = false, heading = StimulusOptions.HEADING)
@@ -283,32 +298,44 @@ final class OptoCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     console = new Console(spec);
-    fill();
     check();
     try (GammaNet net = model.open(compute, console);
         var interrupt = Interrupt.handle(() -> {})) {
-      settings.seed = compute.seed(net.config());
-      settings.timesteps = net.config().model().timesteps();
-      settings.checkpoint = model.trained() ? model.name() : null;
+      OptoSettings settings =
+          settings(
+              net.config().model().timesteps(),
+              compute.seed(net.config()),
+              model.trained() ? model.name() : null);
       console.print("network: " + model.name());
       Path folder = folder();
-      Progress progress = new Progress(interrupt);
-      Set<Path> files = new LinkedHashSet<>();
+      var progress = new StudyProgress(console, interrupt);
+      Study.Existing existing = force ? Study.Existing.REPLACE : Study.Existing.CONTINUE;
+      Study study;
+      List<String> warnings;
+      boolean rescued;
       try {
         if (grid.contrastGrid) {
-          ContrastGrid.run(net, settings, folder, progress, files::add);
+          study = ContrastGrid.open(folder, net, settings, grid.settings(), existing, progress);
+          ContrastGrid result = ContrastGrid.run(net, settings, grid.settings(), study);
+          warnings = result.warnings();
+          rescued = result.rescued();
         } else {
-          OrientationOpto.run(net, settings, folder, progress, files::add);
+          study = OrientationOpto.open(folder, net, settings, existing, progress);
+          OrientationOpto result = OrientationOpto.run(net, settings, study);
+          warnings = result.warnings();
+          rescued = result.rescued();
         }
       } catch (CancellationException e) {
         throw interrupt.exception(
-            "interrupted; what is done is kept in %s, and the same command continues there"
+            "interrupted; finished work is kept in %s, and the same command continues there"
                 .formatted(folder));
       } catch (IllegalArgumentException | IllegalStateException e) {
         throw new CommandException(String.valueOf(e.getMessage()), e);
       }
-      files.forEach(console::print);
-      return 0;
+      study.metadata().path("files").forEach(name -> console.print(folder.resolve(name.asText())));
+      console.print(study.file());
+      warnings.forEach(rescued ? console::note : console::error);
+      return rescued ? 0 : 1;
     }
   }
 
@@ -317,41 +344,45 @@ final class OptoCommand implements Callable<Integer> {
       throw new UsageException("--retrain-decoder and --grid-contrasts belong to --contrast-grid");
     }
     try {
-      settings.check();
+      var unused = settings(0, 0, null);
+      var unusedToo = grid.settings();
     } catch (IllegalArgumentException e) {
       throw new UsageException(String.valueOf(e.getMessage()));
     }
   }
 
-  private void fill() {
-    settings.layer = stimuli.layer == null ? "fgru_0" : stimuli.layer;
-    settings.size = stimuli.size(256);
-    settings.factor = rescue.factor;
-    settings.steps = rescue.steps;
-    settings.learningRate = rescue.learningRate;
-    settings.starts = rescue.starts;
-    settings.phases = decoding.phases;
-    settings.decoder = decoding.decoder;
-    settings.injection = rescue.injection;
-    settings.sparseness = rescue.sparseness;
-    settings.positivity = rescue.positivity;
-    settings.aggregation = rescue.aggregation;
-    settings.symmetric = rescue.symmetric;
-    settings.batch = batchSize;
-    settings.recompute = recompute;
-    settings.retrainDecoder = grid.retrainDecoder;
-    settings.replace = force;
-    settings.mode = stimuli.parity ? Mode.PARITY : Mode.OWN;
-    settings.frequencies = decoding.frequencies;
-    if (rescue.orientations != null) {
-      settings.orientations = rescue.orientations;
-    }
-    if (decoding.contrasts != null) {
-      settings.contrasts = decoding.contrasts;
-    }
-    if (grid.gridContrasts != null) {
-      settings.gridContrasts = grid.gridContrasts;
-    }
+  private OptoSettings settings(int timesteps, long seed, @Nullable String network) {
+    int size = stimuli.size(256);
+    boolean parity = stimuli.parity;
+    return new OptoSettings(
+        OptoSettings.Stimuli.of(size, rescue.orientations),
+        OptoSettings.Decoding.of(
+            decoding.decoder,
+            parity ? 1 : decoding.phases,
+            size,
+            decoding.frequencies,
+            decoding.contrasts),
+        new RescueOptions(
+            stimuli.layer == null ? "fgru_0" : stimuli.layer,
+            null,
+            rescue.factor,
+            rescue.steps,
+            rescue.learningRate,
+            RescueOptions.ECRF_RADIUS,
+            false,
+            rescue.injection,
+            rescue.sparseness,
+            rescue.positivity,
+            0,
+            batchSize),
+        new OptoSettings.Run(
+            timesteps,
+            seed,
+            parity ? 1 : rescue.starts,
+            recompute,
+            decoding.gate && !parity,
+            parity ? new OriginalOptogenetics() : Definitions.OWN),
+        new OptoSettings.Display(rescue.aggregation, rescue.symmetric, network));
   }
 
   private Path folder() {
@@ -363,28 +394,5 @@ final class OptoCommand implements Callable<Integer> {
       name += grid.retrainDecoder ? "_contrast_grid" : "_contrast_grid_hybrid";
     }
     return Path.of("results", name);
-  }
-
-  /** Shows progress, and ends the run when it is interrupted. */
-  private final class Progress implements OptoListener {
-    private final Interrupt interrupt;
-
-    Progress(Interrupt interrupt) {
-      this.interrupt = interrupt;
-    }
-
-    @Override
-    public void progress(String what, int done, int total, double loss) {
-      console.progress(
-          what,
-          done,
-          total,
-          Double.isNaN(loss) ? "" : String.format(Locale.ROOT, "loss %.4g", loss));
-    }
-
-    @Override
-    public boolean cancelled() {
-      return interrupt.happened();
-    }
   }
 }

@@ -3,17 +3,17 @@ package org.gammanet.experiments.opto;
 import java.util.List;
 
 /**
- * A map for each channel, in a window of a layer about the perturbed place.
+ * A map for each channel, in a window of a layer about the perturbed site.
  *
  * @param channels C
  * @param height of the window, pixels of the layer's map
  * @param width of the window, pixels
- * @param centreY row of the perturbed place in the window
- * @param centreX column of the perturbed place in the window
+ * @param centerY row of the perturbed site in the window
+ * @param centerX column of the perturbed site in the window
  * @param values [C][height][width]
  */
 public record ChannelMaps(
-    int channels, int height, int width, double centreY, double centreX, float[] values) {
+    int channels, int height, int width, double centerY, double centerX, float[] values) {
 
   /** Checks the size. */
   public ChannelMaps {
@@ -24,25 +24,18 @@ public record ChannelMaps(
   }
 
   /**
-   * The maps turned counter-clockwise on the screen about the perturbed place, bilinear, zero
+   * The maps rotated counterclockwise on the screen about the perturbed site, bilinear, zero
    * outside: the surround of a grating at {@code degrees} comes to lie as that of one at 0. The
    * output at offset (dx, dy) is the input at {@code (dx cosθ - dy sinθ, dx sinθ + dy cosθ)}.
    */
-  public ChannelMaps turned(double degrees) {
-    return turned(degrees, centreY, centreX);
+  public ChannelMaps rotated(double degrees) {
+    return rotated(degrees, centerY, centerX);
   }
 
-  /**
-   * The maps turned as the original does: the other way round, so that the surround of a grating at
-   * θ comes to lie at 2θ, and about the middle of the array, half a pixel off.
-   */
-  public ChannelMaps turnedAsOriginal(double degrees) {
-    return turned(-degrees, (height - 1) / 2.0, (width - 1) / 2.0);
-  }
-
-  private ChannelMaps turned(double degrees, double aboutY, double aboutX) {
+  /** As {@link #rotated(double)}, about another point of the window. */
+  public ChannelMaps rotated(double degrees, double aboutY, double aboutX) {
     double radians = Math.toRadians(degrees);
-    // Exact at quarter turns, where the last bit would otherwise blur the map.
+    // Exact at multiples of 90 degrees, where the last bit would otherwise blur the map.
     boolean quarter = degrees % 90 == 0;
     double cos = quarter ? Math.rint(Math.cos(radians)) : Math.cos(radians);
     double sin = quarter ? Math.rint(Math.sin(radians)) : Math.sin(radians);
@@ -61,24 +54,24 @@ public record ChannelMaps(
         for (int corner = 0; corner < 4; corner++) {
           int xx = x0 + (corner & 1);
           int yy = y0 + (corner >> 1);
-          double share = ((corner & 1) == 1 ? fx : 1 - fx) * (corner >> 1 == 1 ? fy : 1 - fy);
-          if (share == 0 || xx < 0 || yy < 0 || xx >= width || yy >= height) {
+          double weight = ((corner & 1) == 1 ? fx : 1 - fx) * (corner >> 1 == 1 ? fy : 1 - fy);
+          if (weight == 0 || xx < 0 || yy < 0 || xx >= width || yy >= height) {
             continue;
           }
           int from = yy * width + xx;
           int to = y * width + x;
           for (int c = 0; c < channels; c++) {
-            out[c * plane + to] += (float) (share * values[c * plane + from]);
+            out[c * plane + to] += (float) (weight * values[c * plane + from]);
           }
         }
       }
     }
-    return new ChannelMaps(channels, height, width, centreY, centreX, out);
+    return new ChannelMaps(channels, height, width, centerY, centerX, out);
   }
 
-  /** The mean with the maps turned by 180 degrees, since an orientation is the same then. */
+  /** The mean with the maps rotated by 180 degrees, the period of an orientation. */
   public ChannelMaps symmetric() {
-    return mean(List.of(this, turned(180)));
+    return mean(List.of(this, rotated(180)));
   }
 
   /** The mean of maps of one size, channel by channel. */
@@ -98,7 +91,7 @@ public record ChannelMaps(
       out[i] = (float) (sum / maps.size());
     }
     return new ChannelMaps(
-        first.channels, first.height, first.width, first.centreY, first.centreX, out);
+        first.channels, first.height, first.width, first.centerY, first.centerX, out);
   }
 
   /** One map from those of all channels. */
@@ -115,6 +108,6 @@ public record ChannelMaps(
       }
       out[i] = how == Aggregation.MEAN ? sum / channels : most;
     }
-    return new SurroundMap(out, height, width, centreY, centreX);
+    return new SurroundMap(out, height, width, centerY, centerX);
   }
 }

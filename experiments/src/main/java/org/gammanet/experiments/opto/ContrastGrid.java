@@ -1,7 +1,5 @@
 package org.gammanet.experiments.opto;
 
-import com.fasterxml.jackson.databind.node.ArrayNode;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -10,128 +8,168 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.function.Consumer;
 import org.gammanet.GammaNet;
+import org.gammanet.experiments.study.Json;
+import org.gammanet.experiments.study.Progress;
+import org.gammanet.experiments.study.Study;
 import org.gammanet.figures.Figure;
 import org.gammanet.figures.HtmlReport;
 import org.gammanet.io.Npy;
 
 /**
- * States that restore the reading, for each pair of contrasts in the centre and in the surround of
- * the gratings. The decoder is trained once, on gratings of contrast 1 in the classical field; with
- * {@link OptoSettings#retrainDecoder} once for each centre contrast, which confounds decoder and
- * stimulus.
+ * States that restore the decoded orientation, for each pair of contrasts in the center and in the
+ * surround of the gratings. The experiment stops where a decoder does not decode orientation.
  *
- * <p>The folder gets {@code contrast_grid_ei_balance_mean}, {@code …_max}, {@code
+ * <p>The folder receives {@code contrast_grid_ei_balance_mean}, {@code …_max}, {@code
  * contrast_grid_metrics_mean}, {@code …_max}, a folder {@code center_X.XX_surround_Y.YY} for each
  * pair with {@code optimization_results_mean} and {@code …_max}, {@code summary.txt}, {@code
- * results.json}, {@code maps.npz} and {@code report.html}. What is done is kept in {@code state}
- * for later runs.
+ * results.json}, {@code maps.npz} and {@code report.html}.
+ *
+ * @param settings of the run
+ * @param grid contrasts and decoders
+ * @param described settings for people
+ * @param decoders one, or one for each center contrast
+ * @param results [center contrast][surround contrast]; empty where a decoder does not decode
  */
-public final class ContrastGrid {
+public record ContrastGrid(
+    OptoSettings settings,
+    Grid grid,
+    Map<String, Object> described,
+    List<OrientationDecoder> decoders,
+    MultiOrientationResult[][] results) {
+
   private static final List<String> METRICS =
       List.of("Mean E", "Mean I", "Mean E − I", "Final loss", "Rescue");
 
-  private final OptoSettings settings;
-  private final Path folder;
-  private final Consumer<Path> written;
-  private final Map<String, Object> described;
-  private final double frequency;
-  private final List<OrientationDecoder> decoders = new ArrayList<>();
-  private final MultiOrientationResult[][] results;
-  private final double seconds;
-
-  private ContrastGrid(
-      OptoSettings settings, Path folder, Consumer<Path> written, OptogeneticPerturbation opto)
-      throws IOException {
-    this.settings = settings;
-    this.folder = folder;
-    this.written = written;
-    long begin = System.nanoTime();
-    double[] contrasts = settings.gridContrasts;
-    described = settings.describe(opto);
-    described.put("contrasts of centre and surround", Arrays.toString(contrasts));
-    described.put(
-        "decoder is trained", settings.retrainDecoder ? "for each centre contrast" : "once");
-    Path state = OptoFiles.begin(folder, described, settings.replace);
-    double[] candidates = settings.sweepFrequencies();
-    frequency =
-        candidates.length == 1
-            ? candidates[0]
-            : opto.findOptimalParameters(
-                    settings::classical,
-                    SweepOptions.layer(settings.layer)
-                        .decoder(settings.decoderOptions().epochs(20))
-                        .frequencies(candidates)
-                        .contrasts(1)
-                        .folder(state))
-                .optimalFrequency();
-    described.put("spatial frequency (cycles per image)", frequency);
-    results = new MultiOrientationResult[contrasts.length][contrasts.length];
-    for (int r = 0; r < contrasts.length; r++) {
-      if (r == 0 || settings.retrainDecoder) {
-        double contrast = settings.retrainDecoder ? contrasts[r] : 1;
-        decoders.add(
-            opto.trainDecoder(
-                settings.classical(frequency, contrast),
-                settings.decoderOptions(),
-                settings.retrainDecoder ? state.resolve("decoder" + r) : state));
-      }
-      for (int c = 0; c < contrasts.length; c++) {
-        String pair =
-            String.format(Locale.ROOT, "center_%.2f_surround_%.2f", contrasts[r], contrasts[c]);
-        MultiOrientationResult result =
-            opto.optimizeMultiOrientation(
-                settings.hybrid(frequency, contrasts[r], contrasts[c]),
-                settings.rescueOptions().folder(state.resolve(pair)));
-        results[r][c] = result;
-        for (Aggregation how : Aggregation.values()) {
-          OptoFigures.multiOrientation(result)
-              .aggregation(how)
-              .symmetric(settings.symmetric)
-              .footer(settings.warning())
-              .write(folder.resolve(pair).resolve("optimization_results_" + word(how)))
-              .forEach(written);
-        }
-      }
+  /**
+   * What the grid adds to the settings.
+   *
+   * @param contrasts of center and surround, Michelson
+   * @param retrainDecoder whether a decoder is trained for each center contrast, which confounds
+   *     decoder and stimulus, instead of once at contrast 1
+   */
+  public record Grid(double[] contrasts, boolean retrainDecoder) {
+    /** Checks the ranges. */
+    public Grid {
+      OptoSettings.requireContrasts("contrasts of the grid", contrasts);
     }
-    seconds = (System.nanoTime() - begin) / 1e9;
-    writeResults();
+  }
+
+  /** The decoders of a run, in the results file. */
+  private record Decoders(double frequency, List<OrientationDecoder> decoders) {}
+
+  /**
+   * Opens a folder for a run of these settings, or continues the one that it holds.
+   *
+   * @throws IllegalStateException where the folder holds another run
+   * @throws IOException where its results are damaged or cannot be deleted
+   */
+  public static Study open(
+      Path folder,
+      GammaNet model,
+      OptoSettings settings,
+      Grid grid,
+      Study.Existing existing,
+      Progress progress)
+      throws IOException {
+    var identity = settings.identity();
+    identity.set("grid", Json.object(grid));
+    return Study.open(
+        folder,
+        OrientationOpto.RESULTS,
+        new Study.Identity("contrast_grid", identity, model.network().digest()),
+        Map.of("trained", settings.display().network() != null, "network", settings.network()),
+        existing,
+        progress);
   }
 
   /**
    * Runs the experiment, or what is left of it.
    *
-   * @param written hears of each file
    * @throws IOException when a file cannot be written
    * @throws IllegalArgumentException for settings that do not fit the network or the image
-   * @throws IllegalStateException when the network runs away, or the folder holds a run of other
-   *     settings
-   * @throws java.util.concurrent.CancellationException when the listener cancels; what is done is
+   * @throws IllegalStateException when the network diverges
+   * @throws java.util.concurrent.CancellationException when the run is cancelled; finished work is
    *     kept in the folder
    */
-  public static ContrastGrid run(
-      GammaNet model,
-      OptoSettings settings,
-      Path folder,
-      OptoListener listener,
-      Consumer<Path> written)
+  public static ContrastGrid run(GammaNet model, OptoSettings settings, Grid grid, Study study)
       throws IOException {
-    return new ContrastGrid(settings, folder, written, settings.open(model, listener));
+    OptogeneticPerturbation opto = settings.open(model, study);
+    double[] contrasts = grid.contrasts;
+    double[] frequencies = settings.decoding().frequencies();
+    if (!study.has("decoding")) {
+      double frequency =
+          frequencies.length == 1
+              ? frequencies[0]
+              : opto.findOptimalParameters(settings::classical, settings.sweepOptions(1))
+                  .optimalFrequency();
+      List<OrientationDecoder> decoders = new ArrayList<>();
+      for (double contrast : grid.retrainDecoder ? contrasts : new double[] {1}) {
+        decoders.add(
+            opto.trainDecoder(
+                settings.classical(frequency, contrast), settings.decoderOptions()));
+      }
+      study.put("decoding", new Decoders(frequency, decoders));
+    }
+    Decoders known = study.result("decoding", Decoders.class);
+    Map<String, Object> described = settings.describe(opto);
+    described.put("contrasts of center and surround", Arrays.toString(contrasts));
+    described.put("decoder is trained", grid.retrainDecoder ? "for each center contrast" : "once");
+    described.put("spatial frequency (cycles/image)", known.frequency);
+    boolean gated =
+        settings.run().gate() && !known.decoders.stream().allMatch(OrientationDecoder::decodes);
+    var results = new MultiOrientationResult[gated ? 0 : contrasts.length][contrasts.length];
+    var result = new ContrastGrid(settings, grid, described, known.decoders, results);
+    for (int r = 0; r < results.length; r++) {
+      opto.useDecoder(
+          known.decoders.get(grid.retrainDecoder ? r : 0),
+          settings.decoderOptions(),
+          settings.classical(known.frequency, 1));
+      for (int c = 0; c < contrasts.length; c++) {
+        results[r][c] =
+            opto.optimizeMultiOrientation(
+                settings.hybrid(known.frequency, contrasts[r], contrasts[c]), settings.rescue());
+        for (Aggregation how : Aggregation.values()) {
+          study.write(
+              pair(contrasts[r], contrasts[c]) + "/optimization_results_" + Json.name(how),
+              OptoFigures.multiOrientation(results[r][c])
+                  .aggregation(how)
+                  .symmetric(settings.display().symmetric())
+                  .footer(settings.warning())
+                  .figure());
+        }
+      }
+    }
+    result.write(study);
+    study.complete(true);
+    return result;
   }
 
-  /** The states that were found: [centre contrast][surround contrast]. */
-  public MultiOrientationResult[][] results() {
-    return Arrays.stream(results)
-        .map(MultiOrientationResult[]::clone)
-        .toArray(MultiOrientationResult[][]::new);
+  private static String pair(double center, double surround) {
+    return String.format(Locale.ROOT, "center_%.2f_surround_%.2f", center, surround);
   }
 
-  private static String word(Aggregation how) {
-    return how.name().toLowerCase(Locale.ROOT);
+  /** Whether states were optimized. */
+  public boolean rescued() {
+    return results.length > 0;
   }
 
-  /** The metrics, in their order: [metric][centre][surround]. */
+  /** What a reader must know before the numbers. */
+  public List<String> warnings() {
+    List<String> out = new ArrayList<>();
+    if (!settings.warning().isEmpty()) {
+      out.add(settings.warning());
+    }
+    for (OrientationDecoder decoder : decoders) {
+      if (!decoder.decodes()) {
+        out.add(OrientationOpto.undecoded(decoder, rescued()));
+        break;
+      }
+    }
+    return out;
+  }
+
+  /** The metrics, in their order: [metric][center][surround]. */
   private List<double[][]> metrics(Aggregation how) {
     int n = results.length;
     List<double[][]> out = new ArrayList<>();
@@ -141,11 +179,10 @@ public final class ContrastGrid {
     for (int r = 0; r < n; r++) {
       for (int c = 0; c < n; c++) {
         MultiOrientationResult result = results[r][c];
-        double e = OptoFiles.Numbers.of(result.averagedExcitatory().aggregate(how), result).mean();
-        double i = OptoFiles.Numbers.of(result.averagedInhibitory().aggregate(how), result).mean();
-        out.get(0)[r][c] = e;
-        out.get(1)[r][c] = i;
-        out.get(2)[r][c] = e - i;
+        OptoResults.Maps maps = OptoResults.Maps.of(result, how);
+        out.get(0)[r][c] = maps.excitatory().mean();
+        out.get(1)[r][c] = maps.inhibitory().mean();
+        out.get(2)[r][c] = maps.excitatory().mean() - maps.inhibitory().mean();
         out.get(3)[r][c] =
             result.rescues().stream().mapToDouble(OrientationRescue::finalLoss).average().orElse(0);
         out.get(4)[r][c] =
@@ -156,79 +193,62 @@ public final class ContrastGrid {
   }
 
   private Figure maps(Aggregation how) {
-    double[] contrasts = settings.gridContrasts;
-    return OptoFigures.gridMaps(contrasts, contrasts, results, how).footer(settings.warning());
-  }
-
-  private Figure numbers(Aggregation how) {
-    double[] contrasts = settings.gridContrasts;
-    return OptoFigures.gridMetrics(contrasts, contrasts, METRICS, metrics(how))
+    return OptoFigures.gridMaps(grid.contrasts, grid.contrasts, results, how)
         .footer(settings.warning());
   }
 
-  private void writeResults() throws IOException {
-    for (Aggregation how : Aggregation.values()) {
-      maps(how).write(folder.resolve("contrast_grid_ei_balance_" + word(how))).forEach(written);
-      numbers(how).write(folder.resolve("contrast_grid_metrics_" + word(how))).forEach(written);
-    }
-    Path text = folder.resolve("summary.txt");
-    OptoFiles.writeText(text, summary());
-    written.accept(text);
-    ObjectNode json = OptoFiles.JSON.createObjectNode();
-    json.put("experiment", "contrast_grid");
-    json.put("trained", settings.checkpoint != null);
-    json.set("settings", OptoFiles.settings(described));
-    ArrayNode trained = json.putArray("decoders");
-    decoders.forEach(d -> trained.add(OptoFiles.decoder(d)));
-    ArrayNode pairs = json.putArray("pairs");
-    Map<String, Npy> arrays = new LinkedHashMap<>();
-    for (int r = 0; r < results.length; r++) {
-      for (int c = 0; c < results.length; c++) {
-        double centre = settings.gridContrasts[r];
-        double surround = settings.gridContrasts[c];
-        ObjectNode pair = OptoFiles.result(results[r][c]);
-        pair.put("centre_contrast", centre);
-        pair.put("surround_contrast", surround);
-        pairs.add(pair);
-        OptoFiles.addMaps(
-            arrays,
-            String.format(Locale.ROOT, "center_%.2f_surround_%.2f_", centre, surround),
-            results[r][c]);
-      }
-    }
-    Path numbers = folder.resolve("results.json");
-    OptoFiles.writeJson(numbers, json);
-    written.accept(numbers);
-    Path maps = folder.resolve("maps.npz");
-    Npy.writeAll(maps, arrays);
-    written.accept(maps);
-    HtmlReport report = new HtmlReport("Simulated optogenetics: contrast of centre and surround");
-    report.lead(settings.network());
-    addTo(report);
-    Path html = folder.resolve("report.html");
-    report.write(html);
-    written.accept(html);
+  private Figure numbers(Aggregation how) {
+    return OptoFigures.gridMetrics(grid.contrasts, grid.contrasts, METRICS, metrics(how))
+        .footer(settings.warning());
   }
 
-  /** The numbers for people: a line per pair, and means on, above and below the diagonal. */
+  private void write(Study study) throws IOException {
+    Map<String, Npy> arrays = new LinkedHashMap<>();
+    var pairs = Json.MAPPER.createArrayNode();
+    if (rescued()) {
+      for (Aggregation how : Aggregation.values()) {
+        study.write("contrast_grid_ei_balance_" + Json.name(how), maps(how));
+        study.write("contrast_grid_metrics_" + Json.name(how), numbers(how));
+      }
+      for (int r = 0; r < results.length; r++) {
+        for (int c = 0; c < results.length; c++) {
+          double center = grid.contrasts[r];
+          double surround = grid.contrasts[c];
+          var pair = Json.object(OptoResults.Optimization.of(results[r][c]));
+          pair.put("center_contrast", center);
+          pair.put("surround_contrast", surround);
+          pairs.add(pair);
+          OptoResults.addMaps(arrays, pair(center, surround) + "_", results[r][c]);
+        }
+      }
+      study.writeArrays("maps.npz", arrays);
+    }
+    study.results().set("pairs", pairs);
+    study.write("summary.txt", summary());
+    study.write(report());
+    study.save();
+  }
+
+  /** The results as text: a line per pair, and means on, above and below the diagonal. */
   public String summary() {
     var out = new StringBuilder();
-    out.append("Simulated optogenetics: contrast of centre and surround\n")
+    out.append("Simulated optogenetics: contrast of center and surround\n")
         .append("=======================================================\n");
-    if (!settings.warning().isEmpty()) {
-      out.append("\nWARNING: ").append(settings.warning()).append('\n');
-    }
+    warnings().forEach(w -> out.append("\nWARNING: ").append(w).append('\n'));
     out.append("\nSettings\n");
     described.forEach(
         (name, value) -> out.append(String.format(Locale.ROOT, "  %-46s %s%n", name, value)));
     for (OrientationDecoder decoder : decoders) {
       out.append(
-          "\nDecoder: R² %s on its training data, %s on orientations left out%n"
-              .formatted(OptoFiles.number(decoder.r2()), OptoFiles.number(decoder.leftOutR2())));
+          "\nDecoder: R² %s on its training data, %s on left-out orientations%n"
+              .formatted(number(decoder.r2()), number(decoder.leftOutR2())));
+    }
+    if (!rescued()) {
+      return out.toString();
     }
     out.append("\nMeans over the pixels whose states may change, mean of channels\n");
     String row = "  %-22s %12s %12s %12s %12s %12s%n";
-    out.append(row.formatted("centre, surround", "E", "I", "E - I", "final loss", "rescue"));
+    out.append(row.formatted("center, surround", "E", "I", "E - I", "final loss", "rescue"));
     List<double[][]> metrics = metrics(Aggregation.MEAN);
     int n = results.length;
     double[][] sums = new double[3][METRICS.size()];
@@ -238,47 +258,48 @@ public final class ContrastGrid {
         int side = r == c ? 0 : c > r ? 1 : 2;
         counts[side]++;
         Object[] cells = new Object[METRICS.size() + 1];
-        cells[0] =
-            OptoFiles.number(settings.gridContrasts[r])
-                + ", "
-                + OptoFiles.number(settings.gridContrasts[c]);
+        cells[0] = number(grid.contrasts[r]) + ", " + number(grid.contrasts[c]);
         for (int m = 0; m < METRICS.size(); m++) {
           double value = metrics.get(m)[r][c];
           sums[side][m] += value;
-          cells[m + 1] = OptoFiles.number(value);
+          cells[m + 1] = number(value);
         }
         out.append(row.formatted(cells));
       }
     }
-    String[] names = {"mean, equal", "mean, surround higher", "mean, centre higher"};
+    String[] names = {"mean, equal", "mean, surround higher", "mean, center higher"};
     for (int side = 0; side < 3; side++) {
       Object[] cells = new Object[METRICS.size() + 1];
       cells[0] = names[side];
       for (int m = 0; m < METRICS.size(); m++) {
-        cells[m + 1] = OptoFiles.number(sums[side][m] / counts[side]);
+        cells[m + 1] = number(sums[side][m] / counts[side]);
       }
       out.append(row.formatted(cells));
     }
-    out.append(String.format(Locale.ROOT, "%nTime of this run: %.0f s%n", seconds));
     return out.toString();
   }
 
-  /** Adds a section with figures to a report. */
-  public void addTo(HtmlReport report) {
-    report.section("Contrast of centre and surround");
-    if (!settings.warning().isEmpty()) {
-      report.warning(settings.warning());
-    }
+  private static String number(double value) {
+    return OptoResults.number(value);
+  }
+
+  private HtmlReport report() {
+    HtmlReport report = new HtmlReport("Simulated optogenetics: contrast of center and surround");
+    report.lead("Network: " + settings.network() + ".");
+    report.section("Contrast of center and surround");
+    warnings().forEach(report::warning);
     report.values(described);
-    for (Aggregation how : Aggregation.values()) {
+    for (Aggregation how : rescued() ? Aggregation.values() : new Aggregation[0]) {
+      String of = how == Aggregation.MEAN ? "mean" : "largest";
       report.figure(
           maps(how),
-          "Averaged A_{E} − A_{I} for each pair of contrasts, %s of channels; rows centre, columns surround, one colour scale."
-              .formatted(how == Aggregation.MEAN ? "mean" : "largest"));
+          "Averaged A_{E} − A_{I} for each pair of contrasts, %s of channels; rows: center, columns: surround, one color scale."
+              .formatted(of));
       report.figure(
           numbers(how),
           "Means over the pixels whose states may change (%s of channels), final loss and rescue."
-              .formatted(how == Aggregation.MEAN ? "mean" : "largest"));
+              .formatted(of));
     }
+    return report;
   }
 }

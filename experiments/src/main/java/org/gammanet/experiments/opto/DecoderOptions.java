@@ -4,15 +4,14 @@ import org.gammanet.experiments.stimuli.PixelPoint;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How an orientation decoder is trained; immutable, each method gives a changed copy.
+ * How an orientation decoder is trained. Methods named like a component return a changed copy.
  *
- * @param layer cell whose excitatory state it reads, such as {@code fgru_0}
- * @param location pixel of that layer's map; null for its centre, (floor(h/2), floor(w/2))
- * @param method how its weights are found
+ * @param layer cell whose excitatory state is decoded, such as {@code fgru_0}
+ * @param location pixel of that layer's map; null for its center, (floor(h/2), floor(w/2))
+ * @param method how the weights are found
  * @param epochs full-batch updates with Adam
  * @param learningRate of Adam
- * @param loss what Adam minimises; null for {@link Loss#SQUARED_ERROR}, and {@link Loss#MIRROR}
- *     with parity
+ * @param loss what Adam minimizes; null for {@link Definitions#decoderLoss}
  */
 public record DecoderOptions(
     String layer,
@@ -24,20 +23,20 @@ public record DecoderOptions(
 
   /** How weights are found. */
   public enum Method {
-    /** Adam from random weights, as the original does. */
+    /** Adam from random weights. */
     ADAM,
     /** In closed form, with the penalty that predicts left-out orientations best. */
     RIDGE
   }
 
-  /** What Adam minimises over predictions p and targets t. */
+  /** What is minimized over predictions p and targets t. */
   public enum Loss {
     /** The mean of (p - t)² over all entries. */
     SQUARED_ERROR,
     /**
-     * {@code min(½ Σ (p - t)², ½ Σ (p + t)²)} over the whole batch, the original's. For a code of
-     * the doubled angle, -t is the orthogonal orientation: training may settle on a decoder that is
-     * wrong by 90 degrees for everything.
+     * {@code min(½ Σ (p - t)², ½ Σ (p + t)²)} over the whole batch. In a code of the doubled angle,
+     * -t is the orthogonal orientation: training may settle on a decoder that is wrong by 90
+     * degrees everywhere.
      */
     MIRROR
   }
@@ -53,12 +52,12 @@ public record DecoderOptions(
     }
   }
 
-  /** Adam for 100 epochs at rate 0.01, at the centre of a layer. */
+  /** Adam for 100 epochs at rate 0.01, at the center of a layer. */
   public static DecoderOptions layer(String name) {
     return new DecoderOptions(name, null, Method.ADAM, 100, 0.01, null);
   }
 
-  /** At another pixel of the layer's map. */
+  /** Decodes another pixel of the layer's map. */
   public DecoderOptions location(int y, int x) {
     return at(new PixelPoint(y, x));
   }
@@ -67,22 +66,22 @@ public record DecoderOptions(
     return new DecoderOptions(layer, point, method, epochs, learningRate, loss);
   }
 
-  /** By another method. */
+  /** Changes the method. */
   public DecoderOptions method(Method value) {
     return new DecoderOptions(layer, location, value, epochs, learningRate, loss);
   }
 
-  /** With so many updates. */
+  /** Changes the number of updates. */
   public DecoderOptions epochs(int count) {
     return new DecoderOptions(layer, location, method, count, learningRate, loss);
   }
 
-  /** With another rate of Adam. */
+  /** Changes the rate of Adam. */
   public DecoderOptions learningRate(double rate) {
     return new DecoderOptions(layer, location, method, epochs, rate, loss);
   }
 
-  /** With another loss. */
+  /** Changes the loss. */
   public DecoderOptions loss(Loss value) {
     return new DecoderOptions(layer, location, method, epochs, learningRate, value);
   }

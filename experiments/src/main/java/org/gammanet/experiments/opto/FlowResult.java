@@ -3,15 +3,14 @@ package org.gammanet.experiments.opto;
 import java.util.Arrays;
 
 /**
- * What arrives through horizontal connections, with and without the perturbation: the two rectified
- * horizontal terms of the cell, {@code relu(W_exc * N(i'))} (E) and {@code relu(W_inh * N(e))} (I).
- * With parity, as in the original, the convolutions of the new states with the kernels of the same
- * name instead; those are not the model's currents.
+ * Input through horizontal connections, with and without the perturbation: the two rectified
+ * horizontal terms of the cell, {@code relu(W_exc * N(i'))} (E) and {@code relu(W_inh * N(e))} (I),
+ * or what {@link Definitions#horizontalInput} says.
  *
  * @param layer cell
- * @param factor of the drive inside the perturbed disc
- * @param centreY row of the perturbed place
- * @param centreX its column
+ * @param factor gain of the drive inside the perturbed disc
+ * @param centerY row of the perturbed site
+ * @param centerX its column
  * @param height of the layer's map, pixels
  * @param width pixels
  * @param baseline without perturbation
@@ -20,8 +19,8 @@ import java.util.Arrays;
 public record FlowResult(
     String layer,
     double factor,
-    int centreY,
-    int centreX,
+    int centerY,
+    int centerX,
     int height,
     int width,
     Trace baseline,
@@ -30,13 +29,13 @@ public record FlowResult(
   /**
    * One run.
    *
-   * @param excitatory E at the perturbed place: [T][C]
+   * @param excitatory E at the perturbed site: [T][C]
    * @param inhibitory I there: [T][C]
    * @param excitatoryMap E at the last timestep, mean over channels: [height][width] row by row
    * @param inhibitoryMap I likewise
-   * @param excitatorySources where E at the perturbed place comes from, before rectification: the
+   * @param excitatorySources where E at the perturbed site comes from, before rectification: the
    *     contribution of each pixel under the kernel, mean over output channels, [T][k · k]; empty
-   *     with parity
+   *     without {@link Definitions#splitsSources}
    * @param inhibitorySources likewise for I
    */
   public record Trace(
@@ -47,12 +46,12 @@ public record FlowResult(
       double[][] excitatorySources,
       double[][] inhibitorySources) {
 
-    /** E at the perturbed place, mean over channels: [T]. */
+    /** E at the perturbed site, mean over channels: [T]. */
     public double[] meanExcitatory() {
       return means(excitatory);
     }
 
-    /** I at the perturbed place, mean over channels: [T]. */
+    /** I at the perturbed site, mean over channels: [T]. */
     public double[] meanInhibitory() {
       return means(inhibitory);
     }
@@ -68,7 +67,7 @@ public record FlowResult(
     }
   }
 
-  /** E with minus E without perturbation at the perturbed place, mean over channels: [T]. */
+  /** E with minus E without perturbation at the perturbed site, mean over channels: [T]. */
   public double[] excitatoryChange() {
     return difference(perturbed.meanExcitatory(), baseline.meanExcitatory());
   }
@@ -89,7 +88,7 @@ public record FlowResult(
   }
 
   private SurroundMap map(double[] values) {
-    return new SurroundMap(values, height, width, centreY, centreX);
+    return new SurroundMap(values, height, width, centerY, centerX);
   }
 
   private static double[] difference(double[] a, double[] b) {

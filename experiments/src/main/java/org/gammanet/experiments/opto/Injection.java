@@ -5,8 +5,7 @@ public enum Injection {
   /** They are the states before the first timestep. */
   INITIAL_STATE,
   /**
-   * They are added to the cell's output at the first timestep, which the layers above see too; the
-   * original does so.
+   * They are added to the cell's output at the first timestep, which the layers above see too.
    */
   AFTER_FIRST_STEP
 }

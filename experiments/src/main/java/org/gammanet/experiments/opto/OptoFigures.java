@@ -8,7 +8,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
-import org.gammanet.experiments.Mode;
 import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.stimuli.Orientation;
 import org.gammanet.experiments.stimuli.StimulusImage;
@@ -36,13 +35,13 @@ public final class OptoFigures {
     double[] all = Arrays.stream(sweep.r2()).flatMapToDouble(Arrays::stream).toArray();
     double low = Arrays.stream(all).filter(Double::isFinite).min().orElse(0);
     double high = Arrays.stream(all).filter(Double::isFinite).max().orElse(0);
-    double room = Math.max(0, 0.1 - (high - low)) / 2; // less than 0.1 is not worth all colours
+    double room = Math.max(0, 0.1 - (high - low)) / 2; // less than 0.1 does not use the whole scale
     var figure = new Figure(6.4, 5);
     figure
         .panel(0, 0)
-        .title("Orientation read from gratings in the classical field")
+        .title("Decoding from gratings in the classical receptive field")
         .x(Axis.names("Contrast (Michelson)", names(sweep.contrasts())))
-        .y(Axis.names("Spatial frequency (cycles per image)", names(sweep.frequencies())).reverse())
+        .y(Axis.names("Spatial frequency (cycles/image)", names(sweep.frequencies())).reverse())
         .heatMap(
             HeatMap.of(sweep.r2())
                 .colors(ColorMap.VIRIDIS, low - room, high + room)
@@ -60,7 +59,7 @@ public final class OptoFigures {
     return DoubleStream.of(values).mapToObj(OptoFigures::text).toList();
   }
 
-  /** A number with at most four digits and no idle zeros. */
+  /** A number with at most four digits and no trailing zeros. */
   static String text(double value) {
     return String.format(Locale.ROOT, "%.4g", value)
         .replaceAll("(\\.\\d*?)0+$", "$1")
@@ -116,7 +115,7 @@ public final class OptoFigures {
 
   // ---- Flow ----
 
-  /** What reaches the perturbed place through horizontal connections. */
+  /** Input of the perturbed site through horizontal connections. */
   public static Figure flow(FlowResult flow) {
     double[] baseE = flow.baseline().meanExcitatory();
     double[] baseI = flow.baseline().meanInhibitory();
@@ -133,14 +132,14 @@ public final class OptoFigures {
     Style before = Style.BLACK.dash(Style.Dash.DASHED);
     figure
         .panel(0, 0, 1, 3)
-        .title("Excitation that reaches the centre")
+        .title("Excitation reaching the site")
         .x(time)
         .y(Axis.linear("E, mean over channels"))
         .line(steps, baseE, before.label("baseline"))
         .line(steps, perturbedE, Style.EXCITATORY.label("perturbed"));
     figure
         .panel(0, 3, 1, 3)
-        .title("Inhibition that reaches the centre")
+        .title("Inhibition reaching the site")
         .x(time)
         .y(Axis.linear("I, mean over channels"))
         .line(steps, baseI, before.label("baseline"))
@@ -185,7 +184,7 @@ public final class OptoFigures {
   }
 
   /**
-   * Where the horizontal terms of the perturbed place come from at the last timestep: the
+   * Where the horizontal terms of the perturbed site come from at the last timestep: the
    * contribution of each pixel under the kernel, without and with the perturbation.
    */
   public static Figure sources(FlowResult flow) {
@@ -230,9 +229,9 @@ public final class OptoFigures {
     return Arrays.stream(map.values()).map(Math::abs).toArray();
   }
 
-  private static double percentile(double[] values, double share) {
+  private static double percentile(double[] values, double fraction) {
     double[] sorted = Arrays.stream(values).filter(v -> v != 0).sorted().toArray();
-    return sorted.length == 0 ? 0 : Statistics.quantile(sorted, share);
+    return sorted.length == 0 ? 0 : Statistics.quantile(sorted, fraction);
   }
 
   private static Scale symmetric(SurroundMap map) {
@@ -242,7 +241,7 @@ public final class OptoFigures {
 
   /**
    * From 0 to the 97.5th percentile of what is not zero. Where an appreciable part of the map is
-   * negative, which such colours would hide, a scale about zero instead.
+   * negative, which such colors would hide, a scale about zero instead.
    */
   private static Scale oneSided(SurroundMap map, ColorMap colors, boolean always) {
     double[] present = Arrays.stream(map.values()).filter(v -> v != 0).toArray();
@@ -254,7 +253,7 @@ public final class OptoFigures {
         : new Scale(colors, 0, Math.max(limit, Double.MIN_NORMAL));
   }
 
-  /** A map about the perturbed place, whose pixel is at (0, 0). */
+  /** A map about the perturbed site, whose pixel is at (0, 0). */
   private static Plot map(Plot plot, SurroundMap map, Scale scale, String label) {
     return plot.x(Axis.linear("Δx (px)"))
         .y(Axis.linear("Δy (px)").reverse())
@@ -262,29 +261,29 @@ public final class OptoFigures {
         .heatMap(
             HeatMap.of(map.values(), map.width())
                 .extent(
-                    -map.centreX() - 0.5,
-                    map.width() - map.centreX() - 0.5,
-                    -map.centreY() - 0.5,
-                    map.height() - map.centreY() - 0.5)
+                    -map.centerX() - 0.5,
+                    map.width() - map.centerX() - 0.5,
+                    -map.centerY() - 0.5,
+                    map.height() - map.centerY() - 0.5)
                 .colors(scale.colors, scale.from, scale.to)
                 .barLabel(label))
         .points(new double[] {0}, new double[] {0}, Style.BLACK.marker(Style.Marker.CROSS, 5));
   }
 
-  /** The figure of optimised states; immutable. */
+  /** The figure of optimized states; immutable. */
   public static MultiOrientation multiOrientation(MultiOrientationResult result) {
     return new MultiOrientation(result, Aggregation.MEAN, true, false, "");
   }
 
   /**
    * The canonical maps: averaged A_E, A_I and their difference above; below, the difference for
-   * each orientation after turning, on one scale, or the loss against step.
+   * each orientation after rotation, on one scale, or the loss against step.
    *
    * @param result what is shown
    * @param how channels become one map
    * @param individual whether each orientation has a panel, else the losses are shown
    * @param halfTurns whether maps are averaged with their half turn
-   * @param footer words below, such as that the network is untrained
+   * @param footer text below, such as that the network is untrained
    */
   public record MultiOrientation(
       MultiOrientationResult result,
@@ -308,14 +307,14 @@ public final class OptoFigures {
       return new MultiOrientation(result, how, individual, value, footer);
     }
 
-    /** With words below. */
+    /** With text below. */
     public MultiOrientation footer(String text) {
       return new MultiOrientation(result, how, individual, halfTurns, text);
     }
 
     private SurroundMap shown(ChannelMaps maps, Aggregation aggregation) {
       SurroundMap map = (halfTurns ? maps.symmetric() : maps).aggregate(aggregation);
-      return result.mode() == Mode.PARITY ? map : map.crop((int) Math.ceil(result.radius()) + 8);
+      return result.definitions().wholeMaps() ? map : map.crop((int) Math.ceil(result.radius()) + 8);
     }
 
     private Plot rings(Plot plot) {
@@ -328,7 +327,7 @@ public final class OptoFigures {
     /** The figure. */
     public Figure figure() {
       int n = result.rescues().size();
-      boolean always = result.mode() == Mode.PARITY;
+      boolean always = result.definitions().wholeMaps();
       SurroundMap e = shown(result.averagedExcitatory(), how);
       SurroundMap i = shown(result.averagedInhibitory(), how);
       SurroundMap balance = e.minus(i);
@@ -343,8 +342,8 @@ public final class OptoFigures {
       figure.title(
           String.format(
               Locale.ROOT,
-              "Initial states that restore the reading, drive of %s × %s, %d orientations turned to"
-                  + " 0°",
+              "Initial states that restore the decoded orientation, drive of %s × %s, %d orientations"
+                  + " rotated to 0°",
               result.layer(),
               text(result.factor()),
               n));
@@ -371,7 +370,7 @@ public final class OptoFigures {
         for (int k = 0; k < n; k++) {
           Aggregation one = always ? Aggregation.MEAN : how;
           SurroundMap own =
-              shown(result.turnedExcitatory(k), one).minus(shown(result.turnedInhibitory(k), one));
+              shown(result.alignedExcitatory(k), one).minus(shown(result.alignedInhibitory(k), one));
           Plot plot =
               figure.panel(1, 3 * k, 1, 3).title(text(result.rescues().get(k).orientation()) + "°");
           plot.x(Axis.linear("Δx (px)"))
@@ -380,10 +379,10 @@ public final class OptoFigures {
               .heatMap(
                   HeatMap.of(own.values(), own.width())
                       .extent(
-                          -own.centreX() - 0.5,
-                          own.width() - own.centreX() - 0.5,
-                          -own.centreY() - 0.5,
-                          own.height() - own.centreY() - 0.5)
+                          -own.centerX() - 0.5,
+                          own.width() - own.centerX() - 0.5,
+                          -own.centerY() - 0.5,
+                          own.height() - own.centerY() - 0.5)
                       .colors(scale.colors, scale.from, scale.to)
                       .withoutBar());
           rings(plot);
@@ -404,7 +403,7 @@ public final class OptoFigures {
               result.reach()));
       if (individual) {
         words.add(
-            "Lower row: excitatory − inhibitory under each orientation, in the same colours.");
+            "Lower row: excitatory − inhibitory under each orientation, in the same colors.");
       }
       if (!footer.isEmpty()) {
         words.add(footer);
@@ -447,7 +446,7 @@ public final class OptoFigures {
     plot.legend(Plot.Legend.OUTSIDE);
   }
 
-  /** A_E and A_I against distance and against direction about the perturbed place. */
+  /** A_E and A_I against distance and against direction about the perturbed site. */
   public static Figure profiles(MultiOrientationResult result) {
     SurroundMap e = result.averagedExcitatory().aggregate(Aggregation.MEAN);
     SurroundMap i = result.averagedInhibitory().aggregate(Aggregation.MEAN);
@@ -457,8 +456,8 @@ public final class OptoFigures {
     figure
         .panel(0, 0)
         .title("By distance")
-        .x(Axis.linear("Distance from the perturbed place (px)"))
-        .y(Axis.linear("Optimised state, mean of channels"))
+        .x(Axis.linear("Distance from the perturbed site (px)"))
+        .y(Axis.linear("Optimized state, mean of channels"))
         .horizontal(0, Style.GUIDE)
         .vertical(result.reach() < rings ? result.reach() : Double.NaN, REACH)
         .line(distance, Arrays.copyOf(e.radialMean(), rings), Style.EXCITATORY.label("A_{E}"))
@@ -469,10 +468,10 @@ public final class OptoFigures {
         .panel(0, 1)
         .title("By direction")
         .x(
-            Axis.linear("Direction from the perturbed place (deg); stripes run along 90")
+            Axis.linear("Direction from the perturbed site (deg); stripes run along 90")
                 .range(0, 180)
                 .ticks(0, 45, 90, 135, 180))
-        .y(Axis.linear("Optimised state, mean of channels"))
+        .y(Axis.linear("Optimized state, mean of channels"))
         .horizontal(0, Style.GUIDE)
         .vertical(MultiOrientationResult.COLLINEAR_AXIS, Style.GUIDE)
         .line(axis, closed(e, result, bins), Style.EXCITATORY.label("A_{E}"))
@@ -490,17 +489,17 @@ public final class OptoFigures {
   // ---- Contrast grid ----
 
   /**
-   * Averaged E - I for each pair of contrasts, on one colour scale.
+   * Averaged E - I for each pair of contrasts, on one color scale.
    *
-   * @param centre contrasts of the rows
+   * @param center contrasts of the rows
    * @param surround contrasts of the columns
-   * @param results [centre][surround]
+   * @param results [center][surround]
    */
   public static Figure gridMaps(
-      double[] centre, double[] surround, MultiOrientationResult[][] results, Aggregation how) {
-    SurroundMap[][] maps = new SurroundMap[centre.length][surround.length];
+      double[] center, double[] surround, MultiOrientationResult[][] results, Aggregation how) {
+    SurroundMap[][] maps = new SurroundMap[center.length][surround.length];
     List<double[]> all = new ArrayList<>();
-    for (int r = 0; r < centre.length; r++) {
+    for (int r = 0; r < center.length; r++) {
       for (int c = 0; c < surround.length; c++) {
         MultiOrientationResult result = results[r][c];
         maps[r][c] = result.averagedBalance(how).crop((int) Math.ceil(result.radius()) + 8);
@@ -509,25 +508,25 @@ public final class OptoFigures {
     }
     double[] together = all.stream().flatMapToDouble(Arrays::stream).toArray();
     double limit = Math.max(percentile(together, 0.975), Double.MIN_NORMAL);
-    var figure = new Figure(1 + 3.1 * surround.length, 0.8 + 2.9 * centre.length);
+    var figure = new Figure(1 + 3.1 * surround.length, 0.8 + 2.9 * center.length);
     figure.title(
-        "A_{E} − A_{I} by contrast of centre and surround, "
+        "A_{E} − A_{I} by contrast of center and surround, "
             + (how == Aggregation.MEAN ? "mean of channels" : "largest of channels"));
-    for (int r = 0; r < centre.length; r++) {
+    for (int r = 0; r < center.length; r++) {
       for (int c = 0; c < surround.length; c++) {
         SurroundMap map = maps[r][c];
         HeatMap heat =
             HeatMap.of(map.values(), map.width())
                 .extent(
-                    -map.centreX() - 0.5,
-                    map.width() - map.centreX() - 0.5,
-                    -map.centreY() - 0.5,
-                    map.height() - map.centreY() - 0.5)
+                    -map.centerX() - 0.5,
+                    map.width() - map.centerX() - 0.5,
+                    -map.centerY() - 0.5,
+                    map.height() - map.centerY() - 0.5)
                 .diverging(limit);
         figure
             .panel(r, c)
-            .title("centre " + text(centre[r]) + ", surround " + text(surround[c]))
-            .x(r == centre.length - 1 ? Axis.linear("Δx (px)") : Axis.hidden())
+            .title("center " + text(center[r]) + ", surround " + text(surround[c]))
+            .x(r == center.length - 1 ? Axis.linear("Δx (px)") : Axis.hidden())
             .y(c == 0 ? Axis.linear("Δy (px)").reverse() : Axis.hidden().reverse())
             .equalAspect()
             .heatMap(c == surround.length - 1 ? heat : heat.withoutBar())
@@ -540,14 +539,14 @@ public final class OptoFigures {
 
   /** Numbers of each pair of contrasts: mean E, I, E - I inside the radius, final loss, rescue. */
   public static Figure gridMetrics(
-      double[] centre, double[] surround, List<String> names, List<double[][]> metrics) {
+      double[] center, double[] surround, List<String> names, List<double[][]> metrics) {
     var figure = new Figure(16, 9);
     for (int m = 0; m < metrics.size(); m++) {
       figure
           .panel(m / 3, m % 3)
           .title(names.get(m))
           .x(Axis.names("Surround contrast", names(surround)))
-          .y(Axis.names("Centre contrast", names(centre)).reverse())
+          .y(Axis.names("Center contrast", names(center)).reverse())
           .heatMap(HeatMap.of(metrics.get(m)).printed(decimals(metrics.get(m))));
     }
     return figure.letters();

@@ -1,145 +1,143 @@
 package org.gammanet.experiments.opto;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
-import java.util.Locale;
+import java.util.List;
 import java.util.Map;
 import java.util.function.DoublePredicate;
 import org.gammanet.GammaNet;
 import org.gammanet.config.TrainingConfig.Recompute;
-import org.gammanet.experiments.Mode;
 import org.gammanet.experiments.stimuli.ApertureRule;
 import org.gammanet.experiments.stimuli.Frame;
 import org.gammanet.experiments.stimuli.GratingStimuli;
 import org.gammanet.experiments.stimuli.HybridContrast;
 import org.gammanet.experiments.stimuli.StimulusSet;
+import org.gammanet.experiments.study.Json;
+import org.gammanet.experiments.study.Study;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Settings of the experiments {@link OrientationOpto} and {@link ContrastGrid}. Fields may be set
- * until an experiment begins.
+ * Settings of {@link OrientationOpto} and {@link ContrastGrid}.
+ *
+ * @param stimuli the gratings under which states are optimized
+ * @param decoding how the decoder is trained
+ * @param rescue how states are optimized; its layer is also the decoder's
+ * @param run what is the same for all parts
+ * @param display what figures show
  */
-public final class OptoSettings {
+public record OptoSettings(
+    Stimuli stimuli, Decoding decoding, RescueOptions rescue, Run run, Display display) {
+
   /** Orientations that train decoders, degrees. */
   private static final double[] TRAINING = {0, 15, 30, 45, 60, 75, 90, 105, 120, 135, 150, 165};
 
-  /** Wavelengths of the default frequencies: 10 … 50 cycles in images of 256 pixels. */
-  private static final double[] FREQUENCIES = {10, 20, 30, 40, 50};
+  private static final String CONTRAST = "must lie above 0 and be at most 1";
 
-  /** Cell whose drive is perturbed. */
-  public String layer = "fgru_0";
+  /**
+   * Gratings about the center of the image.
+   *
+   * @param size height and width of the images, pixels
+   * @param orientations directions of modulation, degrees
+   * @param classicalDiameter of the gratings in the classical field and of the perturbed disc,
+   *     pixels
+   * @param surroundDiameter of the gratings in the extra-classical field, pixels
+   */
+  public record Stimuli(
+      int size, double[] orientations, double classicalDiameter, double surroundDiameter) {
+    /** Checks the ranges. */
+    public Stimuli {
+      RescueOptions.requireAtLeastOne(size, "the size");
+      requireAll("orientations", "must be numbers of degrees", Double::isFinite, orientations);
+      RescueOptions.requirePositive(classicalDiameter, "the classical diameter");
+      RescueOptions.requirePositive(surroundDiameter, "the gratings' diameter");
+    }
 
-  /** Height and width of the images, pixels. */
-  public int size = 256;
-
-  /** Orientations of the gratings under which states are optimised, degrees. */
-  public double[] orientations = {0, 30, 60, 90, 120, 150};
-
-  /** Of the drive inside the perturbed disc. */
-  public double factor = 1.5;
-
-  /** Updates with Adam. */
-  public int steps = 50;
-
-  /** Rate of Adam. */
-  public double learningRate = 0.01;
-
-  /** Diameter of the perturbed disc, and of the gratings in the classical field, pixels. */
-  public double patchSize = 5;
-
-  /** Diameter of the gratings in the extra-classical field, pixels. */
-  public double surroundDiameter = 37;
-
-  /** Within which states change, pixels of the layer's map. */
-  public double ecrfRadius = 18;
-
-  /** Where the states enter; null for what the mode says. */
-  public @Nullable Injection injection;
-
-  /** Weight of sparseness, and of positivity, in the loss. */
-  public double sparseness;
-
-  /** See {@link RescueOptions#penalties}. */
-  public double positivity;
-
-  /** Random starts; more than one show how far the maps depend on it. With parity 1. */
-  public int starts = 3;
-
-  /** Phases of the decoder's gratings, equally spaced. With parity 1. */
-  public int phases = 4;
-
-  /** Frequencies of the sweep, cycles per image; null for wavelengths 25.6 … 5.12 pixels. */
-  public double @Nullable [] frequencies;
-
-  /** Contrasts of the sweep. */
-  public double[] contrasts = {0.1, 0.25, 0.5, 0.75, 1};
-
-  /** Contrasts of centre and surround in the grid. */
-  public double[] gridContrasts = {0.25, 0.5, 0.75, 1};
-
-  /** Whether the grid trains a decoder for each centre contrast. */
-  public boolean retrainDecoder;
-
-  /** How decoders are trained. */
-  public DecoderOptions.Method decoder = DecoderOptions.Method.ADAM;
-
-  /** How channels become one map. */
-  public Aggregation aggregation = Aggregation.MEAN;
-
-  /** Whether maps are averaged with their half turn. */
-  public boolean symmetric;
-
-  /** Gratings that are optimised at once. */
-  public int batch = 2;
-
-  /** T; 0 for the network's. */
-  public int timesteps;
-
-  /** Of the decoders' weights and the random starts. */
-  public long seed;
-
-  /** Whose definitions are followed. */
-  public Mode mode = Mode.OWN;
-
-  /** What the backward pass computes again. */
-  public Recompute recompute = Recompute.CELLS;
-
-  /** Whether a run of other settings in the folder is replaced, in place of an error. */
-  public boolean replace;
-
-  /** Where the weights come from, for people; null for random weights, which figures then say. */
-  public @Nullable String checkpoint;
-
-  int starts() {
-    return mode == Mode.PARITY ? 1 : starts;
-  }
-
-  double[] sweepFrequencies() {
-    double[] given = frequencies;
-    return given != null
-        ? given.clone()
-        : Arrays.stream(FREQUENCIES).map(f -> f * size / 256).toArray();
+    /**
+     * Discs of 5 and 37 pixels.
+     *
+     * @param orientations null for 0, 30, …, 150
+     */
+    public static Stimuli of(int size, double @Nullable [] orientations) {
+      double[] angles =
+          orientations == null ? new double[] {0, 30, 60, 90, 120, 150} : orientations;
+      return new Stimuli(size, angles, 5, 37);
+    }
   }
 
   /**
-   * Requires that every value lies in its range; an experiment does so when it begins.
+   * The decoder and the gratings that train it.
    *
-   * @throws IllegalArgumentException for the first one that does not
+   * @param method how its weights are found
+   * @param phases of its gratings, equally spaced
+   * @param frequencies of the sweep, cycles per image height
+   * @param contrasts of the sweep
    */
-  public void check() {
-    RescueOptions.requireAtLeastOne(size, "the size");
-    RescueOptions.requireAtLeastOne(starts, "the number of starts");
-    RescueOptions.requireAtLeastOne(phases, "the number of phases");
-    RescueOptions.requirePositive(surroundDiameter, "the gratings' diameter");
-    requireAll("orientations", "must be numbers of degrees", Double::isFinite, orientations);
-    requireAll(
-        "frequencies", "must be positive", f -> f > 0 && Double.isFinite(f), sweepFrequencies());
-    requireAll("contrasts", CONTRAST, c -> c > 0 && c <= 1, contrasts);
-    requireAll("contrasts of the grid", CONTRAST, c -> c > 0 && c <= 1, gridContrasts);
-    var unused = rescueOptions();
+  public record Decoding(
+      DecoderOptions.Method method, int phases, double[] frequencies, double[] contrasts) {
+    /** Checks the ranges. */
+    public Decoding {
+      RescueOptions.requireAtLeastOne(phases, "the number of phases");
+      requireAll(
+          "frequencies", "must be positive", f -> f > 0 && Double.isFinite(f), frequencies);
+      requireAll("contrasts", CONTRAST, c -> c > 0 && c <= 1, contrasts);
+    }
+
+    /**
+     * A sweep of wavelengths and contrasts.
+     *
+     * @param size of the images, pixels
+     * @param frequencies null for wavelengths from 25.6 to 5.12 pixels
+     * @param contrasts null for 0.1, 0.25, 0.5, 0.75, 1
+     */
+    public static Decoding of(
+        DecoderOptions.Method method,
+        int phases,
+        int size,
+        double @Nullable [] frequencies,
+        double @Nullable [] contrasts) {
+      double[] defaults = {10, 20, 30, 40, 50}; // in images of 256 pixels
+      return new Decoding(
+          method,
+          phases,
+          frequencies == null
+              ? Arrays.stream(defaults).map(f -> f * size / 256).toArray()
+              : frequencies,
+          contrasts == null ? new double[] {0.1, 0.25, 0.5, 0.75, 1} : contrasts);
+    }
   }
 
-  private static final String CONTRAST = "must lie above 0 and be at most 1";
+  /**
+   * What is the same for all parts of a run.
+   *
+   * @param timesteps T; 0 for the network's
+   * @param seed of the decoders' weights and of the random starts
+   * @param starts random starts, whose maps are compared
+   * @param recompute what the backward pass computes again to save memory
+   * @param gate whether the experiment stops where the decoder does not decode orientation
+   * @param definitions whose definitions are followed
+   */
+  public record Run(
+      int timesteps,
+      long seed,
+      int starts,
+      Recompute recompute,
+      boolean gate,
+      Definitions definitions) {
+    /** Checks the ranges. */
+    public Run {
+      RescueOptions.requireAtLeastOne(starts, "the number of starts");
+    }
+  }
+
+  /**
+   * What figures show.
+   *
+   * @param aggregation how channels become one map
+   * @param symmetric whether maps are averaged with their half turn
+   * @param network name of the trained network; null for random weights
+   */
+  public record Display(Aggregation aggregation, boolean symmetric, @Nullable String network) {}
 
   private static void requireAll(
       String what, String rule, DoublePredicate holds, double... values) {
@@ -153,123 +151,130 @@ public final class OptoSettings {
     }
   }
 
-  OptogeneticPerturbation open(GammaNet model, OptoListener listener) {
-    check();
+  /** Requires contrasts above 0 and up to 1. */
+  static void requireContrasts(String what, double... values) {
+    requireAll(what, CONTRAST, c -> c > 0 && c <= 1, values);
+  }
+
+  /** The settings on which numbers depend; the number of starts may grow. */
+  ObjectNode identity() {
+    ObjectNode out = Json.MAPPER.createObjectNode();
+    out.set("stimuli", Json.object(stimuli));
+    out.set("decoding", Json.object(decoding));
+    ObjectNode states = Json.object(rescue);
+    states.remove(List.of("draw", "batch"));
+    out.set("rescue", states);
+    out.put("timesteps", run.timesteps);
+    out.put("seed", run.seed);
+    out.put("definitions", run.definitions.name());
+    return out;
+  }
+
+  /** The simulation on a network, with the layer and the stimuli checked. */
+  OptogeneticPerturbation open(GammaNet model, Study study) {
     OptogeneticPerturbation.Builder builder =
         OptogeneticPerturbation.forModel(model)
-            .patchSize(patchSize)
-            .seed(seed)
-            .mode(mode)
-            .recompute(recompute)
-            .listener(listener);
-    if (timesteps > 0) {
-      builder.timesteps(timesteps);
+            .patchSize(stimuli.classicalDiameter)
+            .seed(run.seed)
+            .definitions(run.definitions)
+            .recompute(run.recompute)
+            .study(study);
+    if (run.timesteps > 0) {
+      builder.timesteps(run.timesteps);
     }
     OptogeneticPerturbation opto = builder.build();
-    opto.requireRescuable(layer);
-    extraClassical(sweepFrequencies()[0], 1, orientations); // fits into the image, or fails now
+    opto.requireRescuable(rescue.layer());
+    extraClassical(decoding.frequencies[0], 1, stimuli.orientations); // fits, or fails now
     return opto;
   }
 
   DecoderOptions decoderOptions() {
-    return DecoderOptions.layer(layer).method(decoder);
+    return DecoderOptions.layer(rescue.layer()).method(decoding.method);
   }
 
-  RescueOptions rescueOptions() {
-    RescueOptions options =
-        RescueOptions.layer(layer)
-            .factor(factor)
-            .steps(steps)
-            .learningRate(learningRate)
-            .ecrfRadius(ecrfRadius)
-            .penalties(sparseness, positivity)
-            .batch(batch);
-    return injection == null ? options : options.injection(injection);
+  SweepOptions sweepOptions(double... contrasts) {
+    return new SweepOptions(decoderOptions().epochs(20), decoding.frequencies, contrasts);
   }
 
   /** Gratings in the classical field that train a decoder. */
   StimulusSet classical(double frequency, double contrast) {
-    return gratings(TRAINING, frequency, contrast, patchSize, mode == Mode.PARITY ? 1 : phases);
+    return gratings(
+        TRAINING, frequency, contrast, stimuli.classicalDiameter, decoding.phases);
   }
 
-  /** A grating in the classical field for each orientation of the optimisation. */
+  /** A grating in the classical field for each orientation of the optimization. */
   StimulusSet classicalShown(double frequency, double contrast) {
-    return gratings(orientations, frequency, contrast, patchSize, 1);
+    return gratings(stimuli.orientations, frequency, contrast, stimuli.classicalDiameter, 1);
   }
 
   /** Gratings in the extra-classical field. */
   StimulusSet extraClassical(double frequency, double contrast, double... angles) {
-    return gratings(angles, frequency, contrast, surroundDiameter, 1);
+    return gratings(angles, frequency, contrast, stimuli.surroundDiameter, 1);
   }
 
   /** Gratings with one contrast in the classical field and another around it. */
-  StimulusSet hybrid(double frequency, double centre, double surround) {
+  StimulusSet hybrid(double frequency, double center, double surround) {
     return HybridContrast.set(
-        Frame.of(size, size),
-        Arrays.stream(orientations).boxed().toList(),
+        Frame.of(stimuli.size, stimuli.size),
+        Arrays.stream(stimuli.orientations).boxed().toList(),
         frequency,
-        centre,
+        center,
         surround,
-        patchSize,
-        surroundDiameter);
+        stimuli.classicalDiameter,
+        stimuli.surroundDiameter);
   }
 
   private StimulusSet gratings(
       double[] angles, double frequency, double contrast, double diameter, int phaseCount) {
     return GratingStimuli.builder()
-        .size(size, size)
+        .size(stimuli.size, stimuli.size)
         .orientations(angles)
         .spatialFrequencies(frequency)
         .contrasts(contrast)
         .equallySpacedPhases(phaseCount)
         .diameter(diameter)
         .aperture(ApertureRule.EXACT_DIAMETER)
-        .mode(mode)
         .build()
         .generate();
   }
 
   /** A sentence for figures and texts; empty for a trained network. */
   String warning() {
-    return checkpoint == null
+    return display.network == null
         ? "Untrained network: the weights are random, and the maps say nothing about vision."
         : "";
   }
 
-  /** A sentence that names the network. */
+  /** Name of the network. */
   String network() {
-    String given = checkpoint;
-    return "Network: " + (given == null ? "random weights, untrained" : given) + ".";
+    String name = display.network;
+    return name == null ? "random weights, untrained" : name;
   }
 
   /** Names and values for people. */
   Map<String, Object> describe(OptogeneticPerturbation opto) {
     Map<String, Object> out = new LinkedHashMap<>();
-    String given = checkpoint;
-    out.put("network", opto.model().network().config().name());
-    out.put("checkpoint", given == null ? "random weights, untrained" : given);
+    out.put("architecture", opto.model().network().config().name());
+    out.put("network", network());
+    out.put("weights (SHA-256)", opto.model().network().digest());
     out.put("timesteps", opto.timesteps());
-    out.put("mode", mode.name().toLowerCase(Locale.ROOT));
-    out.put("layer", layer);
-    out.put("image size (px)", size);
-    out.put("classical diameter, perturbed disc (px)", patchSize);
-    out.put("extra-classical diameter of the gratings (px)", surroundDiameter);
-    out.put("extra-classical radius of the states (px)", ecrfRadius);
-    out.put("orientations (deg, direction of modulation)", Arrays.toString(orientations));
-    out.put("frequencies of the sweep (cycles per image)", Arrays.toString(sweepFrequencies()));
-    out.put("contrasts of the sweep", Arrays.toString(contrasts));
-    out.put("factor of the drive", factor);
-    if (injection != null) {
-      out.put("states enter", injection.name().toLowerCase(Locale.ROOT));
-    }
-    out.put("updates", steps);
-    out.put("learning rate", learningRate);
-    out.put("penalties (sparseness, positivity)", sparseness + ", " + positivity);
-    out.put("random starts", starts());
-    out.put("decoder", decoder.name().toLowerCase(Locale.ROOT));
-    out.put("phases of the decoder's gratings", mode == Mode.PARITY ? 1 : phases);
-    out.put("seed", seed);
-    out.put("weights (SHA-256)", opto.weights());
+    out.put("definitions", run.definitions.name());
+    out.put("layer", rescue.layer());
+    out.put("image size (px)", stimuli.size);
+    out.put("classical diameter, perturbed disc (px)", stimuli.classicalDiameter);
+    out.put("extra-classical diameter of the gratings (px)", stimuli.surroundDiameter);
+    out.put("extra-classical radius of the states (px)", rescue.ecrfRadius());
+    out.put("orientations (deg, direction of modulation)", Arrays.toString(stimuli.orientations));
+    out.put("frequencies of the sweep (cycles/image)", Arrays.toString(decoding.frequencies));
+    out.put("contrasts of the sweep", Arrays.toString(decoding.contrasts));
+    out.put("gain of the drive", rescue.factor());
+    out.put("updates", rescue.steps());
+    out.put("learning rate", rescue.learningRate());
+    out.put("penalties (sparseness, positivity)", rescue.sparseness() + ", " + rescue.positivity());
+    out.put("random starts", run.starts);
+    out.put("decoder", Json.name(decoding.method));
+    out.put("phases of the decoder's gratings", decoding.phases);
+    out.put("seed", run.seed);
     return out;
   }
 }

@@ -1,6 +1,7 @@
 package org.gammanet.experiments.opto;
 
-import java.nio.file.Path;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -9,18 +10,17 @@ import java.util.concurrent.CancellationException;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.gammanet.GammaNet;
-import org.gammanet.checkpoint.StoredTensor;
 import org.gammanet.config.TrainingConfig.Recompute;
-import org.gammanet.experiments.Mode;
-import org.gammanet.experiments.stimuli.InputScaling;
 import org.gammanet.experiments.stimuli.Orientation;
 import org.gammanet.experiments.stimuli.PixelPoint;
 import org.gammanet.experiments.stimuli.StimulusSet;
+import org.gammanet.experiments.study.Partial;
+import org.gammanet.experiments.study.Progress;
+import org.gammanet.experiments.study.Study;
 import org.gammanet.model.CellSite;
 import org.gammanet.model.ForwardHooks;
 import org.gammanet.model.ForwardOptions;
 import org.gammanet.model.Network;
-import org.gammanet.nn.Parameter;
 import org.gammanet.torch.Autograd;
 import org.gammanet.torch.Device;
 import org.gammanet.torch.Ops;
@@ -32,14 +32,14 @@ import org.jspecify.annotations.Nullable;
  * Simulated optogenetics on a network.
  *
  * <ol>
- *   <li>{@link #trainDecoder}: gratings that cover only the classical field (CRF) train a linear
- *       decoder of orientation from the excitatory state of one place at the last timestep.
+ *   <li>{@link #trainDecoder}: gratings that cover only the classical receptive field train a linear
+ *       decoder of orientation on the excitatory state of one pixel at the last timestep.
  *   <li>{@link #optimizeMultiOrientation}: under gratings that cover the extra-classical field, the
- *       drive of that place is multiplied by a factor, and the initial excitatory and inhibitory
- *       states around it, with all weights frozen, are optimised through all timesteps until the
- *       decoder reads what it read without the perturbation.
- *   <li>{@link #measureRecurrentFlow}: what reaches the place through horizontal connections.
- *   <li>{@link #influenceMap}: what exciting one place does to the others.
+ *       drive of that site is multiplied by a gain, and the initial excitatory and inhibitory states
+ *       around it are optimized through all timesteps, with all weights frozen, until the decoded
+ *       orientation is what it was without the perturbation.
+ *   <li>{@link #measureRecurrentFlow}: the site's input through horizontal connections.
+ *   <li>{@link #influenceMap}: the effect of exciting one site on all others.
  * </ol>
  *
  * <pre>{@code
@@ -59,14 +59,14 @@ public final class OptogeneticPerturbation {
   private final double patchSize;
   private final long seed;
   private final int timesteps;
-  private final Mode mode;
+  private final Definitions definitions;
   private final int batchSize;
   private final Recompute recompute;
-  private final OptoListener listener;
-  private final String weights;
+  private final @Nullable Study study;
+  private final Progress progress;
 
-  /** The decoder, and where it reads. */
-  private StateOptimization.@Nullable Reading reading;
+  /** The decoder and the site that it decodes. */
+  private StateOptimization.@Nullable Readout readout;
 
   private OptogeneticPerturbation(Builder builder) {
     model = builder.model;
@@ -74,29 +74,20 @@ public final class OptogeneticPerturbation {
     patchSize = builder.patchSize;
     seed = builder.seed;
     timesteps = builder.timesteps == 0 ? network.config().timesteps() : builder.timesteps;
-    mode = builder.mode;
+    definitions = builder.definitions;
     batchSize = builder.batchSize;
     recompute = builder.recompute == Recompute.AUTO ? Recompute.CELLS : builder.recompute;
-    listener = builder.listener;
+    study = builder.study;
+    progress = study == null ? builder.progress : study.progress();
     if (builder.device != null) {
       network.to(builder.device);
     }
     network.requiresGrad(false);
-    weights = digest(network);
-  }
-
-  private static String digest(Network network) {
-    List<Object> parts = new ArrayList<>();
-    parts.add(network.config());
-    for (Parameter parameter : network.parameters()) {
-      parts.add(Kept.key(StoredTensor.of(parameter.tensor()).data()));
-    }
-    return Kept.key(parts.toArray());
   }
 
   /**
-   * Begins with a network, which stays the caller's. Its parameters are frozen: they collect no
-   * gradients any more.
+   * Begins with a network, which stays the caller's. Its parameters are frozen: they no longer
+   * require gradients.
    */
   public static Builder forModel(GammaNet model) {
     return new Builder(model);
@@ -109,24 +100,25 @@ public final class OptogeneticPerturbation {
     private double patchSize = 4;
     private long seed;
     private int timesteps;
-    private Mode mode = Mode.OWN;
+    private Definitions definitions = Definitions.OWN;
     private int batchSize = 4;
     private Recompute recompute = Recompute.CELLS;
-    private OptoListener listener = OptoListener.NONE;
+    private @Nullable Study study;
+    private Progress progress = Progress.NONE;
 
     private Builder(GammaNet model) {
       this.model = model;
     }
 
-    /** Moves the network there; unless told it stays where it is. */
+    /** Moves the network to a device; by default it stays where it is. */
     public Builder device(Device value) {
       device = value;
       return this;
     }
 
     /**
-     * Diameter of the perturbed disc in pixels of the layer's map, all pixels within half of it; 4
-     * unless told.
+     * Diameter of the perturbed disc, pixels of the layer's map: all pixels within half of it;
+     * default 4.
      */
     public Builder patchSize(double pixels) {
       RescueOptions.requirePositive(pixels, "the patch size");
@@ -134,45 +126,47 @@ public final class OptogeneticPerturbation {
       return this;
     }
 
-    /** Seed of the decoder's initial weights and of the random starts; 0 unless told. */
+    /** Seed of the decoder's initial weights and of the random starts; default 0. */
     public Builder seed(long value) {
       seed = value;
       return this;
     }
 
-    /** T of each pass; the network's unless told. */
+    /** T of each forward pass; default the network's. */
     public Builder timesteps(int count) {
       RescueOptions.requireAtLeastOne(count, "timesteps");
       timesteps = count;
       return this;
     }
 
-    /**
-     * {@link Mode#PARITY} for the original's definitions: luminances as they are for input, losses
-     * that cannot tell an orientation from its orthogonal, states put in after the first step, maps
-     * turned the wrong way.
-     */
-    public Builder mode(Mode value) {
-      mode = value;
+    /** Whose definitions are followed; default {@link Definitions#OWN}. */
+    public Builder definitions(Definitions value) {
+      definitions = value;
       return this;
     }
 
-    /** Stimuli in one pass where nothing is optimised; 4 unless told. */
+    /** Stimuli per forward pass where nothing is optimized; default 4. */
     public Builder batchSize(int stimuli) {
       RescueOptions.requireAtLeastOne(stimuli, "stimuli in one pass");
       batchSize = stimuli;
       return this;
     }
 
-    /** What the backward pass computes again instead of keeping it; cells unless told, or auto. */
+    /** What the backward pass computes again instead of keeping it; default cells. */
     public Builder recompute(Recompute value) {
       recompute = value;
       return this;
     }
 
-    /** Hears of progress, and may cancel. */
-    public Builder listener(OptoListener value) {
-      listener = value;
+    /** Follows the work, and may end it. */
+    public Builder progress(Progress value) {
+      progress = value;
+      return this;
+    }
+
+    /** The run that keeps unfinished work and reports progress. */
+    public Builder study(Study value) {
+      study = value;
       return this;
     }
 
@@ -192,26 +186,11 @@ public final class OptogeneticPerturbation {
     return timesteps;
   }
 
-  /** Whose definitions are followed. */
-  public Mode mode() {
-    return mode;
-  }
-
-  /** Diameter of the perturbed disc. */
-  public double patchSize() {
-    return patchSize;
-  }
-
-  /** A digest of the network's configuration and weights. */
-  String weights() {
-    return weights;
-  }
-
   /**
    * Requires a layer whose drive can be perturbed and whose cell has an inhibitory state.
    *
    * @throws IllegalArgumentException if there is no such layer, it has a single state, or is driven
-   *     by feedback
+   *     by top-down connections
    */
   public void requireRescuable(String layer) {
     List<String> able =
@@ -221,18 +200,18 @@ public final class OptogeneticPerturbation {
             .toList();
     if (able.isEmpty()) {
       throw new IllegalArgumentException(
-          "the network %s has a single state per cell, so there is no inhibitory state to optimise;"
+          "the network %s has a single state per cell, so there is no inhibitory state to optimize;"
                   .formatted(network.config().name())
               + " optogenetics needs VGG16GammaNetV2 with model.fgru.use_separate_ei_states: true");
     }
-    if (!able.contains(place(layer).name())) {
+    if (!able.contains(site(layer).name())) {
       throw new IllegalArgumentException(
-          "the drive of %s comes from feedback and cannot be perturbed; layers with a block that drives them: %s"
+          "%s is driven by top-down connections and cannot be perturbed; layers with a feed-forward drive: %s"
               .formatted(layer, String.join(", ", able)));
     }
   }
 
-  private CellSite place(String layer) {
+  private CellSite site(String layer) {
     return network.sites().stream()
         .filter(p -> p.name().equals(layer))
         .findFirst()
@@ -255,7 +234,7 @@ public final class OptogeneticPerturbation {
           "stimuli of %d x %d pixels are too small for this network, which needs %d x %d"
               .formatted(width, height, smallest, smallest));
     }
-    long[] shape = network.stateShapes(1, height, width).get(place(layer).states().getFirst());
+    long[] shape = network.stateShapes(1, height, width).get(site(layer).states().getFirst());
     if (shape == null) {
       throw new AssertionError(layer + " has no state");
     }
@@ -279,13 +258,14 @@ public final class OptogeneticPerturbation {
   }
 
   private Tensor input(StimulusSet set, int from, int to) {
-    return input(network, mode, set, from, to);
+    return input(network, definitions, set, from, to);
   }
 
-  /** Stimuli {@code from} to {@code to - 1} as the network wants them: (N, 3, H, W). */
-  static Tensor input(Network network, Mode mode, StimulusSet set, int from, int to) {
-    InputScaling scaling = mode == Mode.PARITY ? InputScaling.RAW : InputScaling.IMAGENET;
-    return Tensor.of(set.toInput(scaling, from, to), to - from, 3, set.height(), set.width())
+  /** Stimuli {@code from} to {@code to - 1} as network input: (N, 3, H, W). */
+  static Tensor input(
+      Network network, Definitions definitions, StimulusSet set, int from, int to) {
+    return Tensor.of(
+            set.toInput(definitions.input(), from, to), to - from, 3, set.height(), set.width())
         .to(network.device());
   }
 
@@ -302,11 +282,24 @@ public final class OptogeneticPerturbation {
     return out;
   }
 
-  private void tick(String what, int done, int total, double loss) {
-    listener.progress(what, done, total, loss);
-    if (listener.cancelled()) {
+  private void tick(String what, int done, int total) {
+    progress.advance(what, done, total, "");
+    if (progress.cancelled()) {
       throw new CancellationException("cancelled during " + what);
     }
+  }
+
+  private @Nullable Partial partial(String step, Object... key) {
+    if (study == null) {
+      return null;
+    }
+    Object[] all = Arrays.copyOf(key, key.length + 5);
+    all[key.length] = network.digest();
+    all[key.length + 1] = timesteps;
+    all[key.length + 2] = definitions.name();
+    all[key.length + 3] = seed;
+    all[key.length + 4] = patchSize;
+    return study.partial(step, all);
   }
 
   /** Excitatory states of a layer at the last timestep. */
@@ -314,14 +307,22 @@ public final class OptogeneticPerturbation {
     return signal(network.respond(images, List.of(layer), options), layer)[0];
   }
 
+  static void save(Partial partial) {
+    try {
+      partial.save();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   // ---- Decoder ----
 
-  /** Excitatory states of the last timestep at one place: [stimuli][C]. */
+  /** Excitatory states of the last timestep at one pixel: [stimuli][C]. */
   private double[][] responses(
       StimulusSet set, String layer, PixelPoint at, String what, int done, int total) {
     double[][] out = new double[set.size()][];
     for (int from = 0; from < set.size(); from += batchSize) {
-      tick(what, done + from, total, Double.NaN);
+      tick(what, done + from, total);
       int to = Math.min(set.size(), from + batchSize);
       try (var scope = TensorScope.open();
           var silent = Autograd.noGrad()) {
@@ -337,13 +338,6 @@ public final class OptogeneticPerturbation {
     return out;
   }
 
-  private DecoderOptions inMode(DecoderOptions options) {
-    return options.loss() != null
-        ? options
-        : options.loss(
-            mode == Mode.PARITY ? DecoderOptions.Loss.MIRROR : DecoderOptions.Loss.SQUARED_ERROR);
-  }
-
   /**
    * Trains the decoder that later calls use, and returns it.
    *
@@ -352,45 +346,30 @@ public final class OptogeneticPerturbation {
    *     without orientation or responses that are not finite
    */
   public OrientationDecoder trainDecoder(StimulusSet gratings, DecoderOptions options) {
-    return trainDecoder(gratings, options, null);
-  }
-
-  /**
-   * As {@link #trainDecoder(StimulusSet, DecoderOptions)}.
-   *
-   * @param folder keeps the decoder, and gives it where it is known already; null for none
-   */
-  OrientationDecoder trainDecoder(
-      StimulusSet gratings, DecoderOptions options, @Nullable Path folder) {
     PixelPoint at = locate(options.layer(), options.location(), gratings);
     double[] orientations = orientations(gratings);
-    DecoderOptions chosen = inMode(options);
-    String what = "decoder";
-    String key = Kept.key(weights, timesteps, mode, seed, at, chosen, gratings.stimuli());
-    Path file = folder == null ? null : folder.resolve("decoder.safetensors");
-    Kept kept = file == null ? null : Kept.read(file, key);
-    OrientationDecoder decoder;
-    if (kept != null) {
-      decoder = OrientationDecoder.of(kept);
-    } else {
-      double[][] features = responses(gratings, options.layer(), at, what, 0, gratings.size());
-      decoder = OrientationDecoder.train(features, orientations, chosen, seed);
-      if (file != null) {
-        decoder.keep().write(file, key);
-      }
-    }
-    tick(what, gratings.size(), gratings.size(), Double.NaN);
+    DecoderOptions chosen =
+        options.loss() == null ? options.loss(definitions.decoderLoss()) : options;
+    double[][] features = responses(gratings, options.layer(), at, "decoder", 0, gratings.size());
+    OrientationDecoder decoder = OrientationDecoder.train(features, orientations, chosen, seed);
+    tick("decoder", gratings.size(), gratings.size());
     return useDecoder(decoder, options.layer(), at);
+  }
+
+  /** Uses a decoder that was trained before, at the center of a layer of so large images. */
+  void useDecoder(OrientationDecoder decoder, DecoderOptions options, StimulusSet gratings) {
+    var unused =
+        useDecoder(decoder, options.layer(), locate(options.layer(), options.location(), gratings));
   }
 
   /** Uses a decoder that was trained before. */
   OrientationDecoder useDecoder(OrientationDecoder decoder, String layer, PixelPoint at) {
-    reading = new StateOptimization.Reading(decoder, layer, at.y(), at.x());
+    readout = new StateOptimization.Readout(decoder, layer, at.y(), at.x());
     return decoder;
   }
 
-  private StateOptimization.Reading requireReading() {
-    StateOptimization.Reading known = reading;
+  private StateOptimization.Readout requireReadout() {
+    StateOptimization.Readout known = readout;
     if (known == null) {
       throw new IllegalStateException("no decoder is trained yet: call trainDecoder first");
     }
@@ -398,10 +377,10 @@ public final class OptogeneticPerturbation {
   }
 
   /**
-   * Searches the frequency and contrast at which orientation is read best. Each cell starts from
-   * the same seed.
+   * Searches the frequency and contrast at which orientation is decoded best. Each cell of the grid
+   * starts from the same seed.
    *
-   * @param gratings makes the gratings of a cell
+   * @param gratings of a cell of the grid
    * @throws IllegalArgumentException as {@link #trainDecoder}
    */
   public SweepResult findOptimalParameters(SweepOptions.Gratings gratings, SweepOptions options) {
@@ -409,25 +388,20 @@ public final class OptogeneticPerturbation {
     double[] contrasts = options.contrasts();
     double[][] r2 = new double[frequencies.length][contrasts.length];
     int total = frequencies.length * contrasts.length;
-    Path folder = options.folder();
-    Path file = folder == null ? null : folder.resolve("sweep.safetensors");
     DecoderOptions decoder = options.decoder();
-    if (decoder.loss() == null) { // the original's sweep uses the squared error, too
+    if (decoder.loss() == null) {
       decoder = decoder.loss(DecoderOptions.Loss.SQUARED_ERROR);
     }
     StimulusSet first = gratings.of(frequencies[0], contrasts[0]);
-    String key =
-        Kept.key(
-            weights,
-            timesteps,
-            mode,
-            seed,
+    Partial partial =
+        partial(
+            "parameter_sweep",
             decoder,
             Arrays.toString(frequencies),
             Arrays.toString(contrasts),
             first.stimuli());
-    Kept kept = file == null ? null : Kept.read(file, key);
-    double[] done = kept == null ? new double[0] : kept.doubles("r2");
+    double[] done =
+        partial == null || partial.isEmpty() ? new double[0] : partial.doubles("r2");
     PixelPoint at = locate(decoder.layer(), decoder.location(), first);
     for (int i = 0; i < total; i++) {
       int f = i / contrasts.length;
@@ -442,14 +416,15 @@ public final class OptogeneticPerturbation {
           responses(set, decoder.layer(), at, "parameter sweep", i * each, total * each);
       OrientationDecoder trained =
           OrientationDecoder.train(features, orientations(set), decoder, seed);
-      boolean training = mode == Mode.PARITY || Double.isNaN(trained.leftOutR2());
+      boolean training = definitions.scoresTrainingData() || Double.isNaN(trained.leftOutR2());
       r2[f][c] = training ? trained.r2() : trained.leftOutR2();
-      if (file != null) {
-        double[] far = Arrays.stream(r2).flatMapToDouble(Arrays::stream).limit(i + 1).toArray();
-        Kept.empty().put("r2", far).write(file, key);
+      if (partial != null) {
+        save(
+            partial.put(
+                "r2", Arrays.stream(r2).flatMapToDouble(Arrays::stream).limit(i + 1).toArray()));
       }
     }
-    tick("parameter sweep", total * first.size(), total * first.size(), Double.NaN);
+    tick("parameter sweep", total * first.size(), total * first.size());
     return SweepResult.of(frequencies, contrasts, r2);
   }
 
@@ -468,7 +443,7 @@ public final class OptogeneticPerturbation {
     return out;
   }
 
-  /** Multiplies the drive by {@code factor} inside the perturbed disc: (1, 1, h, w). */
+  /** Gain of the drive, {@code factor} inside the perturbed disc: (1, 1, h, w). */
   private Tensor gain(int height, int width, PixelPoint at, double factor) {
     float[] gain = disc(height, width, at, patchSize / 2);
     for (int i = 0; i < gain.length; i++) {
@@ -478,90 +453,86 @@ public final class OptogeneticPerturbation {
   }
 
   /**
-   * Optimises initial states for each grating.
+   * Optimizes initial states for each grating.
    *
    * @param gratings one per orientation, which should cover the extra-classical field
-   * @throws IllegalStateException when no decoder is trained, or the network runs away
+   * @throws IllegalStateException when no decoder is trained, or the network diverges
    * @throws IllegalArgumentException for an unknown layer or one without inhibitory state, a
    *     location outside its map, or stimuli without orientation
-   * @throws CancellationException when the listener cancels; what is done lies in the folder
+   * @throws CancellationException when the run is cancelled; finished work is kept by the study
    */
   public MultiOrientationResult optimizeMultiOrientation(
       StimulusSet gratings, RescueOptions options) {
-    StateOptimization.Reading read = requireReading();
-    requireRescuable(options.layer);
-    CellSite place = place(options.layer);
+    StateOptimization.Readout decoded = requireReadout();
+    requireRescuable(options.layer());
+    CellSite site = site(options.layer());
     double[] orientations = orientations(gratings);
-    int[] size = mapSize(options.layer, gratings.height(), gratings.width());
+    int[] size = mapSize(options.layer(), gratings.height(), gratings.width());
     PixelPoint at =
         locate(
-            options.layer,
-            options.location == null && read.layer().equals(options.layer)
-                ? new PixelPoint(read.y(), read.x())
-                : options.location,
+            options.layer(),
+            options.location() == null && decoded.layer().equals(options.layer())
+                ? new PixelPoint(decoded.y(), decoded.x())
+                : options.location(),
             gratings);
     Injection injection =
-        options.injection != null
-            ? options.injection
-            : mode == Mode.PARITY ? Injection.AFTER_FIRST_STEP : Injection.INITIAL_STATE;
-    String key =
-        Kept.key(
-            weights,
-            timesteps,
-            mode,
-            seed,
-            patchSize,
-            options.at(at).injection(injection),
-            Arrays.deepToString(read.decoder().weight()),
-            Arrays.toString(read.decoder().bias()),
-            read.layer(),
-            read.y(),
-            read.x(),
-            gratings.stimuli());
+        options.injection() != null ? options.injection() : definitions.injection();
     List<OrientationRescue> rescues = new ArrayList<>();
     try (var scope = TensorScope.open()) {
       var setup =
           new StateOptimization.Setup(
               network,
-              place,
+              site,
               injection,
               timesteps,
-              gain(size[0], size[1], at, options.factor),
-              read,
-              mode == Mode.PARITY,
-              options.sparseness,
-              options.positivity,
+              gain(size[0], size[1], at, options.factor()),
+              decoded,
+              definitions.rescueLoss() == DecoderOptions.Loss.MIRROR,
+              options.sparseness(),
+              options.positivity(),
               recompute);
       var task =
           new RescueBatch.Task(
-              gratings, orientations, options, setup, at, size, patchSize, mode, seed, key);
-      for (int from = 0; from < gratings.size(); from += options.batch) {
-        int to = Math.min(gratings.size(), from + options.batch);
-        rescues.addAll(new RescueBatch(task, from, to, listener).rescue());
+              gratings, orientations, options, setup, at, size, patchSize, definitions, seed);
+      for (int from = 0; from < gratings.size(); from += options.batch()) {
+        int to = Math.min(gratings.size(), from + options.batch());
+        Partial partial =
+            partial(
+                "rescue",
+                options.at(at),
+                injection,
+                Arrays.deepToString(decoded.decoder().weight()),
+                Arrays.toString(decoded.decoder().bias()),
+                decoded.layer(),
+                decoded.y(),
+                decoded.x(),
+                gratings.stimuli(),
+                from);
+        rescues.addAll(new RescueBatch(task, from, to, partial, progress).rescue());
       }
     }
-    int perStep = 2 * (place.cell().kernelSize() / 2);
+    int perStep = 2 * (site.cell().kernelSize() / 2);
     int steps = injection == Injection.INITIAL_STATE ? timesteps : timesteps - 1;
     return new MultiOrientationResult(
-        options.layer,
+        options.layer(),
         rescues,
-        options.ecrfRadius,
+        options.ecrfRadius(),
         patchSize,
-        options.factor,
+        options.factor(),
         injection,
         perStep * steps,
-        mode);
+        definitions);
   }
 
   // ---- Recurrent flow ----
 
   /**
-   * What reaches the perturbed place through horizontal connections, with and without a
-   * perturbation of its drive.
+   * Input of the perturbed site through horizontal connections, with and without a perturbation of
+   * its drive.
    *
    * @param stimulus a set of one stimulus, which should cover the extra-classical field
-   * @param options of which layer, location and factor count
-   * @throws IllegalArgumentException for an unknown layer, one that no block drives, a location
+   * @param options layer, location and factor
+   * @throws IllegalArgumentException for an unknown layer, one without a feed-forward drive, a location
    *     outside its map, or another number of stimuli
    */
   public FlowResult measureRecurrentFlow(StimulusSet stimulus, RescueOptions options) {
@@ -569,32 +540,31 @@ public final class OptogeneticPerturbation {
       throw new IllegalArgumentException(
           "the recurrent flow is measured for one stimulus, not for " + stimulus.size());
     }
-    requireRescuable(options.layer);
-    int[] size = mapSize(options.layer, stimulus.height(), stimulus.width());
-    PixelPoint at = locate(options.layer, options.location, stimulus);
-    tick("recurrent flow", 0, 2, Double.NaN);
-    FlowResult.Trace baseline = flow(stimulus, options.layer, at, size, 1);
-    tick("recurrent flow", 1, 2, Double.NaN);
-    FlowResult.Trace perturbed = flow(stimulus, options.layer, at, size, options.factor);
-    tick("recurrent flow", 2, 2, Double.NaN);
+    requireRescuable(options.layer());
+    int[] size = mapSize(options.layer(), stimulus.height(), stimulus.width());
+    PixelPoint at = locate(options.layer(), options.location(), stimulus);
+    tick("recurrent flow", 0, 2);
+    FlowResult.Trace baseline = flow(stimulus, options.layer(), at, size, 1);
+    tick("recurrent flow", 1, 2);
+    FlowResult.Trace perturbed = flow(stimulus, options.layer(), at, size, options.factor());
+    tick("recurrent flow", 2, 2);
     return new FlowResult(
-        options.layer, options.factor, at.y(), at.x(), size[0], size[1], baseline, perturbed);
+        options.layer(), options.factor(), at.y(), at.x(), size[0], size[1], baseline, perturbed);
   }
 
   private FlowResult.Trace flow(
       StimulusSet stimulus, String layer, PixelPoint at, int[] size, double factor) {
-    CellSite place = place(layer);
+    CellSite site = site(layer);
     double[][] excitatory = new double[timesteps][];
     double[][] inhibitory = new double[timesteps][];
-    double[][] fromExcitatory = new double[mode == Mode.PARITY ? 0 : timesteps][];
-    double[][] fromInhibitory = new double[mode == Mode.PARITY ? 0 : timesteps][];
+    double[][] fromExcitatory = new double[definitions.splitsSources() ? timesteps : 0][];
+    double[][] fromInhibitory = new double[definitions.splitsSources() ? timesteps : 0][];
     double[][] maps = new double[2][];
     try (var scope = TensorScope.open();
         var silent = Autograd.noGrad()) {
       Tensor gain = gain(size[0], size[1], at, factor);
-      Tensor wExc = place.cell().horizontalKernel(true);
-      Tensor wInh = place.cell().horizontalKernel(false);
-      int k = place.cell().kernelSize();
+      Tensor wExc = site.cell().horizontalKernel(true);
+      Tensor wInh = site.cell().horizontalKernel(false);
       ForwardHooks hooks =
           new ForwardHooks() {
             @Override
@@ -604,19 +574,15 @@ public final class OptogeneticPerturbation {
 
             @Override
             public Tensor blockOutput(String block, int timestep, Tensor drive) {
-              return block.equals(place.block()) ? Ops.mul(drive, gain) : drive;
+              return block.equals(site.block()) ? Ops.mul(drive, gain) : drive;
             }
 
             @Override
             public void cellFinished(String cell, int t, Map<String, Tensor> signals) {
-              Tensor e;
-              Tensor i;
-              if (mode == Mode.PARITY) {
-                e = Ops.conv2d(signal(signals, "exc"), wExc, null, 1, k / 2);
-                i = Ops.conv2d(signal(signals, "inh"), wInh, null, 1, k / 2);
-              } else {
-                e = signal(signals, "c2");
-                i = signal(signals, "c1");
+              Tensor[] input = definitions.horizontalInput(site.cell(), signals);
+              Tensor e = input[0];
+              Tensor i = input[1];
+              if (definitions.splitsSources()) {
                 fromExcitatory[t] = sources(signal(signals, "n2"), wExc, at, size);
                 fromInhibitory[t] = sources(signal(signals, "n1"), wInh, at, size);
               }
@@ -637,7 +603,8 @@ public final class OptogeneticPerturbation {
         excitatory, inhibitory, maps[0], maps[1], fromExcitatory, fromInhibitory);
   }
 
-  private static <T> T signal(Map<String, T> signals, String name) {
+  /** A signal of a cell that must be there. */
+  static <T> T signal(Map<String, T> signals, String name) {
     T signal = signals.get(name);
     if (signal == null) {
       throw new AssertionError("a cell did not report " + name);
@@ -646,8 +613,7 @@ public final class OptogeneticPerturbation {
   }
 
   /**
-   * Contribution of each pixel under a kernel to its output at one place, mean over output
-   * channels.
+   * Contribution of each pixel under a kernel to its output at one pixel, mean over output channels.
    */
   private static double[] sources(Tensor input, Tensor kernel, PixelPoint at, int[] size) {
     int k = (int) kernel.size(2);
@@ -673,11 +639,11 @@ public final class OptogeneticPerturbation {
   // ---- Influence ----
 
   /**
-   * What multiplying the excitatory state of one place at each timestep does to the others.
+   * Effect of multiplying the excitatory state of one site at each timestep on all others.
    *
    * @param stimulus a set of one stimulus
    * @param layer cell
-   * @param spacing of the grid of places, pixels of the layer's map; its margin is the patch size
+   * @param spacing of the grid of sites, pixels of the layer's map; its margin is the patch size
    * @param factor of the excitatory state
    * @throws IllegalArgumentException for an unknown layer or another number of stimuli
    */
@@ -702,7 +668,7 @@ public final class OptogeneticPerturbation {
     int plane = size[0] * size[1];
     int channels = baseline.length / plane;
     for (int from = 0; from < total; from += batchSize) {
-      tick("influence map", from, total, Double.NaN);
+      tick("influence map", from, total);
       int to = Math.min(total, from + batchSize);
       try (var scope = TensorScope.open();
           var silent = Autograd.noGrad()) {
@@ -722,7 +688,7 @@ public final class OptogeneticPerturbation {
           int column = s % columns.length;
           for (int p = 0; p < plane; p++) {
             boolean inside = gains[(s - from) * plane + p] != 1;
-            if (inside && mode == Mode.OWN) {
+            if (inside && !definitions.influenceIncludesSite()) {
               continue;
             }
             double mean = 0;
@@ -745,20 +711,20 @@ public final class OptogeneticPerturbation {
         }
       }
     }
-    tick("influence map", total, total, Double.NaN);
+    tick("influence map", total, total);
     Arrays.setAll(byDistance, k -> pixels[k] == 0 ? Double.NaN : byDistance[k] / pixels[k]);
     return new InfluenceMap(layer, factor, rows, columns, sums[0], sums[1], sums[2], byDistance);
   }
 
   private int[] grid(int length, int spacing) {
     int margin = (int) Math.ceil(patchSize);
-    int[] places = IntStream.iterate(margin, p -> p < length - margin, p -> p + spacing).toArray();
-    if (places.length == 0) {
+    int[] sites = IntStream.iterate(margin, p -> p < length - margin, p -> p + spacing).toArray();
+    if (sites.length == 0) {
       throw new IllegalArgumentException(
-          "a map of %d pixels has no place for a patch of %s and a margin of as much"
+          "a map of %d pixels has no room for a patch of %s with a margin of the same size"
               .formatted(length, patchSize));
     }
-    return places;
+    return sites;
   }
 
   /**

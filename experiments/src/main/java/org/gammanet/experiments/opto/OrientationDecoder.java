@@ -12,8 +12,8 @@ import org.hipparchus.linear.MatrixUtils;
 import org.hipparchus.linear.RealMatrix;
 
 /**
- * A linear map from the C channels of one place to {@code [sin 2θ, cos 2θ]}, and how well it reads
- * orientations. The angle doubled is the same after half a turn, as an orientation is.
+ * A linear map from the C channels of one pixel to {@code [sin 2θ, cos 2θ]}, and how well it
+ * decodes orientation. The doubled angle has the period of an orientation, 180 degrees.
  *
  * <p>With a dozen stimuli and 64 channels the fit to the training data says nothing: look at the
  * numbers for orientations that were left out, all their stimuli together.
@@ -22,21 +22,27 @@ import org.hipparchus.linear.RealMatrix;
  * @param bias [2]
  * @param losses before each update with Adam; empty in closed form
  * @param r2 {@code 1 - SS_res / (SS_tot + 1e-10)}, both outputs pooled, on the training data
- * @param error mean angular error on the training data, degrees, at most 90
+ * @param meanAngularError on the training data, degrees, at most 90
  * @param leftOutR2 as {@code r2}, each orientation predicted by a decoder that never saw it; NaN
  *     with fewer than three orientations
- * @param leftOutError as {@code error}, likewise
- * @param penalty of ridge regression; NaN with Adam
+ * @param leftOutMeanAngularError likewise
+ * @param ridgePenalty NaN with Adam
  */
 public record OrientationDecoder(
     double[][] weight,
     double[] bias,
     double[] losses,
     double r2,
-    double error,
+    double meanAngularError,
     double leftOutR2,
-    double leftOutError,
-    double penalty) {
+    double leftOutMeanAngularError,
+    double ridgePenalty) {
+
+  /** Largest mean error on left-out orientations, degrees, at which a decoder is used. */
+  public static final double GATE_ERROR = 15;
+
+  /** Smallest R² on left-out orientations at which a decoder is used. */
+  public static final double GATE_R2 = 0.5;
 
   private static final double BETA1 = 0.9;
   private static final double BETA2 = 0.999;
@@ -59,8 +65,8 @@ public record OrientationDecoder(
    * Trains a decoder.
    *
    * @param features responses: [stimuli][C]
-   * @param orientations of the stimuli, degrees, each number meaning what the decoder shall answer
-   * @param options of which layer and location have no effect here
+   * @param orientations of the stimuli, degrees, which the decoder learns to return
+   * @param options layer and location have no effect here
    * @param seed of the initial weights, uniform in ±1/√C
    * @throws IllegalArgumentException for no stimuli, or responses that are not finite
    */
@@ -75,7 +81,7 @@ public record OrientationDecoder(
       for (double v : row) {
         if (!Double.isFinite(v)) {
           throw new IllegalArgumentException(
-              "a response is not finite: the network's recurrence runs away");
+              "a response is not finite: the network's recurrence diverges");
         }
       }
     }
@@ -128,29 +134,15 @@ public record OrientationDecoder(
         penalty);
   }
 
-  Kept keep() {
-    return Kept.empty()
-        .put("sine", weight[0])
-        .put("cosine", weight[1])
-        .put("bias", bias)
-        .put("losses", losses)
-        .put("fit", r2, error, leftOutR2, leftOutError, penalty);
+  /**
+   * Whether it decodes orientation: on left-out orientations a mean error of at most {@value
+   * #GATE_ERROR} degrees and an R² of at least {@value #GATE_R2}.
+   */
+  public boolean decodes() {
+    return leftOutMeanAngularError <= GATE_ERROR && leftOutR2 >= GATE_R2;
   }
 
-  static OrientationDecoder of(Kept kept) {
-    double[] fit = kept.doubles("fit");
-    return new OrientationDecoder(
-        new double[][] {kept.doubles("sine"), kept.doubles("cosine")},
-        kept.doubles("bias"),
-        kept.doubles("losses"),
-        fit[0],
-        fit[1],
-        fit[2],
-        fit[3],
-        fit[4]);
-  }
-
-  /** Number of channels that it reads. */
+  /** C. */
   public int channels() {
     return weight[0].length;
   }

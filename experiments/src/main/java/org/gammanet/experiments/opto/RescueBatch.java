@@ -1,9 +1,5 @@
 package org.gammanet.experiments.opto;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -14,10 +10,11 @@ import java.util.concurrent.CancellationException;
 import java.util.stream.Collectors;
 import org.gammanet.checkpoint.CheckpointException;
 import org.gammanet.checkpoint.StoredTensor;
-import org.gammanet.experiments.Mode;
 import org.gammanet.experiments.stimuli.PixelPoint;
 import org.gammanet.experiments.stimuli.StimulusMeta;
 import org.gammanet.experiments.stimuli.StimulusSet;
+import org.gammanet.experiments.study.Partial;
+import org.gammanet.experiments.study.Progress;
 import org.gammanet.io.SplitMix;
 import org.gammanet.model.Network;
 import org.gammanet.torch.Autograd;
@@ -26,21 +23,17 @@ import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
 import org.jspecify.annotations.Nullable;
 
-/**
- * Gratings that are optimised at once: from the start of their states to the results, and what of
- * it is kept on disk on the way.
- */
+/** Gratings that are optimized at once, from the start of their states to the results. */
 final class RescueBatch {
   private static final long SAVE_EVERY_NANOS = 30_000_000_000L;
 
   /**
-   * What all batches of an optimisation share.
+   * What all batches of an optimization share.
    *
    * @param gratings one per orientation
-   * @param at the perturbed place, in the map of the layer
+   * @param at the perturbed site, in the layer's map
    * @param size height and width of that map
    * @param patchSize diameter of the perturbed disc
-   * @param key of all that decides on the result, for {@link Kept}
    */
   record Task(
       StimulusSet gratings,
@@ -50,9 +43,8 @@ final class RescueBatch {
       PixelPoint at,
       int[] size,
       double patchSize,
-      Mode mode,
-      long seed,
-      String key) {}
+      Definitions definitions,
+      long seed) {}
 
   private final Task task;
   private final StimulusSet gratings;
@@ -65,15 +57,21 @@ final class RescueBatch {
   private final Window window;
   private final int from;
   private final int to;
-  private final OptoListener listener;
+  private final @Nullable Partial partial;
+  private final Progress progress;
   private final String what;
 
-  /** Gratings {@code from} to {@code to - 1}. */
-  RescueBatch(Task task, int from, int to, OptoListener listener) {
+  /**
+   * Gratings {@code from} to {@code to - 1}.
+   *
+   * @param partial keeps their work; null for none
+   */
+  RescueBatch(Task task, int from, int to, @Nullable Partial partial, Progress progress) {
     this.task = task;
     this.from = from;
     this.to = to;
-    this.listener = listener;
+    this.partial = partial;
+    this.progress = progress;
     gratings = task.gratings;
     orientations = task.orientations;
     options = task.options;
@@ -81,22 +79,22 @@ final class RescueBatch {
     network = setup.network();
     at = task.at;
     size = task.size;
-    window = window(options.ecrfRadius);
+    window = window(options.ecrfRadius());
     what =
         Arrays.stream(orientations, from, to)
             .mapToObj(o -> OptoFigures.text(o) + "°")
             .collect(
                 Collectors.joining(
-                    ", ", "rescue ", options.draw == 0 ? "" : ", start " + (options.draw + 1)));
+                    ", ", "rescue ", options.draw() == 0 ? "" : ", start " + (options.draw() + 1)));
   }
 
-  /** How far a window about the place reaches: the radius and a margin, or everything. */
+  /** The part of the map that is kept: the radius about the site with a margin, or everything. */
   private record Window(int top, int left, int height, int width) {}
 
   private Window window(double radius) {
     int height = size[0];
     int width = size[1];
-    if (task.mode == Mode.PARITY) {
+    if (task.definitions.wholeMaps()) {
       return new Window(0, 0, height, width);
     }
     int reach = (int) Math.ceil(radius) + 8;
@@ -109,60 +107,37 @@ final class RescueBatch {
         Math.min(width, at.x() + reach + 1) - left);
   }
 
-  private @Nullable Path file(String name) {
-    return options.folder == null ? null : options.folder.resolve(name);
-  }
-
-  private @Nullable Path finished(int index) {
-    return file(
-        "start%d-%02d-%sdeg.safetensors"
-            .formatted(options.draw + 1, index, OptoFigures.text(orientations[index])));
-  }
-
-  private @Nullable Path unfinished() {
-    return file("start%d-%02d-unfinished.safetensors".formatted(options.draw + 1, from));
-  }
-
   /**
-   * The results, from disk where they are known.
+   * The results, from the study where they are known.
    *
-   * @throws CancellationException when the listener cancels; what is done is kept
+   * @throws CancellationException when the run is cancelled; finished work is kept
    */
   List<OrientationRescue> rescue() {
-    List<OrientationRescue> done = new ArrayList<>();
-    for (int i = from; i < to; i++) {
-      Path file = finished(i);
-      Kept kept = file == null ? null : Kept.read(file, task.key);
-      if (kept != null) {
-        done.add(rescueOf(kept, i));
-      }
-    }
-    if (done.size() == to - from) {
-      listener.progress(what, options.steps, options.steps, Double.NaN);
-      if (listener.cancelled()) {
+    if (partial != null && !partial.isEmpty() && !partial.has("step")) {
+      progress.advance(what, options.steps(), options.steps(), "");
+      if (progress.cancelled()) {
         throw new CancellationException("cancelled after " + what);
+      }
+      List<OrientationRescue> done = new ArrayList<>();
+      for (int i = from; i < to; i++) {
+        done.add(finished(partial, i));
       }
       return done;
     }
-    done.clear();
     try (var scope = TensorScope.open()) {
-      Tensor images = OptogeneticPerturbation.input(network, task.mode, gratings, from, to);
-      try (var optimization = new StateOptimization(setup, images, mask(), options.learningRate)) {
+      Tensor images = OptogeneticPerturbation.input(network, task.definitions, gratings, from, to);
+      try (var optimization =
+          new StateOptimization(setup, images, mask(), options.learningRate())) {
         List<OrientationRescue> rescues = optimize(optimization);
-        Path partial = unfinished();
-        for (int i = from; i < to; i++) {
-          Path file = finished(i);
-          if (file != null) {
-            keep(rescues.get(i - from)).write(file, task.key);
-          }
-        }
         if (partial != null) {
-          Files.deleteIfExists(partial);
+          partial.clear();
+          for (int i = from; i < to; i++) {
+            keep(partial, rescues.get(i - from), i);
+          }
+          OptogeneticPerturbation.save(partial);
         }
         return rescues;
       }
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
     }
   }
 
@@ -185,11 +160,11 @@ final class RescueBatch {
   /** Where states may change: (N, 1, h, w). */
   private Tensor mask() {
     float[] patch = OptogeneticPerturbation.disc(size[0], size[1], at, task.patchSize / 2);
-    float[] surround = OptogeneticPerturbation.disc(size[0], size[1], at, options.ecrfRadius);
+    float[] surround = OptogeneticPerturbation.disc(size[0], size[1], at, options.ecrfRadius());
     float[] all = new float[(to - from) * patch.length];
     for (int i = from; i < to; i++) {
       float[] stimulus =
-          options.withinStimulus ? covered(gratings.meta(i), gratings, size[0], size[1]) : surround;
+          options.withinStimulus() ? covered(gratings.meta(i), gratings, size[0], size[1]) : surround;
       for (int p = 0; p < patch.length; p++) {
         all[(i - from) * patch.length + p] = surround[p] * (1 - patch[p]) * stimulus[p];
       }
@@ -199,25 +174,29 @@ final class RescueBatch {
 
   private List<OrientationRescue> optimize(StateOptimization optimization) {
     int batch = to - from;
-    double[][] losses = new double[batch][options.steps];
+    double[][] losses = new double[batch][options.steps()];
     double[][] targets = optimization.baseline();
     StateOptimization.Evaluation perturbed = optimization.evaluate();
     requireFinite(perturbed.losses(), 0);
     int start = restore(optimization, losses);
     if (start == 0) {
       long[] seeds = new long[batch];
-      Arrays.setAll(seeds, i -> new SplitMix(task.seed, options.draw, from + i, 0x0A17).nextLong());
+      Arrays.setAll(seeds, i -> new SplitMix(task.seed, options.draw(), from + i, 0x0A17).nextLong());
       optimization.randomStart(seeds);
     }
     long saved = System.nanoTime();
-    for (int step = start; step < options.steps; step++) {
+    for (int step = start; step < options.steps(); step++) {
       double[] now = optimization.step().losses();
       requireFinite(now, step);
       for (int i = 0; i < batch; i++) {
         losses[i][step] = now[i];
       }
-      listener.progress(what, step + 1, options.steps, Arrays.stream(now).average().orElse(0));
-      boolean cancelled = listener.cancelled();
+      progress.advance(
+          what,
+          step + 1,
+          options.steps(),
+          String.format(Locale.ROOT, "loss %.4g", Arrays.stream(now).average().orElse(0)));
+      boolean cancelled = progress.cancelled();
       if (cancelled || System.nanoTime() - saved > SAVE_EVERY_NANOS) {
         save(optimization, step + 1, losses);
         saved = System.nanoTime();
@@ -227,15 +206,15 @@ final class RescueBatch {
       }
     }
     StateOptimization.Evaluation rescued = optimization.evaluate();
-    requireFinite(rescued.losses(), options.steps);
+    requireFinite(rescued.losses(), options.steps());
     List<OrientationRescue> results = new ArrayList<>();
     for (int i = 0; i < batch; i++) {
       results.add(
           new OrientationRescue(
               orientations[from + i],
               targets[i],
-              perturbed.readings()[i],
-              rescued.readings()[i],
+              perturbed.decoded()[i],
+              rescued.decoded()[i],
               perturbed.losses()[i],
               losses[i],
               rescued.losses()[i],
@@ -252,7 +231,7 @@ final class RescueBatch {
             String.format(
                 Locale.ROOT,
                 "the loss of the grating at %s° is not finite after %d steps: its states make"
-                    + " the recurrence run away; try a lower learning rate",
+                    + " the recurrence diverge; try a lower learning rate",
                 OptoFigures.text(orientations[from + i]),
                 step));
       }
@@ -270,7 +249,7 @@ final class RescueBatch {
 
   private ChannelMaps channelMaps(float[] values) {
     return new ChannelMaps(
-        setup.place().cell().channels(),
+        setup.site().cell().channels(),
         window.height,
         window.width,
         at.y() - window.top,
@@ -283,48 +262,46 @@ final class RescueBatch {
         Ops.narrow(states, 2, window.top, window.height), 3, window.left, window.width);
   }
 
-  private Kept keep(OrientationRescue rescue) {
+  private void keep(Partial file, OrientationRescue rescue, int index) {
     long[] shape = {rescue.excitatory().channels(), window.height, window.width};
-    return Kept.empty()
-        .put("target", rescue.target())
-        .put("perturbed", rescue.perturbed())
-        .put("rescued", rescue.rescued())
-        .put("initialLoss", rescue.initialLoss())
-        .put("losses", rescue.losses())
-        .put("finalLoss", rescue.finalLoss())
-        .put("excitatory", rescue.excitatory().values(), shape)
-        .put("inhibitory", rescue.inhibitory().values(), shape);
+    file.put("target" + index, rescue.target())
+        .put("perturbed" + index, rescue.perturbed())
+        .put("rescued" + index, rescue.rescued())
+        .put("initialLoss" + index, rescue.initialLoss())
+        .put("losses" + index, rescue.losses())
+        .put("finalLoss" + index, rescue.finalLoss())
+        .put("excitatory" + index, rescue.excitatory().values(), shape)
+        .put("inhibitory" + index, rescue.inhibitory().values(), shape);
   }
 
-  private OrientationRescue rescueOf(Kept kept, int index) {
+  private OrientationRescue finished(Partial file, int index) {
     return new OrientationRescue(
         orientations[index],
-        kept.doubles("target"),
-        kept.doubles("perturbed"),
-        kept.doubles("rescued"),
-        kept.doubles("initialLoss")[0],
-        kept.doubles("losses"),
-        kept.doubles("finalLoss")[0],
-        channelMaps(kept.floats("excitatory")),
-        channelMaps(kept.floats("inhibitory")));
+        file.doubles("target" + index),
+        file.doubles("perturbed" + index),
+        file.doubles("rescued" + index),
+        file.doubles("initialLoss" + index)[0],
+        file.doubles("losses" + index),
+        file.doubles("finalLoss" + index)[0],
+        channelMaps(file.floats("excitatory" + index)),
+        channelMaps(file.floats("inhibitory" + index)));
   }
 
   /** Writes A and Adam's moments; all are zero outside the window. */
   private void save(StateOptimization optimization, int step, double[][] losses) {
-    Path file = unfinished();
-    if (file == null) {
+    if (partial == null) {
       return;
     }
-    Kept kept = Kept.empty().put("step", step);
+    partial.put("step", step);
     for (int i = 0; i < losses.length; i++) {
-      kept.put("losses" + i, losses[i]);
+      partial.put("losses" + i, losses[i]);
     }
     try (var scope = TensorScope.open();
         var silent = Autograd.noGrad()) {
-      kept.put("A.excitatory", stored(optimization.excitatory()));
-      kept.put("A.inhibitory", stored(optimization.inhibitory()));
-      optimization.optimizer().state().forEach((name, m) -> kept.put(name, stored(m)));
-      kept.write(file, task.key);
+      partial.put("A.excitatory", stored(optimization.excitatory()));
+      partial.put("A.inhibitory", stored(optimization.inhibitory()));
+      optimization.optimizer().state().forEach((name, m) -> partial.put(name, stored(m)));
+      OptogeneticPerturbation.save(partial);
     }
   }
 
@@ -332,25 +309,23 @@ final class RescueBatch {
     return StoredTensor.of(crop(whole.detach()).contiguous());
   }
 
-  /** Goes on with an unfinished batch; returns the steps that are done. */
+  /** Continues an unfinished batch; returns the steps that are done. */
   private int restore(StateOptimization optimization, double[][] losses) {
-    Path file = unfinished();
-    Kept kept = file == null ? null : Kept.read(file, task.key);
-    if (kept == null) {
+    if (partial == null || !partial.has("step")) {
       return 0;
     }
-    int step = (int) kept.doubles("step")[0];
+    int step = (int) partial.doubles("step")[0];
     for (int i = 0; i < losses.length; i++) {
-      double[] known = kept.doubles("losses" + i);
+      double[] known = partial.doubles("losses" + i);
       if (known.length != losses[i].length || step < 1 || step > known.length) {
-        throw new CheckpointException(file + " is damaged");
+        throw new CheckpointException("the kept work of " + what + " is damaged");
       }
       System.arraycopy(known, 0, losses[i], 0, known.length);
     }
     try (var scope = TensorScope.open();
         var silent = Autograd.noGrad()) {
-      crop(optimization.excitatory()).copy_(kept.tensor("A.excitatory").toTensor());
-      crop(optimization.inhibitory()).copy_(kept.tensor("A.inhibitory").toTensor());
+      crop(optimization.excitatory()).copy_(partial.tensor("A.excitatory").toTensor());
+      crop(optimization.inhibitory()).copy_(partial.tensor("A.inhibitory").toTensor());
       Map<String, Tensor> moments = new LinkedHashMap<>();
       Map<String, Long> steps = new LinkedHashMap<>();
       for (String unknown : List.of("excitatory", "inhibitory")) {
@@ -360,7 +335,7 @@ final class RescueBatch {
                   optimization.excitatory().dtype(),
                   network.device(),
                   optimization.excitatory().shape());
-          crop(whole).copy_(kept.tensor(name).toTensor());
+          crop(whole).copy_(partial.tensor(name).toTensor());
           moments.put(name, whole);
         }
         steps.put(unknown, (long) step);

@@ -19,39 +19,39 @@ import org.gammanet.training.Optimizer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The optimisation of initial states for a batch of gratings: A_E and A_I, (N, C, h, w) each, and
- * Adam's moments. The gratings do not see each other.
+ * The optimization of initial states for a batch of gratings: A_E and A_I, (N, C, h, w) each, and
+ * Adam's moments. The gratings are independent of each other.
  */
 final class StateOptimization implements AutoCloseable {
   /**
    * What stays the same for all batches.
    *
-   * @param place cell whose drive is multiplied and whose states are optimised
+   * @param site cell whose drive is multiplied and whose states are optimized
    * @param injection where they enter
    * @param timesteps T
    * @param gain (1, 1, h, w): the factor inside the perturbed disc, 1 elsewhere
-   * @param reading where and how the orientation is read
-   * @param mirror whether the loss cannot tell a reading from its negative, as the original's
+   * @param readout where and how the orientation is decoded
+   * @param mirror whether the loss does not distinguish a decoded vector from its negative
    * @param sparseness λ₁
    * @param positivity λ₂
    */
   record Setup(
       Network network,
-      CellSite place,
+      CellSite site,
       Injection injection,
       int timesteps,
       Tensor gain,
-      Reading reading,
+      Readout readout,
       boolean mirror,
       double sparseness,
       double positivity,
       Recompute recompute) {}
 
-  /** A decoder and the place that it reads. */
-  record Reading(OrientationDecoder decoder, String layer, int y, int x) {}
+  /** A decoder and the pixel that it decodes. */
+  record Readout(OrientationDecoder decoder, String layer, int y, int x) {}
 
-  /** Readings and losses of each grating. */
-  record Evaluation(double[][] readings, double[] losses) {}
+  /** Decoded vectors and losses of each grating. */
+  record Evaluation(double[][] decoded, double[] losses) {}
 
   private final Setup setup;
   private final Tensor images;
@@ -83,9 +83,9 @@ final class StateOptimization implements AutoCloseable {
     long[] full =
         network
             .stateShapes(images.size(0), images.size(2), images.size(3))
-            .get(setup.place.states().getFirst());
+            .get(setup.site.states().getFirst());
     if (full == null) {
-      throw new AssertionError(setup.place.name() + " has no state");
+      throw new AssertionError(setup.site.name() + " has no state");
     }
     shape = full;
     excitatory = leaf();
@@ -116,13 +116,13 @@ final class StateOptimization implements AutoCloseable {
     return optimizer;
   }
 
-  /** What the decoder reads without perturbation, for A = 0; becomes the target. */
+  /** The decoded vectors without perturbation, for A = 0; they become the targets. */
   double[][] baseline() {
-    targets = run(false, false).readings;
+    targets = run(false, false).decoded;
     return targets;
   }
 
-  /** With targets from elsewhere. */
+  /** Sets other targets. */
   void targets(double[][] values) {
     targets = values;
   }
@@ -148,12 +148,12 @@ final class StateOptimization implements AutoCloseable {
     }
   }
 
-  /** Readings and losses under the perturbation. */
+  /** Decoded vectors and losses under the perturbation. */
   Evaluation evaluate() {
     return run(true, false);
   }
 
-  /** One update of A by Adam. Returns what was read before it. */
+  /** One update of A by Adam. Returns the evaluation before it. */
   Evaluation step() {
     Evaluation before = gradients();
     optimizer.step(new double[] {rate}, 1);
@@ -175,7 +175,7 @@ final class StateOptimization implements AutoCloseable {
   /** Adds the penalties' gradients and applies the mask. */
   private void finish(Tensor unknown, @Nullable Tensor more) {
     Tensor gradient = unknown.grad();
-    if (gradient == null) { // nothing that is read depends on it
+    if (gradient == null) { // the output does not depend on it
       return;
     }
     Tensor sum = gradient;
@@ -204,18 +204,18 @@ final class StateOptimization implements AutoCloseable {
   }
 
   private ForwardHooks hooks(boolean perturbed) {
-    CellSite place = setup.place;
+    CellSite site = setup.site;
     return new ForwardHooks() {
       @Override
       public Tensor blockOutput(String block, int timestep, Tensor drive) {
-        return perturbed && block.equals(place.block()) ? Ops.mul(drive, setup.gain) : drive;
+        return perturbed && block.equals(site.block()) ? Ops.mul(drive, setup.gain) : drive;
       }
 
       @Override
       public Tensor[] cellOutput(String cell, int timestep, Tensor[] states) {
         if (setup.injection != Injection.AFTER_FIRST_STEP
             || timestep > 0
-            || !cell.equals(place.name())) {
+            || !cell.equals(site.name())) {
           return states;
         }
         if (perturbed && setup.positivity > 0 && firstOutput == null) {
@@ -227,7 +227,7 @@ final class StateOptimization implements AutoCloseable {
   }
 
   private Evaluation run(boolean perturbed, boolean differentiate) {
-    Reading reading = setup.reading;
+    Readout readout = setup.readout;
     try (var scope = TensorScope.open();
         Tape tape = new Tape(setup.recompute);
         var silent = Autograd.noGrad()) {
@@ -237,48 +237,48 @@ final class StateOptimization implements AutoCloseable {
         options =
             options.withInitialStates(
                 Map.of(
-                    setup.place.states().get(0), excitatory,
-                    setup.place.states().get(1), inhibitory));
+                    setup.site.states().get(0), excitatory,
+                    setup.site.states().get(1), inhibitory));
       }
       if (differentiate) {
         options = options.withExecutor(tape);
       }
       Tensor e = output(options);
-      double[] values = at(e, reading.y, reading.x).toDoubleArray();
+      double[] values = at(e, readout.y, readout.x).toDoubleArray();
       int batch = (int) shape[0];
-      int channels = reading.decoder.channels();
-      double[][] readings = new double[batch][];
+      int channels = readout.decoder.channels();
+      double[][] decoded = new double[batch][];
       double[] losses = new double[batch];
       float[] gradient = new float[batch * channels];
       for (int n = 0; n < batch; n++) {
         double[] response = Arrays.copyOfRange(values, n * channels, (n + 1) * channels);
-        readings[n] = reading.decoder.predict(response);
+        decoded[n] = readout.decoder.predict(response);
         if (targets.length > 0) {
-          double[] residual = residual(readings[n], targets[n]);
+          double[] residual = residual(decoded[n], targets[n]);
           losses[n] = 0.5 * (residual[0] * residual[0] + residual[1] * residual[1]);
           for (int c = 0; c < channels; c++) {
             gradient[n * channels + c] =
                 (float)
-                    (reading.decoder.weight()[0][c] * residual[0]
-                        + reading.decoder.weight()[1][c] * residual[1]);
+                    (readout.decoder.weight()[0][c] * residual[0]
+                        + readout.decoder.weight()[1][c] * residual[1]);
           }
         }
       }
       if (differentiate) {
         Tensor full = Tensor.zeros(e.dtype(), e.device(), e.shape());
-        at(full, reading.y, reading.x)
+        at(full, readout.y, readout.x)
             .copy_(Tensor.of(gradient, batch, channels, 1, 1).to(e.device()).to(e.dtype()));
         tape.backward(e, full);
       }
       if (perturbed) {
         penalties(losses);
       }
-      return new Evaluation(readings, losses);
+      return new Evaluation(decoded, losses);
     }
   }
 
   private Tensor output(ForwardOptions options) {
-    String layer = setup.reading.layer;
+    String layer = setup.readout.layer;
     Tensor[] states = setup.network.respond(images, List.of(layer), options).get(layer);
     if (states == null) {
       throw new AssertionError(layer + " did not respond");
@@ -286,9 +286,9 @@ final class StateOptimization implements AutoCloseable {
     return states[0];
   }
 
-  private double[] residual(double[] reading, double[] target) {
-    double[] minus = {reading[0] - target[0], reading[1] - target[1]};
-    double[] plus = {reading[0] + target[0], reading[1] + target[1]};
+  private double[] residual(double[] decoded, double[] target) {
+    double[] minus = {decoded[0] - target[0], decoded[1] - target[1]};
+    double[] plus = {decoded[0] + target[0], decoded[1] + target[1]};
     boolean flipped = setup.mirror && Math.hypot(plus[0], plus[1]) < Math.hypot(minus[0], minus[1]);
     return flipped ? plus : minus;
   }

@@ -6,19 +6,19 @@ import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.stimuli.Orientation;
 
 /**
- * One number per pixel about the perturbed place.
+ * One number per pixel about the perturbed site.
  *
  * @param values [height][width]
  * @param height pixels of the layer's map
  * @param width pixels
- * @param centreY row of the perturbed place
- * @param centreX column of the perturbed place
+ * @param centerY row of the perturbed site
+ * @param centerX column of the perturbed site
  */
-public record SurroundMap(double[] values, int height, int width, double centreY, double centreX) {
+public record SurroundMap(double[] values, int height, int width, double centerY, double centerX) {
 
   /**
-   * How far a map is stretched along an axis: from the second moments of its squared values about
-   * the perturbed place, whose larger and smaller eigenvalue are a and b.
+   * Elongation of a map along an axis: from the second moments of its squared values about
+   * the perturbed site, whose larger and smaller eigenvalue are a and b.
    *
    * @param index {@code (a - b) / (a + b)}: 0 for none, 1 for a line; NaN for an empty map
    * @param axis direction of the longer axis as a bar's, degrees in [0, 180) clockwise from
@@ -38,29 +38,29 @@ public record SurroundMap(double[] values, int height, int width, double centreY
   public SurroundMap minus(SurroundMap other) {
     double[] out = new double[values.length];
     Arrays.setAll(out, i -> values[i] - other.values[i]);
-    return new SurroundMap(out, height, width, centreY, centreX);
+    return new SurroundMap(out, height, width, centerY, centerX);
   }
 
-  /** The part within so many rows and columns of the perturbed place, clipped at the edges. */
+  /** The part within {@code reach} rows and columns of the perturbed site, clipped at the edges. */
   public SurroundMap crop(int reach) {
-    int top = Math.max(0, (int) centreY - reach);
-    int left = Math.max(0, (int) centreX - reach);
-    int rows = Math.min(height, (int) centreY + reach + 1) - top;
-    int columns = Math.min(width, (int) centreX + reach + 1) - left;
+    int top = Math.max(0, (int) centerY - reach);
+    int left = Math.max(0, (int) centerX - reach);
+    int rows = Math.min(height, (int) centerY + reach + 1) - top;
+    int columns = Math.min(width, (int) centerX + reach + 1) - left;
     double[] out = new double[rows * columns];
     for (int y = 0; y < rows; y++) {
       System.arraycopy(values, (top + y) * width + left, out, y * columns, columns);
     }
-    return new SurroundMap(out, rows, columns, centreY - top, centreX - left);
+    return new SurroundMap(out, rows, columns, centerY - top, centerX - left);
   }
 
   private double dy(int i) {
     int row = i / width;
-    return row - centreY;
+    return row - centerY;
   }
 
   private double dx(int i) {
-    return i % width - centreX;
+    return i % width - centerX;
   }
 
   private double distance(int i) {
@@ -93,7 +93,7 @@ public record SurroundMap(double[] values, int height, int width, double centreY
   }
 
   /**
-   * Mean over sectors of an annulus by direction modulo 180 degrees. Sector k is centred on axis
+   * Mean over sectors of an annulus by direction modulo 180 degrees. Sector k is centered on axis
    * {@code 180 k / bins} degrees, as a bar's.
    *
    * @param inner pixels nearer than this are left out
@@ -116,7 +116,7 @@ public record SurroundMap(double[] values, int height, int width, double centreY
     return sum;
   }
 
-  /** Stretch of the map; see {@link Elongation}. */
+  /** Elongation of the map. */
   public Elongation elongation() {
     double xx = 0;
     double yy = 0;

@@ -1,21 +1,18 @@
 package org.gammanet.experiments.opto;
 
-import java.nio.file.Path;
 import org.gammanet.experiments.stimuli.StimulusSet;
-import org.jspecify.annotations.Nullable;
 
 /**
- * How the grating parameters that are read best are searched for.
+ * The grid of grating parameters that is searched for those that are decoded best. Methods named
+ * like a component return a changed copy.
  *
- * @param decoder trained anew in each cell
+ * @param decoder trained for each cell of the grid
  * @param frequencies cycles per image height
  * @param contrasts Michelson
- * @param folder keeps the cells that are done; null for none
  */
-public record SweepOptions(
-    DecoderOptions decoder, double[] frequencies, double[] contrasts, @Nullable Path folder) {
+public record SweepOptions(DecoderOptions decoder, double[] frequencies, double[] contrasts) {
 
-  /** Makes the gratings of a cell. */
+  /** Makes the gratings of a cell of the grid. */
   @FunctionalInterface
   public interface Gratings {
     /** Gratings of several orientations with one frequency (cycles per image height). */
@@ -40,27 +37,6 @@ public record SweepOptions(
     return new SweepOptions(
         DecoderOptions.layer(name).epochs(20),
         new double[] {10, 20, 30, 40, 50},
-        new double[] {0.1, 0.25, 0.5, 0.75, 1},
-        null);
-  }
-
-  /** With another decoder. */
-  public SweepOptions decoder(DecoderOptions value) {
-    return new SweepOptions(value, frequencies, contrasts, folder);
-  }
-
-  /** With other frequencies, cycles per image height. */
-  public SweepOptions frequencies(double... cycles) {
-    return new SweepOptions(decoder, cycles, contrasts, folder);
-  }
-
-  /** With other contrasts. */
-  public SweepOptions contrasts(double... michelson) {
-    return new SweepOptions(decoder, frequencies, michelson, folder);
-  }
-
-  /** Keeps the cells that are done in a folder, and goes on with what is there. */
-  public SweepOptions folder(Path path) {
-    return new SweepOptions(decoder, frequencies, contrasts, path);
+        new double[] {0.1, 0.25, 0.5, 0.75, 1});
   }
 }

@@ -44,6 +44,17 @@ public final class Partial {
     return tensors.isEmpty() && texts.isEmpty();
   }
 
+  /** Whether there are numbers of this name. */
+  public boolean has(String name) {
+    return texts.containsKey(name);
+  }
+
+  /** Forgets everything; the file stays until {@link #save}. */
+  public void clear() {
+    tensors.clear();
+    texts.clear();
+  }
+
   /** Adds a tensor. */
   public Partial put(String name, StoredTensor tensor) {
     tensors.put(name, tensor);

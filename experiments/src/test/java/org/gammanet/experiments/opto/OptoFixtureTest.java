@@ -78,8 +78,8 @@ class OptoFixtureTest {
     List<double[]> own = new ArrayList<>();
     List<double[]> original = new ArrayList<>();
     for (double angle : angles) {
-      own.add(Golden.doubles(maps.turned(angle).values()));
-      original.add(Golden.doubles(maps.turnedAsOriginal(angle).values()));
+      own.add(Golden.doubles(maps.rotated(angle).values()));
+      original.add(Golden.doubles(maps.rotated(-angle, (h - 1) / 2.0, (w - 1) / 2.0).values()));
     }
     Golden.check(
         "turned to the reference",
@@ -100,6 +100,6 @@ class OptoFixtureTest {
         expected,
         Arrays.copyOf(radial, expected.length),
         profiles.path("atol").asDouble());
-    assertEquals(centre[0], maps.turned(30).centreY());
+    assertEquals(centre[0], maps.rotated(30).centerY());
   }
 }

@@ -14,14 +14,13 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.CancellationException;
 import java.util.stream.Stream;
 import org.gammanet.GammaNet;
-import org.gammanet.checkpoint.CheckpointException;
 import org.gammanet.config.GammaNetConfig;
 import org.gammanet.config.TrainingConfig.Recompute;
-import org.gammanet.experiments.Mode;
 import org.gammanet.experiments.stimuli.ApertureRule;
 import org.gammanet.experiments.stimuli.Frame;
 import org.gammanet.experiments.stimuli.GratingStimuli;
@@ -29,18 +28,20 @@ import org.gammanet.experiments.stimuli.InputScaling;
 import org.gammanet.experiments.stimuli.Patterns;
 import org.gammanet.experiments.stimuli.PixelPoint;
 import org.gammanet.experiments.stimuli.StimulusSet;
+import org.gammanet.experiments.study.Progress;
+import org.gammanet.experiments.study.Study;
 import org.gammanet.model.CellSite;
 import org.gammanet.testing.DeterministicWeights;
 import org.gammanet.torch.Autograd;
 import org.gammanet.torch.Device;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.EnumSource;
 
 class OptoTest {
   private static final int SIZE = 32;
@@ -125,7 +126,7 @@ class OptoTest {
               injection,
               3,
               Tensor.of(gain, 1, 1, SIZE, SIZE),
-              new StateOptimization.Reading(decoder(6), "fgru_0", 16, 16),
+              new StateOptimization.Readout(decoder(6), "fgru_0", 16, 16),
               false,
               sparseness,
               positivity,
@@ -230,7 +231,7 @@ class OptoTest {
           for (int i = 0; i < maps.values().length; i++) {
             int p = i % (maps.height() * maps.width());
             double d =
-                Math.hypot(p / maps.width() - maps.centreY(), p % maps.width() - maps.centreX());
+                Math.hypot(p / maps.width() - maps.centerY(), p % maps.width() - maps.centerX());
             boolean allowed = d > 2.5 && d <= 8;
             assertTrue(allowed || maps.values()[i] == 0);
             free += allowed && maps.values()[i] != 0 ? 1 : 0;
@@ -293,13 +294,13 @@ class OptoTest {
     }
   }
 
-  /** Cancels after so many reports of progress. */
-  private static OptoListener after(int reports) {
-    return new OptoListener() {
+  /** Cancels after a number of reports. */
+  private static Progress after(int reports) {
+    return new Progress() {
       private int left = reports;
 
       @Override
-      public void progress(String what, int done, int total, double loss) {
+      public void advance(String what, int done, int total, String detail) {
         left--;
       }
 
@@ -310,13 +311,23 @@ class OptoTest {
     };
   }
 
-  private static OptogeneticPerturbation trained(GammaNet net, OptoListener listener) {
-    var opto =
-        OptogeneticPerturbation.forModel(net).patchSize(5).seed(7).listener(listener).build();
-    var plain = OptogeneticPerturbation.forModel(net).patchSize(5).seed(7).build();
+  private static Study study(Path folder, Progress progress) throws IOException {
+    return Study.open(
+        folder,
+        "results.json",
+        new Study.Identity("test", Map.of("seed", 7), ""),
+        Map.of(),
+        Study.Existing.CONTINUE,
+        progress);
+  }
+
+  private static OptogeneticPerturbation trained(GammaNet net, @Nullable Study study) {
+    var builder = OptogeneticPerturbation.forModel(net).patchSize(5).seed(7);
     OrientationDecoder decoder =
-        plain.trainDecoder(decoderGratings(), DecoderOptions.layer("fgru_0"));
-    opto.useDecoder(decoder, "fgru_0", new PixelPoint(SIZE / 2, SIZE / 2));
+        builder.build().trainDecoder(decoderGratings(), DecoderOptions.layer("fgru_0"));
+    OptogeneticPerturbation opto =
+        study == null ? builder.build() : builder.study(study).build();
+    var unused = opto.useDecoder(decoder, "fgru_0", new PixelPoint(SIZE / 2, SIZE / 2));
     return opto;
   }
 
@@ -325,14 +336,14 @@ class OptoTest {
     StimulusSet set = gratings(17, 0, 60, 120);
     try (GammaNet net = network()) {
       MultiOrientationResult whole =
-          trained(net, OptoListener.NONE).optimizeMultiOrientation(set, RESCUE);
+          trained(net, null).optimizeMultiOrientation(set, RESCUE);
       long before = Tensor.liveHandles();
       int runs = 0;
       while (true) {
         runs++;
         try {
           MultiOrientationResult parts =
-              trained(net, after(5)).optimizeMultiOrientation(set, RESCUE.folder(folder));
+              trained(net, study(folder, after(5))).optimizeMultiOrientation(set, RESCUE);
           for (int i = 0; i < 3; i++) {
             OrientationRescue a = whole.rescues().get(i);
             OrientationRescue b = parts.rescues().get(i);
@@ -348,41 +359,33 @@ class OptoTest {
         }
       }
       assertTrue(runs > 3, "was not cancelled");
-      try (Stream<Path> files = Files.list(folder)) {
-        assertFalse(files.anyMatch(f -> f.toString().contains("unfinished")));
-      }
 
-      // Other settings do not go on with it, and a damaged file is said to be one.
-      var e =
-          assertThrows(
-              CheckpointException.class,
-              () ->
-                  trained(net, OptoListener.NONE)
-                      .optimizeMultiOrientation(set, RESCUE.factor(3).folder(folder)));
-      assertTrue(String.valueOf(e.getMessage()).contains("other settings"), e.getMessage());
-      Path first;
-      try (Stream<Path> files = Files.list(folder)) {
-        first = files.sorted().findFirst().orElseThrow();
+      // Other options do not continue it, and a damaged file is computed again.
+      MultiOrientationResult other =
+          trained(net, study(folder, Progress.NONE)).optimizeMultiOrientation(set, RESCUE.factor(3));
+      assertTrue(other.rescues().getFirst().initialLoss() != whole.rescues().getFirst().initialLoss());
+      try (Stream<Path> files = Files.list(folder.resolve(".partial"))) {
+        for (Path path : files.toList()) {
+          try (var file = new RandomAccessFile(path.toFile(), "rw")) {
+            file.setLength(file.length() / 2);
+          }
+        }
       }
-      try (var file = new RandomAccessFile(first.toFile(), "rw")) {
-        file.setLength(file.length() / 2);
-      }
-      assertThrows(
-          CheckpointException.class,
-          () ->
-              trained(net, OptoListener.NONE).optimizeMultiOrientation(set, RESCUE.folder(folder)));
+      MultiOrientationResult again =
+          trained(net, study(folder, Progress.NONE)).optimizeMultiOrientation(set, RESCUE);
+      assertEquals(
+          whole.rescues().getFirst().finalLoss(), again.rescues().getFirst().finalLoss());
     }
   }
 
   @Test
-  void sweepFindsTheCellThatIsReadBest(@TempDir Path folder) {
+  void sweepFindsTheCellThatIsDecodedBest(@TempDir Path folder) throws IOException {
     try (GammaNet net = network()) {
-      SweepOptions options =
-          SweepOptions.layer("fgru_0")
-              .frequencies(2, 4)
-              .contrasts(0.5, 1)
-              .decoder(DecoderOptions.layer("fgru_0").method(DecoderOptions.Method.RIDGE))
-              .folder(folder);
+      var options =
+          new SweepOptions(
+              DecoderOptions.layer("fgru_0").method(DecoderOptions.Method.RIDGE),
+              new double[] {2, 4},
+              new double[] {0.5, 1});
       SweepOptions.Gratings stimuli =
           (f, c) ->
               GratingStimuli.builder()
@@ -394,16 +397,15 @@ class OptoTest {
                   .diameter(5)
                   .build()
                   .generate();
-      var cancelled = OptogeneticPerturbation.forModel(net).listener(after(8)).build();
+      var cancelled =
+          OptogeneticPerturbation.forModel(net).study(study(folder, after(8))).build();
       assertThrows(
           CancellationException.class, () -> cancelled.findOptimalParameters(stimuli, options));
-      var opto = OptogeneticPerturbation.forModel(net).build();
+      var opto =
+          OptogeneticPerturbation.forModel(net).study(study(folder, Progress.NONE)).build();
       SweepResult resumed = opto.findOptimalParameters(stimuli, options);
       SweepResult whole =
-          opto.findOptimalParameters(
-              stimuli,
-              new SweepOptions(
-                  options.decoder(), new double[] {2, 4}, new double[] {0.5, 1}, null));
+          OptogeneticPerturbation.forModel(net).build().findOptimalParameters(stimuli, options);
       assertArrayEquals(whole.r2()[0], resumed.r2()[0]);
       assertArrayEquals(whole.r2()[1], resumed.r2()[1]);
       double best = Arrays.stream(whole.r2()).flatMapToDouble(Arrays::stream).max().orElse(0);
@@ -411,21 +413,18 @@ class OptoTest {
     }
   }
 
-  @ParameterizedTest
-  @EnumSource(Mode.class)
-  void flowChangesAtThePerturbedPlaceFirst(Mode mode) {
+  @Test
+  void flowChangesAtThePerturbedSiteFirst() {
     try (GammaNet net = network()) {
-      var opto = OptogeneticPerturbation.forModel(net).patchSize(5).mode(mode).build();
+      var opto = OptogeneticPerturbation.forModel(net).patchSize(5).build();
       FlowResult flow = opto.measureRecurrentFlow(gratings(17, 0), RESCUE);
       assertEquals(3, flow.baseline().excitatory().length);
       assertEquals(6, flow.baseline().excitatory()[0].length);
       assertTrue(flow.excitatoryChange()[0] != 0);
-      if (mode == Mode.OWN) {
-        // At rest there is no excitation to be inhibited by yet.
-        assertEquals(0, flow.baseline().meanInhibitory()[0]);
-        // Before rectification, the parts under the kernel are the whole.
-        assertEquals(9, flow.baseline().excitatorySources()[2].length);
-      }
+      // At rest there is no excitation to be inhibited by yet.
+      assertEquals(0, flow.baseline().meanInhibitory()[0]);
+      // Before rectification, the parts under the kernel are the whole.
+      assertEquals(9, flow.baseline().excitatorySources()[2].length);
       FlowResult none = opto.measureRecurrentFlow(gratings(17, 0), RESCUE.factor(1));
       assertArrayEquals(new double[3], none.excitatoryChange());
       assertArrayEquals(new double[3], none.inhibitoryChange());
@@ -469,7 +468,7 @@ class OptoTest {
       StimulusSet set = gratings(17, 0, 90);
       assertMessage("trainDecoder", () -> opto.optimizeMultiOrientation(set, RESCUE));
       assertMessage("fgru_0, fgru_1", () -> opto.requireRescuable("fgru_7"));
-      assertMessage("feedback", () -> opto.requireRescuable("td_fgru_0"));
+      assertMessage("top-down", () -> opto.requireRescuable("td_fgru_0"));
       assertMessage(
           "outside the map",
           () -> opto.trainDecoder(set, DecoderOptions.layer("fgru_1").location(20, 3)));
@@ -513,7 +512,7 @@ class OptoTest {
       double[][] rest = x.toArray(double[][]::new);
       var fit =
           OrientationDecoder.ridge(
-              rest, y.toArray(double[][]::new), decoder.penalty() * scale / spread(rest));
+              rest, y.toArray(double[][]::new), decoder.ridgePenalty() * scale / spread(rest));
       for (int i = 0; i < 12; i++) {
         if (theta[i] == left) {
           predicted[i] = fit.predict(new double[][] {features[i]})[0];
@@ -540,7 +539,7 @@ class OptoTest {
   // ---- Maps ----
 
   @Test
-  void turnedGratingsLieOnTheReference() {
+  void rotatedGratingsLieOnTheReference() {
     Frame frame = Frame.of(53, 53);
     double[] disc = Patterns.disc(frame, 18);
     double[] reference = Patterns.grating(frame, 0, 53 / 12.0, 0, 1);
@@ -552,13 +551,13 @@ class OptoTest {
         values[i] = (float) (grating[i] * disc[i]);
       }
       var maps = new ChannelMaps(1, 53, 53, 26, 26, values);
-      double right = maps.turned(theta).aggregate(Aggregation.MEAN).correlation(zero, 16);
-      double wrong = maps.turnedAsOriginal(theta).aggregate(Aggregation.MEAN).correlation(zero, 16);
+      double right = maps.rotated(theta).aggregate(Aggregation.MEAN).correlation(zero, 16);
+      double wrong = maps.rotated(-theta).aggregate(Aggregation.MEAN).correlation(zero, 16);
       System.out.printf(
-          "grating at %.0f° turned to the reference: r = %.4f, as the original %.4f%n",
+          "grating at %.0f° rotated to the reference: r = %.4f, the other way %.4f%n",
           theta, right, wrong);
       assertTrue(right > 0.99, "r = " + right);
-      assertTrue(theta == 90 || wrong < 0.5, "the original's r = " + wrong);
+      assertTrue(theta == 90 || wrong < 0.5, "the other way r = " + wrong);
     }
   }
 
