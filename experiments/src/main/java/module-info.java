@@ -18,6 +18,8 @@ module org.gammanet.experiments {
   exports org.gammanet.experiments.study;
   exports org.gammanet.experiments.protocols;
 
+  opens org.gammanet.experiments.opto to
+      com.fasterxml.jackson.databind;
   opens org.gammanet.experiments.protocols to
       com.fasterxml.jackson.databind;
   opens org.gammanet.experiments.study to
