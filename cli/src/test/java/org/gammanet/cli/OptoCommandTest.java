@@ -19,7 +19,7 @@ import picocli.CommandLine;
 class OptoCommandTest {
   private static final String QUICK =
       "opto --size 48 --timesteps 1 --frequencies 5 --contrasts 1 --phases 1 --orientations 0,90"
-          + " --steps 2 --starts 1 --output ";
+          + " --steps 2 --starts 1 --no-gate --output ";
 
   private final StringWriter out = new StringWriter();
   private final StringWriter err = new StringWriter();
@@ -44,7 +44,7 @@ class OptoCommandTest {
     assertEquals(0, run(QUICK + folder + " --seed 1"), err.toString());
     assertEquals(0, run(QUICK.replace("--starts 1", "--starts 2") + folder), err.toString());
     assertEquals(1, run(QUICK + folder + " --factor 0"));
-    assertTrue(err.toString().contains("factor of the drive: 1.5, not 0.0"), err.toString());
+    assertTrue(err.toString().contains("factor 1.5, not 0.0"), err.toString());
     assertEquals(0, run(QUICK + folder + " --factor 0 --random --force"), err.toString());
     summary = Files.readString(folder.resolve("summary.txt"));
     assertTrue(summary.contains("WARNING: Untrained network"), summary);
@@ -63,9 +63,27 @@ class OptoCommandTest {
     fails(1, QUICK + folder + "/a --checkpoint " + folder + "/none.pt", "none.pt");
     fails(2, QUICK + folder + "/a --set model.hiden_channels=8", "hiden_channels");
     fails(1, QUICK + folder + "/a --layer fgru_9", "there is no layer fgru_9");
-    Files.createDirectories(folder.resolve("b/state"));
-    Files.writeString(folder.resolve("b/state/settings.json"), "{");
-    fails(1, QUICK + folder + "/b", "settings.json is damaged");
+    Files.createDirectories(folder.resolve("b"));
+    Files.writeString(folder.resolve("b/results.json"), "{");
+    fails(1, QUICK + folder + "/b", "results.json is not the results file of a run: it is damaged");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", " --contrast-grid --grid-contrasts 0.5,1"})
+  void withoutADecoderNothingIsOptimized(String more, @TempDir Path folder) throws IOException {
+    // Gratings of 48 px in a disc of 5 px: the decoder sees little but the phase.
+    String words =
+        QUICK
+            .replace(" --no-gate", more)
+            .replace("--frequencies 5", "--frequencies 1")
+            .replace("--phases 1", "--phases 4");
+    fails(1, words + folder, "The decoder does not decode orientation");
+    String summary = Files.readString(folder.resolve("summary.txt"));
+    assertTrue(summary.contains("No states were optimized"), summary);
+    assertTrue(Files.exists(folder.resolve("report.html")));
+    try (var files = Files.walk(folder)) {
+      assertTrue(files.noneMatch(f -> f.toString().contains("optimization_results")));
+    }
   }
 
   @ParameterizedTest
