@@ -16,6 +16,7 @@ import org.gammanet.model.DivergenceException;
 import org.gammanet.model.ForwardOptions;
 import org.gammanet.model.ForwardResult;
 import org.gammanet.model.Network;
+import org.gammanet.model.NetworkWeights;
 import org.gammanet.torch.Autograd;
 import org.gammanet.torch.Device;
 import org.gammanet.torch.Ops;
@@ -83,12 +84,11 @@ public final class GammaNet implements AutoCloseable {
    * The network of a configuration with a checkpoint's weights.
    *
    * @param config {@link Checkpoint#config} of it, or another one {@link Checkpoint#fitted} to it
-   * @throws CheckpointException listing every missing, unexpected and mis-shaped name
+   * @throws CheckpointException when names or shapes do not fit; its details are all of them
    */
   public static GammaNet of(Checkpoint checkpoint, GammaNetConfig config, Device device) {
-    Network network = Network.create(config.model());
+    Network network = NetworkWeights.create(config.model(), checkpoint);
     try {
-      checkpoint.loadInto(network);
       network.to(device);
     } catch (RuntimeException e) {
       network.close();
@@ -109,7 +109,7 @@ public final class GammaNet implements AutoCloseable {
     Network network = Network.create(config.model(), seed);
     try {
       if (vgg16 != null) {
-        vgg16.loadVgg16Into(network);
+        NetworkWeights.loadVgg16(vgg16, network);
       }
       network.to(device);
     } catch (RuntimeException e) {
@@ -141,7 +141,7 @@ public final class GammaNet implements AutoCloseable {
    */
   public void save(Path file) {
     Map<String, String> metadata = Map.of("config", config.toJson());
-    Checkpoint.of(Checkpoint.weightsOf(network), Map.of(), metadata).save(file);
+    Checkpoint.of(NetworkWeights.of(network), Map.of(), metadata).save(file);
   }
 
   /** Edge probabilities of an image at its size. */

@@ -27,6 +27,7 @@ import org.gammanet.io.RgbImage;
 import org.gammanet.model.DivergenceException;
 import org.gammanet.model.ForwardOptions;
 import org.gammanet.model.Network;
+import org.gammanet.model.NetworkWeights;
 import org.gammanet.torch.Device;
 import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
@@ -130,7 +131,7 @@ class GammaNetTest {
       assertArrayEquals(
           new long[] {12, 6, 3, 3},
           model.network().parameter("block2_conv.layers.5.weight").tensor().shape());
-      Checkpoint.of(Checkpoint.weightsOf(model.network()), Map.of(), Map.of()).save(file);
+      Checkpoint.of(NetworkWeights.of(model.network()), Map.of(), Map.of()).save(file);
       expected = model.detect(image, ForwardOptions.DEFAULTS).getFirst();
     }
     try (var model = GammaNet.load(file, Device.CPU)) {
@@ -241,7 +242,7 @@ class GammaNetTest {
         vgg16.put("features." + numbers[i] + ".bias", StoredTensor.of(bias));
       }
     }
-    try (Tensor weight = Tensor.ones(10, 20)) {
+    try (Tensor weight = Tensor.ones(10, 20, 3, 3)) {
       vgg16.put("features.10.weight", StoredTensor.of(weight));
       vgg16.put("classifier.0.weight", StoredTensor.of(weight));
     }

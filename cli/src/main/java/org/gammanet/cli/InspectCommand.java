@@ -46,7 +46,9 @@ import picocli.CommandLine.Spec;
       "  gammanet inspect model.pt --json | jq .metadata.config.model"
     })
 final class InspectCommand implements Callable<Integer> {
-  @Parameters(paramLabel = "FILE", description = "Checkpoint: .safetensors, .pt or .pth, or the folder of a training run.")
+  @Parameters(
+      paramLabel = "FILE",
+      description = "Checkpoint: .safetensors, .pt or .pth, or the folder of a training run.")
   Path file = Path.of("");
 
   @Option(names = "--json", description = "Print JSON instead of tables.")
@@ -77,8 +79,7 @@ final class InspectCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     if (json) {
       out.println(
-          JSON.writerWithDefaultPrettyPrinter()
-              .writeValueAsString(json(checkpoint, description)));
+          JSON.writerWithDefaultPrettyPrinter().writeValueAsString(json(checkpoint, description)));
     } else {
       print(out, checkpoint, description);
     }
@@ -88,8 +89,7 @@ final class InspectCommand implements Callable<Integer> {
 
   private Description describe(Checkpoint checkpoint) {
     List<String> notes = new ArrayList<>(checkpoint.remarks());
-    if (checkpoint.weights().keySet().stream()
-        .allMatch(n -> n.matches("(features|classifier)\\..*"))) {
+    if (checkpoint.isVgg16()) {
       notes.add(
           "these are torchvision's VGG16 weights: training starts from them with"
               + " --set model.pretrained="

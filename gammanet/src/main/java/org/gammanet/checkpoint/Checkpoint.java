@@ -11,41 +11,31 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.Collection;
 import java.util.Collections;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import java.util.SequencedMap;
-import java.util.Set;
-import java.util.TreeSet;
 import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.Collectors;
 import org.gammanet.checkpoint.PyValue.Dictionary;
-import org.gammanet.checkpoint.PyValue.Text;
+import org.gammanet.checkpoint.PyValue.Str;
 import org.gammanet.config.GammaNetConfig;
-import org.gammanet.model.Network;
-import org.gammanet.nn.Parameter;
-import org.gammanet.torch.DType;
-import org.gammanet.torch.TensorScope;
-import org.jspecify.annotations.Nullable;
 
 /**
- * Weights by name, what belongs to them, and, for a training run that is to go on, the state of its
- * optimiser.
+ * Weights by name, their metadata, and the optimizer's state of a training run that can be resumed.
  *
  * <p>{@link #load} reads safetensors and both containers of {@code torch.save}, told apart by
  * content. Nothing in a file is executed. {@link #save} writes safetensors. A file that holds an
- * optimiser's state calls its tensors {@code model.NAME} and {@code optimizer.NAME}, otherwise
+ * optimizer's state calls its tensors {@code model.NAME} and {@code optimizer.NAME}, otherwise
  * weights have their plain names, which are PyTorch's.
  *
  * <p>Metadata are texts by key: numbers, truth values, lists and maps as JSON, texts as they are
@@ -77,14 +67,8 @@ public final class Checkpoint {
       Pattern.compile(
           "h[0-4]_(exc|inh)|td_h[0-3]_(exc|inh)|h_block1|h[0-3]_e|td_h_block1|td_h[0-2]");
 
-  /** VGG16's convolutions in torchvision's numbering, in a network or in torchvision's own file. */
-  private static final Pattern VGG =
-      Pattern.compile(
-          "(?:block[1-5]_conv\\.layers|(?:backbone\\.)?features)\\.(\\d+)\\.(weight|bias)");
-
-  /** Parts of batch normalisation that no optimiser sees. */
-  private static final Pattern BUFFER =
-      Pattern.compile("(.*\\.)?(running_mean|running_var|num_batches_tracked)");
+  private static final Pattern VGG16 =
+      Pattern.compile("features\\.(?:0|2|5|7|10|12|14|17|19|21|24|26|28)\\.(weight|bias)");
 
   /** The key under which safetensors files say what they come from. */
   private static final String FORMAT_KEY = "format";
@@ -128,7 +112,7 @@ public final class Checkpoint {
    * A checkpoint to be saved.
    *
    * @param weights by name
-   * @param optimizer tensors of an optimiser by name; empty for weights alone
+   * @param optimizer tensors of an optimizer by name; empty for weights alone
    * @param metadata texts by key, as described above
    */
   public static Checkpoint of(
@@ -139,23 +123,55 @@ public final class Checkpoint {
         "checkpoint", Format.SAFETENSORS, weights, optimizer, metadata, List.of());
   }
 
-  /** All weights and buffers of a network in its order, read when they are written or used. */
-  public static SequencedMap<String, StoredTensor> weightsOf(Network network) {
-    SequencedMap<String, StoredTensor> tensors = new LinkedHashMap<>();
-    network.stateDict().forEach((name, value) -> tensors.put(name, StoredTensor.viewOf(value)));
-    return tensors;
-  }
-
   // Reading
 
   /**
-   * Reads a file: {@code .safetensors}, {@code .pt} or {@code .pth}, whatever its name.
+   * Reads a file: {@code .safetensors}, {@code .pt} or {@code .pth}, whatever its name, or the best
+   * network in the folder of a training run.
    *
    * @throws CheckpointException in one sentence, when it is none, is damaged or cut off, or wants
    *     something executed
    */
   public static Checkpoint load(Path file) {
-    return MappedFile.read(file, Checkpoint::read);
+    return MappedFile.read(fileOf(file), Checkpoint::read);
+  }
+
+  /**
+   * The file that a path means: itself, or in the folder of a training run the best network, and
+   * the last one where no best was written.
+   *
+   * @throws CheckpointException for a folder that holds neither
+   */
+  public static Path fileOf(Path path) {
+    if (!Files.isDirectory(path)) {
+      return path;
+    }
+    for (String name : List.of("best_model.safetensors", "last.safetensors")) {
+      for (Path folder : List.of(path.resolve("checkpoints"), path)) {
+        if (Files.isRegularFile(folder.resolve(name))) {
+          return folder.resolve(name);
+        }
+      }
+    }
+    throw new CheckpointException(
+        path + " is a folder without a checkpoint: it has no checkpoints/best_model.safetensors");
+  }
+
+  /**
+   * Whether these are weights of torchvision's VGG16: 3 × 3 convolutions in its places, and nothing
+   * else but its classifier. AlexNet, MobileNet and the other VGGs have other places or kernels.
+   */
+  public boolean isVgg16() {
+    for (Map.Entry<String, StoredTensor> entry : weights.entrySet()) {
+      Matcher place = VGG16.matcher(entry.getKey());
+      long[] shape = entry.getValue().shape();
+      boolean convolution = place.matches() && place.group(1).equals("weight");
+      if (!place.matches() && !entry.getKey().startsWith("classifier.")
+          || convolution && (shape.length != 4 || shape[2] != 3 || shape[3] != 3)) {
+        return false;
+      }
+    }
+    return weights.containsKey("features.0.weight");
   }
 
   /**
@@ -206,7 +222,7 @@ public final class Checkpoint {
                 optimizer.put(name.substring(OPTIMIZER.length()), tensor);
               } else {
                 throw new CheckpointException(
-                    "%s holds an optimiser's state, but its tensor '%s' is neither %s nor %s"
+                    "%s holds an optimizer's state, but its tensor '%s' is neither %s nor %s"
                         .formatted(source, name, MODEL + "…", OPTIMIZER + "…"));
               }
             });
@@ -222,19 +238,26 @@ public final class Checkpoint {
         remarks);
   }
 
-  /** Without the prefix of data-parallel training, and without recurrent states. */
+  /**
+   * What wrappers put in front of names: data-parallel training, torch.compile, Lightning and other
+   * trainers, in any combination.
+   */
+  private static final Pattern PREFIX =
+      Pattern.compile("((module|_orig_mod|model|net|network)\\.)+");
+
+  /** Without the prefixes of wrappers, and without recurrent states. */
   private static SequencedMap<String, StoredTensor> cleaned(
       String source, Map<String, StoredTensor> weights, List<String> remarks) {
     SequencedMap<String, StoredTensor> cleaned = new LinkedHashMap<>();
     int states = 0;
     for (Map.Entry<String, StoredTensor> entry : weights.entrySet()) {
-      String name = entry.getKey();
-      String plain = name.startsWith("module.") ? name.substring("module.".length()) : name;
+      Matcher prefix = PREFIX.matcher(entry.getKey());
+      String plain = prefix.lookingAt() ? entry.getKey().substring(prefix.end()) : entry.getKey();
       if (RECURRENT_STATE.matcher(plain).matches()) {
         states++;
       } else if (cleaned.put(plain, entry.getValue()) != null) {
         throw new CheckpointException(
-            source + " holds '" + plain + "' twice, with and without 'module.' in front");
+            "%s holds '%s' twice, with different prefixes".formatted(source, plain));
       }
     }
     if (states > 0) {
@@ -243,217 +266,137 @@ public final class Checkpoint {
     return cleaned;
   }
 
-  private static Checkpoint ofPython(String source, Format format, PyValue root) {
-    if (!(root instanceof Dictionary dictionary)) {
+  private static Checkpoint ofPython(String source, Format format, TorchFile.Contents contents) {
+    if (contents.root() instanceof PyValue.Unknown whole) {
+      throw new CheckpointException(
+          "%s holds an object of %s and not a dictionary with weights: save its state_dict"
+              .formatted(source, whole.name()));
+    }
+    if (!(contents.root() instanceof Dictionary root)) {
       throw new CheckpointException(source + " holds no dictionary with weights");
     }
-    PyValue found = dictionary.get("model_state_dict");
-    boolean bare = found == null;
-    if (found == null) {
-      found = dictionary;
-    }
-    if (!(found instanceof Dictionary state)) {
-      throw new CheckpointException(source + " has a model_state_dict that is no dictionary");
-    }
+    List<String> remarks = new ArrayList<>();
+    String key = stateKey(source, root);
+    Dictionary state = key.isEmpty() ? root : (Dictionary) Objects.requireNonNull(root.get(key));
     SequencedMap<String, StoredTensor> raw = new LinkedHashMap<>();
+    List<String> others = new ArrayList<>();
     state
         .entries()
         .forEach(
-            (key, value) -> {
-              if (key instanceof Text name && value instanceof PyValue.Array array) {
-                raw.put(name.value(), array.tensor());
+            (name, value) -> {
+              if (value instanceof PyValue.Array array) {
+                raw.put(name.toJson().asText(), array.tensor());
               } else {
-                throw new CheckpointException(
-                    bare
-                        ? source
-                            + " has neither a model_state_dict nor only tensors, but the keys "
-                            + keys(dictionary)
-                        : source
-                            + " has a weight '"
-                            + key.toJson().asText()
-                            + "' that is no tensor");
+                others.add(name.toJson().asText());
               }
             });
-    if (raw.isEmpty()) {
-      throw new CheckpointException(source + " holds no weights");
+    if (!others.isEmpty()) {
+      remarks.add(
+          "%d entries among the weights are no tensors and are left out: %s"
+              .formatted(others.size(), CheckpointException.some(others)));
     }
-    List<String> remarks = new ArrayList<>();
+    if (!key.isEmpty() && !key.equals("model_state_dict")) {
+      remarks.add("the weights are those under the key '%s'".formatted(key));
+    }
     SequencedMap<String, StoredTensor> weights = cleaned(source, raw, remarks);
     SequencedMap<String, StoredTensor> optimizer = new LinkedHashMap<>();
     SequencedMap<String, String> metadata = new LinkedHashMap<>();
-    if (!bare) {
-      dictionary
-          .entries()
+    if (!key.isEmpty()) {
+      root.entries()
           .forEach(
-              (key, value) -> {
-                String name = key.toJson().asText();
+              (k, value) -> {
+                String name = k.toJson().asText();
                 if (name.equals("optimizer_state_dict")) {
-                  readOptimizer(value, weights, optimizer, metadata, remarks);
-                } else if (!name.equals("model_state_dict")) {
+                  if (!TorchOptimizer.read(value, weights, optimizer, metadata)) {
+                    remarks.add("the optimizer's state does not fit the weights and is left out");
+                  }
+                } else if (!name.equals(key)) {
                   metadata.put(name, metadataText(value.toJson()));
                 }
               });
     }
+    if (!contents.unknown().isEmpty()) {
+      remarks.add(
+          "objects of these classes are left out, and nothing of them was executed: "
+              + CheckpointException.some(contents.unknown()));
+    }
     return new Checkpoint(source, format, weights, optimizer, metadata, remarks);
   }
 
-  private static String keys(Dictionary dictionary) {
-    return dictionary.entries().keySet().stream()
-        .limit(12)
-        .map(key -> key.toJson().asText())
-        .collect(Collectors.joining(", "));
-  }
-
-  // PyTorch's optimisers
-
-  /**
-   * Names of the tensors that PyTorch numbers, in the order of its numbers: with two groups the
-   * convolutions of VGG16 come first.
-   */
-  private static List<List<String>> numbered(Set<String> weights, int groups) {
-    List<String> backbone = new ArrayList<>();
-    List<String> rest = new ArrayList<>();
-    for (String name : weights) {
-      if (!BUFFER.matcher(name).matches()) {
-        boolean vgg =
-            name.contains("block")
-                && name.contains("_conv")
-                && !name.startsWith("fgru")
-                && !name.startsWith("td_fgru");
-        (vgg && groups == 2 ? backbone : rest).add(name);
-      }
-    }
-    return groups == 2 ? List.of(backbone, rest) : List.of(rest);
-  }
+  /** Keys under which programs keep weights; the first that is there is taken. */
+  private static final List<String> STATE_KEYS =
+      List.of(
+          "model_state_dict",
+          "state_dict",
+          "model",
+          "net",
+          "network",
+          "weights",
+          "model_state",
+          "params",
+          "params_ema",
+          "ema");
 
   /**
-   * Takes over Adam's moments: {@code exp_avg.NAME}, {@code exp_avg_sq.NAME} and {@code step.NAME},
-   * and the groups' settings as metadata {@code param_groups}. All or nothing.
+   * The key of the dictionary with the weights; empty where the root itself holds tensors. Of other
+   * keys than the usual ones, only a single one can be meant.
    */
-  private static void readOptimizer(
-      PyValue value,
-      SequencedMap<String, StoredTensor> weights,
-      Map<String, StoredTensor> optimizer,
-      Map<String, String> metadata,
-      List<String> remarks) {
-    Map<String, StoredTensor> moments = new LinkedHashMap<>();
-    if (value instanceof Dictionary dictionary
-        && dictionary.get("param_groups") instanceof PyValue.Sequence groups
-        && dictionary.get("state") instanceof Dictionary states
-        && readMoments(groups, states, weights, moments)) {
-      optimizer.putAll(moments);
-      JsonNode settings = groups.toJson();
-      settings.forEach(group -> ((ObjectNode) group).remove("params"));
-      metadata.put("param_groups", metadataText(settings));
-    } else if (value != PyValue.None.NONE) {
-      remarks.add("the optimiser's state does not fit the weights and is left out");
+  private static String stateKey(String source, Dictionary root) {
+    if (root.get("model_state_dict") instanceof Dictionary) {
+      return "model_state_dict";
     }
+    if (root.entries().values().stream().anyMatch(PyValue.Array.class::isInstance)
+        && root.entries().values().stream()
+            .noneMatch(v -> v instanceof Dictionary d && holdsTensors(d))) {
+      return "";
+    }
+    List<String> candidates =
+        root.entries().entrySet().stream()
+            .filter(e -> e.getValue() instanceof Dictionary d && holdsTensors(d))
+            .map(e -> e.getKey())
+            .filter(Str.class::isInstance)
+            .map(k -> ((Str) k).value())
+            .toList();
+    for (String usual : STATE_KEYS) {
+      if (candidates.contains(usual)) {
+        return usual;
+      }
+    }
+    if (candidates.size() == 1) {
+      return candidates.getFirst();
+    }
+    throw new CheckpointException(
+        candidates.isEmpty()
+            ? "%s has no dictionary of tensors, but the keys %s"
+                .formatted(source, CheckpointException.some(keys(root)))
+            : "%s has several dictionaries of tensors, and it is not known which are the weights: %s"
+                .formatted(source, CheckpointException.some(candidates)));
   }
 
-  private static boolean readMoments(
-      PyValue.Sequence groups,
-      Dictionary states,
-      SequencedMap<String, StoredTensor> weights,
-      Map<String, StoredTensor> moments) {
-    Map<PyValue, String> names = new LinkedHashMap<>();
-    List<List<String>> numbered = numbered(weights.keySet(), groups.items().size());
-    for (int g = 0; g < groups.items().size(); g++) {
-      if (numbered.size() != groups.items().size()
-          || !(groups.items().get(g) instanceof Dictionary group)
-          || !(group.get("params") instanceof PyValue.Sequence numbers)
-          || numbers.items().size() != numbered.get(g).size()) {
-        return false;
-      }
-      for (int i = 0; i < numbers.items().size(); i++) {
-        names.put(numbers.items().get(i), numbered.get(g).get(i));
-      }
-    }
-    for (Map.Entry<PyValue, PyValue> entry : states.entries().entrySet()) {
-      String name = names.get(entry.getKey());
-      StoredTensor weight = name == null ? null : weights.get(name);
-      if (weight == null || !(entry.getValue() instanceof Dictionary state)) {
-        return false;
-      }
-      for (String kind : List.of("exp_avg", "exp_avg_sq")) {
-        if (!(state.get(kind) instanceof PyValue.Array(StoredTensor moment))
-            || !Arrays.equals(moment.shape(), weight.shape())
-            || !moment.type().isFloatingPoint()) {
-          return false;
-        }
-        moments.put(kind + "." + name, moment);
-      }
-      PyValue step = state.get("step");
-      JsonNode steps = step == null ? null : step.toJson();
-      if (steps == null || !steps.isNumber()) {
-        return false;
-      }
-      moments.put("step." + name, whole(steps.asLong()));
-    }
-    return true;
+  /** Whether a dictionary holds at least one tensor and nothing else but absent buffers. */
+  private static boolean holdsTensors(Dictionary dictionary) {
+    return dictionary.entries().values().stream().anyMatch(PyValue.Array.class::isInstance)
+        && dictionary.entries().values().stream()
+            .allMatch(
+                v ->
+                    v instanceof PyValue.Array
+                        || v == PyValue.None.NONE
+                        || v instanceof PyValue.Unknown);
   }
 
-  private static StoredTensor whole(long value) {
-    ByteBuffer bytes = ByteBuffer.allocate(8).putLong(Long.reverseBytes(value)).flip();
-    return new StoredTensor(ElementType.I64, new long[0], bytes);
-  }
-
-  /** The reverse of {@link #readOptimizer}; null when the settings of the groups are not known. */
-  private @Nullable PyValue optimizerStateDict() {
-    String settings = metadata.get("param_groups");
-    if (optimizer.isEmpty() || settings == null || !parse(settings).isArray()) {
-      return null;
-    }
-    JsonNode groups = parse(settings);
-    List<List<String>> numbered = numbered(weights.keySet(), groups.size());
-    if (numbered.size() != groups.size()) {
-      return null;
-    }
-    SequencedMap<PyValue, PyValue> states = new LinkedHashMap<>();
-    List<PyValue> groupList = new ArrayList<>();
-    int number = 0;
-    for (int g = 0; g < groups.size(); g++) {
-      if (!(python(groups.get(g)) instanceof Dictionary group)) {
-        return null;
-      }
-      List<PyValue> numbers = new ArrayList<>();
-      for (String name : numbered.get(g)) {
-        numbers.add(new PyValue.Whole(number));
-        StoredTensor step = optimizer.get("step." + name);
-        StoredTensor first = optimizer.get("exp_avg." + name);
-        StoredTensor second = optimizer.get("exp_avg_sq." + name);
-        if (step != null && first != null && second != null) {
-          SequencedMap<PyValue, PyValue> state = new LinkedHashMap<>();
-          // PyTorch counts in float32 since 1.12.
-          ByteBuffer count = ByteBuffer.allocate(4);
-          count.putInt(Integer.reverseBytes(Float.floatToRawIntBits((float) step.get(0)))).flip();
-          state.put(
-              new Text("step"),
-              new PyValue.Array(new StoredTensor(ElementType.F32, new long[0], count)));
-          state.put(new Text("exp_avg"), new PyValue.Array(first));
-          state.put(new Text("exp_avg_sq"), new PyValue.Array(second));
-          states.put(new PyValue.Whole(number), new Dictionary(state));
-        }
-        number++;
-      }
-      SequencedMap<PyValue, PyValue> entries = new LinkedHashMap<>(group.entries());
-      entries.put(new Text("params"), new PyValue.Sequence(PyValue.Sequence.Kind.LIST, numbers));
-      groupList.add(new Dictionary(entries));
-    }
-    SequencedMap<PyValue, PyValue> root = new LinkedHashMap<>();
-    root.put(new Text("state"), new Dictionary(states));
-    root.put(new Text("param_groups"), new PyValue.Sequence(PyValue.Sequence.Kind.LIST, groupList));
-    return new Dictionary(root);
+  private static List<String> keys(Dictionary dictionary) {
+    return dictionary.entries().keySet().stream().map(key -> key.toJson().asText()).toList();
   }
 
   // Content
 
-  /** The weights by name, without a prefix {@code module.} and without recurrent states. */
+  /** The weights by name, without the prefixes of wrappers and without recurrent states. */
   public SequencedMap<String, StoredTensor> weights() {
     return weights;
   }
 
   /**
-   * Tensors of the optimiser by name; empty in a file with weights alone. From PyTorch's Adam:
+   * Tensors of the optimizer by name; empty in a file with weights alone. From PyTorch's Adam:
    * {@code exp_avg.NAME}, {@code exp_avg_sq.NAME} and {@code step.NAME} (I64) for each weight that
    * was trained.
    */
@@ -475,6 +418,11 @@ public final class Checkpoint {
     } catch (JsonProcessingException e) {
       throw new IllegalStateException("a tree of plain values can be written", e);
     }
+  }
+
+  /** Name of the file that it was read from, for messages. */
+  public String source() {
+    return source;
   }
 
   /** Format of the file. */
@@ -499,7 +447,7 @@ public final class Checkpoint {
     return metric.isNumber() ? OptionalDouble.of(metric.doubleValue()) : OptionalDouble.empty();
   }
 
-  private static JsonNode parse(String text) {
+  static JsonNode parse(String text) {
     try {
       JsonNode node = JSON.readTree(text);
       return node == null || node.isMissingNode() ? JsonNodeFactory.instance.textNode(text) : node;
@@ -508,7 +456,7 @@ public final class Checkpoint {
     }
   }
 
-  private static String metadataText(JsonNode value) {
+  static String metadataText(JsonNode value) {
     if (value.isTextual() && parse(value.textValue()).equals(value)) {
       return value.textValue();
     }
@@ -552,153 +500,10 @@ public final class Checkpoint {
     }
     if (!structure.differences().isEmpty()) {
       notes.accept(
-          "%s: its weights do not have the structure that the configuration describes; they win: %s"
+          "%s overrides the configuration, because its weights have another structure: %s"
               .formatted(source, String.join(", ", structure.differences())));
     }
     return config.withModel(structure.config());
-  }
-
-  // Into a network
-
-  /**
-   * Sets all weights of a network.
-   *
-   * @throws CheckpointException listing every missing, unexpected and mis-shaped name; the network
-   *     is unchanged then
-   */
-  public void loadInto(Network network) {
-    String misfit = misfit(network);
-    if (misfit != null) {
-      throw new CheckpointException(misfit);
-    }
-    copy(network.entries(), weights);
-  }
-
-  /**
-   * Sets those weights of a network that the file has in the right shape, and leaves the others.
-   *
-   * @param warnings receives one sentence with every missing, unexpected and mis-shaped name
-   */
-  public void loadInto(Network network, Consumer<String> warnings) {
-    String misfit = misfit(network);
-    if (misfit != null) {
-      warnings.accept(misfit);
-    }
-    copy(
-        network.entries().stream().filter(p -> fits(p, weights.get(p.name()))).toList(),
-        weights);
-  }
-
-  /**
-   * Sets the convolutions of VGG16 in a network from torchvision's {@code vgg16} file, or from
-   * another checkpoint of this family. Its other weights, such as torchvision's classifier, are not
-   * used.
-   *
-   * @throws CheckpointException listing every missing and mis-shaped name, or when the network has
-   *     no VGG16 in it; the network is unchanged then
-   */
-  public void loadVgg16Into(Network network) {
-    Map<String, StoredTensor> byNumber = new LinkedHashMap<>();
-    weights.forEach(
-        (name, tensor) -> {
-          Matcher vgg = VGG.matcher(name);
-          if (vgg.matches()) {
-            byNumber.put(vgg.group(1) + "." + vgg.group(2), tensor);
-          }
-        });
-    List<Parameter> convolutions = new ArrayList<>();
-    Map<String, StoredTensor> renamed = new LinkedHashMap<>();
-    for (Parameter parameter : network.parameters()) {
-      Matcher vgg = VGG.matcher(parameter.name());
-      if (vgg.matches()) {
-        convolutions.add(parameter);
-        StoredTensor tensor = byNumber.get(vgg.group(1) + "." + vgg.group(2));
-        if (tensor != null) {
-          renamed.put(parameter.name(), tensor);
-        }
-      }
-    }
-    if (convolutions.isEmpty()) {
-      throw new CheckpointException(network.config().name() + " has no VGG16 in it to be loaded");
-    }
-    String misfit = misfit(source + " does not hold the VGG16 of", network, convolutions, renamed);
-    if (misfit != null) {
-      throw new CheckpointException(misfit);
-    }
-    copy(convolutions, renamed);
-  }
-
-  private static void copy(List<Parameter> parameters, Map<String, StoredTensor> tensors) {
-    for (Parameter parameter : parameters) {
-      StoredTensor tensor = tensors.get(parameter.name());
-      if (tensor == null) {
-        throw new AssertionError(parameter.name());
-      }
-      try (var scope = TensorScope.open()) {
-        parameter.set(tensor.toTensor());
-      }
-    }
-  }
-
-  private static boolean fits(Parameter parameter, @Nullable StoredTensor tensor) {
-    boolean fractions = parameter.tensor().dtype() != DType.INT64;
-    return tensor != null
-        && Arrays.equals(tensor.shape(), parameter.shape())
-        && tensor.type().isFloatingPoint() == fractions;
-  }
-
-  private @Nullable String misfit(Network network) {
-    String misfit = misfit(source + " does not fit", network, network.entries(), weights);
-    boolean torchvision =
-        misfit != null
-            && weights.keySet().stream().allMatch(n -> n.matches("(features|classifier)\\..*"));
-    return torchvision
-        ? source
-            + " holds torchvision's VGG16 and not a whole network: give it as model.pretrained to"
-            + " start training from it"
-        : misfit;
-  }
-
-  private static @Nullable String misfit(
-      String beginning,
-      Network network,
-      List<Parameter> parameters,
-      Map<String, StoredTensor> tensors) {
-    List<String> missing = new ArrayList<>();
-    List<String> misshaped = new ArrayList<>();
-    Set<String> unexpected = new LinkedHashSet<>(tensors.keySet());
-    for (Parameter parameter : parameters) {
-      StoredTensor tensor = tensors.get(parameter.name());
-      unexpected.remove(parameter.name());
-      if (tensor == null) {
-        missing.add(parameter.name());
-      } else if (!fits(parameter, tensor)) {
-        misshaped.add(
-            "%s (%s instead of %s)"
-                .formatted(
-                    parameter.name(),
-                    tensor,
-                    ElementType.of(parameter.tensor().dtype())
-                        + Arrays.toString(parameter.shape())));
-      }
-    }
-    List<String> faults = new ArrayList<>();
-    describe(faults, "missing", missing);
-    describe(faults, "unexpected", new TreeSet<>(unexpected));
-    describe(faults, "of another shape", misshaped);
-    return faults.isEmpty()
-        ? null
-        : beginning
-            + " "
-            + network.config().name()
-            + " as configured: "
-            + String.join("; ", faults);
-  }
-
-  private static void describe(List<String> faults, String kind, Collection<String> names) {
-    if (!names.isEmpty()) {
-      faults.add(names.size() + " " + kind + ": " + String.join(", ", names));
-    }
   }
 
   // Writing
@@ -722,40 +527,40 @@ public final class Checkpoint {
   /**
    * Writes a file that {@code torch.load(weights_only=True)} reads: the weights alone if there are
    * no metadata, otherwise a dictionary with {@code model_state_dict} and the metadata. An
-   * optimiser's state is part of it where it came from PyTorch.
+   * optimizer's state is part of it where it came from PyTorch.
    *
    * @throws CheckpointException when it cannot be written
    */
   public void saveTorch(Path file) {
     SequencedMap<PyValue, PyValue> state = new LinkedHashMap<>();
-    weights.forEach((name, tensor) -> state.put(new Text(name), new PyValue.Array(tensor)));
+    weights.forEach((name, tensor) -> state.put(new Str(name), new PyValue.Array(tensor)));
     if (metadata.isEmpty() && optimizer.isEmpty()) {
       TorchFile.write(file, new Dictionary(state));
       return;
     }
     SequencedMap<PyValue, PyValue> root = new LinkedHashMap<>();
-    PyValue optimizerState = optimizerStateDict();
+    PyValue optimizerState = TorchOptimizer.stateDict(weights, optimizer, metadata);
     metadata.forEach(
         (key, text) -> {
           if (optimizerState == null || !key.equals("param_groups")) {
-            root.put(new Text(key), python(parse(text)));
+            root.put(new Str(key), python(parse(text)));
           }
         });
-    root.put(new Text("model_state_dict"), new Dictionary(state));
+    root.put(new Str("model_state_dict"), new Dictionary(state));
     if (optimizerState != null) {
-      root.put(new Text("optimizer_state_dict"), optimizerState);
+      root.put(new Str("optimizer_state_dict"), optimizerState);
     }
     TorchFile.write(file, new Dictionary(root));
   }
 
-  private static PyValue python(JsonNode node) {
+  static PyValue python(JsonNode node) {
     return switch (node.getNodeType()) {
-      case BOOLEAN -> new PyValue.Truth(node.booleanValue());
+      case BOOLEAN -> new PyValue.Bool(node.booleanValue());
       case NUMBER ->
           node.isIntegralNumber()
-              ? new PyValue.Whole(node.bigIntegerValue())
-              : new PyValue.Real(node.doubleValue());
-      case STRING -> new Text(node.textValue());
+              ? new PyValue.Int(node.bigIntegerValue())
+              : new PyValue.Float(node.doubleValue());
+      case STRING -> new Str(node.textValue());
       case ARRAY -> {
         List<PyValue> items = new ArrayList<>();
         node.forEach(item -> items.add(python(item)));
@@ -763,7 +568,7 @@ public final class Checkpoint {
       }
       case OBJECT -> {
         SequencedMap<PyValue, PyValue> entries = new LinkedHashMap<>();
-        node.properties().forEach(e -> entries.put(new Text(e.getKey()), python(e.getValue())));
+        node.properties().forEach(e -> entries.put(new Str(e.getKey()), python(e.getValue())));
         yield new Dictionary(entries);
       }
       default -> PyValue.None.NONE;

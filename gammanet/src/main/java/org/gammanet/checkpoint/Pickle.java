@@ -13,31 +13,43 @@ import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.SequencedMap;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.Function;
+import java.util.regex.Pattern;
+import org.gammanet.checkpoint.PyValue.Bool;
+import org.gammanet.checkpoint.PyValue.Float;
+import org.gammanet.checkpoint.PyValue.Int;
 import org.gammanet.checkpoint.PyValue.None;
-import org.gammanet.checkpoint.PyValue.Real;
 import org.gammanet.checkpoint.PyValue.Sequence.Kind;
-import org.gammanet.checkpoint.PyValue.Text;
-import org.gammanet.checkpoint.PyValue.Truth;
-import org.gammanet.checkpoint.PyValue.Whole;
+import org.gammanet.checkpoint.PyValue.Str;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Reads Python's pickle format, protocols 0 to 5, as far as {@code torch.save} uses it.
  *
  * <p>A pickle is a program for a stack machine that may name any function and have it called. Here
- * nothing is called: the few names that a checkpoint needs stand for constructors of our own, and
- * every other name is refused. The stack is a list, so nesting costs no call stack, and the work is
- * bounded: no more than {@link #MAX_STEPS} instructions, {@link #MAX_VALUES} values in the result
- * (which counts shared ones each time, so that a few bytes cannot describe an endless tree), and
- * {@link #MAX_DEPTH} levels.
+ * nothing is called: the names that PyTorch's own {@code weights_only} reader admits stand for
+ * constructors of our own, and every other one makes an inert {@link Placeholder}, so that a
+ * checkpoint can be read whatever else its author stored beside the weights. Names that only an
+ * attack would use are refused.
+ *
+ * <p>The stack is a list, so nesting costs no call stack, and the work is bounded: no more than
+ * {@link #MAX_STEPS} instructions, {@link #MAX_COPIED} copied values, {@link #MAX_VALUES} values in
+ * the result (which counts shared ones each time, so that a few bytes cannot describe an endless
+ * tree), and {@link #MAX_DEPTH} levels.
  */
 final class Pickle {
   static final int MAX_STEPS = 4_000_000;
   static final int MAX_VALUES = 2_000_000;
   static final int MAX_DEPTH = 100;
+
+  /** Values, and pieces of 16 characters, that constructors copy: a few bytes may ask for many. */
+  static final int MAX_COPIED = 2_000_000;
+
   private static final int MAX_INTEGER_BYTES = 256;
 
   /** Elements of one type that lie in the container under a key. */
@@ -54,6 +66,9 @@ final class Pickle {
 
   /** A byte string. */
   private record Bytes(byte[] value) {}
+
+  /** An object of a class that is not known; whatever is done with it has no effect. */
+  private record Placeholder(String name) {}
 
   /** NumPy's element type, whose byte order follows later. */
   private static final class NumpyType {
@@ -81,24 +96,89 @@ final class Pickle {
   }
 
   static {
-    allow(Pickle::dictionary, "collections.OrderedDict");
-    allow((p, a) -> p.sequence(Kind.SET, a), "builtins.set", "__builtin__.set");
+    allow(Pickle::dictionary, "collections.OrderedDict", "collections.Counter");
+    allow((p, a) -> new Entries(new LinkedHashMap<>()), "collections.defaultdict");
+    for (String module : List.of("builtins.", "__builtin__.")) {
+      allow((p, a) -> p.sequence(Kind.SET, a), module + "set", module + "frozenset");
+      allow(Pickle::bytearray, module + "bytearray");
+      allow(Pickle::complex, module + "complex");
+    }
     allow((p, a) -> p.sequence(Kind.TUPLE, a), "torch.Size");
     allow(Pickle::tensor, "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor");
-    allow((p, a) -> p.argument(a, 0, View.class), "torch._utils._rebuild_parameter");
+    allow(Pickle::typedTensor, "torch._utils._rebuild_tensor_v3");
+    allow(
+        (p, a) -> p.tensorArgument(a, 0),
+        "torch._utils._rebuild_parameter",
+        "torch._utils._rebuild_parameter_with_state",
+        "torch.nn.parameter.Parameter");
+    allow(Pickle::ofType, "torch._tensor._rebuild_from_type_v2");
     allow(Pickle::device, "torch.device");
+    allow((p, a) -> p.argument(a, 0, Str.class), "torch.serialization._get_layout");
     allow(Pickle::numpyScalar, "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar");
-    allow((p, a) -> new NumpyType(p.argument(a, 0, Text.class).value()), "numpy.dtype");
+    allow((p, a) -> new NumpyType(p.argument(a, 0, Str.class).value()), "numpy.dtype");
     allow(Pickle::encode, "_codecs.encode");
     for (String module : List.of("pathlib.", "pathlib._local.")) { // moved in Python 3.13
       allow((p, a) -> p.path(a, "/"), module + "PosixPath", module + "PurePosixPath");
       allow((p, a) -> p.path(a, "\\"), module + "WindowsPath", module + "PureWindowsPath");
     }
     for (ElementType type : ElementType.values()) {
-      String name = "torch." + type.torchName() + "Storage";
-      GLOBALS.put(name, new Global(name, type, null));
+      if (type.torchName() != null) {
+        String name = "torch." + type.torchName() + "Storage";
+        GLOBALS.put(name, new Global(name, type, null));
+      }
+    }
+    for (String name : List.of("torch.UntypedStorage", "torch.storage.UntypedStorage")) {
+      GLOBALS.put(name, new Global(name, ElementType.U8, null)); // counts bytes
     }
   }
+
+  /** PyTorch's names of element types. */
+  private static final Map<String, ElementType> DTYPES =
+      Map.ofEntries(
+          Map.entry("torch.float64", ElementType.F64),
+          Map.entry("torch.float32", ElementType.F32),
+          Map.entry("torch.float16", ElementType.F16),
+          Map.entry("torch.bfloat16", ElementType.BF16),
+          Map.entry("torch.int64", ElementType.I64),
+          Map.entry("torch.int32", ElementType.I32),
+          Map.entry("torch.int16", ElementType.I16),
+          Map.entry("torch.int8", ElementType.I8),
+          Map.entry("torch.uint8", ElementType.U8),
+          Map.entry("torch.uint16", ElementType.U16),
+          Map.entry("torch.uint32", ElementType.U32),
+          Map.entry("torch.uint64", ElementType.U64),
+          Map.entry("torch.bool", ElementType.BOOL),
+          Map.entry("torch.complex64", ElementType.C64),
+          Map.entry("torch.float8_e4m3fn", ElementType.F8_E4M3),
+          Map.entry("torch.float8_e5m2", ElementType.F8_E5M2));
+
+  /** Modules whose functions do something to the machine: no program stores them by accident. */
+  private static final Pattern HOSTILE =
+      Pattern.compile(
+          "(os|posix|nt|sys|subprocess|shutil|socket|importlib|runpy|pty|code|codeop|ctypes|webbrowser"
+              + "|multiprocessing|threading|signal|imp|pdb|timeit|commands|pip|asyncio|tempfile"
+              + "|torch\\.hub|torch\\._dynamo|torch\\.jit|operator|pickle|_pickle|marshal|types)"
+              + "(\\..*)?");
+
+  /** What is harmless among Python's builtins. */
+  private static final Set<String> PLAIN =
+      Set.of(
+          "list",
+          "dict",
+          "tuple",
+          "int",
+          "float",
+          "str",
+          "bool",
+          "bytes",
+          "object",
+          "range",
+          "slice",
+          "long",
+          "unicode",
+          "type",
+          "NoneType",
+          "Exception");
 
   private final ByteBuffer in;
   private final String source;
@@ -106,7 +186,9 @@ final class Pickle {
   private final ArrayList<Integer> marks = new ArrayList<>();
   private final Map<Integer, Object> memo = new HashMap<>();
   private final Map<String, Storage> storages = new LinkedHashMap<>();
+  private final Set<String> unknown = new TreeSet<>();
   private int values;
+  private int copied;
 
   /**
    * A reader.
@@ -122,6 +204,11 @@ final class Pickle {
   /** Where a storage's elements are to be found, by key, in order of appearance. */
   Map<String, Storage> storages() {
     return storages;
+  }
+
+  /** Names of classes whose objects are left out, in alphabetical order. */
+  Set<String> unknown() {
+    return unknown;
   }
 
   /**
@@ -158,24 +245,24 @@ final class Pickle {
       case '2' -> push(peek());
 
       case 'N' -> push(None.NONE);
-      case 0x88 -> push(new Truth(true));
-      case 0x89 -> push(new Truth(false));
-      case 'J' -> push(new Whole(in.getInt()));
-      case 'K' -> push(new Whole(in.get() & 0xFF));
-      case 'M' -> push(new Whole(in.getShort() & 0xFFFF));
-      case 0x8A -> push(new Whole(integer(in.get() & 0xFF)));
-      case 0x8B -> push(new Whole(integer(in.getInt())));
+      case 0x88 -> push(new Bool(true));
+      case 0x89 -> push(new Bool(false));
+      case 'J' -> push(new Int(in.getInt()));
+      case 'K' -> push(new Int(in.get() & 0xFF));
+      case 'M' -> push(new Int(in.getShort() & 0xFFFF));
+      case 0x8A -> push(new Int(integer(in.get() & 0xFF)));
+      case 0x8B -> push(new Int(integer(in.getInt())));
       case 'I' -> push(oldInteger(line()));
       case 'L' -> push(decimal(line().replaceFirst("L$", "")));
-      case 'G' -> push(new Real(Double.longBitsToDouble(Long.reverseBytes(in.getLong()))));
+      case 'G' -> push(new Float(Double.longBitsToDouble(Long.reverseBytes(in.getLong()))));
       case 'F' -> push(real(line()));
 
-      case 'X' -> push(new Text(utf8(bytes(in.getInt() & 0xFFFFFFFFL))));
-      case 0x8C -> push(new Text(utf8(bytes(in.get() & 0xFF))));
-      case 0x8D -> push(new Text(utf8(bytes(in.getLong()))));
+      case 'X' -> push(new Str(utf8(bytes(in.getInt() & 0xFFFFFFFFL))));
+      case 0x8C -> push(new Str(utf8(bytes(in.get() & 0xFF))));
+      case 0x8D -> push(new Str(utf8(bytes(in.getLong()))));
       // Python 2 did not tell texts from bytes.
-      case 'T' -> push(new Text(utf8OrLatin1(bytes(in.getInt() & 0xFFFFFFFFL))));
-      case 'U' -> push(new Text(utf8OrLatin1(bytes(in.get() & 0xFF))));
+      case 'T' -> push(new Str(utf8OrLatin1(bytes(in.getInt() & 0xFFFFFFFFL))));
+      case 'U' -> push(new Str(utf8OrLatin1(bytes(in.get() & 0xFF))));
       case 'B' -> push(new Bytes(bytes(in.getInt() & 0xFFFFFFFFL)));
       case 'C' -> push(new Bytes(bytes(in.get() & 0xFF)));
       case 0x8E -> push(new Bytes(bytes(in.getLong())));
@@ -213,12 +300,28 @@ final class Pickle {
       case 'c' -> push(global(line(), line()));
       case 0x93 -> {
         List<Object> name = popLast(2);
-        push(global(argument(name, 0, Text.class).value(), argument(name, 1, Text.class).value()));
+        push(global(argument(name, 0, Str.class).value(), argument(name, 1, Str.class).value()));
       }
       case 'R', 0x81 -> {
         List<Object> call = popLast(2);
         push(construct(call.get(0), call.get(1)));
       }
+      case 0x92 -> { // with arguments by name, which nothing here takes
+        List<Object> call = popLast(3);
+        push(construct(call.get(0), call.get(1)));
+      }
+      case 'i' -> {
+        Global global = global(line(), line());
+        push(construct(global, items(Kind.TUPLE, popToMark())));
+      }
+      case 'o' -> {
+        List<Object> call = popToMark();
+        if (call.isEmpty()) {
+          throw underflow();
+        }
+        push(construct(call.getFirst(), items(Kind.TUPLE, call.subList(1, call.size()))));
+      }
+      case 0x96 -> push(new Bytes(bytes(in.getLong()))); // bytearray
       case 'b' -> {
         Object state = pop();
         build(peek(), state);
@@ -371,30 +474,30 @@ final class Pickle {
 
   private PyValue oldInteger(String text) {
     return switch (text) {
-      case "00" -> new Truth(false);
-      case "01" -> new Truth(true);
+      case "00" -> new Bool(false);
+      case "01" -> new Bool(true);
       default -> decimal(text);
     };
   }
 
-  private Whole decimal(String text) {
+  private Int decimal(String text) {
     if (!text.matches("[+-]?[0-9]{1,600}")) {
       throw bad("is damaged: its pickle has '" + shortened(text) + "' where a number should be");
     }
-    return new Whole(new BigInteger(text));
+    return new Int(new BigInteger(text));
   }
 
-  private Real real(String text) {
+  private Float real(String text) {
     return switch (text) {
-      case "nan" -> new Real(Double.NaN);
-      case "inf" -> new Real(Double.POSITIVE_INFINITY);
-      case "-inf" -> new Real(Double.NEGATIVE_INFINITY);
+      case "nan" -> new Float(Double.NaN);
+      case "inf" -> new Float(Double.POSITIVE_INFINITY);
+      case "-inf" -> new Float(Double.NEGATIVE_INFINITY);
       default -> {
         if (text.length() > 600 || !text.matches("[+-]?[0-9.]+([eE][+-]?[0-9]+)?")) {
           throw bad("is damaged: its pickle has '" + shortened(text) + "' instead of a number");
         }
         try {
-          yield new Real(Double.parseDouble(text));
+          yield new Float(Double.parseDouble(text));
         } catch (NumberFormatException e) {
           throw new CheckpointException(source + " is damaged: its pickle has a bad number", e);
         }
@@ -414,6 +517,9 @@ final class Pickle {
   }
 
   private void append(List<Object> values, Kind kind) {
+    if (peek() instanceof Placeholder) {
+      return;
+    }
     if (!(peek() instanceof Items list) || list.kind != kind) {
       throw bad("is damaged: its pickle appends to something that is not a list");
     }
@@ -421,6 +527,9 @@ final class Pickle {
   }
 
   private void put(List<Object> pairs) {
+    if (peek() instanceof Placeholder) {
+      return;
+    }
     if (!(peek() instanceof Entries entries)) {
       throw bad("is damaged: its pickle sets an entry of something that is not a dictionary");
     }
@@ -433,11 +542,14 @@ final class Pickle {
     }
     for (int i = 0; i < pairs.size(); i += 2) {
       switch (pairs.get(i)) {
-        case Text key -> entries.values.put(key, pairs.get(i + 1));
-        case Whole key -> entries.values.put(key, pairs.get(i + 1));
-        case Truth key -> entries.values.put(key, pairs.get(i + 1));
+        case Str key -> entries.values.put(key, pairs.get(i + 1));
+        case Int key -> entries.values.put(key, pairs.get(i + 1));
+        case Bool key -> entries.values.put(key, pairs.get(i + 1));
         case None key -> entries.values.put(key, pairs.get(i + 1));
-        default -> throw bad("has a dictionary key that is neither a text nor a whole number");
+        // Keys of other kinds belong to something that is not read anyway.
+        case Float key ->
+            entries.values.put(new Str(Double.toString(key.value())), pairs.get(i + 1));
+        default -> unknown.add("dictionary keys that are neither text nor numbers");
       }
     }
   }
@@ -445,37 +557,63 @@ final class Pickle {
   // What stands for calls
 
   private Global global(String module, String name) {
-    Global global = GLOBALS.get(module + "." + name);
-    if (global == null) {
-      throw bad(
-          "asks for %s, which has no place in a checkpoint; nothing was executed"
-              .formatted(shortened(module + "." + name)));
+    String whole = module + "." + name;
+    Global global = GLOBALS.get(whole);
+    if (global != null) {
+      return global;
     }
-    return global;
+    boolean builtin = module.equals("builtins") || module.equals("__builtin__");
+    if (HOSTILE.matcher(module).matches() || builtin && !PLAIN.contains(name)) {
+      throw bad(
+          "asks for %s, which only an attack would put into a checkpoint; nothing was executed"
+              .formatted(shortened(whole)));
+    }
+    return new Global(shortened(whole), null, null);
   }
 
   private Object construct(Object what, Object arguments) {
+    if (what instanceof Placeholder) {
+      return what;
+    }
     if (!(what instanceof Global global)
         || !(arguments instanceof Items tuple)
         || tuple.kind != Kind.TUPLE) {
       throw bad("is damaged: its pickle calls something that has no name");
     }
-    if (global.make == null) {
-      throw bad("asks to make a " + global.name + " by itself, which has no place here");
+    return global.make == null ? placeholder(global.name) : global.make.make(this, tuple.values);
+  }
+
+  private Placeholder placeholder(String name) {
+    if (unknown.size() < 100) {
+      unknown.add(name);
     }
-    return global.make.make(this, tuple.values);
+    return new Placeholder(name);
+  }
+
+  /** Counts what a constructor is about to copy. */
+  private void copy(long more) {
+    copied = (int) Math.min(Integer.MAX_VALUE, copied + more);
+    if (copied > MAX_COPIED) {
+      throw bad("copies more than " + MAX_COPIED + " values, more than any checkpoint");
+    }
   }
 
   private void build(Object object, Object state) {
+    if (object instanceof Placeholder || object instanceof View) {
+      return;
+    }
     // Attributes of an OrderedDict: every state_dict has version numbers there.
     if (object instanceof Entries && state instanceof Entries attributes) {
-      Text metadata = new Text("_metadata");
+      Str metadata = new Str("_metadata");
       if (attributes.values.keySet().stream().allMatch(metadata::equals)) {
         return;
       }
     }
+    if (object instanceof Entries || object instanceof Items) { // attributes of a subclass
+      return;
+    }
     if (object instanceof NumpyType type && state instanceof Items items) {
-      String order = argument(items.values, 1, Text.class).value();
+      String order = argument(items.values, 1, Str.class).value();
       type.order = order.equals(">") ? ByteOrder.BIG_ENDIAN : ByteOrder.LITTLE_ENDIAN;
       return;
     }
@@ -488,7 +626,7 @@ final class Pickle {
     }
     throw bad(
         "is damaged: its pickle gives no %s as argument %d of %d"
-            .formatted(type.getSimpleName().toLowerCase(), index + 1, arguments.size()));
+            .formatted(type.getSimpleName().toLowerCase(Locale.ROOT), index + 1, arguments.size()));
   }
 
   private long[] longs(List<Object> arguments, int index) {
@@ -505,7 +643,7 @@ final class Pickle {
 
   /** A number from 0 to 2^63 - 1. */
   private long count(List<Object> arguments, int index, String what) {
-    BigInteger value = argument(arguments, index, Whole.class).value();
+    BigInteger value = argument(arguments, index, Int.class).value();
     if (value.signum() < 0 || value.bitLength() >= Long.SIZE) {
       throw bad("has a tensor with the " + what + " " + shortened(value.toString()));
     }
@@ -516,7 +654,14 @@ final class Pickle {
     Entries entries = new Entries(new LinkedHashMap<>());
     if (!arguments.isEmpty()) {
       // Python 2 gave the pairs as a list.
-      for (Object pair : argument(arguments, 0, Items.class).values) {
+      if (arguments.getFirst() instanceof Entries other) { // a Counter
+        copy(other.values.size());
+        entries.values.putAll(other.values);
+        return entries;
+      }
+      List<Object> pairs = argument(arguments, 0, Items.class).values;
+      copy(pairs.size());
+      for (Object pair : pairs) {
         if (!(pair instanceof Items items) || items.values.size() != 2) {
           throw bad("is damaged: its pickle makes a dictionary of something else than pairs");
         }
@@ -527,33 +672,81 @@ final class Pickle {
   }
 
   private Object sequence(Kind kind, List<Object> arguments) {
-    return items(
-        kind, arguments.isEmpty() ? List.of() : argument(arguments, 0, Items.class).values);
+    List<Object> values =
+        arguments.isEmpty() ? List.of() : argument(arguments, 0, Items.class).values;
+    copy(values.size());
+    return items(kind, values);
   }
 
   private Object device(List<Object> arguments) {
-    String type = argument(arguments, 0, Text.class).value();
-    return new Text(
-        arguments.size() < 2 ? type : type + ":" + argument(arguments, 1, Whole.class).value());
+    String type = argument(arguments, 0, Str.class).value();
+    copy(type.length() / 16);
+    return new Str(
+        arguments.size() < 2 ? type : type + ":" + argument(arguments, 1, Int.class).value());
   }
 
   private Object path(List<Object> arguments, String separator) {
     StringBuilder path = new StringBuilder();
     for (int i = 0; i < arguments.size(); i++) {
+      copy(1 + argument(arguments, i, Str.class).value().length() / 16);
       boolean joined = path.isEmpty() || path.substring(path.length() - 1).equals(separator);
-      path.append(joined ? "" : separator).append(argument(arguments, i, Text.class).value());
+      path.append(joined ? "" : separator).append(argument(arguments, i, Str.class).value());
     }
-    return new PyValue.Filename(path.isEmpty() ? "." : path.toString());
+    return new PyValue.PathName(path.isEmpty() ? "." : path.toString());
   }
 
   /** {@code _codecs.encode(text, 'latin1')}: how protocol 2 writes bytes. */
   private Object encode(List<Object> arguments) {
-    String text = argument(arguments, 0, Text.class).value();
-    String encoding = argument(arguments, 1, Text.class).value();
+    String text = argument(arguments, 0, Str.class).value();
+    String encoding = argument(arguments, 1, Str.class).value();
     if (!encoding.equals("latin1") && !encoding.equals("latin-1")) {
       throw bad("encodes a text as " + shortened(encoding) + ", which has no place here");
     }
+    copy(1 + text.length() / 16);
     return new Bytes(text.getBytes(StandardCharsets.ISO_8859_1));
+  }
+
+  private Object bytearray(List<Object> arguments) {
+    return arguments.isEmpty() || !(arguments.getFirst() instanceof Bytes bytes)
+        ? placeholder("builtins.bytearray")
+        : bytes;
+  }
+
+  private Object complex(List<Object> arguments) {
+    return new Str(
+        "(%s, %s)"
+            .formatted(
+                argument(arguments, 0, Float.class).value(),
+                argument(arguments, 1, Float.class).value()));
+  }
+
+  /** A tensor, or what stands for one of a kind that is not read. */
+  private Object tensorArgument(List<Object> arguments, int index) {
+    return index < arguments.size() && arguments.get(index) instanceof Placeholder unknown
+        ? unknown
+        : argument(arguments, index, View.class);
+  }
+
+  /** {@code _rebuild_tensor_v3(storage of bytes, offset, size, stride, …, …, dtype, …)}. */
+  private Object typedTensor(List<Object> arguments) {
+    Storage bytes = argument(arguments, 0, Storage.class);
+    Global dtype = argument(arguments, 6, Global.class);
+    ElementType type = DTYPES.get(dtype.name);
+    if (type == null || bytes.type != ElementType.U8) {
+      return placeholder("a tensor of type " + dtype.name);
+    }
+    int size = type.bits() / 8;
+    if (bytes.first % size != 0) {
+      throw bad("has a tensor that does not begin at one of its elements");
+    }
+    List<Object> typed = new ArrayList<>(arguments);
+    typed.set(0, new Storage(type, bytes.key, bytes.count / size, bytes.first / size));
+    return tensor(typed);
+  }
+
+  /** {@code _rebuild_from_type_v2(function, type, arguments, state)}: a subclass of Tensor. */
+  private Object ofType(List<Object> arguments) {
+    return construct(argument(arguments, 0, Global.class), argument(arguments, 2, Items.class));
   }
 
   private Object numpyScalar(List<Object> arguments) {
@@ -562,29 +755,27 @@ final class Pickle {
     byte[] bytes =
         switch (data) {
           case Bytes b -> b.value;
-          case Text text -> text.value().getBytes(StandardCharsets.ISO_8859_1); // Python 2
+          case Str text -> text.value().getBytes(StandardCharsets.ISO_8859_1); // Python 2
           default -> throw bad("has a NumPy number without a value");
         };
     String code = type.code;
     if (!code.matches("[bui]1|[ui][248]|f[248]") || bytes.length != code.charAt(1) - '0') {
-      throw bad(
-          "has a NumPy value of type '%s' and %d bytes; only plain numbers are read"
-              .formatted(shortened(code), bytes.length));
+      return placeholder("a NumPy value of type " + shortened(code));
     }
     ByteBuffer value = ByteBuffer.wrap(bytes).order(type.order);
     return switch (code) {
-      case "b1" -> new Truth(bytes[0] != 0);
-      case "u1" -> new Whole(bytes[0] & 0xFF);
-      case "u2" -> new Whole(value.getShort() & 0xFFFF);
-      case "u4" -> new Whole(value.getInt() & 0xFFFFFFFFL);
-      case "u8" -> new Whole(new BigInteger(Long.toUnsignedString(value.getLong())));
-      case "i1" -> new Whole(bytes[0]);
-      case "i2" -> new Whole(value.getShort());
-      case "i4" -> new Whole(value.getInt());
-      case "i8" -> new Whole(value.getLong());
-      case "f2" -> new Real(Float.float16ToFloat(value.getShort()));
-      case "f4" -> new Real(value.getFloat());
-      default -> new Real(value.getDouble());
+      case "b1" -> new Bool(bytes[0] != 0);
+      case "u1" -> new Int(bytes[0] & 0xFF);
+      case "u2" -> new Int(value.getShort() & 0xFFFF);
+      case "u4" -> new Int(value.getInt() & 0xFFFFFFFFL);
+      case "u8" -> new Int(new BigInteger(Long.toUnsignedString(value.getLong())));
+      case "i1" -> new Int(bytes[0]);
+      case "i2" -> new Int(value.getShort());
+      case "i4" -> new Int(value.getInt());
+      case "i8" -> new Int(value.getLong());
+      case "f2" -> new Float(java.lang.Float.float16ToFloat(value.getShort()));
+      case "f4" -> new Float(value.getFloat());
+      default -> new Float(value.getDouble());
     };
   }
 
@@ -592,16 +783,17 @@ final class Pickle {
   private Storage storage(Object id) {
     if (!(id instanceof Items tuple)
         || tuple.values.size() < 5
-        || !tuple.values.get(0).equals(new Text("storage"))) {
+        || !tuple.values.get(0).equals(new Str("storage"))) {
       throw bad(
           "refers to something outside the pickle that is not a storage, such as a whole module;"
               + " save the state_dict instead");
     }
-    ElementType type = argument(tuple.values, 1, Global.class).storage;
+    Global storageClass = argument(tuple.values, 1, Global.class);
+    ElementType type = storageClass.storage;
     if (type == null) {
-      throw bad("has a storage of a type that is none");
+      throw bad("has tensors of the type " + storageClass.name + ", which is not supported");
     }
-    String key = argument(tuple.values, 2, Text.class).value();
+    String key = argument(tuple.values, 2, Str.class).value();
     Storage whole = new Storage(type, key, count(tuple.values, 4, "element count"), 0);
     Storage known = storages.putIfAbsent(key, whole);
     if (known != null && !known.equals(whole)) {
@@ -670,7 +862,7 @@ final class Pickle {
     }
     count(1);
     return switch (value) {
-      case Text text -> {
+      case Str text -> {
         count(text.value().length() / 16);
         yield text;
       }
@@ -688,9 +880,12 @@ final class Pickle {
         yield new PyValue.Dictionary(Collections.unmodifiableSequencedMap(frozen));
       }
       case View view -> new PyValue.Array(tensors.apply(view));
-      case Global global -> throw bad("stores " + global.name + " itself, which has no place here");
-      default ->
-          throw bad("stores a " + value.getClass().getSimpleName() + ", which has no place here");
+      case Global global -> new PyValue.Unknown(global.name);
+      case Placeholder unknown -> new PyValue.Unknown(unknown.name);
+      case Bytes bytes -> new PyValue.Unknown(bytes.value.length + " bytes");
+      case Storage storage -> new PyValue.Unknown("a storage");
+      case NumpyType type -> new PyValue.Unknown("numpy.dtype");
+      default -> throw new AssertionError(value.getClass());
     };
   }
 

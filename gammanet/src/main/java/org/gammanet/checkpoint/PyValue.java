@@ -17,34 +17,34 @@ sealed interface PyValue {
   }
 
   /** {@code True} or {@code False}. */
-  record Truth(boolean value) implements PyValue {}
+  record Bool(boolean value) implements PyValue {}
 
   /** An integer, Python's or NumPy's. */
-  record Whole(BigInteger value) implements PyValue, Comparable<Whole> {
-    Whole(long value) {
+  record Int(BigInteger value) implements PyValue, Comparable<Int> {
+    Int(long value) {
       this(BigInteger.valueOf(value));
     }
 
     // Map keys with equal hashes, which a hostile file may consist of, are looked up by order.
     @Override
-    public int compareTo(Whole other) {
+    public int compareTo(Int other) {
       return value.compareTo(other.value);
     }
   }
 
   /** A floating-point number, Python's or NumPy's. */
-  record Real(double value) implements PyValue {}
+  record Float(double value) implements PyValue {}
 
   /** A text. */
-  record Text(String value) implements PyValue, Comparable<Text> {
+  record Str(String value) implements PyValue, Comparable<Str> {
     @Override
-    public int compareTo(Text other) {
+    public int compareTo(Str other) {
       return value.compareTo(other.value);
     }
   }
 
   /** A path object. */
-  record Filename(String value) implements PyValue {}
+  record PathName(String value) implements PyValue {}
 
   /** A list, tuple or set. */
   record Sequence(Kind kind, List<PyValue> items) implements PyValue {
@@ -55,13 +55,16 @@ sealed interface PyValue {
     }
   }
 
-  /** A dictionary in its order; keys are {@link Text}, {@link Whole}, {@link Truth} or None. */
+  /** A dictionary in its order; keys are {@link Str}, {@link Int}, {@link Bool} or None. */
   record Dictionary(SequencedMap<PyValue, PyValue> entries) implements PyValue {
     /** The value under a text key. */
     @Nullable PyValue get(String key) {
-      return entries.get(new Text(key));
+      return entries.get(new Str(key));
     }
   }
+
+  /** Something that is not read, such as an object of a class of the author's own. */
+  record Unknown(String name) implements PyValue {}
 
   /** A tensor. */
   record Array(StoredTensor tensor) implements PyValue {}
@@ -74,14 +77,15 @@ sealed interface PyValue {
     JsonNodeFactory json = JsonNodeFactory.instance;
     return switch (this) {
       case None none -> json.nullNode();
-      case Truth truth -> json.booleanNode(truth.value);
-      case Whole whole ->
+      case Bool truth -> json.booleanNode(truth.value);
+      case Int whole ->
           whole.value.bitLength() < Long.SIZE
               ? json.numberNode(whole.value.longValue())
               : json.numberNode(whole.value);
-      case Real real -> json.numberNode(real.value);
-      case Text text -> json.textNode(text.value);
-      case Filename path -> json.textNode(path.value);
+      case Float real -> json.numberNode(real.value);
+      case Str text -> json.textNode(text.value);
+      case PathName path -> json.textNode(path.value);
+      case Unknown unknown -> json.textNode("<" + unknown.name + ">");
       case Sequence sequence -> {
         ArrayNode array = json.arrayNode();
         sequence.items.forEach(item -> array.add(item.toJson()));
@@ -99,10 +103,10 @@ sealed interface PyValue {
         }
         double value = tensor.get(0);
         yield switch (tensor.type()) {
-          case F64, F32, F16, BF16 -> json.numberNode(value);
           case BOOL -> json.booleanNode(value != 0);
           case I64 -> json.numberNode(tensor.data().getLong());
-          case I32, I16, I8, U8 -> json.numberNode((long) value);
+          case I32, I16, I8, U32, U16, U8 -> json.numberNode((long) value);
+          default -> json.numberNode(value);
         };
       }
     };

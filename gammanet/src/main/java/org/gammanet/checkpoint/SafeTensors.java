@@ -93,7 +93,11 @@ public final class SafeTensors {
         require(header[0] == '{' && json.nextToken() == JsonToken.START_OBJECT, "is no JSON map");
         while (json.nextToken() != JsonToken.END_OBJECT) {
           String name = json.currentName();
-          require(json.nextToken() == JsonToken.START_OBJECT, "has no map under '" + name + "'");
+          JsonToken value = json.nextToken();
+          if (name.equals(METADATA) && value == JsonToken.VALUE_NULL) {
+            continue; // the same as none
+          }
+          require(value == JsonToken.START_OBJECT, "has no map under '" + name + "'");
           if (name.equals(METADATA)) {
             readMetadata(json);
           } else {

@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.function.DoubleConsumer;
 import java.util.function.Supplier;
 import org.gammanet.torch.Tensor;
+import org.gammanet.torch.TensorScope;
 
 /**
  * A tensor in a file or on its way there: element type, shape, and bytes that are looked up when
@@ -64,11 +65,11 @@ public final class StoredTensor {
       }
       empty |= size == 0;
     }
-    long count = empty ? 0 : type.bytes();
+    long bits = empty ? 0 : type.bits();
     for (int i = 0; i < shape.length && !empty; i++) {
-      count = Math.multiplyExact(count, shape[i]);
+      bits = Math.multiplyExact(bits, shape[i]);
     }
-    return count;
+    return bits / 8 + (bits % 8 == 0 ? 0 : 1);
   }
 
   /** A copy of a tensor's elements, from any device. */
@@ -96,7 +97,11 @@ public final class StoredTensor {
 
   /** Number of elements. */
   public long numel() {
-    return byteCount() / type.bytes();
+    long count = 1;
+    for (long size : shape) {
+      count *= size;
+    }
+    return count;
   }
 
   /** Number of bytes of all elements. */
@@ -114,7 +119,16 @@ public final class StoredTensor {
 
   /** A new tensor on the CPU, which the caller closes. */
   public Tensor toTensor() {
-    return Tensor.fromBuffer(data(), type.dtype(), shape);
+    try (var scope = TensorScope.open()) {
+      return scope.keep(Tensor.fromBuffer(data(), type.dtype(), shape));
+    } catch (InternalError e) {
+      throw truncated(e);
+    }
+  }
+
+  /** A mapped file whose end is gone: the system has no bytes for what should be there. */
+  private static CheckpointException truncated(InternalError e) {
+    return new CheckpointException("a checkpoint was truncated while it was read", e);
   }
 
   /** Element {@code i} in row-major order, as a number; exact for all but I64 beyond 2^53. */
@@ -122,12 +136,22 @@ public final class StoredTensor {
     return type.get(data(), i);
   }
 
-  /** Passes every element in row-major order, as {@link #get} gives it. */
+  /**
+   * Passes every element in row-major order, as {@link #get} gives it; nothing for types whose
+   * elements are not numbers of whole bytes.
+   */
   public void forEach(DoubleConsumer action) {
-    ByteBuffer data = data();
-    long count = numel();
-    for (int i = 0; i < count; i++) {
-      action.accept(type.get(data, i));
+    if (!type.isNumeric()) {
+      return;
+    }
+    try {
+      ByteBuffer data = data();
+      long count = numel();
+      for (int i = 0; i < count; i++) {
+        action.accept(type.get(data, i));
+      }
+    } catch (InternalError e) {
+      throw truncated(e);
     }
   }
 

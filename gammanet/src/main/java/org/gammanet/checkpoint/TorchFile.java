@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.zip.CRC32;
 import org.gammanet.checkpoint.Pickle.Storage;
 import org.gammanet.checkpoint.Pickle.View;
@@ -22,6 +23,9 @@ import org.gammanet.io.AtomicFile;
 /**
  * What {@code torch.save} writes: since PyTorch 1.6 a zip archive of uncompressed records (a pickle
  * and one record per storage), before that a row of pickles with the storages behind them.
+ *
+ * <p>The archive is read here and not by a library because its records are mapped, not copied, and
+ * because every position in it is checked first.
  */
 final class TorchFile {
   /** More than any description of tensors needs. */
@@ -56,10 +60,22 @@ final class TorchFile {
   // The container since PyTorch 1.6
 
   /** A record of the archive: where its bytes are. */
-  private record Entry(long header, long size) {}
+  private record Entry(long header, long size, boolean stored) {}
 
-  static PyValue readZip(MappedFile file) throws IOException {
+  /**
+   * What a file holds.
+   *
+   * @param unknown names of classes whose objects are left out
+   */
+  record Contents(PyValue root, Set<String> unknown) {}
+
+  static Contents readZip(MappedFile file) throws IOException {
     Map<String, Entry> entries = entries(file);
+    if (entries.keySet().stream()
+        .anyMatch(name -> name.matches("[^/]+/(constants\\.pkl|code/.*)"))) {
+      throw new CheckpointException(
+          file + " is a TorchScript archive, which holds a program: save the state_dict instead");
+    }
     List<String> pickles =
         entries.keySet().stream().filter(name -> name.matches("[^/]+/data\\.pkl")).toList();
     if (pickles.size() != 1) {
@@ -70,10 +86,6 @@ final class TorchFile {
                   : " is damaged: it has more than one data.pkl"));
     }
     String folder = pickles.getFirst().replaceFirst("data\\.pkl$", "");
-    if (entries.containsKey(folder + "constants.pkl")) {
-      throw new CheckpointException(
-          file + " is a TorchScript archive, which holds a program: save the state_dict instead");
-    }
     Pickle pickle =
         new Pickle(content(file, entries, pickles.getFirst(), MAX_PICKLE), file.toString());
     Object root = pickle.run();
@@ -81,7 +93,7 @@ final class TorchFile {
     for (Storage storage : pickle.storages().values()) {
       Entry entry = entries.get(folder + "data/" + storage.key());
       // Divided, because a hostile count overflows when multiplied.
-      if (entry == null || entry.size / storage.type().bytes() < storage.count()) {
+      if (entry == null || !entry.stored || entry.size / storage.type().bytes() < storage.count()) {
         throw new CheckpointException(
             "%s is damaged: its storage '%s' of %d %s elements %s"
                 .formatted(
@@ -96,7 +108,10 @@ final class TorchFile {
     for (String key : pickle.storages().keySet()) {
       starts.put(key, dataStart(file, get(entries, folder + "data/" + key)));
     }
-    return pickle.freeze(root, view -> tensor(file, view, starts, order));
+    Budget budget = new Budget(file);
+    return new Contents(
+        pickle.freeze(root, view -> tensor(file, budget.charge(view), starts, order)),
+        pickle.unknown());
   }
 
   private static Entry get(Map<String, Entry> entries, String name) {
@@ -126,6 +141,10 @@ final class TorchFile {
   private static ByteBuffer content(
       MappedFile file, Map<String, Entry> entries, String name, int most) throws IOException {
     Entry entry = get(entries, name);
+    if (!entry.stored) {
+      throw new CheckpointException(
+          file + " has compressed or encrypted records, which torch.save does not write");
+    }
     if (entry.size > most) {
       throw new CheckpointException(
           "%s has a record %s of %d bytes, more than any checkpoint"
@@ -176,11 +195,9 @@ final class TorchFile {
         header.getInt(42) & 0xFFFFFFFFL
       };
       zip64(rest.slice(nameBytes, extraBytes).order(ByteOrder.LITTLE_ENDIAN), sizes);
-      if (header.getShort(10) != 0 || sizes[0] != sizes[1] || (header.getShort(8) & 1) != 0) {
-        throw new CheckpointException(
-            file + " has compressed or encrypted records, which torch.save does not write");
-      }
-      if (entries.put(name, new Entry(sizes[2], sizes[0])) != null) {
+      boolean stored =
+          header.getShort(10) == 0 && sizes[0] == sizes[1] && (header.getShort(8) & 1) == 0;
+      if (entries.put(name, new Entry(sizes[2], sizes[0], stored)) != null) {
         throw new CheckpointException(file + " is damaged: it has two records " + name);
       }
       at += CENTRAL_HEADER_BYTES + nameBytes + extraBytes + commentBytes;
@@ -240,15 +257,15 @@ final class TorchFile {
 
   // The older container
 
-  static PyValue readLegacy(MappedFile file) throws IOException {
+  static Contents readLegacy(MappedFile file) throws IOException {
     ByteBuffer in = file.slice(0, Math.min(file.size(), MAX_PICKLE));
     String name = file.toString();
-    if (!(new Pickle(in, name).run() instanceof PyValue.Whole magic)
+    if (!(new Pickle(in, name).run() instanceof PyValue.Int magic)
         || !magic.value().equals(MAGIC)) {
       throw new CheckpointException(
           name + " is a pickle, but not one of torch.save: it begins with another magic number");
     }
-    if (!(new Pickle(in, name).run() instanceof PyValue.Whole version)
+    if (!(new Pickle(in, name).run() instanceof PyValue.Int version)
         || version.value().longValue() != PROTOCOL) {
       throw new CheckpointException(
           name + " is of another version of torch.save's older format than " + PROTOCOL);
@@ -264,8 +281,7 @@ final class TorchFile {
     Map<String, Long> starts = new HashMap<>();
     long at = in.position();
     for (PyValue item : list.items()) {
-      Storage storage =
-          item instanceof PyValue.Text key ? pickle.storages().get(key.value()) : null;
+      Storage storage = item instanceof PyValue.Str key ? pickle.storages().get(key.value()) : null;
       if (storage == null) {
         throw new CheckpointException(name + " is damaged: it has a storage that nothing uses");
       }
@@ -290,7 +306,36 @@ final class TorchFile {
       }
     }
     // This container is little-endian on every machine.
-    return pickle.freeze(root, view -> tensor(file, view, starts, ByteOrder.LITTLE_ENDIAN));
+    Budget budget = new Budget(file);
+    return new Contents(
+        pickle.freeze(
+            root, view -> tensor(file, budget.charge(view), starts, ByteOrder.LITTLE_ENDIAN)),
+        pickle.unknown());
+  }
+
+  /**
+   * Bytes of all tensors together, against those of the file: strides of 0 let a few bytes stand
+   * for gigabytes, which nobody wants to find out while converting or computing statistics.
+   */
+  private static final class Budget {
+    private static final long FREE = 64 << 20;
+
+    private final MappedFile file;
+    private long bytes;
+
+    Budget(MappedFile file) {
+      this.file = file;
+    }
+
+    View charge(View view) {
+      bytes += StoredTensor.byteCount(view.storage().type(), view.shape());
+      if (bytes > FREE + 4 * file.size()) {
+        throw new CheckpointException(
+            "%s has tensors of more than %d bytes, though it has %d: they repeat their elements"
+                .formatted(file, FREE + 4 * file.size(), file.size()));
+      }
+      return view;
+    }
   }
 
   private static StoredTensor unexpected(String name) {
@@ -418,14 +463,15 @@ final class TorchFile {
     private void value(PyValue value) {
       switch (value) {
         case None none -> bytes.write('N');
-        case PyValue.Truth truth -> bytes.write(truth.value() ? 0x88 : 0x89);
-        case PyValue.Whole whole -> whole(whole.value());
-        case PyValue.Real real -> {
+        case PyValue.Bool truth -> bytes.write(truth.value() ? 0x88 : 0x89);
+        case PyValue.Int whole -> whole(whole.value());
+        case PyValue.Float real -> {
           bytes.write('G');
           bytes.writeBytes(ByteBuffer.allocate(8).putDouble(real.value()).array());
         }
-        case PyValue.Text text -> text(text.value());
-        case PyValue.Filename path -> text(path.value());
+        case PyValue.Str text -> text(text.value());
+        case PyValue.PathName path -> text(path.value());
+        case PyValue.Unknown unknown -> text("<" + unknown.name() + ">");
         case PyValue.Sequence sequence -> {
           boolean tuple = sequence.kind() == Kind.TUPLE;
           if (!tuple) {
@@ -505,6 +551,10 @@ final class TorchFile {
       bytes.write('(');
       bytes.write('(');
       text("storage");
+      if (tensor.type().torchName() == null) {
+        throw new CheckpointException(
+            "tensors of type " + tensor.type() + " cannot be written to a .pt file");
+      }
       global("torch", tensor.type().torchName() + "Storage");
       text(Integer.toString(tensors.size()));
       text("cpu");

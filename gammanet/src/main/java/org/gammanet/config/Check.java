@@ -18,6 +18,12 @@ final class Check {
     that(value >= minimum, key, value, "at least " + minimum);
   }
 
+  /** A count that sizes what is allocated or how long a pass takes. */
+  static void count(String key, int value, int maximum) {
+    atLeast(key, value, 1);
+    that(value <= maximum, key, value, "at most " + maximum);
+  }
+
   static void atLeast(String key, double value, double minimum) {
     that(Double.isFinite(value) && value >= minimum, key, value, "at least " + minimum);
   }

@@ -67,7 +67,11 @@ public record FgruConfig(
 
   /** Checks every value. */
   public FgruConfig {
-    Check.atLeast("attention_layers", attentionLayers, 0);
+    Check.that(
+        attentionLayers >= 0 && attentionLayers <= 100,
+        "attention_layers",
+        attentionLayers,
+        "0 to 100");
     attentionLayers = Math.max(1, attentionLayers);
     Check.oneOf(
         "normalization_type",

@@ -34,9 +34,9 @@ public record LayerConfig(
 
   /** Checks every value. */
   public LayerConfig {
-    Check.atLeast("features", features, 1);
+    Check.count("features", features, 8192);
     Check.oddKernel("h_kernel", horizontalKernel);
     Check.oddKernel("ff_kernel", feedforwardKernel);
-    Check.atLeast("ff_repeats", feedforwardRepeats, 1);
+    Check.count("ff_repeats", feedforwardRepeats, 100);
   }
 }

@@ -75,10 +75,10 @@ public record ModelConfig(
    */
   public ModelConfig {
     layers = List.copyOf(layers);
-    Check.atLeast("timesteps", timesteps, 1);
+    Check.count("timesteps", timesteps, 10_000);
     Check.that(levels >= 1 && levels <= 5, "layers", levels, "1 to 5 blocks of VGG16");
     if (hiddenChannels != null) {
-      Check.atLeast("hidden_channels", hiddenChannels, 1);
+      Check.count("hidden_channels", hiddenChannels, 8192);
     }
     Check.that(
         baseChannels >= 1 && baseChannels <= 1024, "base_channels", baseChannels, "1 to 1024");
@@ -93,13 +93,13 @@ public record ModelConfig(
         baseChannels,
         "64 for a network that starts from VGG16's weights");
     Check.oddKernel("kernel_size", kernelSize);
-    Check.atLeast("input_channels", inputChannels, 1);
+    Check.count("input_channels", inputChannels, 1024);
     Check.that(
         inputChannels == 3 || !architecture.usesVgg(),
         "input_channels",
         inputChannels,
         "3 for a network on VGG16");
-    Check.atLeast("output_channels", outputChannels, 1);
+    Check.count("output_channels", outputChannels, 1024);
     Check.oneOf(
         "normalization",
         normalization,

@@ -117,6 +117,11 @@ public final class Network implements AutoCloseable {
     return network;
   }
 
+  /** The network without values: names and shapes of its parameters, which are not allocated. */
+  static Network describe(ModelConfig config) {
+    return build(config);
+  }
+
   private static Network build(ModelConfig config) {
     return switch (config.architecture()) {
       case VGG16_GAMMANET_V2, VGG16_GAMMANET -> VggNetwork.build(config);
@@ -146,8 +151,8 @@ public final class Network implements AutoCloseable {
   }
 
   /**
-   * The values of all parameters and buffers by name, in the order of a checkpoint. The tensors stay
-   * the network's.
+   * The values of all parameters and buffers by name, in the order of a checkpoint. The tensors
+   * stay the network's.
    */
   public SequencedMap<String, Tensor> stateDict() {
     SequencedMap<String, Tensor> values = new LinkedHashMap<>();
@@ -274,8 +279,8 @@ public final class Network implements AutoCloseable {
 
   /**
    * Why this network is computed by LibTorch's operators alone, in a few words; null when native
-   * kernels compute it. Even then single steps are composed of operators where hooks watch the inside
-   * of a cell, or automatic differentiation records.
+   * kernels compute it. Even then single steps are composed of operators where hooks watch the
+   * inside of a cell, or automatic differentiation records.
    */
   public @Nullable String fallbackReason() {
     String machine = Kernels.fallbackReason(device, dtype);
@@ -319,9 +324,7 @@ public final class Network implements AutoCloseable {
    */
   public ForwardResult forward(Tensor image, ForwardOptions options) {
     checkImage(image);
-    return takesImagesApart(image, options)
-        ? imagesApart(image, options)
-        : result(image, options);
+    return takesImagesApart(image, options) ? imagesApart(image, options) : result(image, options);
   }
 
   /**
@@ -371,8 +374,7 @@ public final class Network implements AutoCloseable {
       Map<String, Tensor> states = new LinkedHashMap<>();
       for (String name : results.getFirst().states().keySet()) {
         states.put(
-            name,
-            scope.keep(cat(results.stream().map(r -> get(r.states(), name)).toList())));
+            name, scope.keep(cat(results.stream().map(r -> get(r.states(), name)).toList())));
       }
       return new ForwardResult(logits, timesteps, Collections.unmodifiableMap(states));
     }
@@ -432,8 +434,7 @@ public final class Network implements AutoCloseable {
     Pass pass = new Pass(run, options, timesteps, cells, layers.usesBatchStatistics());
     pass.run(
         image,
-        ForwardContext.of(
-            image.size(2), image.size(3), options.hooks(), precision, composedOnly));
+        ForwardContext.of(image.size(2), image.size(3), options.hooks(), precision, composedOnly));
     return pass;
   }
 

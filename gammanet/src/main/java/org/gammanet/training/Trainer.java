@@ -31,6 +31,7 @@ import org.gammanet.evaluation.QuickMetrics;
 import org.gammanet.kernels.NativeKernels;
 import org.gammanet.kernels.Precision;
 import org.gammanet.model.Network;
+import org.gammanet.model.NetworkWeights;
 import org.gammanet.nn.Parameter;
 import org.gammanet.torch.Autograd;
 import org.gammanet.torch.DType;
@@ -259,7 +260,7 @@ public final class Trainer implements AutoCloseable {
                 + " network");
       }
     }
-    checkpoint.loadInto(network);
+    NetworkWeights.load(checkpoint, network);
     restore(checkpoint, state);
     epoch = state.epoch();
     update = state.update();
@@ -740,7 +741,7 @@ public final class Trainer implements AutoCloseable {
             .forEach((name, p) -> tensors.put(SIDE + name, StoredTensor.viewOf(p.detach())));
       }
     }
-    Checkpoint.of(Checkpoint.weightsOf(network), tensors, metadata).save(file);
+    Checkpoint.of(NetworkWeights.of(network), tensors, metadata).save(file);
   }
 
   /**

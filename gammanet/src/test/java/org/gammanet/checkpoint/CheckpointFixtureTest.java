@@ -54,7 +54,8 @@ class CheckpointFixtureTest {
     return MappedFile.read(
         file,
         mapped ->
-            TorchFile.isZip(mapped) ? TorchFile.readZip(mapped) : TorchFile.readLegacy(mapped));
+            (TorchFile.isZip(mapped) ? TorchFile.readZip(mapped) : TorchFile.readLegacy(mapped))
+                .root());
   }
 
   @ParameterizedTest
@@ -69,13 +70,13 @@ class CheckpointFixtureTest {
   private static void check(String at, JsonNode expected, PyValue actual) {
     switch (expected.getNodeType()) {
       case NULL -> assertEquals(PyValue.None.NONE, actual, at);
-      case BOOLEAN -> assertEquals(new PyValue.Truth(expected.booleanValue()), actual, at);
-      case STRING -> assertEquals(new PyValue.Text(expected.textValue()), actual, at);
+      case BOOLEAN -> assertEquals(new PyValue.Bool(expected.booleanValue()), actual, at);
+      case STRING -> assertEquals(new PyValue.Str(expected.textValue()), actual, at);
       case NUMBER -> {
         if (expected.isIntegralNumber()) {
-          assertEquals(new PyValue.Whole(expected.bigIntegerValue()), actual, at);
+          assertEquals(new PyValue.Int(expected.bigIntegerValue()), actual, at);
         } else {
-          assertEquals(new PyValue.Real(expected.doubleValue()), actual, at);
+          assertEquals(new PyValue.Float(expected.doubleValue()), actual, at);
         }
       }
       case ARRAY -> items(at, PyValue.Sequence.Kind.LIST, expected, actual);
@@ -85,10 +86,10 @@ class CheckpointFixtureTest {
         switch (only) {
           case "tensor" -> tensor(at, value, assertInstanceOf(PyValue.Array.class, actual, at));
           case "tuple" -> items(at, PyValue.Sequence.Kind.TUPLE, value, actual);
-          case "path" -> assertEquals(new PyValue.Filename(value.textValue()), actual, at);
+          case "path" -> assertEquals(new PyValue.PathName(value.textValue()), actual, at);
           case "int" ->
-              assertEquals(new PyValue.Whole(new BigInteger(value.textValue())), actual, at);
-          case "float" -> assertEquals(new PyValue.Real(number(expected)), actual, at);
+              assertEquals(new PyValue.Int(new BigInteger(value.textValue())), actual, at);
+          case "float" -> assertEquals(new PyValue.Float(number(expected)), actual, at);
           case "dict" -> {
             List<Map.Entry<JsonNode, JsonNode>> pairs = new ArrayList<>();
             value.forEach(pair -> pairs.add(Map.entry(pair.get(0), pair.get(1))));

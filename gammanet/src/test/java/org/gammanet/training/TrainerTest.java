@@ -33,6 +33,7 @@ import org.gammanet.kernels.NativeKernels;
 import org.gammanet.kernels.Precision;
 import org.gammanet.model.ForwardOptions;
 import org.gammanet.model.Network;
+import org.gammanet.model.NetworkWeights;
 import org.gammanet.nn.Parameter;
 import org.gammanet.torch.Autograd;
 import org.gammanet.torch.Tensor;
@@ -337,7 +338,7 @@ class TrainerTest {
       }
       Checkpoint best = Checkpoint.load(folder.resolve("run/checkpoints/best_model.safetensors"));
       try (Network averaged = Network.create(config.model())) {
-        best.loadInto(averaged);
+        NetworkWeights.load(best, averaged);
         float[] shipped = averaged.parameter(name).tensor().toFloatArray();
         for (int i = 0; i < mean.length; i++) {
           assertEquals(mean[i], shipped[i], 1e-6);
