@@ -5,8 +5,6 @@ module org.gammanet.cli {
   requires com.fasterxml.jackson.databind;
   requires info.picocli;
   requires java.desktop;
-  requires java.management;
-  requires jdk.management; // size of the memory
   requires jdk.unsupported; // signals
   requires static transitive org.jspecify;
 

@@ -304,6 +304,7 @@ final class DetectCommand implements Callable<Integer> {
   private void detect(GammaNet net, List<Job> jobs) throws IOException {
     ForwardOptions options =
         allTimesteps ? ForwardOptions.DEFAULTS.withEveryTimestep() : ForwardOptions.DEFAULTS;
+    DetectMemory memory = new DetectMemory(net.network());
     SequencedMap<List<Integer>, List<Loaded>> waiting = new LinkedHashMap<>();
     int loaded = 0;
     for (Job job : jobs) {
@@ -318,9 +319,9 @@ final class DetectCommand implements Callable<Integer> {
         fail(String.valueOf(e.getMessage()));
         continue;
       }
-      int most = (int) Math.min(batchSize, DetectMemory.fitting(net, image));
+      int most = (int) Math.min(batchSize, memory.fitting(image.height(), image.width()));
       if (most == 0) {
-        fail(job.file() + " " + DetectMemory.refusal(net, image));
+        fail(job.file() + " " + memory.refusal(image.height(), image.width()));
         continue;
       }
       List<Integer> key = List.of(image.width(), image.height());
@@ -331,6 +332,7 @@ final class DetectCommand implements Callable<Integer> {
         waiting.remove(key);
         loaded -= group.size();
         pass(net, options, group);
+        memory.passed(most, image.height(), image.width());
       } else if (loaded == 4 * batchSize) { // many sizes: do not hold ever more images
         List<Loaded> oldest = waiting.pollFirstEntry().getValue();
         loaded -= oldest.size();

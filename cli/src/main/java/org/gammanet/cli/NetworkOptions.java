@@ -23,7 +23,7 @@ final class NetworkOptions {
         names = {"-c", "--checkpoint"},
         paramLabel = "FILE",
         description =
-            "Weights: .safetensors, .pt or .pth, or the folder of a training run. Default: the"
+            "Weights: a file (safetensors or PyTorch), or the folder of a training run. Default: the"
                 + " bundled network; random weights for train and bench.")
     @Nullable Path checkpoint;
 

@@ -15,6 +15,7 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
@@ -406,7 +407,7 @@ class CommandsTest {
   void precisionThatIsNotThereIsRefusedWithAReason(@TempDir Path folder) throws IOException {
     Object[] words = {"detect", photo(folder), "--precision", "bf16", "--output", folder};
     assertEquals(1, run(with(words, SMALL)));
-    assertTrue(err.toString().contains("bfloat16 is not possible here: "), err.toString());
+    assertTrue(err.toString().contains("bfloat16 is not available: "), err.toString());
     assertTrue(Files.notExists(folder.resolve("photo-edges.png")));
   }
 
@@ -418,4 +419,47 @@ class CommandsTest {
       assertTrue(out.toString().contains("\"" + key + "\""), out.toString());
     }
   }
+
+  /** A folder run takes no result for a photo, and no photo for a result. */
+  @Test
+  void resultsAreKeptApartFromOtherFiles(@TempDir Path folder) throws IOException {
+    photo(folder);
+    Files.writeString(folder.resolve("clip.MP4"), "no image");
+    Files.createDirectory(folder.resolve("more"));
+    Object[] all = with(with(new Object[] {"detect", folder, "-o", folder}, SMALL), "-t", 1);
+    assertEquals(0, run(all), err.toString());
+    assertTrue(err.toString().contains("left out 1 .mp4, 1 folders"), err.toString());
+    assertEquals(0, run(with(all, "--skip-existing")), err.toString());
+    assertTrue(err.toString().contains("1 edge maps"), err.toString());
+    assertTrue(Files.notExists(folder.resolve("photo-edges-edges.png")));
+    assertEquals(folder.resolve("photo-edges.png") + "\n", out.toString(), "once");
+
+    Path other = folder.resolve("photo-edges.png");
+    Files.copy(folder.resolve("photo.png"), other, StandardCopyOption.REPLACE_EXISTING);
+    Object[] one = with(with(new Object[] {"detect", folder.resolve("photo.png"), "-o", folder}, SMALL), "-t", 1);
+    assertEquals(1, run(one));
+    assertTrue(err.toString().contains("--force replaces it"), err.toString());
+    assertEquals(48, Images.read(other).width());
+    assertEquals(0, run(with(one, "--force")), err.toString());
+    assertTrue(Images.isResult(other));
+  }
+
+  @Test
+  void architectureShowsTheCheckpointItIsGiven(@TempDir Path folder) throws IOException {
+    assertEquals(0, run("architecture", "-c", saved(folder)), err.toString());
+    assertTrue(out.toString().contains("694,481 parameters, 3 timesteps"), out.toString());
+    assertEquals(1, run("architecture", "-c", folder.resolve("none.safetensors")));
+    assertTrue(err.toString().contains("none.safetensors"), err.toString());
+  }
+
+  @Test
+  void aSeedDoesNotReplaceTrainedWeights(@TempDir Path folder) throws IOException {
+    Object[] detect = {"detect", photo(folder), "-o", folder, "--no-side-by-side"};
+    assertEquals(0, run(detect), err.toString());
+    byte[] without = Files.readAllBytes(folder.resolve("photo-edges.png"));
+    assertEquals(0, run(with(detect, "--seed", 5)), err.toString());
+    assertFalse(err.toString().contains("random"), err.toString());
+    assertArrayEquals(without, Files.readAllBytes(folder.resolve("photo-edges.png")));
+  }
+
 }

@@ -1,11 +1,8 @@
 package org.gammanet.training;
 
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.List;
 import org.gammanet.config.TrainingConfig.Recompute;
+import org.gammanet.io.SystemMemory;
 import org.gammanet.model.LayerSummary;
 import org.gammanet.model.Network;
 import org.gammanet.nn.Tape;
@@ -76,27 +73,12 @@ public final class TrainingMemory {
     if (network.device().type() != Device.Type.CPU) {
       return Recompute.CELLS;
     }
-    double usable = USABLE * available();
+    double usable = USABLE * SystemMemory.available();
     for (Recompute mode : List.of(Recompute.NONE, Recompute.CELLS)) {
       if (estimate(network, batch, height, width, timesteps, mode) <= usable) {
         return mode;
       }
     }
     return Recompute.TIMESTEPS;
-  }
-
-  /** Bytes that new work may take: on Linux what the kernel says, elsewhere four heaps. */
-  public static long available() {
-    long heaps = 4 * Runtime.getRuntime().maxMemory(); // the JVM takes a quarter by itself
-    try {
-      for (String line : Files.readAllLines(Path.of("/proc/meminfo"), StandardCharsets.US_ASCII)) {
-        if (line.startsWith("MemAvailable:")) {
-          return Long.parseLong(line.replaceAll("\\D", "")) << 10;
-        }
-      }
-    } catch (IOException | NumberFormatException e) {
-      return heaps;
-    }
-    return heaps;
   }
 }

@@ -31,6 +31,7 @@ import org.gammanet.data.Batch;
 import org.gammanet.data.BatchSource;
 import org.gammanet.kernels.NativeKernels;
 import org.gammanet.kernels.Precision;
+import org.gammanet.io.SystemMemory;
 import org.gammanet.model.ForwardOptions;
 import org.gammanet.model.Network;
 import org.gammanet.model.NetworkWeights;
@@ -636,7 +637,7 @@ class TrainerTest {
       long cells = TrainingMemory.estimate(network, 1, 320, 320, 8, Recompute.CELLS);
       long timesteps = TrainingMemory.estimate(network, 1, 320, 320, 8, Recompute.TIMESTEPS);
       assertTrue(none > 2 * cells && cells > timesteps, none + ", " + cells + ", " + timesteps);
-      assertTrue(TrainingMemory.available() > 0);
+      assertTrue(SystemMemory.available() > 0);
     }
   }
 }

@@ -38,7 +38,7 @@ class CustomExperimentTest {
             .generate();
 
     var extractor = ResponseExtractor.forModel(model).build();
-    Responses responses = extractor.extract(set, RecordingPlan.layer("fgru_0").timesteps(8));
+    Responses responses = extractor.extract(set, RecordingPlan.layer("fgru_0"));
 
     TuningTable tuning = new OrientationTuning().compute(responses, set);
     for (TuningTable.Row unit : tuning.rows()) {

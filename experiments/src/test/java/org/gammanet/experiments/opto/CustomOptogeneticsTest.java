@@ -30,7 +30,7 @@ class CustomOptogeneticsTest {
             .diameter(5)
             .build()
             .generate();
-    StimulusSet gratings = // in the extra-classical field: optimise
+    StimulusSet gratings = // in the extra-classical field: optimize
         GratingStimuli.builder()
             .size(size, size)
             .orientations(0, 30, 60, 90, 120, 150)
