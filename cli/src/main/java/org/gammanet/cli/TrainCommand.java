@@ -10,11 +10,12 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import org.gammanet.GammaNet;
+import org.gammanet.PretrainedModel;
 import org.gammanet.checkpoint.Checkpoint;
 import org.gammanet.config.GammaNetConfig;
 import org.gammanet.config.ModelConfig;
-import org.gammanet.config.TrainingConfig.Recompute;
 import org.gammanet.config.TrainingConfig;
+import org.gammanet.config.TrainingConfig.Recompute;
 import org.gammanet.data.EdgeDataset;
 import org.gammanet.io.DataException;
 import org.gammanet.model.Network;
@@ -37,7 +38,8 @@ import picocli.CommandLine.Spec;
     description = {
       "Writes checkpoints, metrics.jsonl and TensorBoard event files below the output folder."
           + " Ctrl-C finishes the current update and saves; --resume continues from there. With"
-          + " --checkpoint, training starts from those weights and, unless --config names another"
+          + " --checkpoint, training starts from those weights (bundled: those of the bundled"
+          + " network) and, unless --config names another"
           + " one, with the configuration stored with them."
     },
     footer = {
@@ -66,9 +68,37 @@ final class TrainCommand implements Callable<Integer> {
       names = "--resume",
       paramLabel = "RUN",
       description =
-          "Continue a run: its folder, or one of its checkpoints. Its configuration is used, changed"
-              + " by --set.")
+          "Continue a run: its folder, or one of its checkpoints. Its configuration is used,"
+              + " changed by --set.")
   @Nullable Path resume;
+
+  /** Configurations that need no file. */
+  enum Preset {
+    /** A try-out: minutes. */
+    SMALL,
+    /** The bundled network's recipe: a day. */
+    BUNDLED,
+    /** The default configuration: a graphics card. */
+    FULL;
+
+    String file() {
+      return this == FULL ? "default" : "presets/" + name().toLowerCase(Locale.ROOT);
+    }
+
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
+  @Option(
+      names = "--preset",
+      paramLabel = "NAME",
+      description =
+          "Configuration: ${COMPLETION-CANDIDATES}. small takes minutes on two cores, bundled is"
+              + " the recipe of the bundled network and takes a day, full is the default and needs"
+              + " a GPU.")
+  @Nullable Preset preset;
 
   @Option(
       names = "--max-steps",
@@ -124,11 +154,17 @@ final class TrainCommand implements Callable<Integer> {
   /** Images that are read before training begins. */
   private static final int FIRST_IMAGES = 20;
 
+  /** What --checkpoint calls the bundled network. */
+  private static final String BUNDLED = "bundled";
+
   @Override
   public Integer call() throws IOException, InterruptedException {
     console = new Console(spec);
     if (resume != null && network.weights.checkpoint != null) {
       throw new UsageException("--resume and --checkpoint exclude each other: choose one");
+    }
+    if (preset != null && (network.config != null || resume != null)) {
+      throw new UsageException("--preset excludes --config and --resume: choose one");
     }
     override("data.train_path", dataDir == null ? null : quoted(dataDir));
     override("data.val_path", dataDir == null ? null : quoted(dataDir));
@@ -138,12 +174,20 @@ final class TrainCommand implements Callable<Integer> {
     override("training.num_workers", numWorkers);
     override("seed", compute.seed);
 
-    Path file = resume == null ? network.checkpoint() : lastOf(resume);
-    Checkpoint checkpoint = file == null ? null : Checkpoint.load(file);
-    GammaNetConfig config =
-        checkpoint == null || resume != null && network.config != null
-            ? network.readConfig(console::note)
-            : network.config(checkpoint, console);
+    boolean bundled =
+        BUNDLED.equals(String.valueOf(network.weights.checkpoint))
+            && !Files.exists(Path.of(BUNDLED));
+    Path file = bundled ? null : resume == null ? network.checkpoint() : lastOf(resume);
+    Checkpoint checkpoint =
+        bundled ? bundledNetwork() : file == null ? null : Checkpoint.load(file);
+    GammaNetConfig config;
+    if (preset != null) {
+      config = GammaNetConfig.shipped(preset.file(), network.overrides());
+    } else if (checkpoint == null || resume != null && network.config != null) {
+      config = network.readConfig(console::note);
+    } else {
+      config = network.config(checkpoint, console);
+    }
     TrainingData data = TrainingData.open(config.data());
     inspect(data.train());
     if (data.validation() != data.train()) {
@@ -179,6 +223,12 @@ final class TrainCommand implements Callable<Integer> {
           String.join("; ", found.errors().stream().limit(3).toList())
               + (errors > 3 ? "; and %d more".formatted(errors - 3) : ""));
     }
+  }
+
+  private static Checkpoint bundledNetwork() {
+    return PretrainedModel.find()
+        .orElseThrow(() -> new CommandException("there is no bundled network to start from"))
+        .load();
   }
 
   private void override(String key, @Nullable Object value) {
@@ -257,8 +307,7 @@ final class TrainCommand implements Callable<Integer> {
       switch (end) {
         case FINISHED -> console.print("done: all epochs");
         case EARLY_STOP -> console.print("done: no further improvement");
-        case LIMIT ->
-            console.printf("stopped after %d updates%s%n", trainer.globalStep(), next);
+        case LIMIT -> console.printf("stopped after %d updates%s%n", trainer.globalStep(), next);
         case STOPPED -> throw interrupt.exception("interrupted; saved" + next);
       }
       console.print("gammanet detect --checkpoint " + folder + " uses its weights");
@@ -272,47 +321,54 @@ final class TrainCommand implements Callable<Integer> {
     console.print("network     " + config.model().name() + ", T = " + config.model().timesteps());
     for (Optimizer.Group group : trainer.groups()) {
       console.printf(
-        "parameters  %,d in group %s at rate %.3g%n",
-          group.size(),
-          group.name(),
-          group.learningRate());
+          "parameters  %,d in group %s at rate %.3g%n",
+          group.size(), group.name(), group.learningRate());
     }
     console.print("data        " + data.description());
-    int crop = config.data().augmentation().randomCrop();
-    console.printf(
-        "epochs      %d of %d updates, %d crops of %dx%d each%n",
-        training.numEpochs(),
-        trainer.updatesPerEpoch(),
-        training.batchSize() * training.gradientAccumulation(),
-        crop,
-        crop);
+    trainer.stages().forEach(stage -> console.print("stage       " + stage));
     if (trainer.globalStep() > 0) {
       console.printf(
-        "resumed     at epoch %d, after %d updates%n",
-          trainer.epoch(),
-          trainer.globalStep());
+          "resumed     at epoch %d, after %d updates%n", trainer.epoch(), trainer.globalStep());
     }
     long left = (long) training.numEpochs() * trainer.updatesPerEpoch() - trainer.globalStep();
     console.printf(
         "updates     %,d to come%n",
         maxSteps == null ? left : Math.min(left, maxSteps - trainer.globalStep()));
-    int side = crop == 0 ? 400 : crop;
+    double operations = trainer.operationsLeft(maxSteps == null ? Long.MAX_VALUE : maxSteps);
+    console.printf(
+        "work        %.3g operations, about %s at 10^11 a second (a processor of two cores)%n",
+        operations, duration(operations / 1e11));
+    int side = trainer.largestCrop();
     for (Recompute mode : List.of(Recompute.NONE, Recompute.CELLS, Recompute.TIMESTEPS)) {
       long bytes =
           TrainingMemory.estimate(
-              net, training.batchSize(), side, side, config.model().timesteps(), mode);
+              net, training.batchSize(), side, side, trainer.mostTimesteps(), mode);
       boolean chosen = mode == trainer.recompute();
       if (dryRun || chosen) {
         console.printf(
-        "memory      about %.1f GB with training.recompute=%s%s%n",
-            bytes / 1e9,
-            mode.word(),
-            dryRun && chosen ? " (chosen)" : "");
+            "memory      about %.1f GB with training.recompute=%s%s%n",
+            bytes / 1e9, mode.word(), dryRun && chosen ? " (chosen)" : "");
       }
     }
     console.print("precision   " + trainer.precision());
     console.print("device      " + net.device());
     console.print("output      " + folder);
+  }
+
+  /** A time in the two largest units: 40 s, 3 min 5 s, 2 h 10 min, 12 days, 3 years. */
+  static String duration(double seconds) {
+    long s = Math.round(seconds);
+    if (s < 60) {
+      return s + " s";
+    }
+    if (s < 3600) {
+      return "%d min %d s".formatted(s / 60, s % 60);
+    }
+    if (s < 48 * 3600) {
+      return "%d h %d min".formatted(s / 3600, s % 3600 / 60);
+    }
+    long days = Math.round(seconds / 86400);
+    return days < 730 ? days + " days" : Math.round(days / 365.25) + " years";
   }
 
   /** Shows progress, and prints a line per epoch. */
@@ -379,6 +435,9 @@ final class TrainCommand implements Callable<Integer> {
               "%.0f s, %.2f images/s",
               epoch.seconds(),
               epoch.images() / epoch.seconds()));
+      if (epoch.secondsLeft() > 0) {
+        parts.add(duration(epoch.secondsLeft()) + " left");
+      }
       console.print(String.join("  ", parts));
     }
 

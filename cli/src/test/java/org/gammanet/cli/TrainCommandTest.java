@@ -3,6 +3,7 @@ package org.gammanet.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.awt.image.BufferedImage;
 import java.io.IOException;
@@ -15,10 +16,13 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
+import org.gammanet.config.GammaNetConfig;
 import org.gammanet.torch.Tensor;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
 
 class TrainCommandTest {
@@ -78,7 +82,8 @@ class TrainCommandTest {
             "network     VGG16GammaNetV2, T = 2",
             "38,720 in group vgg at rate",
             "2 images of",
-            "2000 of 2 updates, 1 crops of 16x16 each",
+            "2000 epochs of 2 updates, 1 crops of 16x16 each, T = 2",
+            "work ",
             "4,000 to come",
             "training.recompute=none (chosen)",
             "training.recompute=timesteps")) {
@@ -117,6 +122,63 @@ class TrainCommandTest {
 
   private int trainMore(Object[] start, Object... more) {
     return train(Stream.of(start, more).flatMap(Arrays::stream).toArray());
+  }
+
+  @Test
+  void theBundledNetworkCanBeTrainedFurther() {
+    List<Object> arguments =
+        new ArrayList<>(List.of("train", "--checkpoint", "bundled", "--max-steps", 1));
+    for (String setting :
+        List.of(
+            "data.train_splits=[train]",
+            "data.augmentation.random_crop=16",
+            "training.samples_per_epoch=2",
+            "training.batch_size=1")) {
+      arguments.addAll(List.of("--set", setting));
+    }
+    Path output = folder.resolve("tuned");
+    arguments.addAll(List.of("--data-dir", folder.resolve("data"), "--output", output));
+    assertEquals(0, run(arguments.toArray()), err.toString());
+    assertTrue(Files.exists(output.resolve("checkpoints/last.safetensors")));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"small", "bundled", "control"})
+  void presetsArePlansThatCanBeRun(String name) {
+    Path file = Path.of("../config/presets", name + ".yaml");
+    Object[] start = {"train", "--config", file, "--data-dir", folder.resolve("data"), "--dry-run"};
+    assertEquals(
+        0,
+        run(
+            Stream.concat(Stream.of(start), Stream.of("-s", "data.train_splits=[train]"))
+                .toArray()),
+        err.toString());
+    assertTrue(out.toString().contains("work "), out.toString());
+  }
+
+  @Test
+  void aPresetIsNamedWithoutAFile() {
+    assumeTrue(GammaNetConfig.class.getResource("presets/small.yaml") != null);
+    Object[] plan = {"train", "--preset", "small", "-d", folder.resolve("data"), "--dry-run"};
+    assertEquals(0, run(plan), err.toString());
+    assertTrue(out.toString().contains("10 epochs of 20 updates"), out.toString());
+    assertEquals(
+        2,
+        run(
+            Stream.of(plan, new Object[] {"--config", "x.yaml"})
+                .flatMap(Arrays::stream)
+                .toArray()));
+    assertTrue(err.toString().contains("--preset excludes --config"), err.toString());
+    assertEquals(2, run("train", "--preset", "huge", "-d", folder.resolve("data")));
+  }
+
+  @Test
+  void durationsHaveTwoUnits() {
+    assertEquals("40 s", TrainCommand.duration(40.2));
+    assertEquals("3 min 5 s", TrainCommand.duration(185));
+    assertEquals("24 h 17 min", TrainCommand.duration(24 * 3600 + 17 * 60));
+    assertEquals("12 days", TrainCommand.duration(12 * 86400));
+    assertEquals("16 years", TrainCommand.duration(5.2e8));
   }
 
   @Test

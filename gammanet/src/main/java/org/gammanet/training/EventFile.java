@@ -26,6 +26,7 @@ import javax.imageio.ImageIO;
  * the operating system at once. Not for use by several threads.
  */
 public final class EventFile implements AutoCloseable {
+  private static final int HISTOGRAM_BINS = 40;
   private static final int FLOAT = 1;
   private static final int STRING = 7;
 
@@ -85,6 +86,53 @@ public final class EventFile implements AutoCloseable {
             .varint(3, grey ? 1 : 3)
             .bytes(4, png.toByteArray());
     event(step, new Message().text(1, tag).message(4, image));
+  }
+
+  /**
+   * A histogram in equal bins from the least to the greatest value. Values that are not finite are
+   * left out.
+   */
+  public void histogram(String tag, long step, float[] values) throws IOException {
+    double min = Double.POSITIVE_INFINITY;
+    double max = Double.NEGATIVE_INFINITY;
+    double sum = 0;
+    double squares = 0;
+    long count = 0;
+    for (float v : values) {
+      if (Float.isFinite(v)) {
+        min = Math.min(min, v);
+        max = Math.max(max, v);
+        sum += v;
+        squares += (double) v * v;
+        count++;
+      }
+    }
+    if (count == 0) {
+      return;
+    }
+    double width = max > min ? (max - min) / HISTOGRAM_BINS : 1;
+    double[] bins = new double[HISTOGRAM_BINS];
+    for (float v : values) {
+      if (Float.isFinite(v)) {
+        bins[(int) Math.min(HISTOGRAM_BINS - 1, (v - min) / width)]++;
+      }
+    }
+    ByteBuffer limits = ByteBuffer.allocate(8 * HISTOGRAM_BINS).order(ByteOrder.LITTLE_ENDIAN);
+    ByteBuffer counts = ByteBuffer.allocate(8 * HISTOGRAM_BINS).order(ByteOrder.LITTLE_ENDIAN);
+    for (int b = 0; b < HISTOGRAM_BINS; b++) {
+      limits.putDouble(min + width * (b + 1));
+      counts.putDouble(bins[b]);
+    }
+    Message histogram =
+        new Message()
+            .fixed64(1, min)
+            .fixed64(2, max)
+            .fixed64(3, count)
+            .fixed64(4, sum)
+            .fixed64(5, squares)
+            .bytes(6, limits.array())
+            .bytes(7, counts.array());
+    event(step, new Message().text(1, tag).message(5, histogram));
   }
 
   /** A text; Markdown is rendered. */

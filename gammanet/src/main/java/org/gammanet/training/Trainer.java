@@ -30,6 +30,7 @@ import org.gammanet.data.Prefetcher;
 import org.gammanet.evaluation.QuickMetrics;
 import org.gammanet.kernels.NativeKernels;
 import org.gammanet.kernels.Precision;
+import org.gammanet.model.LayerSummary;
 import org.gammanet.model.Network;
 import org.gammanet.model.NetworkWeights;
 import org.gammanet.nn.Parameter;
@@ -346,6 +347,56 @@ public final class Trainer implements AutoCloseable {
   /** Updates that an epoch has. */
   public int updatesPerEpoch() {
     return updatesPerEpoch;
+  }
+
+  /**
+   * Floating-point operations of the updates to come: three forward passes for each sample, two
+   * operations for a multiply-accumulate.
+   *
+   * @param maxSteps as for {@link #run}
+   */
+  public double operationsLeft(long maxSteps) {
+    double sum = 0;
+    long step = globalStep;
+    for (int e = epoch; e < config.training().numEpochs() && step < maxSteps; e++) {
+      Curriculum.Part part = curriculum.at(e);
+      long updates = Math.min(updatesPerEpoch - (e == epoch ? update : 0), maxSteps - step);
+      double macs =
+          (LayerSummary.macs(network.summary(part.crop(), part.crop()), part.fewest())
+                  + LayerSummary.macs(network.summary(part.crop(), part.crop()), part.most()))
+              / 2.0;
+      sum += 6 * macs * updates * accumulation * config.training().batchSize();
+      step += updates;
+    }
+    return sum;
+  }
+
+  /** Side of the largest crops in pixels. */
+  public int largestCrop() {
+    return curriculum.largestCrop();
+  }
+
+  /** Most timesteps of a batch. */
+  public int mostTimesteps() {
+    return curriculum.mostTimesteps();
+  }
+
+  /** The stages of the run in a few words each. */
+  public List<String> stages() {
+    return curriculum.stages().stream()
+        .map(
+            part ->
+                "%d epochs of %d updates, %d crops of %dx%d each, T = %s"
+                    .formatted(
+                        part.epochs(),
+                        updatesPerEpoch,
+                        config.training().batchSize() * accumulation,
+                        part.crop(),
+                        part.crop(),
+                        part.fewest() == part.most()
+                            ? "" + part.most()
+                            : part.fewest() + " to " + part.most()))
+        .toList();
   }
 
   /** Groups of parameters with their rates, as the optimiser sees them. */

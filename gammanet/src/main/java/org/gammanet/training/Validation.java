@@ -4,8 +4,12 @@ import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.CancellationException;
 import java.util.function.BooleanSupplier;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.gammanet.config.GammaNetConfig;
 import org.gammanet.data.Augmentation;
@@ -19,9 +23,11 @@ import org.gammanet.evaluation.BoundaryScores;
 import org.gammanet.evaluation.EdgeNms;
 import org.gammanet.evaluation.QuickMetrics;
 import org.gammanet.io.SplitMix;
+import org.gammanet.model.ForwardHooks;
 import org.gammanet.model.ForwardOptions;
 import org.gammanet.model.ForwardResult;
 import org.gammanet.model.Network;
+import org.gammanet.nn.Parameter;
 import org.gammanet.torch.Autocast;
 import org.gammanet.torch.Autograd;
 import org.gammanet.torch.DType;
@@ -35,6 +41,13 @@ import org.jspecify.annotations.Nullable;
  */
 final class Validation {
   private static final int BENCHMARK_THRESHOLDS = 24;
+
+  private static final Set<String> GATES = Set.of("g1", "g2");
+  private static final Set<String> STATES = Set.of("exc", "inh", "h", "h1");
+
+  /** Parameters of the circuit: its kernels, gates and scalars, and what computes these. */
+  private static final Pattern CIRCUIT =
+      Pattern.compile(".*\\.(W_\\w+|[bw]_\\w+|alpha|mu|kappa|omega|gamma)|.*dynamic_params.*");
 
   /**
    * What was found.
@@ -127,8 +140,10 @@ final class Validation {
                   example::drawings));
         }
         if (shown && events != null) {
-          events.image("validation/predictions/" + i, epoch, strip(sample, probabilities));
-          events.image("model/timesteps/" + i, epoch, timesteps(sample, steps));
+          events.image("validation/" + i, epoch, strip(sample, steps));
+          if (i == 0) {
+            histograms(sample, epoch, events);
+          }
         }
         listener.validating(i + 1, count);
       }
@@ -183,18 +198,43 @@ final class Validation {
     }
   }
 
-  /** The probabilities after each timestep, side by side. */
-  private static BufferedImage timesteps(Sample sample, List<float[]> logits) {
-    int width = sample.width();
-    var picture =
-        new BufferedImage(width * logits.size(), sample.height(), BufferedImage.TYPE_BYTE_GRAY);
-    for (int t = 0; t < logits.size(); t++) {
-      float[] probabilities = probabilities(logits.get(t));
-      for (int i = 0; i < probabilities.length; i++) {
-        picture.getRaster().setSample(t * width + i % width, i / width, 0, grey(probabilities[i]));
+  /** States and gates of every cell after the last timestep, and the circuits' parameters. */
+  private void histograms(Sample sample, int epoch, EventFile events) throws IOException {
+    int last = config.model().timesteps() - 1;
+    Map<String, float[]> values = new TreeMap<>();
+    ForwardHooks hooks =
+        new ForwardHooks() {
+          @Override
+          public boolean wantsInside(String cell, int timestep) {
+            return timestep == last;
+          }
+
+          @Override
+          public void cellFinished(String cell, int timestep, Map<String, Tensor> signals) {
+            signals.forEach(
+                (name, signal) -> {
+                  String kind =
+                      GATES.contains(name) ? "gates" : STATES.contains(name) ? "states" : "";
+                  if (!kind.isEmpty()) {
+                    values.put(kind + "/" + cell + "/" + name, signal.toFloatArray());
+                  }
+                });
+          }
+        };
+    try (var scope = TensorScope.open();
+        var silent = Autograd.noGrad()) {
+      network.forward(
+          preprocessing.apply(sample).to(network.device()),
+          ForwardOptions.DEFAULTS.withHooks(hooks));
+      for (Parameter parameter : network.parameters()) {
+        if (CIRCUIT.matcher(parameter.name()).matches()) {
+          values.put("circuit/" + parameter.name(), parameter.tensor().toFloatArray());
+        }
       }
     }
-    return picture;
+    for (var entry : values.entrySet()) {
+      events.histogram(entry.getKey(), epoch, entry.getValue());
+    }
   }
 
   /** Logits after the last timestep, or after each. */
@@ -215,28 +255,33 @@ final class Validation {
     }
   }
 
-  /** Image, target, probabilities and probabilities above one half, side by side. */
-  private BufferedImage strip(Sample sample, float[] probabilities) {
+  /** Image, target and the probabilities after each timestep, side by side. */
+  private BufferedImage strip(Sample sample, List<float[]> logits) {
     int width = sample.width();
     int height = sample.height();
     int n = width * height;
-    var picture = new BufferedImage(4 * width, height, BufferedImage.TYPE_INT_RGB);
+    var picture =
+        new BufferedImage((2 + logits.size()) * width, height, BufferedImage.TYPE_INT_RGB);
     for (int i = 0; i < n; i++) {
       int x = i % width;
       int y = i / width;
       int rgb = 0;
       for (int c = 0; c < 3; c++) {
-        rgb = rgb << 8 | grey(preprocessing.denormalize(c, sample.image()[c * n + i]));
+        rgb = rgb << 8 | gray(preprocessing.denormalize(c, sample.image()[c * n + i]));
       }
       picture.setRGB(x, y, rgb);
-      picture.setRGB(width + x, y, 0x010101 * grey(sample.target()[i]));
-      picture.setRGB(2 * width + x, y, 0x010101 * grey(probabilities[i]));
-      picture.setRGB(3 * width + x, y, probabilities[i] > 0.5 ? 0xFFFFFF : 0);
+      picture.setRGB(width + x, y, 0x010101 * gray(sample.target()[i]));
+    }
+    for (int t = 0; t < logits.size(); t++) {
+      float[] probabilities = probabilities(logits.get(t));
+      for (int i = 0; i < n; i++) {
+        picture.setRGB((2 + t) * width + i % width, i / width, 0x010101 * gray(probabilities[i]));
+      }
     }
     return picture;
   }
 
-  private static int grey(double value) {
+  private static int gray(double value) {
     return (int) Math.clamp(Math.round(255 * value), 0, 255);
   }
 

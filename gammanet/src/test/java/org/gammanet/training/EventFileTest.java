@@ -106,6 +106,40 @@ class EventFileTest {
   }
 
   @Test
+  void histogramsCountEveryFiniteValue() throws IOException {
+    Path file;
+    try (EventFile events = new EventFile(folder)) {
+      events.histogram("h", 3, new float[] {-1, 0, 0.5f, 3, Float.NaN, 3});
+      events.histogram("constant", 3, new float[] {2, 2});
+      events.histogram("nothing", 3, new float[] {Float.POSITIVE_INFINITY});
+      file = events.file();
+    }
+    List<Map<Integer, List<Object>>> events = read(file);
+    assertEquals(3, events.size()); // the first says the format
+    Map<Integer, List<Object>> value = sub(sub(events.get(1), 5), 1);
+    assertEquals("h", text(value, 1));
+    Map<Integer, List<Object>> histogram = sub(value, 5);
+    double[] expected = {-1, 3, 5, 5.5, 19.25}; // least, greatest, number, sum, sum of squares
+    for (int field = 1; field <= 5; field++) {
+      long bits = (Long) histogram.get(field).getFirst();
+      assertEquals(expected[field - 1], Double.longBitsToDouble(bits));
+    }
+    ByteBuffer limits =
+        ByteBuffer.wrap((byte[]) histogram.get(6).getFirst()).order(ByteOrder.LITTLE_ENDIAN);
+    ByteBuffer counts =
+        ByteBuffer.wrap((byte[]) histogram.get(7).getFirst()).order(ByteOrder.LITTLE_ENDIAN);
+    assertEquals(40 * 8, limits.capacity());
+    assertEquals(3, limits.getDouble(39 * 8), 1e-12);
+    assertEquals(2, counts.getDouble(39 * 8));
+    assertEquals(1, counts.getDouble(0));
+    double all = 0;
+    for (int b = 0; b < 40; b++) {
+      all += counts.getDouble(8 * b);
+    }
+    assertEquals(5, all);
+  }
+
+  @Test
   void recordsReadBack() throws IOException {
     BufferedImage picture = new BufferedImage(5, 3, BufferedImage.TYPE_INT_RGB);
     picture.setRGB(2, 1, 0xFF8040);
