@@ -224,10 +224,10 @@ int main(int arguments, char** argument) {
   source = &random;
   start_testing();
   const int64_t before = live_tensors();
-  const char* sets[] = {"portable", "avx2", "avx512"};
+  const char* sets[] = {"portable", "avx2", "avx512", "avx512-bf16", "amx", "tiles"};
   for (int call = 0; call < calls; ++call) {
     // Not every processor has every set.
-    gammanet_force_instruction_set(sets[call % 3]);
+    gammanet_force_instruction_set(sets[call % 6]);
     convolutions();
     cells();
   }

@@ -60,7 +60,7 @@ int finish_testing() {
 }
 
 void for_each_instruction_set(const std::function<void(const char*)>& test) {
-  for (const char* name : {"portable", "avx2", "avx512"}) {
+  for (const char* name : {"portable", "avx2", "avx512", "avx512-bf16", "amx", "tiles"}) {
     if (gammanet_force_instruction_set(name) == GAMMANET_OK) {
       test(name);
     }

@@ -59,7 +59,7 @@ Panels Cell::pack_matrix(int index) const {
   }
   const int64_t c = spec.channels, groups = shape.outputs / c, parts = shape.inputs / c;
   const int64_t padded = round_up(c, kernels->width);
-  const int64_t part = spec.bf16() ? round_up(c, 2) : c;
+  const int64_t part = spec.bf16() ? round_up(c, kernels->depth_bf16) : c;
   std::vector<int64_t> rows, columns;
   for (int64_t o = 0; o < groups * padded; ++o) {
     const int64_t row = o % padded;
@@ -110,10 +110,13 @@ const BackwardWeights& Cell::backward_weights() const {
       for (int64_t o = 0; o < shape.inputs / c * padded; ++o) {
         rows.push_back(o % padded < c ? o / padded * c + o % padded : -1);
       }
-      for (int64_t k = 0; k < shape.outputs; ++k) {
-        columns.push_back(k * shape.inputs);
+      // Each part of the outputs is an operand.
+      const bool bf16 = spec.bf16() && kernels->fast_bf16;
+      const int64_t part = bf16 ? round_up(c, kernels->depth_bf16) : c;
+      for (int64_t k = 0; k < shape.outputs / c * part; ++k) {
+        columns.push_back(k % part < c ? (k / part * c + k % part) * shape.inputs : -1);
       }
-      return pack_panels(*kernels, weight, rows, columns, false);
+      return pack_panels(*kernels, weight, rows, columns, bf16);
     };
     auto result = std::make_unique<BackwardWeights>();
     result->gain = transposed(GAMMANET_CELL_W_GAIN);

@@ -48,9 +48,21 @@ Buffer<float> CellGradient::rows(int64_t count, int64_t parts) const {
 
 void CellGradient::product(const Panels& panels, const float* grad, int64_t parts, int64_t count,
                            float* out, int64_t out_parts) const {
+  const bool bf16 = panels.halves.get() != nullptr;
+  const int64_t depth = panels.depth / parts;
+  uint16_t* halves = bf16 ? reinterpret_cast<uint16_t*>(scratch(
+                                kThreadConvScratch,
+                                static_cast<size_t>(parts * count * depth / 2)))
+                          : nullptr;
   Operand operands[2];
   for (int64_t part = 0; part < parts; ++part) {
-    operands[part] = {grad + part * padded_, parts * padded_, 0, c_, part * c_};
+    const float* rows = grad + part * padded_;
+    operands[part] = {rows, parts * padded_, 0, c_, part * c_};
+    if (bf16) {
+      uint16_t* to = halves + part * count * depth;
+      kernels_.convert_bf16(rows, parts * padded_, count, c_, to, depth, depth);
+      operands[part] = {to, depth, 0, depth, part * depth};
+    }
   }
   Product p{};
   p.panels = panels.data();
@@ -62,7 +74,7 @@ void CellGradient::product(const Panels& panels, const float* grad, int64_t part
   p.rows = count;
   p.out = out;
   p.out_stride = out_parts * padded_;
-  kernels_.product(p);
+  (bf16 ? kernels_.product_bf16 : kernels_.product)(p);
 }
 
 // ---- The inhibitory half, forward ----

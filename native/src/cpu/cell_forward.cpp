@@ -22,7 +22,7 @@ CellStep::CellStep(const Cell& cell, const CellInputs& inputs, float* new_i, int
       k_(*cell.kernels),
       c_(cell.spec.channels),
       padded_(round_up(c_, k_.width)),
-      part_(cell.spec.bf16() ? round_up(c_, 2) : c_),
+      part_(cell.spec.bf16() ? round_up(c_, k_.depth_bf16) : c_),
       tile_rows_(tile_rows),
       normalization_(cell.spec.normalization()),
       post_(cell.spec.gate_norm_post()),
@@ -201,7 +201,7 @@ Operand CellStep::operand(Tile& t, Rows rows, int64_t index) const {
   }
   uint16_t* to = t.halves + at * tile_rows_ * part_;
   if (at == t.conversions) {
-    k_.convert_bf16(rows.data, rows.stride, t.count, c_, to, part_);
+    k_.convert_bf16(rows.data, rows.stride, t.count, c_, to, part_, part_);
     t.converted[t.conversions++] = rows.data;
   }
   return {to, part_, 0, part_, index * part_};
@@ -250,7 +250,9 @@ void CellStep::make_candidate(Tile& t, Half half, Rows term, float* out) const {
               cell_.parameter(GAMMANET_CELL_MU), 0, activation_, out, padded_, t.count, c_};
     if (dynamic && term.data) {
       // Without inhibition alpha is not needed.
-      const int64_t skip = t.backward || parts[0].data || padded_ % k_.block ? 0 : padded_;
+      const int64_t skip = t.backward || parts[0].data || padded_ % (cell_.spec.bf16() ? kBlockBf16 : k_.block) != 0
+                               ? 0
+                               : padded_;
       product(t, cell_.inhibition_net, skip, 2 * padded_ - skip,
               cell_.inhibition_net_bias.data() + skip, false, parts, 3, t.network + skip,
               2 * padded_, x_.data);

@@ -22,9 +22,24 @@ Conv::Conv(const float* weight, const float* bias_data, int64_t outputs_, int64_
   }
 }
 
+WinogradKernel::WinogradKernel() : g{} {
+  const double a = kWinogradA, b = kWinogradB;
+  const double points[5] = {0, a, -a, b, -b};
+  for (int p = 0; p < 5; ++p) {
+    double scale = 1;
+    for (int q = 0; q < 5; ++q) {
+      scale *= q == p ? 1 : points[p] - points[q];
+    }
+    for (int d = 0; d < 3; ++d) {
+      g[p][d] = std::pow(points[p], d) / scale;
+    }
+  }
+  g[5][2] = 1;
+}
+
 void check_precision(int32_t precision) {
   if (precision == GAMMANET_PRECISION_BFLOAT16 && kernels().product_bf16 == nullptr) {
-    unavailable("this processor or the instruction set in use (%s) has no bfloat16 arithmetic",
+    unavailable("bfloat16 is no faster than float32 with the instruction set in use (%s)",
                 kernels().name);
   }
 }
@@ -62,7 +77,7 @@ const float* Conv::weight(std::vector<float>& memory) const {
 
 const Panels& Conv::direct() const {
   std::call_once(direct_once_, [this] {
-    const int64_t padded = bf16() ? round_up(inputs, 2) : inputs;
+    const int64_t padded = bf16() ? round_up(inputs, k == 1 ? kernels->depth_bf16 : 2) : inputs;
     std::vector<int64_t> rows, columns;
     for (int64_t o = 0; o < outputs; ++o) {
       rows.push_back(o * inputs * k * k);
@@ -70,6 +85,11 @@ const Panels& Conv::direct() const {
     for (int64_t tap = 0; tap < k * k; ++tap) {
       for (int64_t c = 0; c < padded; ++c) {
         columns.push_back(c < inputs ? c * k * k + tap : -1);
+      }
+      // A line of the kernel is one operand.
+      while (bf16() && tap % k == k - 1 &&
+             static_cast<int64_t>(columns.size()) % kernels->depth_bf16 != 0) {
+        columns.push_back(-1);
       }
     }
     std::vector<float> memory;
@@ -82,19 +102,7 @@ const Panels& Conv::winograd() const {
   std::call_once(winograd_once_, [this] {
     std::vector<float> memory;
     const float* from = weight(memory);
-    const double a = kWinogradA, b = kWinogradB;
-    const double points[5] = {0, a, -a, b, -b};
-    double g[6][3] = {};
-    for (int p = 0; p < 5; ++p) {
-      double scale = 1;
-      for (int q = 0; q < 5; ++q) {
-        scale *= q == p ? 1 : points[p] - points[q];
-      }
-      for (int d = 0; d < 3; ++d) {
-        g[p][d] = std::pow(points[p], d) / scale;
-      }
-    }
-    g[5][2] = 1;
+    const auto& g = WinogradKernel().g;
     winograd_.outputs = round_up(outputs, kernels->width);
     winograd_.depth = inputs;
     const int64_t padded = winograd_.outputs, plane_size = padded * inputs;
@@ -149,9 +157,9 @@ const Conv& Conv::transposed() const {
         }
       }
     }
-    // Gradients are products in float32, whatever the forward pass uses.
-    auto result = std::make_unique<Conv>(nullptr, nullptr, inputs, outputs, k, algorithm,
-                                         GAMMANET_PRECISION_FLOAT32);
+    auto result = std::make_unique<Conv>(
+        nullptr, nullptr, inputs, outputs, k, algorithm,
+        kernels->fast_bf16 ? precision : static_cast<int32_t>(GAMMANET_PRECISION_FLOAT32));
     result->kernels = kernels;
     result->own_ = std::move(turned);
     result->source_ = result->own_.data();

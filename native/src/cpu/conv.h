@@ -47,6 +47,14 @@ struct Conv {
 // Throws a Failure with GAMMANET_UNAVAILABLE where the instruction set in use has no bfloat16.
 void check_precision(int32_t precision);
 
+// G of Winograd's F(4x4, 3x3), which transforms a kernel W to G W G^T.
+struct WinogradKernel {
+  WinogradKernel();
+  double g[6][3];
+};
+// Planes a multiple of 4 KB apart would all fall into the same few lines of the cache.
+inline int64_t plane_stride(int64_t rows, int64_t c) { return rows * c + 16; }
+
 // S(W) of a [c, c, k, k] kernel; symmetry is one of GAMMANET_SYMMETRY_*. It is its own adjoint.
 std::vector<float> symmetrized(const float* weight, int64_t c, int64_t k, int32_t symmetry);
 

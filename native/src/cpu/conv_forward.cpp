@@ -17,17 +17,17 @@ void convolve_pixels(const Conv& conv, const float* x, int64_t pixels, bool relu
   const int64_t rows = tile_rows(std::max(conv.inputs, conv.outputs));
   const int64_t tiles = (pixels + rows - 1) / rows;
   parallel_for(tiles, 1, [&](int64_t begin, int64_t end) {
-    const int64_t even = round_up(conv.inputs, 2);
+    const int64_t depth = panels.depth;
     uint16_t* halves = conv.bf16() ? reinterpret_cast<uint16_t*>(scratch(
-                                         kThreadScratch, static_cast<size_t>(rows * even / 2)))
+                                         kThreadScratch, static_cast<size_t>(rows * depth / 2)))
                                    : nullptr;
     for (int64_t t = begin; t < end; ++t) {
       const float* in = x + t * rows * conv.inputs;
       const int64_t count = std::min(rows, pixels - t * rows);
       Operand operand{in, conv.inputs, 0, conv.inputs, 0};
       if (halves) {
-        k.convert_bf16(in, conv.inputs, count, conv.inputs, halves, even);
-        operand = {halves, even, 0, even, 0};
+        k.convert_bf16(in, conv.inputs, count, conv.inputs, halves, depth, depth);
+        operand = {halves, depth, 0, depth, 0};
       }
       Product p{panels.data(), panels.depth,      conv.outputs,
                 &operand,      1,                 1,
@@ -48,6 +48,8 @@ void convolve_direct(const Conv& conv, const float* x, int64_t n, int64_t h,
   const Panels& panels = conv.direct();
   const int64_t pad = conv.k / 2, width = w + 2 * pad;
   const int64_t c = conv.bf16() ? round_up(conv.inputs, 2) : conv.inputs;
+  // Of a line of the kernel. In bfloat16 it may reach beyond its pixels, where weights are 0.
+  const int64_t depth = panels.depth / conv.k, beyond = depth - conv.k * c;
   // Half a megabyte, and work for all threads.
   const int64_t fit = (1 << 17) / (width * c) - 2 * pad;
   const int64_t share = n * h / (4 * thread_count());
@@ -55,8 +57,9 @@ void convolve_direct(const Conv& conv, const float* x, int64_t n, int64_t h,
   const int64_t blocks = (h + lines - 1) / lines;
   parallel_for(n * blocks, 1, [&](int64_t begin, int64_t end) {
     const int64_t size = (lines + 2 * pad) * width * c;
-    float* floats = scratch(kThreadScratch, static_cast<size_t>(size));
+    float* floats = scratch(kThreadScratch, static_cast<size_t>(size + beyond));
     uint16_t* halves = reinterpret_cast<uint16_t*>(floats);
+    std::memset(halves + size, 0, static_cast<size_t>(beyond) * 2);
     std::vector<Operand> operands(static_cast<size_t>(conv.k));
     for (int64_t item = begin; item < end; ++item) {
       const int64_t sample = item / blocks, top = item % blocks * lines;
@@ -69,7 +72,7 @@ void convolve_direct(const Conv& conv, const float* x, int64_t n, int64_t h,
           uint16_t* to = halves + line * width * c;
           std::memset(to, 0, static_cast<size_t>(width * c) * 2);
           if (inside) {
-            k.convert_bf16(in, conv.inputs, w, conv.inputs, to + pad * c, c);
+            k.convert_bf16(in, conv.inputs, w, conv.inputs, to + pad * c, c, c);
           }
         } else {
           float* to = floats + line * width * c;
@@ -85,7 +88,7 @@ void convolve_direct(const Conv& conv, const float* x, int64_t n, int64_t h,
       for (int64_t dy = 0; dy < conv.k; ++dy) {
         const void* rows = conv.bf16() ? static_cast<void*>(halves + dy * width * c)
                                        : static_cast<void*>(floats + dy * width * c);
-        operands[static_cast<size_t>(dy)] = {rows, c, width * c, conv.k * c, dy * conv.k * c};
+        operands[static_cast<size_t>(dy)] = {rows, c, width * c, depth, dy * depth};
       }
       Product p{panels.data(),
                 panels.depth,
@@ -107,9 +110,6 @@ void convolve_direct(const Conv& conv, const float* x, int64_t n, int64_t h,
 }
 
 // ---- 3 x 3, Winograd's F(4x4, 3x3) ----
-
-// Planes a multiple of 4 KB apart would all fall into the same few lines of the cache.
-int64_t plane_stride(int64_t rows, int64_t c) { return rows * c + 16; }
 
 // The transformed weights are small: each thread takes some tiles through all three steps, inside
 // its cache.
@@ -142,7 +142,8 @@ void winograd_tiles(const Conv& conv, const float* x, int64_t h, int64_t w,
 // By measurement: Winograd is two to three times as fast as the direct sum, but for maps of so few
 // tiles that reading its larger weights takes longer than the multiplications it saves.
 bool takes_winograd(const Conv& conv, int64_t h, int64_t w) {
-  if (conv.k != 3 || conv.algorithm == GAMMANET_ALGORITHM_DIRECT) {
+  if (conv.k != 3 || conv.algorithm == GAMMANET_ALGORITHM_DIRECT ||
+      (conv.algorithm == GAMMANET_ALGORITHM_AUTO && conv.bf16() && conv.kernels->fast_bf16)) {
     return false;
   }
   const int64_t tiles = (h + 3) / 4 * ((w + 3) / 4);

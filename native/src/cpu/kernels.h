@@ -10,7 +10,7 @@ namespace gammanet {
 
 // Some columns of the left matrix of a product: row r of line l starts at element
 // l * line_stride + r * stride and has `depth` elements; they meet the rows of the right matrix
-// from `offset` on. In bfloat16 depth and offset are even.
+// from `offset` on. In bfloat16 depth and offset are multiples of depth_bf16.
 struct Operand {
   const void* rows;
   int64_t stride, line_stride;
@@ -91,12 +91,18 @@ struct Kernels {
   int64_t block;
 
   void (*product)(const Product&);
-  // Operands and panels in bfloat16; null where the processor has no instructions for it (filled in
-  // at run time).
+  // Operands and panels in bfloat16; null where that would be no faster than float32 (filled in at
+  // run time).
   void (*product_bf16)(const Product&);
-  // Rows of c floats to rows of bfloat16; c made even with a zero. Null together with product_bf16.
+  // Rows of c floats to rows of bfloat16, filled with zeros up to `padded` numbers. Null together
+  // with product_bf16.
   void (*convert_bf16)(const float* x, int64_t stride, int64_t rows, int64_t c, uint16_t* out,
-                       int64_t out_stride);
+                       int64_t out_stride, int64_t padded);
+  // Depth and offset of an operand in bfloat16 are multiples of this.
+  int64_t depth_bf16;
+  // Whether products in bfloat16 are so much faster that they replace Winograd's algorithm in
+  // float32, and serve gradients.
+  bool fast_bf16;
 
   // Layer normalization of [pixels, c], in place if out is x; weight and bias null: no affine part.
   void (*layer_norm)(const float* x, const float* weight, const float* bias, float* out,
@@ -149,8 +155,17 @@ extern const Kernels kernels_avx512;
 #ifdef GAMMANET_BF16
 void product_bf16_avx512(const Product& p);
 void convert_bf16_avx512(const float* x, int64_t stride, int64_t rows, int64_t c, uint16_t* out,
-                         int64_t out_stride);
+                         int64_t out_stride, int64_t padded);
 #endif
+#ifdef GAMMANET_AMX
+// Lets this process use tiles; false where processor or system do not.
+bool enable_amx();
+void product_bf16_amx(const Product& p);
+#endif
+// The same in plain loops, for tests on any processor.
+void product_bf16_scalar(const Product& p);
+void convert_bf16_scalar(const float* x, int64_t stride, int64_t rows, int64_t c, uint16_t* out,
+                         int64_t out_stride, int64_t padded);
 
 // The set in use.
 const Kernels& kernels();

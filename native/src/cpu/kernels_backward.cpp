@@ -120,6 +120,83 @@ void weight_gradient(const float* grad, int64_t grad_stride, int64_t grad_line, 
 #undef GAMMANET_PANEL
 }
 
+// The transpose of output_transform in kernels.cpp.
+GAMMANET_INLINE void gradient_transform(const Vec (&y)[4], Vec (&u)[6]) {
+  constexpr float a = kWinogradA, b = kWinogradB;
+  const Vec even_a = y[0] + (a * a) * y[2], odd_a = a * y[1] + (a * a * a) * y[3];
+  const Vec even_b = y[0] + (b * b) * y[2], odd_b = b * y[1] + (b * b * b) * y[3];
+  u[0] = y[0];
+  u[1] = even_a + odd_a;
+  u[2] = even_a - odd_a;
+  u[3] = even_b + odd_b;
+  u[4] = even_b - odd_b;
+  u[5] = y[3];
+}
+
+void winograd_gradient(const float* grad, int64_t h, int64_t w, int64_t c, int64_t first,
+                       int64_t count, float* u, int64_t c_stride, int64_t plane_stride) {
+  const int64_t across = (w + 3) / 4;
+  for (int64_t t = first; t < first + count; ++t, u += c_stride) {
+    const int64_t top = t / across * 4, left = t % across * 4;
+    const float* pixels[16];
+    for (int i = 0; i < 16; ++i) {
+      const int64_t y = top + i / 4, x = left + i % 4;
+      pixels[i] = y < h && x < w ? grad + (y * w + x) * c : nullptr;
+    }
+    over_channels(c, [&](int64_t k, int64_t rest, auto size) {
+      Vec half[4][6];
+#pragma GCC unroll 4
+      for (int y = 0; y < 4; ++y) {
+        Vec row[4];
+#pragma GCC unroll 4
+        for (int x = 0; x < 4; ++x) {
+          row[x] = pixels[y * 4 + x] ? load(pixels[y * 4 + x] + k, rest, size) : Vec{};
+        }
+        gradient_transform(row, half[y]);
+      }
+#pragma GCC unroll 6
+      for (int x = 0; x < 6; ++x) {
+        Vec column[4], result[6];
+#pragma GCC unroll 4
+        for (int y = 0; y < 4; ++y) {
+          column[y] = half[y][x];
+        }
+        gradient_transform(column, result);
+#pragma GCC unroll 6
+        for (int y = 0; y < 6; ++y) {
+          store(u + (y * 6 + x) * plane_stride + k, result[y]);
+        }
+      }
+    });
+  }
+}
+
+void winograd_weight(const float* m, int64_t stride, const float (&g)[6][3], int64_t c,
+                     float* sums) {
+  over_channels(c, [&](int64_t k, int64_t rest, auto size) {
+    Vec half[6][3];
+    for (int p = 0; p < 6; ++p) {
+      for (int d = 0; d < 3; ++d) {
+        half[p][d] = Vec{};
+      }
+      for (int q = 0; q < 6; ++q) {
+        const Vec x = load(m + (p * 6 + q) * stride + k, rest, size);
+        for (int d = 0; d < 3; ++d) {
+          half[p][d] += x * g[q][d];
+        }
+      }
+    }
+    for (int tap = 0; tap < 9; ++tap) {
+      float* to = sums + tap * stride + k;
+      Vec sum = {};
+      for (int p = 0; p < 6; ++p) {
+        sum += half[p][tap % 3] * g[p][tap / 3];
+      }
+      store(to, load(to, rest, size) + sum, rest, size);
+    }
+  });
+}
+
 // ---- Rows and columns ----
 
 // body(c, n) for the vectors of a row: n < kWidth elements only in the last one.
@@ -414,6 +491,8 @@ extern const BackwardKernels GAMMANET_TABLE_NAME(GAMMANET_ISA);
 const BackwardKernels GAMMANET_TABLE_NAME(GAMMANET_ISA) = {
     kVectors * kWidth,
     weight_gradient,
+    winograd_gradient,
+    winograd_weight,
     column_sums,
     load_rows,
     store_rows,

@@ -56,6 +56,16 @@ struct BackwardKernels {
                           int64_t length, int64_t rows, int64_t columns, float* out,
                           int64_t out_stride);
 
+  // The tiles first ... first + count - 1 of the gradient of the output of Winograd's
+  // F(4x4, 3x3): u[36][count][c_stride], planes plane_stride floats apart, from grad [h, w, c]. The
+  // pad of a row is zero.
+  void (*winograd_gradient)(const float* grad, int64_t h, int64_t w, int64_t c, int64_t first,
+                            int64_t count, float* u, int64_t c_stride, int64_t plane_stride);
+
+  // sums[tap][c] += G^T m G, m[36][c]; planes of both lie `stride` floats apart.
+  void (*winograd_weight)(const float* m, int64_t stride, const float (&g)[6][3], int64_t c,
+                          float* sums);
+
   // sums[c] += the sum over rows of a[p][c] (times b[p][c] unless b is null), c < channels.
   void (*column_sums)(const float* a, int64_t a_stride, const float* b, int64_t b_stride,
                       int64_t rows, int64_t channels, float* sums);

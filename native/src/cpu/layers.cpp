@@ -24,10 +24,10 @@ Sample sample_at(int64_t j, int64_t n, int64_t m) {
 void align_pool_forward(const Conv* conv, const FeatureMap& x, const FeatureMap& out) {
   const int64_t c = out.c;
   const Kernels& k = conv ? *conv->kernels : kernels();
-  const int64_t stride = round_up(c, 16), even = conv ? round_up(x.c, 2) : 0;
+  const int64_t stride = round_up(c, 16), depth = conv && conv->bf16() ? conv->direct().depth : 0;
   parallel_for(out.n * out.h, 1, [&](int64_t begin, int64_t end) {
     float* lines = conv ? scratch(kThreadScratch,
-                                  static_cast<size_t>(2 * x.w * (stride + even / 2)))
+                                  static_cast<size_t>(2 * x.w * (stride + depth / 2)))
                         : nullptr;
     for (int64_t item = begin; item < end; ++item) {
       const int64_t sample = item / out.h, y = item % out.h;
@@ -40,8 +40,8 @@ void align_pool_forward(const Conv* conv, const FeatureMap& x, const FeatureMap&
       Operand operand{top, x.c, 0, x.c, 0};
       if (conv->bf16()) {
         uint16_t* halves = reinterpret_cast<uint16_t*>(lines + 2 * x.w * stride);
-        k.convert_bf16(top, x.c, 2 * x.w, x.c, halves, even);
-        operand = {halves, even, 0, even, 0};
+        k.convert_bf16(top, x.c, 2 * x.w, x.c, halves, depth, depth);
+        operand = {halves, depth, 0, depth, 0};
       }
       const Panels& panels = conv->direct();
       const Product p{panels.data(), panels.depth, panels.outputs, &operand,

@@ -30,8 +30,9 @@ template <class Element>
 Panels packed(const Kernels& kernels, int64_t outputs, int64_t depth, bool bf16,
               const Element& element) {
   Panels p;
-  p.outputs = round_up(outputs, kernels.width);
-  p.depth = bf16 ? round_up(depth, 2) : depth;
+  const int64_t block_size = bf16 ? kBlockBf16 : kernels.block;
+  p.outputs = round_up(outputs, bf16 ? kWidthBf16 : kernels.width);
+  p.depth = bf16 ? round_up(depth, kernels.depth_bf16) : depth;
   const size_t size = static_cast<size_t>(p.outputs * p.depth);
   if (bf16) {
     p.halves = Buffer<uint16_t>(size);
@@ -39,11 +40,11 @@ Panels packed(const Kernels& kernels, int64_t outputs, int64_t depth, bool bf16,
     p.floats = Buffer<float>(size);
   }
   const int64_t group = bf16 ? 2 : 1;
-  const int64_t blocks = (p.outputs + kernels.block - 1) / kernels.block;
-  parallel_for(blocks, 1 + 65536 / (kernels.block * p.depth), [&](int64_t begin, int64_t end) {
+  const int64_t blocks = (p.outputs + block_size - 1) / block_size;
+  parallel_for(blocks, 1 + 65536 / (block_size * p.depth), [&](int64_t begin, int64_t end) {
     for (int64_t block = begin; block < end; ++block) {
-      const int64_t first = block * kernels.block;
-      const int64_t last = std::min(first + kernels.block, p.outputs);
+      const int64_t first = block * block_size;
+      const int64_t last = std::min(first + block_size, p.outputs);
       int64_t at = first * p.depth;
       for (int64_t k = 0; k < p.depth; k += group) {
         for (int64_t o = first; o < last; ++o) {

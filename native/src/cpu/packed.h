@@ -14,11 +14,14 @@ inline int64_t round_up(int64_t n, int64_t multiple) {
   return (n + multiple - 1) / multiple * multiple;
 }
 
-// A matrix for Kernels::product or product_bf16: blocks of Kernels::block outputs, each
+// Outputs of a block, and of the smallest last one, in bfloat16 (tiles' two times 16).
+constexpr int64_t kBlockBf16 = 32, kWidthBf16 = 16;
+
+// A matrix for Kernels::product or product_bf16: blocks of Kernels::block (kBlockBf16) outputs, each
 // [depth][outputs of the block], in bfloat16 [depth / 2][outputs of the block][2].
 struct Panels {
-  int64_t outputs = 0;  // a multiple of the vector's width
-  int64_t depth = 0;    // even in bfloat16
+  int64_t outputs = 0;  // a multiple of the vector's width (kWidthBf16)
+  int64_t depth = 0;    // a multiple of Kernels::depth_bf16 in bfloat16
   Buffer<float> floats;
   Buffer<uint16_t> halves;
   const void* data() const {

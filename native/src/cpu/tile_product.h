@@ -1,0 +1,131 @@
+// Products of bfloat16 numbers by tile instructions: a tile holds 16 rows of 64 bytes. Tiles is what
+// executes them, the processor (kernels_amx.cpp) or plain loops (kernels_tiles.cpp):
+//   configure(rows): tiles 0 to 5 have so many rows from now on; the contents of all tiles are lost
+//   zero<T>(), load<T>(p, stride), store<T>(p, stride): strides in bytes
+//   multiply<T, A, B>(): T[m][n] += A[m][2k] * B[k][2n] + A[m][2k + 1] * B[k][2n + 1] for all k
+#pragma once
+
+#include <stdint.h>
+
+#include "kernels.h"
+#include "simd.h"
+
+namespace gammanet {
+namespace {
+
+constexpr int64_t kTileRows = 16, kTileDepth = 32, kTileOutputs = 16;
+
+// Adds the bias and stores what exists of a tile's sums.
+inline void finish_tile(const Product& p, const float (&sums)[kTileRows][kTileOutputs],
+                        int64_t rows, int64_t first, float* out) {
+  const int64_t outputs = p.outputs - first < kTileOutputs ? p.outputs - first : kTileOutputs;
+  for (int64_t r = 0; r < rows; ++r) {
+    float* to = out + r * p.out_stride;
+    for (int64_t o = 0; o < outputs; o += kWidth) {
+      const Vec sum = p.bias ? load(sums[r] + o) + load(p.bias + first + o) : load(sums[r] + o);
+      const Vec s = p.relu ? relu(sum) : sum;
+      if (outputs - o >= kWidth) {
+        store(to + o, s);
+      } else {
+        store_part(to + o, s, outputs - o);
+      }
+    }
+  }
+}
+
+// `groups` (1 or 2) tiles of `rows` rows times one or two of outputs, in four tiles of sums.
+template <class Tiles, bool two_rows, bool two_outputs>
+inline void tile_block(const Product& p, int64_t line, int64_t row, int64_t rows, int64_t first) {
+  Tiles::template zero<0>();
+  if (two_outputs) {
+    Tiles::template zero<1>();
+  }
+  if (two_rows) {
+    Tiles::template zero<2>();
+  }
+  if (two_rows && two_outputs) {
+    Tiles::template zero<3>();
+  }
+  // Panels have blocks of 32 outputs, but the last may have 16.
+  constexpr int64_t block = two_outputs ? 2 * kTileOutputs : kTileOutputs;
+  const uint16_t* panel = static_cast<const uint16_t*>(p.panels) + first * p.depth;
+  for (int64_t i = 0; i < p.operand_count; ++i) {
+    const Operand& o = p.operands[i];
+    const uint16_t* x =
+        static_cast<const uint16_t*>(o.rows) + line * o.line_stride + row * o.stride;
+    const uint16_t* w = panel + o.offset * block;
+    for (int64_t k = 0; k < o.depth; k += kTileDepth, w += kTileDepth * block) {
+      Tiles::template load<4>(x + k, 2 * o.stride);
+      Tiles::template load<6>(w, 4 * block);
+      Tiles::template multiply<0, 4, 6>();
+      if (two_rows) {
+        Tiles::template load<5>(x + k + kTileRows * o.stride, 2 * o.stride);
+        Tiles::template multiply<2, 5, 6>();
+      }
+      if (two_outputs) {
+        Tiles::template load<7>(w + 2 * kTileOutputs, 4 * block);
+        Tiles::template multiply<1, 4, 7>();
+        if (two_rows) {
+          Tiles::template multiply<3, 5, 7>();
+        }
+      }
+    }
+  }
+  float* out = p.out + line * p.out_line_stride + row * p.out_stride + first;
+  alignas(64) float sums[kTileRows][kTileOutputs];
+  Tiles::template store<0>(sums, sizeof sums[0]);
+  finish_tile(p, sums, rows, first, out);
+  if (two_outputs) {
+    Tiles::template store<1>(sums, sizeof sums[0]);
+    finish_tile(p, sums, rows, first + kTileOutputs, out + kTileOutputs);
+  }
+  if (two_rows) {
+    out += kTileRows * p.out_stride;
+    Tiles::template store<2>(sums, sizeof sums[0]);
+    finish_tile(p, sums, rows, first, out);
+    if (two_outputs) {
+      Tiles::template store<3>(sums, sizeof sums[0]);
+      finish_tile(p, sums, rows, first + kTileOutputs, out + kTileOutputs);
+    }
+  }
+}
+
+template <class Tiles, bool two_rows>
+inline void tile_rows_of(const Product& p, int64_t line, int64_t row, int64_t rows,
+                         int64_t first) {
+  if (p.outputs - first > kTileOutputs) {
+    tile_block<Tiles, two_rows, true>(p, line, row, rows, first);
+  } else {
+    tile_block<Tiles, two_rows, false>(p, line, row, rows, first);
+  }
+}
+
+template <class Tiles>
+void tile_product(const Product& p) {
+  const int64_t whole = p.rows / kTileRows * kTileRows, rest = p.rows - whole;
+  if (whole > 0) {
+    Tiles::configure(kTileRows);
+    for (int64_t first = 0; first < p.outputs; first += 2 * kTileOutputs) {
+      for (int64_t line = 0; line < p.lines; ++line) {
+        int64_t row = 0;
+        for (; row + 2 * kTileRows <= whole; row += 2 * kTileRows) {
+          tile_rows_of<Tiles, true>(p, line, row, kTileRows, first);
+        }
+        if (row < whole) {
+          tile_rows_of<Tiles, false>(p, line, row, kTileRows, first);
+        }
+      }
+    }
+  }
+  if (rest > 0) {
+    Tiles::configure(rest);
+    for (int64_t first = 0; first < p.outputs; first += 2 * kTileOutputs) {
+      for (int64_t line = 0; line < p.lines; ++line) {
+        tile_rows_of<Tiles, false>(p, line, whole, rest, first);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace gammanet
