@@ -4,13 +4,13 @@ import java.util.Arrays;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import org.gammanet.config.GammaNetConfig;
-import org.gammanet.javacell.JavaCell;
-import org.gammanet.nn.FgruCell;
 import org.gammanet.fused.Kernels;
-import org.gammanet.nn.ForwardContext;
-import org.gammanet.nn.Segment;
+import org.gammanet.javacell.JavaCell;
 import org.gammanet.model.Network;
+import org.gammanet.nn.FgruCell;
+import org.gammanet.nn.ForwardContext;
 import org.gammanet.nn.Parameter;
+import org.gammanet.nn.Segment;
 import org.gammanet.torch.Autograd;
 import org.gammanet.torch.LibTorch;
 import org.gammanet.torch.Ops;
@@ -180,8 +180,7 @@ public class CellBenchmark {
     try (var scope = TensorScope.open();
         var noGrad = Autograd.noGrad()) {
       fused.forward(ForwardContext.plain(), maps);
-      fused.backward(
-          ForwardContext.plain(), maps, gradients, new boolean[] {true, true, true});
+      fused.backward(ForwardContext.plain(), maps, gradients, new boolean[] {true, true, true});
     }
   }
 

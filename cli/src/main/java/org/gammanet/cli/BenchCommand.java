@@ -88,8 +88,8 @@ final class BenchCommand implements Callable<Integer> {
     @Option(
         names = "--train",
         description =
-            "Time forward and backward passes of the mean logit: --runs of them, or with --serve one"
-                + " for each line; a line of JSON for each.")
+            "Time forward and backward passes of the mean logit: --runs of them, or with --serve"
+                + " one for each line; a line of JSON for each.")
     boolean train;
 
     @Option(
@@ -420,7 +420,7 @@ final class BenchCommand implements Callable<Integer> {
         int steps = network.config().timesteps();
         double floor = floor(network, image.size(2), image.size(3), steps) * image.size(0);
         console.printf("{\"floor_seconds\": %.6f}%n", floor);
-        } else {
+      } else {
         pass(network, image);
       }
     }
@@ -461,7 +461,8 @@ final class BenchCommand implements Callable<Integer> {
       Tensor logits = network.forward(image, options).logits();
       if (single.train) {
         double fraction = 1.0 / logits.numel(); // of a pixel in the mean
-        tape.backward(logits, Tensor.full(fraction, logits.dtype(), logits.device(), logits.shape()));
+        tape.backward(
+            logits, Tensor.full(fraction, logits.dtype(), logits.device(), logits.shape()));
       }
       waitFor(logits);
       double seconds = (System.nanoTime() - start) / 1e9;

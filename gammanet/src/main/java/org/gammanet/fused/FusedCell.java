@@ -130,9 +130,7 @@ final class FusedCell extends FusedSegment {
     try (var scope = TensorScope.open()) {
       Tensor x = Ops.channelsLast(inputs[0]);
       @Nullable Tensor[] states = states(inputs);
-      packed
-          .get(context.precision())
-          .forward(x, states[0], states[1], updated[0], updated[1], sum);
+      packed.get(context.precision()).forward(x, states[0], states[1], updated[0], updated[1], sum);
     }
     if (cell.states() == 2) {
       return updated;
@@ -207,8 +205,7 @@ final class FusedCell extends FusedSegment {
     public Tensor[] forward(ForwardContext context, Tensor... inputs) {
       Tensor map = inputs[inputs.length - 1];
       Tensor[] rest = Arrays.copyOf(inputs, inputs.length - 1);
-      boolean adds =
-          context.mayOverwrite(map) && map.isChannelsLast() && computes(context, inputs);
+      boolean adds = context.mayOverwrite(map) && map.isChannelsLast() && computes(context, inputs);
       Tensor[] states = adds ? step(context, rest, map) : FusedCell.this.forward(context, rest);
       return new Tensor[] {states[0], states[1], adds ? map : Ops.add(map, states[0])};
     }

@@ -88,18 +88,13 @@ final class BackboneNetwork {
     for (int b = 0; b < VggBlocks.COUNT; b++) {
       if (b > 0) {
         Signal pooled = Signal.of("pooled" + b, signal.channels(), b);
-        graph.add(
-            Stage.of(Role.ONCE, Segments.POOL, null, List.of(signal), pooled, Macs.NONE));
+        graph.add(Stage.of(Role.ONCE, Segments.POOL, null, List.of(signal), pooled, Macs.NONE));
         signal = pooled;
       }
       Signal out = Signal.of("block" + (b + 1), VggBlocks.width(VggBlocks.BASE, b), b);
       Segments.ConvBlock block =
           VggBlocks.block(
-              graph.layers,
-              "backbone block " + (b + 1),
-              "backbone.features.",
-              VggBlocks.BASE,
-              b);
+              graph.layers, "backbone block " + (b + 1), "backbone.features.", VggBlocks.BASE, b);
       graph.add(VggBlocks.stage(Role.ONCE, block, signal, out));
       features.add(out);
       signal = out;

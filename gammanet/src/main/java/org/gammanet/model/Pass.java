@@ -139,8 +139,7 @@ final class Pass {
     for (Stage stage : stages.reversed()) {
       List<String> outs = stage.outputs().stream().map(Signal::name).toList();
       boolean wanted = wantsCells && cells.contains(stage.name());
-      if (stage.role() == Stage.Role.ONCE
-          || !wanted && Collections.disjoint(outs, needed)) {
+      if (stage.role() == Stage.Role.ONCE || !wanted && Collections.disjoint(outs, needed)) {
         continue;
       }
       // A stage that starts late leaves the signals as they are until then.
@@ -153,7 +152,9 @@ final class Pass {
     return reuses ? withSums(run) : run;
   }
 
-  /** Cells followed by the addition of their new state become one stage where a kernel does both. */
+  /**
+   * Cells followed by the addition of their new state become one stage where a kernel does both.
+   */
   private static List<Stage> withSums(List<Stage> stages) {
     List<Stage> merged = new ArrayList<>();
     for (Stage stage : stages) {
@@ -200,8 +201,7 @@ final class Pass {
           run(stage, context);
           if (last && cells.contains(stage.name())) {
             outputs.put(
-                stage.name(),
-                stage.outputs().stream().map(this::value).toArray(Tensor[]::new));
+                stage.name(), stage.outputs().stream().map(this::value).toArray(Tensor[]::new));
           }
         }
       }
@@ -306,7 +306,9 @@ final class Pass {
               .executor()
               .run(
                   Segments.unary(
-                      name + " hook", List.of(), (c, x) -> hooks.blockOutput(name, c.timestep(), x)),
+                      name + " hook",
+                      List.of(),
+                      (c, x) -> hooks.blockOutput(name, c.timestep(), x)),
                   context,
                   results);
       case CELL ->

@@ -113,8 +113,7 @@ final class ScratchNetwork {
     Signal state = Signal.state("h" + k, features, from.level());
     states.add(state);
     FgruV1Cell cell = cell(name + ".h_fgru", features, layer.horizontalKernel());
-    graph.add(
-        graph.cell(cell, drive, List.of(state)).idleIf(!mechanisms.horizontal(), "bypassed"));
+    graph.add(graph.cell(cell, drive, List.of(state)).idleIf(!mechanisms.horizontal(), "bypassed"));
     if (!mechanisms.horizontal()) {
       boolean carries = mechanisms.carriesFeedback() && !last;
       graph.add(
@@ -187,8 +186,7 @@ final class ScratchNetwork {
     // Indices in the sequence of modules: convolution, normalization, activation.
     for (int r = 0; r < repeats; r++) {
       convs.add(layers.conv(name + "." + 3 * r, channels, features, kernel));
-      norms.add(
-          layers.affineNorm(name + "." + (3 * r + 1), config.normalization(), features, 1));
+      norms.add(layers.affineNorm(name + "." + (3 * r + 1), config.normalization(), features, 1));
       channels = features;
     }
     return new Feedforward(convs, norms, Layers.activation(config.activation()));

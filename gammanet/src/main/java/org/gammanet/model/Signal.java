@@ -1,8 +1,8 @@
 package org.gammanet.model;
 
 /**
- * A named tensor that passes between the stages of a network: a map {@code [N, channels, H >> level,
- * W >> level]} for images of H by W pixels, or a kernel.
+ * A named tensor that passes between the stages of a network: a map {@code [N, channels, H >>
+ * level, W >> level]} for images of H by W pixels, or a kernel.
  *
  * @param name unique in a network; for a state as in {@link Network#stateShapes}
  * @param level how often the size of the image is halved

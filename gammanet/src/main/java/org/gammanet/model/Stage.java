@@ -70,8 +70,7 @@ public record Stage(
       List<Signal> inputs,
       Signal output,
       Macs macs) {
-    return new Stage(
-        segment.name(), kind, role, segment, inputs, List.of(output), macs, 0, null);
+    return new Stage(segment.name(), kind, role, segment, inputs, List.of(output), macs, 0, null);
   }
 
   /** A stage without parameters that is not listed. */

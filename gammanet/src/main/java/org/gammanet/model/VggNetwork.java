@@ -136,8 +136,7 @@ final class VggNetwork {
     graph.add(graph.cell(cell, drive, states));
   }
 
-  private void upward(
-      int l, Segments.AlignPool pool, Signal state, Signal pooled, boolean top) {
+  private void upward(int l, Segments.AlignPool pool, Signal state, Signal pooled, boolean top) {
     boolean listed = !pool.parameters().isEmpty();
     graph.add(
         Stage.of(

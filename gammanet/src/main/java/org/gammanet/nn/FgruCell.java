@@ -11,9 +11,9 @@ import org.gammanet.torch.TensorScope;
 /**
  * A recurrent cell: a segment from a drive and states to new states, all {@code [N, C, H, W]}.
  *
- * <p>The inputs are the drive, the {@link #kernels} if there are any, and the states. Without states
- * the cell is at rest: its states are zero, and what zero states contribute is not computed. The
- * result is the same.
+ * <p>The inputs are the drive, the {@link #kernels} if there are any, and the states. Without
+ * states the cell is at rest: its states are zero, and what zero states contribute is not computed.
+ * The result is the same.
  */
 public abstract sealed class FgruCell implements Segment permits FgruV1Cell, FgruV2Cell {
   private final String name;
@@ -57,13 +57,11 @@ public abstract sealed class FgruCell implements Segment permits FgruV1Cell, Fgr
   abstract CellParameters cell();
 
   /**
-   * The functions of a weight alone that give the horizontal kernels, W_inh first: they are computed
-   * once in a forward pass. Empty where the kernels are the weights themselves.
+   * The functions of a weight alone that give the horizontal kernels, W_inh first: they are
+   * computed once in a forward pass. Empty where the kernels are the weights themselves.
    */
   public final List<Segment> kernels() {
-    return cell().derivesKernels()
-        ? List.of(kernel(cell().wInh), kernel(cell().wExc))
-        : List.of();
+    return cell().derivesKernels() ? List.of(kernel(cell().wInh), kernel(cell().wExc)) : List.of();
   }
 
   private Segment kernel(Parameter weight) {

@@ -183,8 +183,7 @@ public final class FgruV1Cell extends FgruCell {
     Tensor c2 = scoped(() -> norm2.forward(in.excitatory(h1)));
     Tensor q = scoped(() -> Ops.relu_(excitation(h1, c2)));
     signals.release("c2", c2);
-    Tensor g2 =
-        mechanisms.gates() == Mechanisms.Gates.TIED ? g1 : scoped(() -> mixingGate(h1, h));
+    Tensor g2 = mechanisms.gates() == Mechanisms.Gates.TIED ? g1 : scoped(() -> mixingGate(h1, h));
     Tensor newH = mix(h, q, g2);
 
     signals.put("x", x);
@@ -206,9 +205,7 @@ public final class FgruV1Cell extends FgruCell {
             ? cell.staticInhibition()
             : cell.split(scoped(() -> inhibitionNet.forward(Ops.cat(List.of(h, c1, x), 1))));
     Tensor strength =
-        mechanisms.divisive()
-            ? Ops.add(Ops.mul(inhibition[0], h), inhibition[1])
-            : inhibition[1];
+        mechanisms.divisive() ? Ops.add(Ops.mul(inhibition[0], h), inhibition[1]) : inhibition[1];
     return Ops.relu_(Ops.sub(x, Ops.relu_(Ops.mul(strength, c1))));
   }
 
@@ -247,7 +244,8 @@ public final class FgruV1Cell extends FgruCell {
       return Tensor.full(mechanisms.fixedG2(), h.dtype(), h.device(), 1, 1, 1, 1);
     }
     Tensor z = gateNorm.forward(Ops.cat(List.of(h1, h), 1));
-    return squash(CellParameters.plusBias(Ops.conv2d(z, cell.wMix.tensor(), null, 1, 0), cell.bMix));
+    return squash(
+        CellParameters.plusBias(Ops.conv2d(z, cell.wMix.tensor(), null, 1, 0), cell.bMix));
   }
 
   private Tensor squash(Tensor z) {

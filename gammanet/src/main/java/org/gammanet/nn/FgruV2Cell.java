@@ -11,8 +11,8 @@ import org.gammanet.torch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The fGRU cell with separate excitatory and inhibitory states, after Linsley, Kim, Ashok and Serre,
- * "Recurrent neural circuits for contour detection", ICLR 2020.
+ * The fGRU cell with separate excitatory and inhibitory states, after Linsley, Kim, Ashok and
+ * Serre, "Recurrent neural circuits for contour detection", ICLR 2020.
  *
  * <p>With drive x, excitatory state e and inhibitory state i; {@code *} is a convolution, N a
  * normalization that may be absent, S the symmetry of the horizontal kernels:
@@ -29,9 +29,9 @@ import org.jspecify.annotations.Nullable;
  * </pre>
  *
  * <p>alpha, mu, kappa and omega are vectors of channels, or computed at each pixel: {@code [alpha;
- * mu]} from {@code [i; c1; x]} and {@code [kappa; omega]} from {@code [i'; e]}. The kernels are free
- * in sign unless {@code fgru.dale} constrains them: then |S(W)| stands for S(W), and a unit of either
- * population acts on all others with one sign, which Dale's principle demands.
+ * mu]} from {@code [i; c1; x]} and {@code [kappa; omega]} from {@code [i'; e]}. The kernels are
+ * free in sign unless {@code fgru.dale} constrains them: then |S(W)| stands for S(W), and a unit of
+ * either population acts on all others with one sign, which Dale's principle demands.
  */
 public final class FgruV2Cell extends FgruCell {
   private final CellParameters cell;
@@ -47,10 +47,10 @@ public final class FgruV2Cell extends FgruCell {
    * A cell with its parameters.
    *
    * @param name prefix of the parameters' names; empty for none
-   * @throws IllegalArgumentException for a number of channels that group normalization cannot divide
+   * @throws IllegalArgumentException for a number of channels that group normalization cannot
+   *     divide
    */
-  public FgruV2Cell(
-      Layers layers, String name, int channels, int kernelSize, FgruConfig config) {
+  public FgruV2Cell(Layers layers, String name, int channels, int kernelSize, FgruConfig config) {
     super(name, channels, kernelSize, config);
     String prefix = name.isEmpty() ? "" : name + ".";
     boolean grouped = config.normalizationType() == Normalization.GROUP;

@@ -36,8 +36,7 @@ public record ForwardContext(
       @Nullable CellProbe probe,
       Precision precision,
       boolean composedOnly) {
-    return new ForwardContext(
-        height, width, 0, probe, precision, composedOnly, false, List.of());
+    return new ForwardContext(height, width, 0, probe, precision, composedOnly, false, List.of());
   }
 
   /** A context for running a cell on its own. */

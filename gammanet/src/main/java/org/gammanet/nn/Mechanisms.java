@@ -4,8 +4,8 @@ import org.gammanet.config.AblationConfig;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The mechanisms of a network and its cells, of which an ablation takes one out. The parameters stay,
- * so that one checkpoint loads into every ablated network.
+ * The mechanisms of a network and its cells, of which an ablation takes one out. The parameters
+ * stay, so that one checkpoint loads into every ablated network.
  *
  * @param horizontal whether the cells of the encoders run; else the drive passes them by
  * @param topDown whether decoders feed back

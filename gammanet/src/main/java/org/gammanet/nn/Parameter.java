@@ -89,7 +89,8 @@ public final class Parameter implements AutoCloseable {
     Tensor gradient = tensor().grad();
     if (gradient == null) {
       try (var scope = TensorScope.open()) {
-        // The C interface cannot set a gradient; a leaf differentiated by itself gets what is given.
+        // The C interface cannot set a gradient; a leaf differentiated by itself gets what is
+        // given.
         Autograd.backward(tensor(), Tensor.zeros(tensor().dtype(), tensor().device(), shape));
       }
       gradient = tensor().grad();

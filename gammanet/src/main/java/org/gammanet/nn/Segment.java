@@ -5,8 +5,8 @@ import org.gammanet.torch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A differentiable function of tensors and parameters: a VGG block, a cell, a projection, a read-out.
- * It depends on nothing else, so that it can run again from saved inputs.
+ * A differentiable function of tensors and parameters: a VGG block, a cell, a projection, a
+ * read-out. It depends on nothing else, so that it can run again from saved inputs.
  */
 public interface Segment {
   /** Name for messages, such as {@code fgru_0}. */

@@ -186,7 +186,8 @@ public final class Tape implements Executor, AutoCloseable {
    */
   public Tape(Recompute mode) {
     if (mode == Recompute.AUTO) {
-      throw new IllegalArgumentException("recompute mode must not be AUTO: a tape needs none, cells or timesteps");
+      throw new IllegalArgumentException(
+          "recompute mode must not be AUTO: a tape needs none, cells or timesteps");
     }
     this.mode = mode;
     stretches.add(new ArrayList<>());

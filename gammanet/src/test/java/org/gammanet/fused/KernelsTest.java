@@ -37,8 +37,7 @@ class KernelsTest {
     assertSame(cell, Kernels.lower(cell));
     assertEquals("cells with attention have no native kernels", Kernels.fallbackReason(cell));
     assertEquals(
-        "native kernels work in float32 only",
-        Kernels.fallbackReason(Device.CPU, DType.FLOAT64));
+        "native kernels work in float32 only", Kernels.fallbackReason(Device.CPU, DType.FLOAT64));
   }
 
   /** Passes of different precision share a network: neither takes the other's weights away. */
@@ -74,8 +73,8 @@ class KernelsTest {
         values[i] = (i * 31 % 97) / 48f - 1;
       }
       return block
-          .forward(
-              ForwardContext.of(9, 9, null, precision, false), Tensor.of(values, 1, 32, 9, 9))[0]
+          .forward(ForwardContext.of(9, 9, null, precision, false), Tensor.of(values, 1, 32, 9, 9))[
+          0]
           .toFloatArray();
     }
   }
