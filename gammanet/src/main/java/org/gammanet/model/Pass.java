@@ -296,30 +296,17 @@ final class Pass {
   /** The results after the hooks of the stage. */
   private Tensor[] hooked(Stage stage, ForwardContext context, Tensor[] results) {
     ForwardHooks hooks = this.hooks;
-    if (hooks == null) {
+    boolean block = stage.role() == Stage.Role.BLOCK_OUTPUT;
+    if (hooks == null || !block && stage.role() != Stage.Role.CELL) {
       return results;
     }
     String name = stage.name();
-    return switch (stage.role()) {
-      case BLOCK_OUTPUT ->
-          options
-              .executor()
-              .run(
-                  Segments.unary(
-                      name + " hook",
-                      List.of(),
-                      (c, x) -> hooks.blockOutput(name, c.timestep(), x)),
-                  context,
-                  results);
-      case CELL ->
-          options
-              .executor()
-              .run(
-                  Segments.of(
-                      name + " hook", List.of(), (c, x) -> hooks.cellOutput(name, c.timestep(), x)),
-                  context,
-                  results);
-      default -> results;
-    };
+    Segments.Body hook =
+        block
+            ? (c, x) -> new Tensor[] {hooks.blockOutput(name, c.timestep(), x[0])}
+            : (c, x) -> hooks.cellOutput(name, c.timestep(), x);
+    return options
+        .executor()
+        .run(Segments.of(name + " hook", List.of(), hook), context, results);
   }
 }

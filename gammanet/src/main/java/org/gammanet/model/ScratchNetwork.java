@@ -39,6 +39,7 @@ final class ScratchNetwork {
 
   private final ModelConfig config;
   private final Mechanisms mechanisms;
+  private final Mechanisms.Wiring wiring;
   private final Graph graph = new Graph();
   private final Layers layers = graph.layers;
   private final List<Signal> states = new ArrayList<>();
@@ -46,6 +47,7 @@ final class ScratchNetwork {
   private ScratchNetwork(ModelConfig config) {
     this.config = config;
     mechanisms = Mechanisms.of(config.ablation());
+    wiring = mechanisms.wiring();
   }
 
   static Network build(ModelConfig config) {
@@ -113,9 +115,9 @@ final class ScratchNetwork {
     Signal state = Signal.state("h" + k, features, from.level());
     states.add(state);
     FgruV1Cell cell = cell(name + ".h_fgru", features, layer.horizontalKernel());
-    graph.add(graph.cell(cell, drive, List.of(state)).idleIf(!mechanisms.horizontal(), "bypassed"));
-    if (!mechanisms.horizontal()) {
-      boolean carries = mechanisms.carriesFeedback() && !last;
+    graph.add(graph.cell(cell, drive, List.of(state)).idleIf(!wiring.horizontal(), "bypassed"));
+    if (!wiring.horizontal()) {
+      boolean carries = wiring.carriesFeedback() && !last;
       graph.add(
           carries
               ? Stage.of(Segments.ADD, List.of(drive, state), state)
@@ -169,14 +171,14 @@ final class ScratchNetwork {
     for (Stage stage : List.of(upsampled, graph.cell(cell, drive, List.of(state)))) {
       graph.add(
           stage
-              .since(mechanisms.feedbackSince())
-              .idleIf(!mechanisms.topDown(), "unused: no feedback"));
+              .since(wiring.feedbackSince())
+              .idleIf(!wiring.topDown(), "unused: no feedback"));
     }
     return state;
   }
 
   private FgruV1Cell cell(String name, int features, int kernelSize) {
-    return new FgruV1Cell(layers, name, features, kernelSize, config.fgru(), mechanisms);
+    return new FgruV1Cell(layers, name, features, kernelSize, config.fgru(), mechanisms.circuit());
   }
 
   private Feedforward feedforward(String name, int in, int features, int kernel, int repeats) {

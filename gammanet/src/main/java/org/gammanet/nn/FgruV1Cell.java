@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
  * quadratic in h1 and can diverge with untrained weights.
  */
 public final class FgruV1Cell extends FgruCell {
-  private final Mechanisms mechanisms;
+  private final Mechanisms.Circuit circuit;
   private final CellParameters cell;
   private final Layers.Layer attention;
   private final Layers.Layer gateNorm;
@@ -49,9 +49,9 @@ public final class FgruV1Cell extends FgruCell {
       int channels,
       int kernelSize,
       FgruConfig config,
-      Mechanisms mechanisms) {
+      Mechanisms.Circuit circuit) {
     super(name, channels, kernelSize, config);
-    this.mechanisms = mechanisms;
+    this.circuit = circuit;
     String prefix = name.isEmpty() ? "" : name + ".";
     if (config.normalizationType() == Normalization.GROUP) {
       throw new IllegalArgumentException(
@@ -79,9 +79,9 @@ public final class FgruV1Cell extends FgruCell {
       inhibitionNet = null;
       excitationNet = null;
     }
-    Normalization circuit = config.normalizesCircuitInputs() ? kind : Normalization.NONE;
-    norm1 = layers.affineNorm(prefix + "norm_c1", circuit, channels, 1);
-    norm2 = layers.affineNorm(prefix + "norm_c2", circuit, channels, 1);
+    Normalization inputs = config.normalizesCircuitInputs() ? kind : Normalization.NONE;
+    norm1 = layers.affineNorm(prefix + "norm_c1", inputs, channels, 1);
+    norm2 = layers.affineNorm(prefix + "norm_c2", inputs, channels, 1);
     parameters = layers.trainableSince(mark);
   }
 
@@ -115,7 +115,7 @@ public final class FgruV1Cell extends FgruCell {
   /** The same cell, with the same parameters, at another site of a network. */
   private FgruV1Cell(FgruV1Cell original, String name) {
     super(name, original.channels(), original.kernelSize(), original.config());
-    mechanisms = original.mechanisms;
+    circuit = original.circuit;
     cell = original.cell;
     attention = original.attention;
     gateNorm = original.gateNorm;
@@ -183,7 +183,7 @@ public final class FgruV1Cell extends FgruCell {
     Tensor c2 = scoped(() -> norm2.forward(in.excitatory(h1)));
     Tensor q = scoped(() -> Ops.relu_(excitation(h1, c2)));
     signals.release("c2", c2);
-    Tensor g2 = mechanisms.gates() == Mechanisms.Gates.TIED ? g1 : scoped(() -> mixingGate(h1, h));
+    Tensor g2 = circuit.gates() == Mechanisms.Gates.TIED ? g1 : scoped(() -> mixingGate(h1, h));
     Tensor newH = mix(h, q, g2);
 
     signals.put("x", x);
@@ -205,12 +205,12 @@ public final class FgruV1Cell extends FgruCell {
             ? cell.staticInhibition()
             : cell.split(scoped(() -> inhibitionNet.forward(Ops.cat(List.of(h, c1, x), 1))));
     Tensor strength =
-        mechanisms.divisive() ? Ops.add(Ops.mul(inhibition[0], h), inhibition[1]) : inhibition[1];
+        circuit.divisive() ? Ops.add(Ops.mul(inhibition[0], h), inhibition[1]) : inhibition[1];
     return Ops.relu_(Ops.sub(x, Ops.relu_(Ops.mul(strength, c1))));
   }
 
   private boolean oneTerm() {
-    return !(mechanisms.additive() && mechanisms.multiplicative());
+    return !(circuit.additive() && circuit.multiplicative());
   }
 
   /** The candidate before its rectification. */
@@ -224,24 +224,24 @@ public final class FgruV1Cell extends FgruCell {
             : cell.split(scoped(() -> excitationNet.forward(Ops.cat(List.of(h1, c2), 1))));
     Tensor kappa = parameters[0];
     Tensor omega = parameters[1];
-    if (!mechanisms.multiplicative()) {
+    if (!circuit.multiplicative()) {
       return Ops.mul(kappa, Ops.add(h1, c2));
     }
     Tensor scaled = Ops.mul(omega, h1);
-    return Ops.mul(mechanisms.additive() ? Ops.add(scaled, kappa) : scaled, c2);
+    return Ops.mul(circuit.additive() ? Ops.add(scaled, kappa) : scaled, c2);
   }
 
   private Tensor inputGate(Tensor h, Tensor x) {
-    if (mechanisms.gates() == Mechanisms.Gates.FIXED) {
-      return Tensor.full(mechanisms.fixedG1(), h.dtype(), h.device(), 1, 1, 1, 1);
+    if (circuit.gates() == Mechanisms.Gates.FIXED) {
+      return Tensor.full(circuit.fixedG1(), h.dtype(), h.device(), 1, 1, 1, 1);
     }
     Tensor y = Ops.conv2d(Ops.cat(List.of(h, x), 1), cell.wGain.tensor(), null, 1, 0);
     return squash(CellParameters.plusBias(gateNorm.forward(attention.forward(y)), cell.bGain));
   }
 
   private Tensor mixingGate(Tensor h1, Tensor h) {
-    if (mechanisms.gates() == Mechanisms.Gates.FIXED) {
-      return Tensor.full(mechanisms.fixedG2(), h.dtype(), h.device(), 1, 1, 1, 1);
+    if (circuit.gates() == Mechanisms.Gates.FIXED) {
+      return Tensor.full(circuit.fixedG2(), h.dtype(), h.device(), 1, 1, 1, 1);
     }
     Tensor z = gateNorm.forward(Ops.cat(List.of(h1, h), 1));
     return squash(
@@ -249,6 +249,6 @@ public final class FgruV1Cell extends FgruCell {
   }
 
   private Tensor squash(Tensor z) {
-    return mechanisms.gates() == Mechanisms.Gates.LINEAR ? Ops.clamp(z, 0, 1) : Ops.sigmoid_(z);
+    return circuit.gates() == Mechanisms.Gates.LINEAR ? Ops.clamp(z, 0, 1) : Ops.sigmoid_(z);
   }
 }

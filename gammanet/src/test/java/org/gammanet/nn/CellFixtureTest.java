@@ -51,7 +51,7 @@ class CellFixtureTest {
     FgruCell cell =
         v2
             ? new FgruV2Cell(layers, "", channels, side, config)
-            : new FgruV1Cell(layers, "", channels, side, config, Mechanisms.ALL);
+            : new FgruV1Cell(layers, "", channels, side, config, Mechanisms.ALL.circuit());
     assertNames(golden, layers);
     try (var scope = TensorScope.open()) {
       for (Parameter p : layers.parameters()) {
