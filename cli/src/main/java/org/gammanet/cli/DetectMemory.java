@@ -7,7 +7,7 @@ import org.gammanet.torch.Device;
 /** The memory that detection takes, against what there is. */
 final class DetectMemory {
   /** Largest maps that are in memory at once: states of the finest level, drives, read-out. */
-  private static final long MAPS = 13;
+  private static final double MAPS = 14.5;
 
   /** Bytes per pixel of the decoded image, its copies and the edge map. */
   private static final long PICTURES = 40;
@@ -28,8 +28,10 @@ final class DetectMemory {
         : Long.MAX_VALUE;
   }
 
+  /** What there is, less the packed weights of the first pass. */
   private long available() {
-    return SystemMemory.available() + kept;
+    long packed = kept == 0 ? Float.BYTES * network.parameterCount() : 0;
+    return Math.max(0, SystemMemory.available() + kept - packed);
   }
 
   /** Notes a pass, whose memory stays in the process. */
@@ -44,8 +46,9 @@ final class DetectMemory {
   }
 
   /**
-   * Bytes that a pass adds to those of the JVM, LibTorch and the weights: within 20 percent of the
-   * peaks measured at 512 to 1600 pixels a side.
+   * Bytes that a pass adds to those of the JVM, LibTorch and the weights: within 20 percent of
+   * measured peaks, of the bundled network at 512 to 1600 pixels a side (870 bytes per pixel) and
+   * of the default one at 512 (4250).
    */
   long bytes(int height, int width) {
     int smallest = network.minimumSize();
@@ -54,6 +57,6 @@ final class DetectMemory {
             .mapToLong(row -> (long) row.channels() * row.height() * row.width() * Float.BYTES)
             .max()
             .orElse(1);
-    return MAPS * largest + PICTURES * height * width;
+    return (long) (MAPS * largest) + PICTURES * height * width;
   }
 }
