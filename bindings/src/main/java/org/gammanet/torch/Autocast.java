@@ -4,7 +4,7 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A time during which the calling thread's convolutions of float32 tensors round their operands to
+ * Autocast scope: while it is open, the calling thread's convolutions of float32 tensors round their operands to
  * a shorter type and give float32 again; everything else stays as it is. Backward passes of such
  * convolutions run in the shorter type too, also after the end.
  */

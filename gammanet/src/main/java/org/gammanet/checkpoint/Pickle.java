@@ -700,7 +700,7 @@ final class Pickle {
     String text = argument(arguments, 0, Str.class).value();
     String encoding = argument(arguments, 1, Str.class).value();
     if (!encoding.equals("latin1") && !encoding.equals("latin-1")) {
-      throw bad("encodes a text as " + shortened(encoding) + ", which has no place here");
+      throw bad("encodes a text as " + shortened(encoding) + ", which is not supported");
     }
     copy(1 + text.length() / 16);
     return new Bytes(text.getBytes(StandardCharsets.ISO_8859_1));

@@ -182,7 +182,7 @@ final class TorchFile {
     for (long i = 0; i < count; i++) {
       ByteBuffer header = file.slice(at, CENTRAL_HEADER_BYTES);
       if (header.getInt(0) != CENTRAL_HEADER) {
-        throw new CheckpointException(file + " is damaged: its zip directory is no directory");
+        throw new CheckpointException(file + " is damaged: its zip directory is corrupt");
       }
       int nameBytes = header.getShort(28) & 0xFFFF;
       int extraBytes = header.getShort(30) & 0xFFFF;

@@ -177,7 +177,7 @@ public final class AtomicFile {
     }
   }
 
-  /** Makes the new name itself survive a power failure, where the system can do that. */
+  /** Forces the new name to the disk, where the system can do that. */
   private static void forceFolder(Path folder) {
     try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
       channel.force(true);

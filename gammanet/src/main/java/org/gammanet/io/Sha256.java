@@ -23,7 +23,7 @@ public final class Sha256 {
     }
   }
 
-  /** What a digest has come to, in 64 hexadecimal digits. */
+  /** The digest in 64 hexadecimal digits. */
   public static String hex(MessageDigest digest) {
     return HexFormat.of().formatHex(digest.digest());
   }

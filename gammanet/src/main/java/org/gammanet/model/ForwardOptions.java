@@ -6,7 +6,7 @@ import org.gammanet.torch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How to run a forward pass; immutable, each {@code with} method gives a changed copy.
+ * How to run a forward pass; immutable, each {@code with} method returns a changed copy.
  *
  * @param timesteps T; 0 stands for the configuration's
  * @param initialStates states before the first step by name, which stay the caller's; states that

@@ -63,7 +63,7 @@ public final class Simd {
     if (!modulePresent) {
       return new Choice(
           0,
-          "scalar code: the Vector API is not there; start java with"
+          "scalar code: the Vector API is missing; start java with"
               + " --add-modules jdk.incubator.vector",
           false);
     }

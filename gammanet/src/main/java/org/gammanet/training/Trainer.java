@@ -103,7 +103,7 @@ public final class Trainer implements AutoCloseable {
   private final @Nullable DType half;
 
   /** Why that is float32 although half precision is asked for; null where it is not. */
-  private final @Nullable String whyExact;
+  private final @Nullable String float32Reason;
 
   /** How the network's native kernels multiplied before. */
   private final Precision usual;
@@ -173,8 +173,8 @@ public final class Trainer implements AutoCloseable {
     }
     boolean float16 = training.halfType() == TrainingConfig.HalfType.FLOAT16;
     DType wanted = float16 ? DType.FLOAT16 : DType.BFLOAT16;
-    this.whyExact = training.mixedPrecision() ? whyExact(network, wanted) : null;
-    this.half = training.mixedPrecision() && whyExact == null ? wanted : null;
+    this.float32Reason = training.mixedPrecision() ? float32Reason(network, wanted) : null;
+    this.half = training.mixedPrecision() && float32Reason == null ? wanted : null;
     this.usual = network.precision();
     this.scale = new LossScale(half == DType.FLOAT16);
     this.checkpoints = new CheckpointFolder(output.resolve("checkpoints"));
@@ -414,11 +414,11 @@ public final class Trainer implements AutoCloseable {
     if (half != null) {
       return half.name().toLowerCase(Locale.ROOT) + " in products, float32 elsewhere";
     }
-    return whyExact == null ? "float32" : "float32: " + whyExact;
+    return float32Reason == null ? "float32" : "float32: " + float32Reason;
   }
 
-  /** Why half precision is not to be had for a network; null if it is. */
-  private static @Nullable String whyExact(Network network, DType wanted) {
+  /** Why half precision is not available for a network; null if it is. */
+  private static @Nullable String float32Reason(Network network, DType wanted) {
     if (network.fallbackReason() != null) {
       return null; // LibTorch's convolutions can do it everywhere
     }
@@ -468,8 +468,8 @@ public final class Trainer implements AutoCloseable {
   private End train(long maxSteps) throws IOException, InterruptedException {
     TrainingConfig training = config.training();
     checkpoints.prepare();
-    if (whyExact != null) {
-      listener.note("training.mixed_precision has no effect: " + whyExact);
+    if (float32Reason != null) {
+      listener.note("training.mixed_precision has no effect: " + float32Reason);
     }
     int batches = batchesPerEpoch();
     long end = (long) training.numEpochs() * batches;

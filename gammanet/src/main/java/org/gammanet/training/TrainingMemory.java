@@ -62,7 +62,7 @@ public final class TrainingMemory {
           case NONE, CELLS -> once + timesteps * everyTimestep + widest;
           // States are about half of what passes between segments.
           case TIMESTEPS -> once + timesteps * everyTimestep / 2 + everyTimestep + widest;
-          case AUTO -> throw new IllegalArgumentException("auto is not a way of recomputing");
+          case AUTO -> throw new IllegalArgumentException("recompute mode must not be auto");
         };
     // Weights, gradients and two moments; the optimiser's own copy is transient.
     return BASE + 16 * network.parameterCount() + activity;

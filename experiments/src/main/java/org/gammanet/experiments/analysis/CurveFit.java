@@ -176,7 +176,7 @@ final class CurveFit {
     return new double[] {my - gain * ms, gain};
   }
 
-  /** So many numbers from a to b with equal ratios. */
+  /** n numbers from a to b, equally spaced on a log axis. */
   static double[] logSpaced(double a, double b, int count) {
     double[] out = new double[count];
     for (int i = 0; i < count; i++) {

@@ -12,7 +12,7 @@ import org.hipparchus.distribution.continuous.TDistribution;
 /**
  * Correlations, tests and intervals. All tests are two-sided. A network is deterministic: what is
  * sampled here are units, positions, phases or seeds, and units of one layer are not independent of
- * each other; whoever reports a p says which it was.
+ * each other, so that each p is reported with what was sampled.
  */
 public final class Statistics {
   private Statistics() {}

@@ -58,7 +58,7 @@ public final class ReceptiveFieldMapper {
     return new ReceptiveFieldMapper(network);
   }
 
-  /** How many images of noise the gradient is averaged over; 8 unless told. */
+  /** How many images of noise the gradient is averaged over; default 8. */
   public ReceptiveFieldMapper draws(int count) {
     if (count < 1) {
       throw new IllegalArgumentException("at least 1 image of noise is needed, not " + count);
@@ -67,13 +67,13 @@ public final class ReceptiveFieldMapper {
     return this;
   }
 
-  /** Seed of the noise; 1 unless told. */
+  /** Seed of the noise; default 1. */
   public ReceptiveFieldMapper seed(long value) {
     seed = value;
     return this;
   }
 
-  /** After how many timesteps the response is taken; the network's number unless told. */
+  /** After how many timesteps the response is taken; default the network's number. */
   public ReceptiveFieldMapper timesteps(int count) {
     if (count < 1) {
       throw new IllegalArgumentException("a response needs at least 1 timestep, not " + count);
@@ -82,7 +82,7 @@ public final class ReceptiveFieldMapper {
     return this;
   }
 
-  /** Excitatory (unless told) or inhibitory. */
+  /** Excitatory (default) or inhibitory. */
   public ReceptiveFieldMapper state(State value) {
     if (value != State.EXCITATORY && value != State.INHIBITORY) {
       throw new IllegalArgumentException(
@@ -98,7 +98,7 @@ public final class ReceptiveFieldMapper {
     return this;
   }
 
-  /** The unit that looks at this pixel; at the centre of the image unless told. */
+  /** The unit that looks at this pixel; default at the centre of the image. */
   public ReceptiveFieldMapper location(PixelPoint pixel) {
     location = pixel;
     return this;

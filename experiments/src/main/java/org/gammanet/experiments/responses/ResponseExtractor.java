@@ -82,19 +82,19 @@ public final class ResponseExtractor {
       this.network = network;
     }
 
-    /** Moves the network to a device, where it stays; it runs where it is unless told. */
+    /** Moves the network to a device, where it stays; by default it stays where it is. */
     public Builder device(Device where) {
       network.to(where);
       return this;
     }
 
-    /** How images become network input; {@link InputScaling#IMAGENET} unless told. */
+    /** How images become network input; default {@link InputScaling#IMAGENET}. */
     public Builder scaling(InputScaling value) {
       scaling = value;
       return this;
     }
 
-    /** Stimuli that pass at once, at most; 32 unless told, fewer where memory is short. */
+    /** Stimuli that pass at once, at most; default 32, fewer where memory is short. */
     public Builder batchSize(int most) {
       if (most < 1) {
         throw new IllegalArgumentException("a batch has at least 1 stimulus, not " + most);
@@ -103,7 +103,7 @@ public final class ResponseExtractor {
       return this;
     }
 
-    /** Bytes that a batch's signals may take; 1 GiB unless told. Decides on the batch size. */
+    /** Bytes that a batch's signals may take; default 1 GiB. Decides on the batch size. */
     public Builder memoryLimit(long bytes) {
       memory = bytes;
       return this;
@@ -119,7 +119,7 @@ public final class ResponseExtractor {
       return this;
     }
 
-    /** Is told the number of stimuli that are done, after each batch. */
+    /** Called after each batch with the number of stimuli that are done. */
     public Builder progress(IntConsumer listener) {
       progress = listener;
       return this;

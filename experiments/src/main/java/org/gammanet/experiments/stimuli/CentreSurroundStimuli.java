@@ -52,7 +52,7 @@ public final class CentreSurroundStimuli {
       return this;
     }
 
-    /** Surround minus centre, degrees; 0, 30, 60, 90 unless told. */
+    /** Surround minus centre, degrees; default 0, 30, 60, 90. */
     public Builder differences(double... degrees) {
       differences = degrees.clone();
       surrounds = null;
@@ -80,7 +80,7 @@ public final class CentreSurroundStimuli {
       return this;
     }
 
-    /** Phase of the centre and phases of the surround, radians; 0 unless told. */
+    /** Phase of the centre and phases of the surround, radians; default 0. */
     public Builder phases(double centre, double... surround) {
       centrePhase = centre;
       surroundPhases = surround.clone();

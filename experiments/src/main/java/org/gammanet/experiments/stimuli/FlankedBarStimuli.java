@@ -59,7 +59,7 @@ public final class FlankedBarStimuli {
       return this;
     }
 
-    /** Displacements of the flankers across the target's axis, pixels; 0 unless told. */
+    /** Displacements of the flankers across the target's axis, pixels; default 0. */
     public Builder laterals(double... pixels) {
       laterals = pixels.clone();
       return this;

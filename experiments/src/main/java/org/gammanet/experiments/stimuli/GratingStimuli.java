@@ -40,25 +40,25 @@ public final class GratingStimuli {
       return this;
     }
 
-    /** Cycles per image height; 10, 20, 30, 40 unless told. */
+    /** Cycles per image height; default 10, 20, 30, 40. */
     public Builder spatialFrequencies(double... cycles) {
       frequencies = cycles.clone();
       return this;
     }
 
-    /** Michelson contrasts in 0 … 1; 1 unless told. */
+    /** Michelson contrasts in 0 … 1; default 1. */
     public Builder contrasts(double... michelson) {
       contrasts = michelson.clone();
       return this;
     }
 
-    /** Phases in radians; 0 unless told. */
+    /** Phases in radians; default 0. */
     public Builder phases(double... radians) {
       phases = radians.clone();
       return this;
     }
 
-    /** So many equally spaced phases from 0 on; four are 0, 90, 180 and 270 degrees. */
+    /** n equally spaced phases, starting at 0; four are 0, 90, 180 and 270 degrees. */
     public Builder equallySpacedPhases(int count) {
       phases = new double[count];
       for (int i = 0; i < count; i++) {
@@ -67,7 +67,7 @@ public final class GratingStimuli {
       return this;
     }
 
-    /** Diameter of a disc in pixels; the whole image unless told. */
+    /** Diameter of a disc in pixels; default the whole image. */
     public Builder diameter(double pixels) {
       diameters = new double[] {pixels};
       return this;
@@ -79,13 +79,13 @@ public final class GratingStimuli {
       return this;
     }
 
-    /** How a radius follows from a diameter; {@link ApertureRule#FLOOR_RADIUS} unless told. */
+    /** How a radius follows from a diameter; default {@link ApertureRule#FLOOR_RADIUS}. */
     public Builder aperture(ApertureRule value) {
       rule = value;
       return this;
     }
 
-    /** Width of a raised-cosine edge around the disc, pixels; 0 (hard) unless told. */
+    /** Width of a raised-cosine edge around the disc, pixels; default 0 (hard). */
     public Builder softEdge(double pixels) {
       softEdge = pixels;
       return this;

@@ -25,7 +25,7 @@ public abstract sealed class StimulusBuilder<B extends StimulusBuilder<B>>
   /** The stimuli in their documented order. */
   abstract List<Stimulus> stimuli();
 
-  /** Image size in pixels, with stimuli at its centre; 256 x 256 unless told. */
+  /** Image size in pixels, with stimuli at its centre; default 256 x 256. */
   public final B size(int height, int width) {
     frame = Frame.of(height, width);
     return self();
@@ -37,7 +37,7 @@ public abstract sealed class StimulusBuilder<B extends StimulusBuilder<B>>
     return self();
   }
 
-  /** Whose definitions the images and metadata follow; {@link Mode#OWN} unless told. */
+  /** Whose definitions the images and metadata follow; default {@link Mode#OWN}. */
   public final B mode(Mode value) {
     mode = value;
     return self();

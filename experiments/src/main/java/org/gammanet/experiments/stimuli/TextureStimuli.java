@@ -49,7 +49,7 @@ public final class TextureStimuli {
       return this;
     }
 
-    /** Directions of the boundary; both unless told. */
+    /** Directions of the boundary; default both. */
     public Builder boundaries(Boundary... values) {
       boundaries = values.clone();
       return this;
@@ -79,7 +79,7 @@ public final class TextureStimuli {
       return this;
     }
 
-    /** Michelson contrast; 1 unless told. */
+    /** Michelson contrast; default 1. */
     public Builder contrast(double michelson) {
       contrast = michelson;
       return this;

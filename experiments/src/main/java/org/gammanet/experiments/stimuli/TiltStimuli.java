@@ -64,7 +64,7 @@ public final class TiltStimuli {
       return this;
     }
 
-    /** Michelson contrast of centre and surround; 1 unless told, and in the parity mode. */
+    /** Michelson contrast of centre and surround; default 1, and in the parity mode. */
     public Builder contrast(double michelson) {
       contrast = michelson;
       return this;
