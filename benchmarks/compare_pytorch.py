@@ -113,7 +113,7 @@ def write_safetensors(path, tensors):
 
 
 def channel_norm(x):
-    """Normalises each pixel over its channels, without affine parameters."""
+    """Normalizes each pixel over its channels, without affine parameters."""
     mean = x.mean(1, keepdim=True)
     variance = ((x - mean) ** 2).mean(1, keepdim=True)
     return (x - mean) / torch.sqrt(variance + 1e-5)
@@ -247,14 +247,14 @@ def main():
         network = torch.compile(network)
     x = torch.from_numpy(image).to(arguments.device)
 
-    def synchronise():
+    def synchronize():
         if arguments.device.startswith("cuda"):
             torch.cuda.synchronize()
 
     def torch_pass():
         half = (torch.autocast(arguments.device.split(":")[0], torch.bfloat16)
                 if arguments.precision == "bf16" else contextlib.nullcontext())
-        synchronise()
+        synchronize()
         start = time.perf_counter()
         if arguments.train:
             eager.zero_grad()
@@ -264,7 +264,7 @@ def main():
         else:
             with torch.no_grad(), half:
                 out = network(x)
-        synchronise()
+        synchronize()
         return time.perf_counter() - start, out.detach().float().cpu().numpy()
 
     with tempfile.TemporaryDirectory() as name:

@@ -169,7 +169,7 @@ def network_of(weights, dtype=None):
     return network.to(dtype) if dtype else network
 
 
-def synchronise(device):
+def synchronize(device):
     if device == "cuda":
         torch.cuda.synchronize()
 
@@ -180,10 +180,10 @@ def time_of(call, device, repeats):
         call()
     times = []
     for _ in range(repeats):
-        synchronise(device)
+        synchronize(device)
         start = time.perf_counter()
         call()
-        synchronise(device)
+        synchronize(device)
         times.append((time.perf_counter() - start) * 1e3)
     return statistics.median(times)
 
@@ -192,12 +192,12 @@ def peak_memory(call, device):
     """MiB that a call needs at most beyond what was there."""
     if device != "cuda":
         return None
-    synchronise(device)
+    synchronize(device)
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()
     call()
-    synchronise(device)
+    synchronize(device)
     return (torch.cuda.max_memory_allocated() - before) / 2 ** 20
 
 
@@ -248,7 +248,7 @@ def visit_cell(native, c, size, k, mode, arguments):
     expected_weights = {name: exact.w("cell." + name).grad for name in PARAMETERS}
     cell = NativeCell(native, weights, maps, 1 if half else 0)
     cell.both()
-    synchronise(device)
+    synchronize(device)
     row["difference"] = max(relative(a, b) for a, b in zip(cell.outputs, expected))
     row["gradient_difference"] = max(
         [relative_norm(a, b) for a, b in zip(cell.gradients, expected_grads)] +

@@ -16,7 +16,7 @@ struct Shape {
 
 enum { kNone, kLayer, kInstance, kGroup };
 
-// Normalises [pixels, c] values over channels, over the pixels of each sample, or over both in
+// Normalizes [pixels, c] values over channels, over the pixels of each sample, or over both in
 // groups.
 void normalize(Values& x, const Shape& s, int64_t c, int kind, int64_t groups) {
   const int64_t area = s.h * s.w;

@@ -162,7 +162,7 @@ EXPORT int32_t aoti_torch_empty_strided(int64_t ndim, const int64_t* sizes, cons
   for (int64_t d = 0; d < ndim; ++d) {
     bytes *= static_cast<size_t>(sizes[d]);
   }
-  // Uninitialised memory shows itself as NaN.
+  // Uninitialized memory shows itself as NaN.
   t->memory.reset(static_cast<char*>(std::malloc(bytes)), std::free);
   std::memset(t->memory.get(), 0xFF, bytes);
   t->data = t->memory.get();

@@ -136,7 +136,7 @@ struct StepMaps {
   static TestTensor of(Shape s) { return TestTensor::map(s.n, s.c, s.h, s.w); }
 };
 
-// Options in a pattern that meets all pairs that the formulas combine: normalisation, its place,
+// Options in a pattern that meets all pairs that the formulas combine: normalization, its place,
 // kind of parameters; the rest by `number`.
 inline CellOptions pattern_options(int32_t norm, int32_t post, int32_t dynamic, int32_t number) {
   CellOptions options{};

@@ -26,7 +26,7 @@ void add(Values &sum, const Values &term) {
 
 double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 
-/* What one normalisation needs again in its backward pass. */
+/* What one normalization needs again in its backward pass. */
 struct Normalized {
   Values y;
   /* 1/sigma at every element. */
@@ -126,7 +126,7 @@ void add_parts(const Values &all, int64_t pixels, int64_t channels,
   }
 }
 
-/* A gate: sigmoid of a normalised 1x1 product of three maps. */
+/* A gate: sigmoid of a normalized 1x1 product of three maps. */
 struct Gate {
   Values z;            /* [3C] */
   Normalized norm;     /* of z (pre) or of the product (post) */
@@ -140,7 +140,7 @@ class CellMath {
   int norm() const { return cell_.option(GAMMANET_CELL_NORMALIZATION); }
   bool post() const { return cell_.option(GAMMANET_CELL_GATE_NORM_POST) != 0; }
   int64_t channels() const { return shape_.c; }
-  /* Channels of one set of instance and group normalisation, for C and for 3C channels alike. */
+  /* Channels of one set of instance and group normalization, for C and for 3C channels alike. */
   int64_t group() const {
     return norm() == kGroup ? shape_.c / std::min<int64_t>(8, shape_.c) : 1;
   }

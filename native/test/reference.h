@@ -36,7 +36,7 @@ struct ConvGradients {
 ConvGradients conv_backward(const Values &x, Shape in, const Values &weight, int64_t out_channels,
                             int64_t k, const Values &out, const Values &grad_out);
 
-/* Layer normalisation over channels; weight and bias may be empty. */
+/* Layer normalization over channels; weight and bias may be empty. */
 Values channel_layer_norm(const Values &x, Shape shape, const Values &weight, const Values &bias);
 
 Values align_pool_forward(const Values &x, Shape in, const Values &weight, const Values &bias,

@@ -15,10 +15,10 @@ using namespace gammanet::reference;
 int failures = 0;
 double worst = 0;
 
-Values random_values(std::mt19937 &random, int64_t size, double scale, double centre) {
+Values random_values(std::mt19937 &random, int64_t size, double scale, double center) {
   std::uniform_real_distribution<double> uniform(-scale, scale);
   Values values(static_cast<size_t>(size));
-  for (double &value : values) value = centre + uniform(random);
+  for (double &value : values) value = center + uniform(random);
   return values;
 }
 

@@ -32,7 +32,7 @@ std::string testing_text(const char* format, ...) __attribute__((format(printf, 
 void check_failure(int32_t status, int32_t expected, const char* word, const char* call);
 #define CHECK_FAILS(call, expected, word) check_failure((call), (expected), (word), #call)
 
-// Opens the stand-in for LibTorch and initialises the library.
+// Opens the stand-in for LibTorch and initializes the library.
 void start_testing();
 // Prints how many checks failed; the program's exit code.
 int finish_testing();

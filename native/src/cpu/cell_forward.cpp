@@ -44,7 +44,7 @@ void CellStep::run(float* new_e, float* sum) {
   const bool global = cell_.spec.over_pixels();
   const bool normalize_inputs = cell_.parameter(GAMMANET_CELL_N1_WEIGHT) != nullptr;
   if (!wide && !global && !normalize_inputs) {
-    // Nothing needs a neighbour: both halves of a tile at once.
+    // Nothing needs a neighbor: both halves of a tile at once.
     over_tiles(0, shape_.pixels(), nullptr, [&](Tile& t) {
       local_half(t, kInhibition, e_, {});
       t.forget(next_i_.from(t.first).data);

@@ -111,7 +111,7 @@ void add_weight_gradient(const Kernels& kernels, const float* grad, int64_t outp
             const int64_t i = task / groups % panels * backward.panel;
             const int64_t tap = task / groups / panels;
             const int64_t dy = tap / k - half, dx = tap % k - half;
-            // The pixels of the stretch whose neighbour lies inside the map.
+            // The pixels of the stretch whose neighbor lies inside the map.
             const int64_t y0 = std::max(top, -dy), x0 = std::max(left, -dx);
             const int64_t y1 = std::min({top + lines, h, h - dy});
             const int64_t x1 = std::min({left + length, w, w - dx});

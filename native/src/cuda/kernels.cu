@@ -1,5 +1,5 @@
 // The kernels of libgammanet_cuda. Where a sum over channels is needed a warp does one pixel, its
-// lanes neighbouring channels; sums over pixels take two stages, always in the same order.
+// lanes neighboring channels; sums over pixels take two stages, always in the same order.
 #include "kernels.h"
 
 #include "launch.h"
@@ -97,7 +97,7 @@ const char* launch_elements(void (*kernel)(Argument), int64_t size, const Argume
   return launch(kernel, (size + kThreads - 1) / kThreads, kThreads, a, device, stream);
 }
 
-// ---- Normalisation ----
+// ---- Normalization ----
 
 struct Moments {
   float mean, r;

@@ -1,4 +1,4 @@
-// What libgammanet_cuda gives to libgammanet_native: the elementwise, normalising and reducing
+// What libgammanet_cuda gives to libgammanet_native: the elementwise, normalizing and reducing
 // kernels around LibTorch's convolutions, on bare device pointers.
 //
 // Maps are dense, channels last: element (n, c, y, x) of a map of C channels is
@@ -13,7 +13,7 @@ namespace gammanet::cuda {
 
 constexpr uint32_t kKernelsVersion = 1;
 
-// How normalised values come about.
+// How normalized values come about.
 enum NormKind {
   kIdentity = 0,
   // Every pixel on its own, over all channels of all parts.
@@ -63,7 +63,7 @@ struct Reduce {
   float* r;
 };
 
-// What a gate reads besides the maps: its product, normalised by `norm` (gate norm "post"), + bias.
+// What a gate reads besides the maps: its product, normalized by `norm` (gate norm "post"), + bias.
 struct GateProduct {
   const void* product;  // half as the cell's
   NormKind norm;
@@ -152,14 +152,14 @@ struct InhibitionBackward {
   void* grad_product;  // as in CandidateBackward, of alpha and mu
 };
 
-// Turns the gradient of normalised parts into that of the parts.
+// Turns the gradient of normalized parts into that of the parts.
 struct NormBackward {
   Extent extent;
   Source grad;  // [.., parts * channels]
   Source sources[kMaxParts];
   NormKind norm;
   Statistics statistics;
-  // Of kGiven: means of the gradient and of gradient times normalised value, as Statistics.
+  // Of kGiven: means of the gradient and of gradient times normalized value, as Statistics.
   Statistics gradient_statistics;
   const float* weight;  // [parts * channels] of the affine part, or null
   float* out[kMaxParts];  // added to; null where not wanted
@@ -219,7 +219,7 @@ struct Pool {
   float* out;
 };
 
-// out = bilinear(elu(normalised a)).
+// out = bilinear(elu(normalized a)).
 struct NormEluResize {
   int64_t samples, height, width, out_height, out_width;
   int32_t channels;

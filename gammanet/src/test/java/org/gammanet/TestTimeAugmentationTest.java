@@ -30,7 +30,7 @@ class TestTimeAugmentationTest {
     return new EdgeMap(image.width(), image.height(), values);
   }
 
-  /** Sees only what is brighter than its left neighbour. */
+  /** Sees only what is brighter than its left neighbor. */
   private static EdgeMap toTheRight(RgbImage image) {
     EdgeMap red = red(image);
     float[] values = new float[red.values().length];

@@ -35,15 +35,15 @@ public final class ThickMaps {
   private static EdgeMap map(RgbImage image) {
     int w = image.width();
     int h = image.height();
-    float[] grey = new float[w * h];
-    for (int i = 0; i < grey.length; i++) {
+    float[] gray = new float[w * h];
+    for (int i = 0; i < gray.length; i++) {
       for (int c = 0; c < 3; c++) {
-        grey[i] += (image.samples()[3 * i + c] & 0xFF) / 765f;
+        gray[i] += (image.samples()[3 * i + c] & 0xFF) / 765f;
       }
     }
     float[] sum = new float[w * h];
     for (double sigma : new double[] {1, 2, 4}) {
-      float[] smooth = blur(grey, h, w, sigma);
+      float[] smooth = blur(gray, h, w, sigma);
       float[] slope = new float[w * h];
       for (int i = 0; i < slope.length; i++) {
         int x = i % w;

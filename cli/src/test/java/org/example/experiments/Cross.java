@@ -12,8 +12,8 @@ public record Cross(Frame frame, double arm, double width, double contrast) impl
     float[] out = new float[frame.height() * frame.width()];
     for (int y = 0; y < frame.height(); y++) {
       for (int x = 0; x < frame.width(); x++) {
-        double dx = Math.abs(x - frame.centre().x());
-        double dy = Math.abs(y - frame.centre().y());
+        double dx = Math.abs(x - frame.center().x());
+        double dy = Math.abs(y - frame.center().y());
         boolean inside = Math.min(dx, dy) <= width / 2 && Math.max(dx, dy) <= arm;
         out[y * frame.width() + x] = (float) (0.5 + (inside ? contrast / 2 : 0));
       }
@@ -29,7 +29,7 @@ public record Cross(Frame frame, double arm, double width, double contrast) impl
         contrast,
         Double.NaN,
         Double.NaN,
-        frame.centre(),
+        frame.center(),
         2 * arm,
         2 * arm,
         Map.of("width", width));

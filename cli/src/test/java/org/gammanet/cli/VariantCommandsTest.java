@@ -138,6 +138,6 @@ class VariantCommandsTest {
             "model.name=" + name,
             "--set",
             layers));
-    assertTrue(err.toString().contains("there is no inhibitory state to optimise"), err.toString());
+    assertTrue(err.toString().contains("there is no inhibitory state to optimize"), err.toString());
   }
 }

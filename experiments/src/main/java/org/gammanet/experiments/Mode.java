@@ -5,7 +5,7 @@ public enum Mode {
   /** This library's definitions, the default everywhere. */
   OWN,
   /**
-   * The behaviour of the PyTorch implementation of γ-net's experiments, quirks and defects
+   * The behavior of the PyTorch implementation of γ-net's experiments, quirks and defects
    * included, so that its numbers can be reproduced.
    */
   PARITY

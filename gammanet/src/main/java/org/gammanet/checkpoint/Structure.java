@@ -23,7 +23,7 @@ record Structure(ModelConfig config, List<String> differences) {
   /**
    * Looks for the traces that a structure leaves: the network itself, levels, width and kernels,
    * alignment, kind of circuit parameters, norms of the circuit, attention, output channels.
-   * Anything else (timesteps, symmetry, kind and place of normalisation, forced signs, skip
+   * Anything else (timesteps, symmetry, kind and place of normalization, forced signs, skip
    * connections) stays as configured.
    *
    * @throws IllegalArgumentException if the configuration does not allow the structure

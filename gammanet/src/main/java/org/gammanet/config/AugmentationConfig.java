@@ -28,7 +28,7 @@ public record AugmentationConfig(
   private enum Preset implements Word {
     /** 16 angles, 3 scales, mirroring: as Xie and Tu 2015 enlarged the training set. */
     HED(new AugmentationConfig(320, true, 0, false, List.of(0.5, 1.0, 1.5), 16)),
-    /** Mirroring both ways, quarter turns, colour jitter. */
+    /** Mirroring both ways, quarter turns, color jitter. */
     LIGHT(new AugmentationConfig(320, true, 0.5, true, List.of(1.0), 4)),
     /** Crops only. */
     NONE(new AugmentationConfig(320, false, 0, false, List.of(1.0), 1));

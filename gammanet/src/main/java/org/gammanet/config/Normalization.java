@@ -1,6 +1,6 @@
 package org.gammanet.config;
 
-/** Kinds of feature normalisation; which of them a key accepts is said there. */
+/** Kinds of feature normalization; which of them a key accepts is said there. */
 public enum Normalization implements Word {
   NONE,
   INSTANCE,

@@ -8,13 +8,13 @@ import org.gammanet.io.SplitMix;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Random geometry and colour for training images. Everything random comes from the generator that
+ * Random geometry and color for training images. Everything random comes from the generator that
  * {@link #apply} is given, in a fixed order of draws, so a sample is a function of that generator's
  * seed and of nothing else.
  *
  * <p>Geometry acts on each annotator's mask, not on their mean: averages of moved lines would fall
  * below the threshold of a positive pixel. Flips and quarter turns without scaling copy pixels.
- * Otherwise a mask is moved as a drawing: neighbouring set pixels stay joined by a straight
+ * Otherwise a mask is moved as a drawing: neighboring set pixels stay joined by a straight
  * segment, and one-pixel lines are thinned to one pixel again. So lines neither break when enlarged
  * or turned nor swell when shrunk.
  *
@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * @param rotations number of equally spaced angles around the full turn; 1 = upright only
  * @param horizontalFlip probability of mirroring left and right
  * @param verticalFlip probability of mirroring top and bottom
- * @param jitter change of colours, null for none
+ * @param jitter change of colors, null for none
  * @param randomAnnotator the target is one annotator's drawing, drawn per sample, instead of the
  *     mean over all
  * @param thin thin the set of pixels that anyone marked
@@ -44,13 +44,13 @@ public record Augmentation(
   private static final int MARGIN = 8;
 
   /**
-   * Random change of colours, as in torchvision: each of the four in a random order.
+   * Random change of colors, as in torchvision: each of the four in a random order.
    *
-   * @param probability how often colours change at all
+   * @param probability how often colors change at all
    * @param brightness factor uniform in 1 ± this
-   * @param contrast factor uniform in 1 ± this, about the mean grey value
-   * @param saturation factor uniform in 1 ± this, about each pixel's grey value
-   * @param hue shift uniform in ± this, in turns of the colour circle
+   * @param contrast factor uniform in 1 ± this, about the mean gray value
+   * @param saturation factor uniform in 1 ± this, about each pixel's gray value
+   * @param hue shift uniform in ± this, in turns of the color circle
    */
   public record ColorJitter(
       double probability, double brightness, double contrast, double saturation, double hue) {
@@ -244,22 +244,22 @@ public record Augmentation(
       }
     }
 
-    /** Colours in [0, 1], three planes. Pixels outside the source repeat its border. */
+    /** Colors in [0, 1], three planes. Pixels outside the source repeat its border. */
     float[] image() {
       int h = source.height();
       int w = source.width();
       byte[] rgb = source.rgb();
-      float[] colours = new float[rgb.length];
+      float[] colors = new float[rgb.length];
       for (int i = 0; i < rgb.length; i++) {
-        colours[i] = (rgb[i] & 0xFF) / 255f;
+        colors[i] = (rgb[i] & 0xFF) / 255f;
       }
       if (scale < 1) {
-        colours = areaAverage(colours, h, w, scaledHeight, scaledWidth, 3);
+        colors = areaAverage(colors, h, w, scaledHeight, scaledWidth, 3);
         h = scaledHeight;
         w = scaledWidth;
       }
       float[] out = new float[3 * height * width];
-      sample(colours, h, w, 3, out);
+      sample(colors, h, w, 3, out);
       return out;
     }
 
@@ -345,7 +345,7 @@ public record Augmentation(
       return row * w + column;
     }
 
-    /** Draws every mask's pixels and the segments between neighbours at their new places. */
+    /** Draws every mask's pixels and the segments between neighbors at their new places. */
     private short[] drawn(short[] bits, boolean lines, int only) {
       int h = source.height();
       int w = source.width();
@@ -558,7 +558,7 @@ public record Augmentation(
         case 1 -> {
           double sum = 0;
           for (int i = 0; i < n; i++) {
-            sum += grey(image, i, n);
+            sum += gray(image, i, n);
           }
           float mean = (float) (sum / n);
           for (int i = 0; i < image.length; i++) {
@@ -567,9 +567,9 @@ public record Augmentation(
         }
         case 2 -> {
           for (int i = 0; i < n; i++) {
-            float grey = grey(image, i, n);
+            float gray = gray(image, i, n);
             for (int c = 0; c < 3; c++) {
-              image[c * n + i] = clamp(grey + saturation * (image[c * n + i] - grey));
+              image[c * n + i] = clamp(gray + saturation * (image[c * n + i] - gray));
             }
           }
         }
@@ -586,7 +586,7 @@ public record Augmentation(
     return Math.clamp(v, 0f, 1f);
   }
 
-  private static float grey(float[] image, int i, int n) {
+  private static float gray(float[] image, int i, int n) {
     return 0.299f * image[i] + 0.587f * image[n + i] + 0.114f * image[2 * n + i];
   }
 

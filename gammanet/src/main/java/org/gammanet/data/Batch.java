@@ -10,7 +10,7 @@ import java.util.List;
  * @param ids of the images
  * @param height rows
  * @param width columns
- * @param images normalised colours, {@code [B, 3, height, width]}
+ * @param images normalized colors, {@code [B, 3, height, width]}
  * @param targets consensus in [0, 1], {@code [B, 1, height, width]}
  * @param valid where targets count, {@code [B, 1, height, width]}
  */

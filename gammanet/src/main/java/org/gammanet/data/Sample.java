@@ -6,7 +6,7 @@ package org.gammanet.data;
  * @param id of the {@link Example} it was made from
  * @param height rows
  * @param width columns
- * @param image normalised colours, {@code [3, height, width]}
+ * @param image normalized colors, {@code [3, height, width]}
  * @param target consensus in [0, 1], {@code [height, width]}
  * @param valid false where there is no data or the target says "ignore", {@code [height, width]}
  */

@@ -11,7 +11,7 @@ import java.util.Arrays;
  */
 public final class Thinning {
   /**
-   * Whether the first (second) sub-iteration deletes a set pixel, by its neighbours: bit 0 is east,
+   * Whether the first (second) sub-iteration deletes a set pixel, by its neighbors: bit 0 is east,
    * then counter-clockwise (NE, N, NW, W, SW, S, SE).
    */
   private static final boolean[] FIRST = table(true);
@@ -36,12 +36,12 @@ public final class Thinning {
         n1 += x[2 * i - 1] | x[2 * i];
         n2 += x[2 * i] | x[2 * i + 1];
       }
-      int neighbours = Math.min(n1, n2);
+      int neighbors = Math.min(n1, n2);
       boolean side =
           first
               ? ((x[2] | x[3] | (1 - x[8])) & x[1]) == 0
               : ((x[6] | x[7] | (1 - x[4])) & x[5]) == 0;
-      table[code] = crossings == 1 && neighbours >= 2 && neighbours <= 3 && side;
+      table[code] = crossings == 1 && neighbors >= 2 && neighbors <= 3 && side;
     }
     return table;
   }

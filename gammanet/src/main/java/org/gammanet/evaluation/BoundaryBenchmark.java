@@ -34,7 +34,7 @@ public final class BoundaryBenchmark {
    * @param thin whether masks are thinned to one-pixel lines before matching
    * @param nms suppression before cutting; its result is rounded to 8 bits as papers do
    * @param resize whether a map of another size than its ground truth is resized (bilinearly, pixel
-   *     centres) instead of refused
+   *     centers) instead of refused
    */
   public record Settings(
       int thresholds, double maxDistance, boolean thin, EdgeNms nms, boolean resize) {
@@ -69,7 +69,7 @@ public final class BoundaryBenchmark {
 
     /**
      * The thresholds of maps of strengths, k / (n + 1). They are rounded as MATLAB's linspace does,
-     * since grey levels such as 85 of 255 lie on thresholds: level 85 does not pass the second of
+     * since gray levels such as 85 of 255 lie on thresholds: level 85 does not pass the second of
      * five, which is one bit above a third.
      */
     double[] values() {
@@ -96,7 +96,7 @@ public final class BoundaryBenchmark {
   /**
    * Strength of an edge at each pixel.
    *
-   * @param values in [0, 1], row-major; doubles, since a grey level such as 51/255 may lie exactly
+   * @param values in [0, 1], row-major; doubles, since a gray level such as 51/255 may lie exactly
    *     on a threshold
    */
   public record Strengths(int height, int width, double[] values) implements Prediction {

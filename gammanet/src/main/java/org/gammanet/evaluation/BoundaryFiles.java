@@ -51,7 +51,7 @@ public final class BoundaryFiles {
   }
 
   /**
-   * Reads a detector's answer: a grey picture of 8 or 16 bits, an array {@code [height, width]} in
+   * Reads a detector's answer: a gray picture of 8 or 16 bits, an array {@code [height, width]} in
    * [0, 1], or a MAT file with {@code ucm2} (contours between pixels, twice the size and one more),
    * with {@code segs} (a cell array of segmentations), or with a single matrix in [0, 1].
    *

@@ -10,7 +10,7 @@ import java.util.function.BooleanSupplier;
  * distance apart (Martin, Fowlkes and Malik, "Learning to detect natural image boundaries", PAMI
  * 2004, section 3).
  *
- * <p>The correspondence minimises the sum of the distances of pairs, rounded to hundredths of a
+ * <p>The correspondence minimizes the sum of the distances of pairs, rounded to hundredths of a
  * pixel, plus an outlier cost of 100 times the radius for each pair that is missing. In practice
  * that is a matching with as many pairs as possible and, among those, of least total distance. The
  * BSDS500's own program gives each pixel six random outliers and so loses a few pairs; here the
@@ -18,7 +18,7 @@ import java.util.function.BooleanSupplier;
  *
  * <p>Method: shortest augmenting paths with dual prices (Jonker and Volgenant, Computing 38, 1987).
  * A search ends as soon as it meets a free pixel, mostly within the same connected part of the
- * contours. A pixel's neighbours are read from the other mask's bits and kept only while there is
+ * contours. A pixel's neighbors are read from the other mask's bits and kept only while there is
  * room, so memory is proportional to the number of pixels whatever the radius.
  *
  * <p>An instance keeps its work space for the next pair of masks; it is for one thread.
@@ -30,7 +30,7 @@ public final class BoundaryMatcher {
   /** How many steps a bidding pass may take for each pixel before it leaves the rest to paths. */
   private static final int BIDS = 8;
 
-  /** How many neighbours are kept for later at most: 16 MB, enough for maps of usual size. */
+  /** How many neighbors are kept for later at most: 16 MB, enough for maps of usual size. */
   private static final int KEPT = 1 << 21;
 
   private static final BooleanSupplier NEVER = () -> false;
@@ -44,24 +44,24 @@ public final class BoundaryMatcher {
   /** Rounded distance at [dy][dx]. */
   private final int[][] cost;
 
-  /** The most neighbours that a pixel can have. */
-  private final int mostNeighbours;
+  /** The most neighbors that a pixel can have. */
+  private final int mostNeighbors;
 
   /**
-   * Neighbours of rows, number and cost, one row after the other. A row that is looked at a second
-   * time finds its neighbours here if there was room for them; one more list fits in any case.
+   * Neighbors of rows, number and cost, one row after the other. A row that is looked at a second
+   * time finds its neighbors here if there was room for them; one more list fits in any case.
    */
   private int[] near = new int[1 << 12];
 
   private int[] nearCost = new int[1 << 12];
   private int nearUsed;
 
-  /** Where a row's neighbours begin and end in {@link #near}; end is 0 if they are not there. */
+  /** Where a row's neighbors begin and end in {@link #near}; end is 0 if they are not there. */
   private int[] nearStart = new int[0];
 
   private int[] nearEnd = new int[0];
 
-  /** End of the list that {@link #neighbours} found last. */
+  /** End of the list that {@link #neighbors} found last. */
   private int listEnd;
 
   private BooleanSupplier cancelled = NEVER;
@@ -114,7 +114,7 @@ public final class BoundaryMatcher {
     int reach = (int) radius;
     half = new int[reach + 1];
     cost = new int[reach + 1][];
-    int neighbours = 0;
+    int neighbors = 0;
     for (int dy = 0; dy <= reach; dy++) {
       while ((half[dy] + 1) * (half[dy] + 1) + dy * dy <= square) {
         half[dy]++;
@@ -123,9 +123,9 @@ public final class BoundaryMatcher {
       for (int dx = 0; dx <= half[dy]; dx++) {
         cost[dy][dx] = (int) Math.round(100 * Math.sqrt(dx * dx + dy * dy));
       }
-      neighbours += (2 * half[dy] + 1) * (dy == 0 ? 1 : 2);
+      neighbors += (2 * half[dy] + 1) * (dy == 0 ? 1 : 2);
     }
-    mostNeighbours = neighbours;
+    mostNeighbors = neighbors;
     columns = EMPTY;
   }
 
@@ -222,13 +222,13 @@ public final class BoundaryMatcher {
   }
 
   /** Makes {@link #near} hold the columns within the radius of a row; says where they begin. */
-  private int neighbours(int row) {
+  private int neighbors(int row) {
     if (nearEnd[row] > 0) {
       listEnd = nearEnd[row];
       return nearStart[row];
     }
-    if (near.length < nearUsed + mostNeighbours) {
-      int size = Math.max(2 * near.length, nearUsed + mostNeighbours);
+    if (near.length < nearUsed + mostNeighbors) {
+      int size = Math.max(2 * near.length, nearUsed + mostNeighbors);
       near = Arrays.copyOf(near, size);
       nearCost = Arrays.copyOf(nearCost, size);
     }
@@ -305,7 +305,7 @@ public final class BoundaryMatcher {
         int second = SPARE;
         int min = outlierCost;
         int min2 = outlierCost;
-        for (int k = neighbours(row); k < listEnd; k++) {
+        for (int k = neighbors(row); k < listEnd; k++) {
           int reduced = nearCost[k] - price[near[k]];
           if (reduced < min) {
             min2 = min;
@@ -359,7 +359,7 @@ public final class BoundaryMatcher {
         end = NONE;
         endRow = row;
       }
-      for (int k = neighbours(row); k < listEnd; k++) {
+      for (int k = neighbors(row); k < listEnd; k++) {
         int column = near[k];
         int d = base + nearCost[k] - price[column];
         if (d < best && d < distance[column]) {

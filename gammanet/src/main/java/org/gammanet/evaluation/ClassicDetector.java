@@ -6,7 +6,7 @@ import org.gammanet.io.EdgeMap;
 import org.gammanet.io.RgbImage;
 
 /**
- * Classic edge detectors, as a yardstick for learned ones. Both work on the grey image (Rec. 601
+ * Classic edge detectors, as a yardstick for learned ones. Both work on the gray image (Rec. 601
  * luma in [0, 1]), leave what is a maximum along the gradient, and give the strength of an edge as
  * the height of the ideal step that has the same gradient: 1 is a step from black to white.
  */
@@ -52,10 +52,10 @@ public enum ClassicDetector {
     checkSigma(sigma);
     int height = image.height();
     int width = image.width();
-    float[] grey = new float[height * width];
+    float[] gray = new float[height * width];
     byte[] rgb = image.samples();
-    for (int i = 0; i < grey.length; i++) {
-      grey[i] =
+    for (int i = 0; i < gray.length; i++) {
+      gray[i] =
           (0.299f * (rgb[3 * i] & 0xFF)
                   + 0.587f * (rgb[3 * i + 1] & 0xFF)
                   + 0.114f * (rgb[3 * i + 2] & 0xFF))
@@ -67,12 +67,12 @@ public enum ClassicDetector {
     float[] slope; // the derivative along one axis; gives the response to a step
     if (this == CANNY) {
       slope = derivative(smooth);
-      gx = rows(columns(grey, height, width, smooth), height, width, slope);
-      gy = columns(rows(grey, height, width, smooth), height, width, slope);
+      gx = rows(columns(gray, height, width, smooth), height, width, slope);
+      gy = columns(rows(gray, height, width, smooth), height, width, slope);
     } else {
       float[] central = {-0.5f, 0, 0.5f};
       float[] across = {0.25f, 0.5f, 0.25f};
-      float[] even = columns(rows(grey, height, width, smooth), height, width, smooth);
+      float[] even = columns(rows(gray, height, width, smooth), height, width, smooth);
       gx = rows(columns(even, height, width, across), height, width, central);
       gy = columns(rows(even, height, width, across), height, width, central);
       slope = convolve(smooth, central);
@@ -82,7 +82,7 @@ public enum ClassicDetector {
     for (int i = slope.length / 2 + 1; i < slope.length; i++) {
       step += slope[i];
     }
-    float[] strength = new float[grey.length];
+    float[] strength = new float[gray.length];
     for (int i = 0; i < strength.length; i++) {
       strength[i] = (float) Math.min(1, Math.hypot(gx[i], gy[i]) / step);
     }
@@ -173,7 +173,7 @@ public enum ClassicDetector {
     return out;
   }
 
-  /** Keeps what is not smaller than both neighbours along the gradient, between pixels linearly. */
+  /** Keeps what is not smaller than both neighbors along the gradient, between pixels linearly. */
   private static float[] suppress(float[] m, float[] gx, float[] gy, int height, int width) {
     float[] out = new float[m.length];
     for (int y = 0; y < height; y++) {

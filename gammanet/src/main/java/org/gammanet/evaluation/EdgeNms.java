@@ -18,7 +18,7 @@ public enum EdgeNms {
 
   private static final int BORDER = 5;
 
-  /** A pixel survives when it is at least this close to its neighbours across the edge. */
+  /** A pixel survives when it is at least this close to its neighbors across the edge. */
   private static final float MARGIN = 1.01f;
 
   /**

@@ -52,7 +52,7 @@ public final class EdgeMap {
     return values[y * width + x];
   }
 
-  /** The map in another size, bilinearly between pixel centres. */
+  /** The map in another size, bilinearly between pixel centers. */
   public EdgeMap resize(int newWidth, int newHeight) {
     if (newWidth == width && newHeight == height) {
       return this;
@@ -75,14 +75,14 @@ public final class EdgeMap {
     return new EdgeMap(newWidth, newHeight, out);
   }
 
-  /** The map as a grey picture: 0 black, 1 white. */
+  /** The map as a gray picture: 0 black, 1 white. */
   public RgbImage toImage() {
     byte[] samples = new byte[3 * values.length];
     for (int i = 0; i < values.length; i++) {
-      byte grey = (byte) Math.round(values[i] * 255);
-      samples[3 * i] = grey;
-      samples[3 * i + 1] = grey;
-      samples[3 * i + 2] = grey;
+      byte gray = (byte) Math.round(values[i] * 255);
+      samples[3 * i] = gray;
+      samples[3 * i + 1] = gray;
+      samples[3 * i + 2] = gray;
     }
     return new RgbImage(width, height, samples);
   }

@@ -120,25 +120,25 @@ public final class Images {
     writePng(file, image.toBufferedImage());
   }
 
-  /** Writes probabilities as an 8-bit grey PNG: 0 is 0, 1 is 255, rounded to the nearest. */
+  /** Writes probabilities as an 8-bit gray PNG: 0 is 0, 1 is 255, rounded to the nearest. */
   public static void writePng8(Path file, EdgeMap map) throws IOException {
-    byte[] grey = new byte[map.values().length];
-    for (int i = 0; i < grey.length; i++) {
-      grey[i] = (byte) Math.round(map.values()[i] * 255);
+    byte[] gray = new byte[map.values().length];
+    for (int i = 0; i < gray.length; i++) {
+      gray[i] = (byte) Math.round(map.values()[i] * 255);
     }
-    write(file, marked(encode(greyImage(new DataBufferByte(grey, grey.length), map))));
+    write(file, marked(encode(grayImage(new DataBufferByte(gray, gray.length), map))));
   }
 
-  /** Writes probabilities as a 16-bit grey PNG: 0 is 0, 1 is 65535, rounded to the nearest. */
+  /** Writes probabilities as a 16-bit gray PNG: 0 is 0, 1 is 65535, rounded to the nearest. */
   public static void writePng16(Path file, EdgeMap map) throws IOException {
-    short[] grey = new short[map.values().length];
-    for (int i = 0; i < grey.length; i++) {
-      grey[i] = (short) Math.round(map.values()[i] * 65535);
+    short[] gray = new short[map.values().length];
+    for (int i = 0; i < gray.length; i++) {
+      gray[i] = (short) Math.round(map.values()[i] * 65535);
     }
-    write(file, marked(encode(greyImage(new DataBufferUShort(grey, grey.length), map))));
+    write(file, marked(encode(grayImage(new DataBufferUShort(gray, gray.length), map))));
   }
 
-  private static BufferedImage greyImage(DataBuffer samples, EdgeMap map) {
+  private static BufferedImage grayImage(DataBuffer samples, EdgeMap map) {
     ColorModel model =
         new ComponentColorModel(
             ColorSpace.getInstance(ColorSpace.CS_GRAY),

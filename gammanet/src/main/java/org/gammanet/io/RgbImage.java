@@ -125,13 +125,13 @@ public final class RgbImage {
       double scale = (double) from / to;
       double reach = Math.max(1, scale);
       for (int i = 0; i < to; i++) {
-        double centre = (i + 0.5) * scale;
-        int low = Math.max(0, (int) Math.floor(centre - reach));
-        int high = Math.min(from, (int) Math.ceil(centre + reach));
+        double center = (i + 0.5) * scale;
+        int low = Math.max(0, (int) Math.floor(center - reach));
+        int high = Math.min(from, (int) Math.ceil(center + reach));
         float[] weights = new float[high - low];
         double total = 0;
         for (int j = low; j < high; j++) {
-          double w = Math.max(0, 1 - Math.abs(j + 0.5 - centre) / reach);
+          double w = Math.max(0, 1 - Math.abs(j + 0.5 - center) / reach);
           weights[j - low] = (float) w;
           total += w;
         }

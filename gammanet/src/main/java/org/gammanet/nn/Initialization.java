@@ -25,7 +25,7 @@ public sealed interface Initialization {
     }
   }
 
-  /** The int64 counter of batch normalisation. */
+  /** The int64 counter of batch normalization. */
   record Counter() implements Initialization {
     @Override
     public Tensor make(long seed, String name, long[] shape) {

@@ -78,12 +78,12 @@ public final class EventFile implements AutoCloseable {
     if (!ImageIO.write(picture, "png", png)) {
       throw new IOException("This Java has no PNG writer");
     }
-    boolean grey = picture.getRaster().getNumBands() == 1;
+    boolean gray = picture.getRaster().getNumBands() == 1;
     Message image =
         new Message()
             .varint(1, picture.getHeight())
             .varint(2, picture.getWidth())
-            .varint(3, grey ? 1 : 3)
+            .varint(3, gray ? 1 : 3)
             .bytes(4, png.toByteArray());
     event(step, new Message().text(1, tag).message(4, image));
   }

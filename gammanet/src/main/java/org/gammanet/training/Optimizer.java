@@ -76,7 +76,7 @@ public final class Optimizer implements AutoCloseable {
   private final Settings settings;
   private final Map<String, Moments> moments = new LinkedHashMap<>();
 
-  /** An optimiser that has not made a step. */
+  /** An optimizer that has not made a step. */
   public Optimizer(List<Group> groups, Settings settings) {
     this.groups = List.copyOf(groups);
     this.settings = settings;
@@ -233,7 +233,7 @@ public final class Optimizer implements AutoCloseable {
 
   /**
    * The moments for a checkpoint: {@code exp_avg.<name>}, {@code exp_avg_sq.<name>} and {@code
-   * step.<name>} (a scalar). The tensors stay the optimiser's.
+   * step.<name>} (a scalar). The tensors stay the optimizer's.
    */
   public SequencedMap<String, Tensor> state() {
     SequencedMap<String, Tensor> state = new LinkedHashMap<>();
@@ -269,7 +269,7 @@ public final class Optimizer implements AutoCloseable {
       Tensor second = state.get("exp_avg_sq." + entry.getKey());
       if (parameter == null || first == null || second == null) {
         throw new IllegalArgumentException(
-            "The optimiser's state does not fit the model: %s %s"
+            "The optimizer's state does not fit the model: %s %s"
                 .formatted(
                     entry.getKey(),
                     parameter == null ? "is not trained here" : "has no moments in the file"));

@@ -242,7 +242,7 @@ public final class Trainer implements AutoCloseable {
   // Resuming
 
   /**
-   * Continues where a checkpoint was written: weights, optimiser, schedule, position.
+   * Continues where a checkpoint was written: weights, optimizer, schedule, position.
    *
    * @param checkpoint a {@code last} or numbered one of a run with the same model and data
    * @throws CheckpointException when it does not fit
@@ -399,7 +399,7 @@ public final class Trainer implements AutoCloseable {
         .toList();
   }
 
-  /** Groups of parameters with their rates, as the optimiser sees them. */
+  /** Groups of parameters with their rates, as the optimizer sees them. */
   public List<Optimizer.Group> groups() {
     return optimizer.groups();
   }
@@ -796,7 +796,7 @@ public final class Trainer implements AutoCloseable {
   }
 
   /**
-   * Closes the optimiser's state; the network stays open, without gradients and in evaluation mode.
+   * Closes the optimizer's state; the network stays open, without gradients and in evaluation mode.
    */
   @Override
   public void close() {

@@ -64,7 +64,7 @@ public final class TrainingMemory {
           case TIMESTEPS -> once + timesteps * everyTimestep / 2 + everyTimestep + widest;
           case AUTO -> throw new IllegalArgumentException("recompute mode must not be auto");
         };
-    // Weights, gradients and two moments; the optimiser's own copy is transient.
+    // Weights, gradients and two moments; the optimizer's own copy is transient.
     return BASE + 16 * network.parameterCount() + activity;
   }
 

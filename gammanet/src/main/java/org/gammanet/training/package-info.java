@@ -1,4 +1,4 @@
-/** Losses, optimisers, back-propagation through time with little memory, and the trainer. */
+/** Losses, optimizers, back-propagation through time with little memory, and the trainer. */
 @NullMarked
 package org.gammanet.training;
 

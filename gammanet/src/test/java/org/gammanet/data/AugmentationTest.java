@@ -25,7 +25,7 @@ class AugmentationTest {
         crop, new double[] {scale}, rotations, flipX, flipY, null, false, false, PLAIN);
   }
 
-  /** Random colours and three random masks. */
+  /** Random colors and three random masks. */
   private static Example noise(int h, int w, long seed) {
     Random random = new Random(seed);
     byte[] rgb = new byte[3 * h * w];
@@ -149,7 +149,7 @@ class AugmentationTest {
         // The frame of the output may add a pixel where thinning looked beyond it.
         assertTrue(lost <= 2, what + ": not thin");
         assertEquals(1, components(mask, h, w), what + ": components");
-        // The line passes through the centre and must cross the whole picture.
+        // The line passes through the center and must cross the whole picture.
         assertTrue(set >= Math.min(h, w) - 3, what + ": " + set + " pixels of " + h + "x" + w);
         for (int i = 0; i < mask.length; i++) {
           if (mask[i] == 1) {
@@ -256,7 +256,7 @@ class AugmentationTest {
   }
 
   @Test
-  void jitterKeepsColoursInRangeAndChangesThem() {
+  void jitterKeepsColorsInRangeAndChangesThem() {
     Example example = noise(12, 12, 6);
     Augmentation always =
         new Augmentation(

@@ -192,7 +192,7 @@ class BoundaryBenchmarkTest {
     }
   }
 
-  /** Grey levels on a threshold: both sides of the comparison are rounded as MATLAB does. */
+  /** Gray levels on a threshold: both sides of the comparison are rounded as MATLAB does. */
   @Test
   void levelsOnThresholds() {
     double[] values = new double[256];

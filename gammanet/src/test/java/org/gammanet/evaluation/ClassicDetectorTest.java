@@ -15,7 +15,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 class ClassicDetectorTest {
-  private static RgbImage grey(int width, int height, java.util.function.IntBinaryOperator value) {
+  private static RgbImage gray(int width, int height, java.util.function.IntBinaryOperator value) {
     byte[] samples = new byte[3 * width * height];
     for (int i = 0; i < width * height; i++) {
       for (int c = 0; c < 3; c++) {
@@ -30,7 +30,7 @@ class ClassicDetectorTest {
   @CsvSource({"SOBEL,0", "SOBEL,1", "SOBEL,2.5", "CANNY,0.7", "CANNY,2", "CANNY,4"})
   void aStepHasItsHeight(ClassicDetector detector, double sigma) {
     for (int height : new int[] {51, 204, 255}) {
-      EdgeMap map = detector.detect(grey(60, 40, (x, y) -> x < 30 ? 0 : height), sigma);
+      EdgeMap map = detector.detect(gray(60, 40, (x, y) -> x < 30 ? 0 : height), sigma);
       for (int x = 0; x < 60; x++) {
         float expected = x == 29 || x == 30 ? height / 255f : 0;
         assertEquals(expected, map.value(x, 20), 1e-4f, "column " + x + ", height " + height);
@@ -96,8 +96,8 @@ class ClassicDetectorTest {
     for (int i = 0; i < noise.length; i++) {
       noise[i] = random.nextInt(256);
     }
-    EdgeMap map = detector.detect(grey(40, 30, (x, y) -> noise[y * 40 + x]), 1.5);
-    EdgeMap other = detector.detect(grey(30, 40, (x, y) -> noise[x * 40 + y]), 1.5);
+    EdgeMap map = detector.detect(gray(40, 30, (x, y) -> noise[y * 40 + x]), 1.5);
+    EdgeMap other = detector.detect(gray(30, 40, (x, y) -> noise[x * 40 + y]), 1.5);
     float[] back = new float[map.values().length];
     for (int i = 0; i < back.length; i++) {
       back[i] = other.value(i / 40, i % 40);
@@ -109,7 +109,7 @@ class ClassicDetectorTest {
   @EnumSource
   void evenAndTinyImagesHaveNoEdges(ClassicDetector detector) {
     for (int size : new int[] {1, 2, 30}) {
-      for (float v : detector.detect(grey(size, size, (x, y) -> 99), 2).values()) {
+      for (float v : detector.detect(gray(size, size, (x, y) -> 99), 2).values()) {
         assertEquals(0, v, 1e-6f);
       }
     }
@@ -117,7 +117,7 @@ class ClassicDetectorTest {
 
   @Test
   void refusesSmoothingThatMakesNoSense() {
-    RgbImage image = grey(5, 5, (x, y) -> x);
+    RgbImage image = gray(5, 5, (x, y) -> x);
     assertThrows(IllegalArgumentException.class, () -> ClassicDetector.CANNY.detect(image, 0));
     assertThrows(IllegalArgumentException.class, () -> ClassicDetector.SOBEL.detect(image, -1));
     Throwable e =

@@ -58,10 +58,10 @@ class ImagesTest {
 
   @ParameterizedTest
   @ValueSource(ints = {1, 2, 4, 8, 16})
-  void greyPngIsNotBrightened(int depth) throws IOException {
+  void grayPngIsNotBrightened(int depth) throws IOException {
     int most = (1 << depth) - 1;
     int width = Math.min(most + 1, 256);
-    // Written by hand: the JDK's writer has its own ideas of grey.
+    // Written by hand: the JDK's writer has its own ideas of gray.
     ByteArrayOutputStream rows = new ByteArrayOutputStream();
     rows.write(0);
     int bits = 0;
@@ -115,9 +115,9 @@ class ImagesTest {
     assertArrayEquals(new int[] {255, 255, 255, 10, 20, 30}, ints(read, 6));
     assertEquals(Math.round(100 * 127 / 255.0 + 255 - 127), read.sample(2, 0, 0));
     assertEquals(128, read.sample(2, 0, 1));
-    byte[] grey = {0, 40, 0, 40, (byte) 255};
+    byte[] gray = {0, 40, 0, 40, (byte) 255};
     assertArrayEquals(
-        new int[] {255, 255, 255, 40, 40, 40}, ints(Images.decode(png(2, 1, 8, 4, grey), "x"), 6));
+        new int[] {255, 255, 255, 40, 40, 40}, ints(Images.decode(png(2, 1, 8, 4, gray), "x"), 6));
     byte[] deep = {0, 0, 0, 0, 0, 0, 0, (byte) 0x80, 0};
     assertEquals(127, Images.decode(png(1, 1, 16, 6, deep), "x").sample(0, 0, 0));
   }
@@ -145,13 +145,13 @@ class ImagesTest {
   // JPEG
 
   @Test
-  void colourJpegIsCloseToItsSource() throws IOException {
+  void colorJpegIsCloseToItsSource() throws IOException {
     BufferedImage image = smooth(BufferedImage.TYPE_INT_RGB);
     assertClose(RgbImage.of(image), Images.decode(jpeg(image), "x"), 6);
   }
 
   @Test
-  void greyJpegIsNotBrightened() throws IOException {
+  void grayJpegIsNotBrightened() throws IOException {
     BufferedImage image = new BufferedImage(64, 8, BufferedImage.TYPE_BYTE_GRAY);
     for (int i = 0; i < 512; i++) {
       image.getRaster().setSample(i % 64, i / 64, 0, i % 64 * 4);
@@ -163,7 +163,7 @@ class ImagesTest {
     }
   }
 
-  /** Inks of a smooth picture; the expected colours follow from the inks, not from the file. */
+  /** Inks of a smooth picture; the expected colors follow from the inks, not from the file. */
   @ParameterizedTest
   @ValueSource(strings = {"adobe-cmyk", "adobe-ycck", "plain-cmyk"})
   void cmykJpeg(String kind) throws IOException {
@@ -262,7 +262,7 @@ class ImagesTest {
   }
 
   @Test
-  void damagedColourProfileDoesNotHideTheSamples() throws IOException {
+  void damagedColorProfileDoesNotHideTheSamples() throws IOException {
     BufferedImage image = smooth(BufferedImage.TYPE_INT_RGB);
     byte[] profile = new byte[200];
     byte[] start = "ICC_PROFILE\0\1\1".getBytes(StandardCharsets.ISO_8859_1);
@@ -382,15 +382,15 @@ class ImagesTest {
       assertEquals(values[i], read16.values()[i], 0.5 / 65535 + 1e-7);
     }
     byte[] header = Arrays.copyOfRange(Files.readAllBytes(file16), 24, 26);
-    assertArrayEquals(new byte[] {16, 0}, header, "16 bits, grey");
+    assertArrayEquals(new byte[] {16, 0}, header, "16 bits, gray");
     assertArrayEquals(
-        new byte[] {8, 0}, Arrays.copyOfRange(Files.readAllBytes(file8), 24, 26), "8 bits, grey");
-    // What we call grey is what Images.read shows.
+        new byte[] {8, 0}, Arrays.copyOfRange(Files.readAllBytes(file8), 24, 26), "8 bits, gray");
+    // What we call gray is what Images.read shows.
     assertEquals(Math.round(values[300] * 255), Images.read(file16).sample(300 % 256, 1, 0));
   }
 
   @Test
-  void mapsMustBeGrey() throws IOException {
+  void mapsMustBeGray() throws IOException {
     Path file = folder.resolve("c.png");
     Images.writePng(file, RgbImage.of(smooth(BufferedImage.TYPE_INT_RGB)));
     assertTrue(

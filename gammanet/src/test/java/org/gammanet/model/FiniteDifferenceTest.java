@@ -167,7 +167,7 @@ class FiniteDifferenceTest {
   private record Differences(Map<String, double[]> directions, Map<String, Double> slopes) {
     /**
      * The greatest error of gradients, relative to their length; that of parameters whose gradient
-     * is zero in theory, such as a bias in front of a normalisation, relative to {@code least} of
+     * is zero in theory, such as a bias in front of a normalization, relative to {@code least} of
      * the longest one.
      */
     double error(Map<String, double[]> gradients, double least, String what) {

@@ -40,9 +40,9 @@ public final class DeterministicWeights {
     return (z >>> 40) * 0x1p-24f;
   }
 
-  /** {@code count} values between centre - half and centre + half. */
-  public static float[] values(String name, long seed, int count, double centre, double half) {
-    float c = (float) centre;
+  /** {@code count} values between center - half and center + half. */
+  public static float[] values(String name, long seed, int count, double center, double half) {
+    float c = (float) center;
     float a = (float) half;
     float[] values = new float[count];
     long state = hash(name) ^ (seed * GOLDEN);
@@ -56,8 +56,8 @@ public final class DeterministicWeights {
   }
 
   /** A float32 tensor of such values. */
-  public static Tensor tensor(String name, long seed, double centre, double half, long... shape) {
-    return Tensor.of(values(name, seed, count(shape), centre, half), shape);
+  public static Tensor tensor(String name, long seed, double center, double half, long... shape) {
+    return Tensor.of(values(name, seed, count(shape), center, half), shape);
   }
 
   /** The value of a parameter by its name and shape. */

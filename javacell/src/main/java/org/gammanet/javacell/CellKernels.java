@@ -4,7 +4,7 @@ import org.gammanet.simd.Simd;
 
 /**
  * The loops of a cell in Java, over rows of channels: a row holds the channels of one pixel, rows
- * of neighbouring pixels follow each other. Both implementations use the same approximations of exp
+ * of neighboring pixels follow each other. Both implementations use the same approximations of exp
  * and log; sums are in another order in each.
  *
  * <p>Arguments are not checked beyond what arrays check themselves.

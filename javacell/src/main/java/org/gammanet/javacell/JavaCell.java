@@ -65,7 +65,7 @@ public final class JavaCell {
    * @param vector whether to use the Vector API, where {@link Simd} has decided for it; else scalar
    *     code runs
    * @throws IllegalArgumentException when it lacks an option: attention, dale, a single state, and
-   *     normalisations over more than one pixel
+   *     normalizations over more than one pixel
    */
   public JavaCell(
       FgruConfig config,
@@ -79,7 +79,7 @@ public final class JavaCell {
         || config.dale()
         || (kind != Normalization.LAYER && kind != Normalization.NONE)) {
       throw new IllegalArgumentException(
-          "the Java cell has neither attention, nor a single state, nor normalisations over"
+          "the Java cell has neither attention, nor a single state, nor normalizations over"
               + " several pixels");
     }
     kernels = vector ? CellKernels.best() : CellKernels.scalar();
@@ -277,7 +277,7 @@ public final class JavaCell {
             });
   }
 
-  /** Copies a sample between borders of zeros, normalised if the kernel wants that. */
+  /** Copies a sample between borders of zeros, normalized if the kernel wants that. */
   private void pad(float[] map, int from, @Nullable Affine norm, int height, int width) {
     int border = kernelSize / 2;
     int row = (width + 2 * border) * channels;
@@ -368,7 +368,7 @@ public final class JavaCell {
       mean = kernels.sum(y, at, n) / n;
       scale = (float) (1 / Math.sqrt(kernels.squares(y, at, mean, n) / n + EPSILON));
     } else if (normalized) {
-      // W ((z - m) r) = r (W z - m ΣW): the input itself need not be normalised.
+      // W ((z - m) r) = r (W z - m ΣW): the input itself need not be normalized.
       float sum = kernels.sum(a, aAt, n) + kernels.sum(b, bAt, n) + kernels.sum(c, cAt, n);
       mean = sum / (3 * n);
       float squares =

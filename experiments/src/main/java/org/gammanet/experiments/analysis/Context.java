@@ -10,24 +10,24 @@ public final class Context {
   /**
    * {@code (R_c - R_cs) / R_c}: positive where the surround suppresses.
    *
-   * @return NaN where the centre alone evokes at most 1e-12
+   * @return NaN where the center alone evokes at most 1e-12
    */
-  public static double suppression(double centre, double withSurround) {
-    return OrientationMeasures.ratio(centre - withSurround, centre);
+  public static double suppression(double center, double withSurround) {
+    return OrientationMeasures.ratio(center - withSurround, center);
   }
 
   /** {@code (R_cs - R_c) / (R_cs + R_c)}, in [-1, 1] for responses that are not negative. */
-  public static double modulation(double centre, double withSurround) {
-    return contrast(withSurround, centre);
+  public static double modulation(double center, double withSurround) {
+    return contrast(withSurround, center);
   }
 
-  /** {@code R_cs / R_c}; NaN where the centre alone evokes at most 1e-12. */
-  public static double normalised(double centre, double withSurround) {
-    return OrientationMeasures.ratio(withSurround, centre);
+  /** {@code R_cs / R_c}; NaN where the center alone evokes at most 1e-12. */
+  public static double normalized(double center, double withSurround) {
+    return OrientationMeasures.ratio(withSurround, center);
   }
 
   /**
-   * {@code (R_cross - R_iso) / (R_cross + R_iso)}: positive where a surround of the centre's own
+   * {@code (R_cross - R_iso) / (R_cross + R_iso)}: positive where a surround of the center's own
    * orientation suppresses more.
    */
   public static double isoCross(double iso, double cross) {
@@ -78,16 +78,16 @@ public final class Context {
   }
 
   /**
-   * How far a surround turns the orientation that is read from the centre: {@code -sign(θ_s - θ_c)
+   * How far a surround turns the orientation that is read from the center: {@code -sign(θ_s - θ_c)
    * · wrap₉₀(θ_with - θ_alone)}, degrees. Positive is repulsion from the surround (the tilt
    * illusion, O'Toole and Wenderoth 1977), negative attraction. At a difference of 0 it is 0.
    *
-   * @param surroundMinusCentre degrees; its sign after wrapping to [-90, 90)
+   * @param surroundMinusCenter degrees; its sign after wrapping to [-90, 90)
    * @param alone orientation read without the surround, degrees
    * @param withSurround orientation read with it, degrees
    */
-  public static double tiltBias(double surroundMinusCentre, double alone, double withSurround) {
-    return -Math.signum(Orientation.difference(surroundMinusCentre, 0))
+  public static double tiltBias(double surroundMinusCenter, double alone, double withSurround) {
+    return -Math.signum(Orientation.difference(surroundMinusCenter, 0))
             * Orientation.difference(withSurround, alone)
         + 0.0;
   }
@@ -156,7 +156,7 @@ public final class Context {
 
   /**
    * Whether a surround scales a population's responses or changes their profile (Trott and Born
-   * 2015). With centres of one orientation both kinds of gain control may look like scaling; with
+   * 2015). With centers of one orientation both kinds of gain control may look like scaling; with
    * plaids, one component of which matches the surround, control of the input suppresses that
    * component and moves the population's peak away from it.
    *

@@ -5,7 +5,7 @@ import java.util.List;
 
 /**
  * A fit of {@code R(c) = B + R_max cⁿ / (cⁿ + c₅₀ⁿ)} (Naka and Rushton 1966; Albrecht and Hamilton
- * 1982) to responses over contrast. Input that is standardised per image hides contrast from the
+ * 1982) to responses over contrast. Input that is standardized per image hides contrast from the
  * network; with it this measures nothing.
  *
  * @param rMax not negative

@@ -86,7 +86,7 @@ public final class Population {
   }
 
   /**
-   * Sparseness {@code (1 - (mean r)² / mean r²) / (1 - 1/n)} (Rolls and Tovee 1995, normalised as
+   * Sparseness {@code (1 - (mean r)² / mean r²) / (1 - 1/n)} (Rolls and Tovee 1995, normalized as
    * by Vinje and Gallant 2000): 0 where all respond alike, 1 where one responds. Of one unit over
    * stimuli it is lifetime sparseness, of units to one stimulus population sparseness.
    *

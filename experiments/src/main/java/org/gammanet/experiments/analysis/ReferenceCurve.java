@@ -53,7 +53,7 @@ public record ReferenceCurve(
         List.of(0.0, 15.0, 30.0, 45.0, 60.0, 75.0, 90.0),
         List.of(.45, .50, .65, .80, .90, .95, 1.0),
         List.of(.05, .06, .07, .08, .08, .07, .06)),
-    /** Normalised response over stimulus size in degrees of visual angle. */
+    /** Normalized response over stimulus size in degrees of visual angle. */
     SIZE(
         "stimulus size",
         List.of(0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0),

@@ -82,7 +82,7 @@ public final class RepresentationalComparison {
    */
   public record NoiseCeiling(double lower, double upper) {
     /**
-     * The ceiling for Spearman's correlation, from standardised ranks.
+     * The ceiling for Spearman's correlation, from standardized ranks.
      *
      * @param subjects dissimilarities above the diagonal, a row per subject
      * @throws IllegalArgumentException for fewer than two subjects, different lengths or numbers
@@ -97,7 +97,7 @@ public final class RepresentationalComparison {
       double[] all = new double[subjects[0].length];
       for (int s = 0; s < n; s++) {
         Curves.sameLength(subjects[0], subjects[s], 3, "subjects' dissimilarities");
-        z[s] = standardised(Statistics.ranks(subjects[s]));
+        z[s] = standardized(Statistics.ranks(subjects[s]));
         for (int i = 0; i < all.length; i++) {
           all[i] += z[s][i];
         }
@@ -115,7 +115,7 @@ public final class RepresentationalComparison {
       return new NoiseCeiling(lower, upper);
     }
 
-    private static double[] standardised(double[] values) {
+    private static double[] standardized(double[] values) {
       double mean = Curves.mean(values);
       double sd = Math.sqrt(Curves.squares(values) / values.length);
       return Arrays.stream(values).map(v -> (v - mean) / sd).toArray();
@@ -125,7 +125,7 @@ public final class RepresentationalComparison {
   // Kernel alignment
 
   /**
-   * Linear centred kernel alignment {@code |XᵀY|² / (|XᵀX| |YᵀY|)} of columns-centred recordings
+   * Linear centered kernel alignment {@code |XᵀY|² / (|XᵀX| |YᵀY|)} of columns-centered recordings
    * (Kornblith et al. 2019).
    *
    * @param unbiased estimates it without the bias that makes random recordings of more units than
@@ -191,7 +191,7 @@ public final class RepresentationalComparison {
 
   /**
    * Ridge regression of recorded units on a model's, with predictions for held-out stimuli only.
-   * Folds are contiguous; centring and the choice of the penalty see the training part alone.
+   * Folds are contiguous; centering and the choice of the penalty see the training part alone.
    *
    * @param model stimuli x model units
    * @param recorded stimuli x recorded units
@@ -256,9 +256,9 @@ public final class RepresentationalComparison {
     /**
      * Predicts.
      *
-     * @param train products of training stimuli, centred
-     * @param test products of held-out with training stimuli, centred
-     * @param y responses to the training stimuli, centred
+     * @param train products of training stimuli, centered
+     * @param test products of held-out with training stimuli, centered
+     * @param y responses to the training stimuli, centered
      */
     RealMatrix predict(double[][] train, double[][] test, RealMatrix y, double parameter);
   }
@@ -349,18 +349,18 @@ public final class RepresentationalComparison {
         mean[u] += (double) y[i][u] / train.length;
       }
     }
-    double[][] centred = new double[train.length][units];
+    double[][] centered = new double[train.length][units];
     for (int i = 0; i < train.length; i++) {
       for (int u = 0; u < units; u++) {
-        centred[i][u] = y[train[i]][u] - mean[u];
+        centered[i][u] = y[train[i]][u] - mean[u];
       }
     }
     double[][] out =
         regression
             .predict(
-                centred(kernel, train, train),
-                centred(kernel, test, train),
-                new Array2DRowRealMatrix(centred, false),
+                centered(kernel, train, train),
+                centered(kernel, test, train),
+                new Array2DRowRealMatrix(centered, false),
                 parameter)
             .getData();
     for (double[] row : out) {
@@ -372,7 +372,7 @@ public final class RepresentationalComparison {
   }
 
   /** Products of responses from which the mean of the training responses is taken. */
-  private static double[][] centred(double[][] kernel, int[] rows, int[] train) {
+  private static double[][] centered(double[][] kernel, int[] rows, int[] train) {
     double[] means = new double[train.length];
     for (int i = 0; i < train.length; i++) {
       means[i] = meanOf(kernel[train[i]], train);

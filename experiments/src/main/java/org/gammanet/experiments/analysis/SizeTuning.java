@@ -69,11 +69,11 @@ public record SizeTuning(
     DIFFERENCE_OF_GAUSSIANS;
 
     double at(double x, double[] p) {
-      double centre = Erf.erf(x / p[1]);
+      double center = Erf.erf(x / p[1]);
       double surround = Erf.erf(x / p[3]);
       return switch (this) {
-        case RATIO_OF_GAUSSIANS -> p[4] + p[0] * centre * centre / (1 + p[2] * surround * surround);
-        case DIFFERENCE_OF_GAUSSIANS -> p[4] + p[0] * centre - p[2] * surround;
+        case RATIO_OF_GAUSSIANS -> p[4] + p[0] * center * center / (1 + p[2] * surround * surround);
+        case DIFFERENCE_OF_GAUSSIANS -> p[4] + p[0] * center - p[2] * surround;
       };
     }
   }
@@ -82,8 +82,8 @@ public record SizeTuning(
    * A fitted curve. Its parameters trade off against each other: judge and compare fits by their
    * errors.
    *
-   * @param centreGain k_c
-   * @param centreWidth w_c, pixels
+   * @param centerGain k_c
+   * @param centerWidth w_c, pixels
    * @param surroundGain k_s
    * @param surroundWidth w_s, pixels
    * @param baseline B
@@ -92,8 +92,8 @@ public record SizeTuning(
    */
   public record Fit(
       Model model,
-      double centreGain,
-      double centreWidth,
+      double centerGain,
+      double centerWidth,
       double surroundGain,
       double surroundWidth,
       double baseline,
@@ -102,7 +102,7 @@ public record SizeTuning(
     /** The response to a diameter in pixels. */
     public double at(double diameter) {
       return model.at(
-          diameter, new double[] {centreGain, centreWidth, surroundGain, surroundWidth, baseline});
+          diameter, new double[] {centerGain, centerWidth, surroundGain, surroundWidth, baseline});
     }
   }
 
@@ -133,18 +133,18 @@ public record SizeTuning(
     double[] widths = CurveFit.logSpaced(1.5 * narrow, 0.7 * wide, 12);
     double[] shares =
         ratio ? new double[] {0.1, 0.5, 1, 2, 5, 15} : new double[] {0.1, 0.3, 0.6, 0.9};
-    for (double centre : widths) {
+    for (double center : widths) {
       for (double surround : widths) {
         for (double share : shares) {
-          // The centre's gain for which the curve has the responses' peak.
-          double[] p = {1, centre, share, surround, 0};
+          // The center's gain for which the curve has the responses' peak.
+          double[] p = {1, center, share, surround, 0};
           double peak = 0;
           for (double x : diameters) {
             peak = Math.max(peak, model.at(x, p));
           }
           if (peak > 0) {
             double gain = (largest - base) / peak;
-            starts.add(new double[] {gain, centre, ratio ? share : share * gain, surround, base});
+            starts.add(new double[] {gain, center, ratio ? share : share * gain, surround, base});
           }
         }
       }

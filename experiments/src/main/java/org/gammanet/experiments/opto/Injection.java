@@ -1,6 +1,6 @@
 package org.gammanet.experiments.opto;
 
-/** Where the optimised states enter the recurrence. */
+/** Where the optimized states enter the recurrence. */
 public enum Injection {
   /** They are the states before the first timestep. */
   INITIAL_STATE,

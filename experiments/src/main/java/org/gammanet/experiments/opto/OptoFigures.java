@@ -105,8 +105,8 @@ public final class OptoFigures {
     float[] out = new float[side * side];
     for (int y = 0; y < side; y++) {
       for (int x = 0; x < side; x++) {
-        int fromY = Math.clamp(image.meta().centre().y() + y - reach, 0, image.height() - 1);
-        int fromX = Math.clamp(image.meta().centre().x() + x - reach, 0, image.width() - 1);
+        int fromY = Math.clamp(image.meta().center().y() + y - reach, 0, image.height() - 1);
+        int fromX = Math.clamp(image.meta().center().x() + x - reach, 0, image.width() - 1);
         out[y * side + x] = image.values()[fromY * image.width() + fromX];
       }
     }

@@ -259,24 +259,24 @@ public record OrientationDecoder(
   }
 
   /**
-   * Kernel of centred responses, over which ridge regression with more channels than stimuli runs.
+   * Kernel of centered responses, over which ridge regression with more channels than stimuli runs.
    */
   private static double[][] kernel(double[][] features, double[] mean) {
     int n = features.length;
-    double[][] centred = new double[n][];
+    double[][] centered = new double[n][];
     for (int i = 0; i < n; i++) {
       double[] row = features[i].clone();
       for (int c = 0; c < row.length; c++) {
         row[c] -= mean[c];
       }
-      centred[i] = row;
+      centered[i] = row;
     }
     double[][] kernel = new double[n][n];
     for (int i = 0; i < n; i++) {
       for (int j = 0; j <= i; j++) {
         double sum = 0;
         for (int c = 0; c < mean.length; c++) {
-          sum += centred[i][c] * centred[j][c];
+          sum += centered[i][c] * centered[j][c];
         }
         kernel[i][j] = sum;
         kernel[j][i] = sum;
@@ -313,15 +313,15 @@ public record OrientationDecoder(
   static Fit ridge(double[][] features, double[][] targets, double penalty) {
     double[] featureMean = mean(features);
     double[] targetMean = mean(targets);
-    double[][] centred = new double[targets.length][2];
-    for (int i = 0; i < centred.length; i++) {
+    double[][] centered = new double[targets.length][2];
+    for (int i = 0; i < centered.length; i++) {
       for (int k = 0; k < 2; k++) {
-        centred[i][k] = targets[i][k] - targetMean[k];
+        centered[i][k] = targets[i][k] - targetMean[k];
       }
     }
     double[][] dual =
         inverse(kernel(features, featureMean), penalty)
-            .multiply(new Array2DRowRealMatrix(centred, false))
+            .multiply(new Array2DRowRealMatrix(centered, false))
             .getData();
     double[][] weight = new double[2][featureMean.length];
     double[] bias = targetMean.clone();

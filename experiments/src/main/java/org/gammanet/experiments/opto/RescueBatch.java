@@ -149,7 +149,7 @@ final class RescueBatch {
       for (int x = 0; x < width; x++) {
         int imageY = y * set.height() / height;
         int imageX = x * set.width() / width;
-        if (Math.hypot(imageY - meta.centre().y(), imageX - meta.centre().x()) <= radius) {
+        if (Math.hypot(imageY - meta.center().y(), imageX - meta.center().x()) <= radius) {
           out[y * width + x] = 1;
         }
       }

@@ -109,7 +109,7 @@ public final class CrossOrientationExperiment
               return new Unit(
                   p + 1,
                   alone,
-                  Context.normalised(base, u.evoked(new Condition(p, 0, TEST))),
+                  Context.normalized(base, u.evoked(new Condition(p, 0, TEST))),
                   Context.suppression(base, equal),
                   Context.suppression(base, strongest));
             });
@@ -171,6 +171,6 @@ public final class CrossOrientationExperiment
       Recording<Condition>.At at, Preferences preferences, int unit, double mask) {
     int p = preferences.probe()[unit];
     double with = at.evoked(new Condition(p, TEST, mask), unit);
-    return Context.normalised(Samples.base(at.evoked(new Condition(p, TEST, 0), unit), with), with);
+    return Context.normalized(Samples.base(at.evoked(new Condition(p, TEST, 0), unit), with), with);
   }
 }

@@ -151,8 +151,8 @@ public final class FieldExperiment implements Experiment<FieldExperiment.Conditi
                     probe + 1,
                     drives ? field.largest() : Double.NaN,
                     drives ? field.extent() : Double.NaN,
-                    field.centre()[1] - frame.centre().x(),
-                    field.centre()[0] - frame.centre().y()));
+                    field.center()[1] - frame.center().x(),
+                    field.center()[0] - frame.center().y()));
             if (drives && at.isMain()) {
               excited.add(field);
             }
@@ -284,10 +284,10 @@ public final class FieldExperiment implements Experiment<FieldExperiment.Conditi
   }
 
   private static int x(ReceptiveField field, Frame frame, int column) {
-    return field.first().x() + column * field.step() - frame.centre().x();
+    return field.first().x() + column * field.step() - frame.center().x();
   }
 
   private static int y(ReceptiveField field, Frame frame, int row) {
-    return field.first().y() + row * field.step() - frame.centre().y();
+    return field.first().y() + row * field.step() - frame.center().y();
   }
 }

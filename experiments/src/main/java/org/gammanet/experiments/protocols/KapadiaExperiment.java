@@ -256,7 +256,7 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
     double flankers = u.evoked(new Flankers(axis, a, distance));
     double both = u.evoked(new Both(axis, a, distance, contrast));
     double base = Samples.base(target, both);
-    double fraction = Context.normalised(base, flankers);
+    double fraction = Context.normalized(base, flankers);
     return new Unit(
         axis,
         a,

@@ -10,7 +10,7 @@ import org.gammanet.experiments.analysis.Context;
 import org.gammanet.experiments.analysis.Dynamics;
 import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.responses.State;
-import org.gammanet.experiments.stimuli.CentreSurround;
+import org.gammanet.experiments.stimuli.CenterSurround;
 import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Experiment;
 import org.gammanet.experiments.study.FigureSpec;
@@ -117,19 +117,19 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
       Preferences.Probe probe = probes.get(p);
       double radius = Math.min(fields.centerDiameterPx()[p] / 2, outer / 2);
       double inner = Math.min(fields.ringInnerDiameterPx()[p] / 2, outer - 4);
-      var center = new CentreSurround.Centre(null, probe.phase(), contrast, radius);
+      var center = new CenterSurround.Center(null, probe.phase(), contrast, radius);
       design.add(new Center(p), stimulus(context, probe, center, null));
       for (double d : differences) {
         for (int i = 0; i < phases(context); i++) {
           double phase = probe.phase() + 2 * Math.PI * i / phases(context);
           var ring =
-              new CentreSurround.Surround(probe.modulation() + d, phase, contrast, inner, outer);
+              new CenterSurround.Surround(probe.modulation() + d, phase, contrast, inner, outer);
           design.add(new Both(p, d, i), stimulus(context, probe, center, ring));
         }
       }
       for (double d : new double[] {0, 90}) {
         var ring =
-            new CentreSurround.Surround(
+            new CenterSurround.Surround(
                 probe.modulation() + d, probe.phase(), contrast, inner, outer);
         design.add(new Ring(p, d), stimulus(context, probe, null, ring));
       }
@@ -137,16 +137,16 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
     return design;
   }
 
-  private static CentreSurround stimulus(
+  private static CenterSurround stimulus(
       RunContext context,
       Preferences.Probe probe,
-      CentreSurround.@Nullable Centre center,
-      CentreSurround.@Nullable Surround ring) {
+      CenterSurround.@Nullable Center center,
+      CenterSurround.@Nullable Surround ring) {
     String type =
         ring == null
             ? "kinoshita_center_only"
             : center == null ? "kinoshita_surround_only" : "kinoshita_center_surround";
-    return new CentreSurround(
+    return new CenterSurround(
         context.frame(), type, center, ring, probe.modulation(), probe.cycles(), Mode.OWN);
   }
 
@@ -187,12 +187,12 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
               for (int d = 0; d < with.length; d++) {
                 normalized.put(
                     "normalized_" + Format.number(differences[d]),
-                    Context.normalised(base, with[d]));
+                    Context.normalized(base, with[d]));
               }
               return new Unit(
                   p + 1,
                   alone,
-                  Context.normalised(base, u.evoked(new Ring(p, 0))),
+                  Context.normalized(base, u.evoked(new Ring(p, 0))),
                   Context.suppression(base, with[iso]),
                   Context.suppression(base, with[cross]),
                   base > 0 ? Context.isoCross(with[iso], with[cross]) : Double.NaN,
@@ -328,7 +328,7 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
             double[] with = withRing(context, unit, p, differences);
             double base = Samples.base(unit.evoked(new Center(p)), with);
             for (int d : IntStream.range(0, with.length).toArray()) {
-              out[d][i] = Context.normalised(base, with[d]);
+              out[d][i] = Context.normalized(base, with[d]);
             }
           }
           return out;

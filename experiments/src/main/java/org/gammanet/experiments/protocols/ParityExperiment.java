@@ -13,7 +13,7 @@ import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.analysis.TuningCurve;
 import org.gammanet.experiments.analysis.TuningModel;
 import org.gammanet.experiments.responses.Pooling;
-import org.gammanet.experiments.stimuli.CentreSurroundStimuli;
+import org.gammanet.experiments.stimuli.CenterSurroundStimuli;
 import org.gammanet.experiments.stimuli.FlankedBarStimuli;
 import org.gammanet.experiments.stimuli.GratingStimuli;
 import org.gammanet.experiments.stimuli.InputScaling;
@@ -82,7 +82,7 @@ public abstract sealed class ParityExperiment implements Experiment<Integer> {
     for (Stimulus s : set(context.size()).stimuli()) {
       design.add(index++, s);
     }
-    return design.pooling(new Pooling.ParityCentre()).scaling(scaling).withoutBlank();
+    return design.pooling(new Pooling.ParityCenter()).scaling(scaling).withoutBlank();
   }
 
   @Override
@@ -412,10 +412,10 @@ public abstract sealed class ParityExperiment implements Experiment<Integer> {
 
     @Override
     StimulusSet set(int size) {
-      return CentreSurroundStimuli.builder()
+      return CenterSurroundStimuli.builder()
           .size(size, size)
           .mode(Mode.PARITY)
-          .centreOrientations(45)
+          .centerOrientations(45)
           .differences(0, 30, 60, 90)
           .build()
           .generate();

@@ -7,7 +7,7 @@ import org.gammanet.experiments.Mode;
 import org.gammanet.experiments.analysis.SizeTuning;
 import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.responses.State;
-import org.gammanet.experiments.stimuli.CentreSurround;
+import org.gammanet.experiments.stimuli.CenterSurround;
 import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Experiment;
 import org.gammanet.experiments.study.FigureSpec;
@@ -141,7 +141,7 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
       }
       for (double i : inner) {
         var ring =
-            new CentreSurround.Surround(
+            new CenterSurround.Surround(
                 probe.modulation(),
                 probe.phase(),
                 context.settings().contrast(),
@@ -149,7 +149,7 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
                 outerDiameter(context) / 2);
         design.add(
             new Ring(p, i),
-            new CentreSurround(
+            new CenterSurround(
                 context.frame(),
                 "kinoshita_surround_only",
                 null,
@@ -195,7 +195,7 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
                   tuning.summationField(),
                   tuning.suppressionIndex(),
                   tuning.surroundDiameter(),
-                  fit == null ? Double.NaN : fit.centreWidth(),
+                  fit == null ? Double.NaN : fit.centerWidth(),
                   fit == null ? Double.NaN : fit.surroundWidth(),
                   fit == null ? Double.NaN : fit.rSquared(),
                   low);

@@ -12,7 +12,7 @@ import org.gammanet.experiments.Mode;
 import org.gammanet.experiments.analysis.Context;
 import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.responses.State;
-import org.gammanet.experiments.stimuli.CentreSurround;
+import org.gammanet.experiments.stimuli.CenterSurround;
 import org.gammanet.experiments.stimuli.Orientation;
 import org.gammanet.experiments.stimuli.Stimulus;
 import org.gammanet.experiments.stimuli.StimulusSet;
@@ -136,7 +136,7 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
         for (double gap : gaps) {
           for (double difference : differences) {
             var ring =
-                new CentreSurround.Surround(
+                new CenterSurround.Surround(
                     theta + difference,
                     2 * Math.PI * random.nextDouble(),
                     settings.contrast(),
@@ -152,17 +152,17 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
     return design;
   }
 
-  private static CentreSurround stimulus(
+  private static CenterSurround stimulus(
       RunContext context,
       double theta,
       double cycles,
       double phase,
       double radius,
-      CentreSurround.@Nullable Surround ring) {
-    return new CentreSurround(
+      CenterSurround.@Nullable Surround ring) {
+    return new CenterSurround(
         context.frame(),
         "tilt_illusion",
-        new CentreSurround.Centre(null, phase, context.settings().contrast(), radius),
+        new CenterSurround.Center(null, phase, context.settings().contrast(), radius),
         ring,
         theta,
         cycles,

@@ -9,7 +9,7 @@ import org.gammanet.experiments.analysis.Context;
 import org.gammanet.experiments.analysis.Context.PopulationGain;
 import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.responses.State;
-import org.gammanet.experiments.stimuli.CentreSurround;
+import org.gammanet.experiments.stimuli.CenterSurround;
 import org.gammanet.experiments.stimuli.Orientation;
 import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Experiment;
@@ -132,17 +132,17 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
     double outer = Math.min(80, context.frame().largestRadius());
     design.add(
         c,
-        new CentreSurround(
+        new CenterSurround(
             context.frame(),
             "trott_born",
-            new CentreSurround.Centre(
+            new CenterSurround.Center(
                 c.plaid ? c.center + PLAID : null,
                 Math.PI / 2,
                 contrast,
                 Math.min(centerRadius(context), outer / 2)),
             Double.isNaN(c.surround)
                 ? null
-                : new CentreSurround.Surround(
+                : new CenterSurround.Surround(
                     c.center + c.surround,
                     Math.PI / 2,
                     contrast,
@@ -194,7 +194,7 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
                   Preferences.of(context).preferred()[u.index()],
                   alone,
                   iso,
-                  Context.normalised(alone, iso));
+                  Context.normalized(alone, iso));
             });
     double[] steps = Samples.steps(context.timesteps());
     Panel gainOverTime =

@@ -6,11 +6,11 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Which units of a layer's map are recorded. Image point (y, x) is seen by the unit at {@code
- * (floor(y h / H), floor(x w / W))} of a map of h x w pixels, whose receptive field is centred
+ * (floor(y h / H), floor(x w / W))} of a map of h x w pixels, whose receptive field is centered
  * there.
  */
 public sealed interface Pooling {
-  /** The unit at the stimuli's centre, or at a point of the image. */
+  /** The unit at the stimuli's center, or at a point of the image. */
   static Pooling unit() {
     return new Unit(null);
   }
@@ -25,7 +25,7 @@ public sealed interface Pooling {
     return new Units(at);
   }
 
-  /** Mean over n x n units about the centre. */
+  /** Mean over n x n units about the center. */
   static Pooling patch(int n) {
     return new Patch(n, null);
   }
@@ -48,7 +48,7 @@ public sealed interface Pooling {
   /**
    * One unit.
    *
-   * @param at point of the image; null for the centre pixel (floor(H/2), floor(W/2))
+   * @param at point of the image; null for the center pixel (floor(H/2), floor(W/2))
    */
   record Unit(@Nullable PixelPoint at) implements Pooling {}
 
@@ -71,7 +71,7 @@ public sealed interface Pooling {
    * Mean over a window of n x n units, rows {@code c - floor(n/2) … c - floor(n/2) + n - 1}.
    *
    * @param n side
-   * @param at point of the image; null for the centre pixel
+   * @param at point of the image; null for the center pixel
    */
   record Patch(int n, @Nullable PixelPoint at) implements Pooling {
     /** Checks the side. */
@@ -92,8 +92,8 @@ public sealed interface Pooling {
   record Full() implements Pooling {}
 
   /**
-   * The original's centre: mean over rows and columns {@code c - floor(n/2) … c + floor(n/2) - 1}
+   * The original's center: mean over rows and columns {@code c - floor(n/2) … c + floor(n/2) - 1}
    * with {@code n = floor(min(h, w) / 4)}.
    */
-  record ParityCentre() implements Pooling {}
+  record ParityCenter() implements Pooling {}
 }

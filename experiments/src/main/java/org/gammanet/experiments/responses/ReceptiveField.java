@@ -9,7 +9,7 @@ import org.gammanet.experiments.stimuli.PixelPoint;
  * @param height of the map, cells
  * @param width of the map, cells
  * @param values rows first; not negative where they are sensitivities
- * @param step distance between neighbouring cells, pixels of the image
+ * @param step distance between neighboring cells, pixels of the image
  * @param first the pixel that the first cell stands for
  */
 public record ReceptiveField(int height, int width, double[] values, int step, PixelPoint first) {
@@ -58,9 +58,9 @@ public record ReceptiveField(int height, int width, double[] values, int step, P
   }
 
   /**
-   * Mean of the positive values, as weights, of the rows and columns: the centre, (y, x) pixels.
+   * Mean of the positive values, as weights, of the rows and columns: the center, (y, x) pixels.
    */
-  public double[] centre() {
+  public double[] center() {
     double sum = 0;
     double y = 0;
     double x = 0;

@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Gradients go through all timesteps with every connection in place: a field after one timestep
  * is that of the feed-forward convolutions and the cell's excitatory kernel, later ones are widened
- * by horizontal and top-down connections. Normalisation over the whole map makes every pixel count
+ * by horizontal and top-down connections. Normalization over the whole map makes every pixel count
  * a little, which the threshold of {@link ReceptiveField#SHARE} leaves out.
  *
  * <pre>{@code
@@ -98,7 +98,7 @@ public final class ReceptiveFieldMapper {
     return this;
   }
 
-  /** The unit that looks at this pixel; default at the centre of the image. */
+  /** The unit that looks at this pixel; default at the center of the image. */
   public ReceptiveFieldMapper location(PixelPoint pixel) {
     location = pixel;
     return this;
@@ -112,7 +112,7 @@ public final class ReceptiveFieldMapper {
 
   /**
    * Mean absolute gradient of the unit's response with respect to standard normal noise at the
-   * network's input, over colours and images.
+   * network's input, over colors and images.
    *
    * @param layer a cell, such as {@code fgru_0}
    * @param size height and width of the noise, pixels
@@ -207,15 +207,15 @@ public final class ReceptiveFieldMapper {
   }
 
   /**
-   * By how much each channel's response falls when a grey square covers a part of a stimulus, as a
+   * By how much each channel's response falls when a gray square covers a part of a stimulus, as a
    * share of the response to the whole stimulus less that to a blank.
    *
    * @param layer any layer
    * @param stimulus which the units should prefer
    * @param side of the square, pixels
-   * @param reach how far squares lie from the centre at most, pixels
-   * @param step distance of neighbouring squares, pixels
-   * @return a map per channel, whose cells are the squares' centres; all NaN for a channel that the
+   * @param reach how far squares lie from the center at most, pixels
+   * @param step distance of neighboring squares, pixels
+   * @return a map per channel, whose cells are the squares' centers; all NaN for a channel that the
    *     stimulus does not excite
    */
   public List<ReceptiveField> occlusion(

@@ -59,7 +59,7 @@ public record RecordingPlan(
     steps = List.copyOf(steps);
   }
 
-  /** The centre unit's excitatory state (or, of blocks and the output, their value) over time. */
+  /** The center unit's excitatory state (or, of blocks and the output, their value) over time. */
   public static RecordingPlan layer(String name) {
     return layers(List.of(name));
   }

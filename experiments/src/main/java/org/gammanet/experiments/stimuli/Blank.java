@@ -5,7 +5,7 @@ import java.util.Arrays;
 /**
  * An empty image.
  *
- * @param value its luminance: 0.5 is mid grey
+ * @param value its luminance: 0.5 is mid gray
  */
 public record Blank(Frame frame, double value) implements Stimulus {
   @Override
@@ -23,7 +23,7 @@ public record Blank(Frame frame, double value) implements Stimulus {
         0,
         Double.NaN,
         Double.NaN,
-        frame.centre(),
+        frame.center(),
         0,
         0,
         Stimulus.parameters("luminance", value));

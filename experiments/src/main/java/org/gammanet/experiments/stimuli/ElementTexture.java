@@ -68,8 +68,8 @@ public record ElementTexture(
   /** Draws into the pixels near the element only: there are thousands of them. */
   private void element(double[] out, double cx, double cy, double axis) {
     double reach = (length + width) / 2 + 1;
-    double px = frame.centre().x() + cx;
-    double py = frame.centre().y() + cy;
+    double px = frame.center().x() + cx;
+    double py = frame.center().y() + cy;
     int top = Math.max(0, (int) Math.ceil(py - reach));
     int bottom = Math.min(frame.height() - 1, (int) Math.floor(py + reach));
     int left = Math.max(0, (int) Math.ceil(px - reach));
@@ -100,7 +100,7 @@ public record ElementTexture(
         contrast,
         Double.NaN,
         Double.NaN,
-        frame.centre(),
+        frame.center(),
         frame.height(),
         frame.width(),
         Stimulus.parameters(

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  * Flanked bars. Order: orientations, target contrasts, distances, relative angles, sideways
  * displacements. Before the conditions of an orientation and contrast comes the target alone; after
  * each condition its flankers alone; a blank comes last. The parity mode has the conditions, or
- * with {@link Builder#centreOnly} the targets, and nothing else.
+ * with {@link Builder#centerOnly} the targets, and nothing else.
  */
 public final class FlankedBarStimuli {
   private FlankedBarStimuli() {}
@@ -30,7 +30,7 @@ public final class FlankedBarStimuli {
     private double length = 20;
     private double width = 5;
     private boolean oneFlanker;
-    private boolean centreOnly;
+    private boolean centerOnly;
     private boolean clip;
     private @Nullable Double gaborCycles;
 
@@ -91,8 +91,8 @@ public final class FlankedBarStimuli {
     }
 
     /** The targets without flankers. */
-    public Builder centreOnly() {
-      centreOnly = true;
+    public Builder centerOnly() {
+      centerOnly = true;
       return this;
     }
 
@@ -139,10 +139,10 @@ public final class FlankedBarStimuli {
       boolean own = mode == Mode.OWN;
       for (double axis : Checks.given(orientations, "orientation", "orientations(…)")) {
         for (double c : Checks.given(targetContrasts, "contrast", "targetContrasts(…)")) {
-          if (own || centreOnly) {
+          if (own || centerOnly) {
             list.add(bars(axis, c, 0, 0, 0, FlankedBars.Elements.TARGET));
           }
-          if (centreOnly) {
+          if (centerOnly) {
             continue;
           }
           for (double distance : Checks.given(distances, "distance", "distances(…)")) {

@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * A bar with two flankers on its line, after Kapadia, Ito, Gilbert and Westheimer (1995).
  *
- * <p>The target is at the frame's centre with its axis φ; flankers at {@code ± distance · (cosφ,
+ * <p>The target is at the frame's center with its axis φ; flankers at {@code ± distance · (cosφ,
  * sinφ)} plus a sideways displacement of both, with the axis φ + relative angle. Each element
  * covers a pixel by a weight w; where elements overlap, the one with the largest |c·w| shows;
  * luminance is 0.5 + 0.5 of that.
@@ -109,8 +109,8 @@ public record FlankedBars(
     double across = sigma > 0 ? 3 * sigma : width / 2 + 0.5;
     double ex = along * cos + across * sin;
     double ey = along * sin + across * cos;
-    double x = frame.centre().x() + cx;
-    double y = frame.centre().y() + cy;
+    double x = frame.center().x() + cx;
+    double y = frame.center().y() + cy;
     if (x - ex < -1 || x + ex > frame.width() || y - ey < -1 || y + ey > frame.height()) {
       throw new IllegalArgumentException(
           "%s does not fit wholly into the image of %d x %d pixels; use smaller distances or allow clipping"
@@ -160,9 +160,9 @@ public record FlankedBars(
     double k = 2 * Math.PI * cycles / frame.height();
     double[] out = new double[frame.pixels()];
     for (int y = 0, i = 0; y < frame.height(); y++) {
-      double dy = y - frame.centre().y() - cy;
+      double dy = y - frame.center().y() - cy;
       for (int x = 0; x < frame.width(); x++, i++) {
-        double dx = x - frame.centre().x() - cx;
+        double dx = x - frame.center().x() - cx;
         double across = -dx * Orientation.sin(angle) + dy * Orientation.cos(angle);
         out[i] = Math.cos(k * across) * Math.exp(-(dx * dx + dy * dy) / (2 * sigma * sigma));
       }
@@ -250,7 +250,7 @@ public record FlankedBars(
         shown == Elements.FLANKERS ? 0 : targetContrast,
         gaborCycles == null ? Double.NaN : gaborCycles,
         Double.NaN,
-        frame.centre(),
+        frame.center(),
         length,
         width,
         parameters);

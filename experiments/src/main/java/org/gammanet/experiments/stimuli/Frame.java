@@ -1,27 +1,27 @@
 package org.gammanet.experiments.stimuli;
 
 /**
- * The image that a stimulus is drawn in, and where its centre is.
+ * The image that a stimulus is drawn in, and where its center is.
  *
  * @param height of the image, pixels
  * @param width of the image, pixels
- * @param centre pixel on which the stimulus is centred
+ * @param center pixel on which the stimulus is centered
  */
-public record Frame(int height, int width, PixelPoint centre) {
-  /** Checks that the image is not empty and that the centre lies in it. */
+public record Frame(int height, int width, PixelPoint center) {
+  /** Checks that the image is not empty and that the center lies in it. */
   public Frame {
     if (height < 1 || width < 1) {
       throw new IllegalArgumentException(
           "an image cannot be %d x %d pixels large".formatted(height, width));
     }
-    if (centre.y() < 0 || centre.y() >= height || centre.x() < 0 || centre.x() >= width) {
+    if (center.y() < 0 || center.y() >= height || center.x() < 0 || center.x() >= width) {
       throw new IllegalArgumentException(
-          "the centre (y %d, x %d) lies outside of the image of %d x %d pixels (height x width)"
-              .formatted(centre.y(), centre.x(), height, width));
+          "the center (y %d, x %d) lies outside of the image of %d x %d pixels (height x width)"
+              .formatted(center.y(), center.x(), height, width));
     }
   }
 
-  /** An image with stimuli at its centre pixel, (floor(H/2), floor(W/2)). */
+  /** An image with stimuli at its center pixel, (floor(H/2), floor(W/2)). */
   public static Frame of(int height, int width) {
     return new Frame(height, width, new PixelPoint(height / 2, width / 2));
   }
@@ -35,15 +35,15 @@ public record Frame(int height, int width, PixelPoint centre) {
     return height * width;
   }
 
-  /** Largest radius about the centre that {@link #requireFits} accepts. */
+  /** Largest radius about the center that {@link #requireFits} accepts. */
   public double largestRadius() {
-    int vertical = Math.min(centre.y() + 1, height - centre.y());
-    return Math.min(vertical, Math.min(centre.x() + 1, width - centre.x()));
+    int vertical = Math.min(center.y() + 1, height - center.y());
+    return Math.min(vertical, Math.min(center.x() + 1, width - center.x()));
   }
 
   /**
-   * Requires that a disc about the centre lies in the image; half a pixel may be missing at the
-   * edge, since an even-sized image is not symmetric about its centre pixel.
+   * Requires that a disc about the center lies in the image; half a pixel may be missing at the
+   * edge, since an even-sized image is not symmetric about its center pixel.
    */
   void requireFits(double radius, String what) {
     if (radius > largestRadius()) {
@@ -52,8 +52,8 @@ public record Frame(int height, int width, PixelPoint centre) {
               .formatted(
                   what,
                   number(radius),
-                  centre.y(),
-                  centre.x(),
+                  center.y(),
+                  center.x(),
                   height,
                   width,
                   number(largestRadius())));

@@ -33,7 +33,7 @@ public record Gabor(
         contrast,
         cycles,
         phase,
-        frame.centre(),
+        frame.center(),
         6 * sigma,
         6 * sigma,
         Stimulus.parameters(

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param modulation direction of the wave vector, degrees
  * @param cycles per image height
- * @param phase radians; 0 has a zero crossing at the centre
+ * @param phase radians; 0 has a zero crossing at the center
  * @param contrast Michelson, 0 to 1
  * @param diameter of the disc, pixels; null without one
  * @param rule how the disc's radius follows from the diameter
@@ -89,7 +89,7 @@ public record Grating(
         contrast,
         cycles,
         phase,
-        frame.centre(),
+        frame.center(),
         height,
         width,
         parameters);

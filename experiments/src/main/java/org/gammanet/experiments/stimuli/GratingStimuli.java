@@ -91,7 +91,7 @@ public final class GratingStimuli {
       return this;
     }
 
-    /** Adds an empty image of mid grey at the end. */
+    /** Adds an empty image of mid gray at the end. */
     public Builder withBlank() {
       blank = true;
       return this;

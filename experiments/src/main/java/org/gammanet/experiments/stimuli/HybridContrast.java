@@ -3,15 +3,15 @@ package org.gammanet.experiments.stimuli;
 import java.util.List;
 
 /**
- * One grating with a contrast in its centre and another in its surround, which thus share phase and
- * orientation; mid grey outside.
+ * One grating with a contrast in its center and another in its surround, which thus share phase and
+ * orientation; mid gray outside.
  *
  * @param modulation direction of the wave vector, degrees
  * @param cycles per image height
  * @param phase radians
- * @param centreContrast for distances up to half the centre's diameter
+ * @param centerContrast for distances up to half the center's diameter
  * @param surroundContrast from there to half the surround's diameter
- * @param centreDiameter pixels
+ * @param centerDiameter pixels
  * @param surroundDiameter pixels
  */
 public record HybridContrast(
@@ -19,34 +19,34 @@ public record HybridContrast(
     double modulation,
     double cycles,
     double phase,
-    double centreContrast,
+    double centerContrast,
     double surroundContrast,
-    double centreDiameter,
+    double centerDiameter,
     double surroundDiameter)
     implements Stimulus {
 
   /** Checks the ranges, and that the surround fits into the image. */
   public HybridContrast {
-    Checks.contrast(centreContrast);
+    Checks.contrast(centerContrast);
     Checks.contrast(surroundContrast);
     Checks.cycles(cycles);
-    Checks.positive(centreDiameter, "a centre's diameter");
-    if (surroundDiameter < centreDiameter) {
+    Checks.positive(centerDiameter, "a center's diameter");
+    if (surroundDiameter < centerDiameter) {
       throw new IllegalArgumentException(
-          "the surround's diameter %s px is smaller than the centre's %s px"
-              .formatted(Frame.number(surroundDiameter), Frame.number(centreDiameter)));
+          "the surround's diameter %s px is smaller than the center's %s px"
+              .formatted(Frame.number(surroundDiameter), Frame.number(centerDiameter)));
     }
     frame.requireFits(surroundDiameter / 2, "a surround with a radius");
   }
 
-  /** A stimulus for each orientation, on an image with the stimulus at its centre. */
+  /** A stimulus for each orientation, on an image with the stimulus at its center. */
   public static StimulusSet set(
       Frame frame,
       List<Double> modulations,
       double cycles,
-      double centreContrast,
+      double centerContrast,
       double surroundContrast,
-      double centreDiameter,
+      double centerDiameter,
       double surroundDiameter) {
     return StimulusSet.of(
         modulations.stream()
@@ -58,9 +58,9 @@ public record HybridContrast(
                             theta,
                             cycles,
                             0,
-                            centreContrast,
+                            centerContrast,
                             surroundContrast,
-                            centreDiameter,
+                            centerDiameter,
                             surroundDiameter))
             .toList());
   }
@@ -69,12 +69,12 @@ public record HybridContrast(
   public float[] draw() {
     double[] grating = Patterns.grating(frame, modulation, cycles, phase, 1);
     double[] out = new double[grating.length];
-    Patterns.addProduct(out, centreContrast, grating, Patterns.disc(frame, centreDiameter / 2));
+    Patterns.addProduct(out, centerContrast, grating, Patterns.disc(frame, centerDiameter / 2));
     Patterns.addProduct(
         out,
         surroundContrast,
         grating,
-        Patterns.ring(frame, centreDiameter / 2, surroundDiameter / 2));
+        Patterns.ring(frame, centerDiameter / 2, surroundDiameter / 2));
     return Patterns.luminance(out);
   }
 
@@ -83,10 +83,10 @@ public record HybridContrast(
     return new StimulusMeta(
         "hybrid_contrast",
         Orientation.ofModulation(modulation),
-        centreContrast,
+        centerContrast,
         cycles,
         phase,
-        frame.centre(),
+        frame.center(),
         surroundDiameter,
         surroundDiameter,
         Stimulus.parameters(
@@ -97,7 +97,7 @@ public record HybridContrast(
             "surround_contrast",
             surroundContrast,
             "center_diameter",
-            centreDiameter,
+            centerDiameter,
             "surround_diameter",
             surroundDiameter));
   }

@@ -2,10 +2,10 @@ package org.gammanet.experiments.stimuli;
 
 import org.gammanet.data.Preprocessing;
 
-/** How a grey image becomes the three channels that the network sees. */
+/** How a gray image becomes the three channels that the network sees. */
 public enum InputScaling {
   /**
-   * {@code (v - mean) / std} per channel with the values of ImageNet, as in training. Mid grey is
+   * {@code (v - mean) / std} per channel with the values of ImageNet, as in training. Mid gray is
    * (0.066, 0.196, 0.418), not 0.
    */
   IMAGENET,

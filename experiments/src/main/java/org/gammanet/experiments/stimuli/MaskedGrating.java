@@ -47,7 +47,7 @@ public record MaskedGrating(
         contrast,
         cycles,
         phase,
-        frame.centre(),
+        frame.center(),
         frame.height(),
         frame.width(),
         Stimulus.parameters("mask_orientation", maskModulation, "mask_contrast", maskContrast));

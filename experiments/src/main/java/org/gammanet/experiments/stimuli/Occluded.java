@@ -7,7 +7,7 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Another stimulus with a square of mid grey over a part of it.
+ * Another stimulus with a square of mid gray over a part of it.
  *
  * @param behind the stimulus
  * @param square its middle pixel: it covers rows {@code y - floor(side / 2)} to that + side - 1,
@@ -34,17 +34,17 @@ public record Occluded(Stimulus behind, PixelPoint square, int side) implements 
   /**
    * A stimulus, a blank, and the stimulus under squares on a grid, row by row.
    *
-   * @param reach how far squares' middles lie from the stimulus' centre at most, pixels; less near
+   * @param reach how far squares' middles lie from the stimulus' center at most, pixels; less near
    *     the image's edge
-   * @param step distance of neighbouring ones, pixels
+   * @param step distance of neighboring ones, pixels
    */
   public static StimulusSet grid(Stimulus behind, int side, int reach, int step) {
     Frame frame = behind.frame();
-    PixelPoint centre = frame.centre();
+    PixelPoint center = frame.center();
     int room =
         Math.min(
-            Math.min(centre.y(), frame.height() - 1 - centre.y()),
-            Math.min(centre.x(), frame.width() - 1 - centre.x()));
+            Math.min(center.y(), frame.height() - 1 - center.y()),
+            Math.min(center.x(), frame.width() - 1 - center.x()));
     if (step < 1 || reach < 0) {
       throw new IllegalArgumentException(
           "squares every %d px up to %d px away are no grid".formatted(step, reach));
@@ -57,7 +57,7 @@ public record Occluded(Stimulus behind, PixelPoint square, int side) implements 
       for (int column = -steps; column <= steps; column++) {
         all.add(
             new Occluded(
-                behind, new PixelPoint(centre.y() + row * step, centre.x() + column * step), side));
+                behind, new PixelPoint(center.y() + row * step, center.x() + column * step), side));
       }
     }
     return StimulusSet.of(all);
@@ -95,7 +95,7 @@ public record Occluded(Stimulus behind, PixelPoint square, int side) implements 
         meta.contrast(),
         meta.cyclesPerImage(),
         meta.phase(),
-        meta.centre(),
+        meta.center(),
         meta.height(),
         meta.width(),
         parameters);

@@ -4,7 +4,7 @@ import java.util.SplittableRandom;
 
 /**
  * The primitives that stimuli are made of, as arrays of H x W values, rows first. {@code dx, dy} is
- * a pixel's offset from the frame's centre and {@code d} its distance.
+ * a pixel's offset from the frame's center and {@code d} its distance.
  */
 public final class Patterns {
   private Patterns() {}
@@ -14,7 +14,7 @@ public final class Patterns {
    *
    * @param modulation θ, direction of the wave vector in degrees
    * @param cycles f, per image height
-   * @param phase p, radians; 0 has a zero crossing at the centre pixel
+   * @param phase p, radians; 0 has a zero crossing at the center pixel
    */
   public static double[] grating(
       Frame frame, double modulation, double cycles, double phase, double contrast) {
@@ -26,13 +26,13 @@ public final class Patterns {
     double[] sinX = new double[w];
     double[] cosX = new double[w];
     for (int x = 0; x < w; x++) {
-      double a = kx * (x - frame.centre().x()) + phase;
+      double a = kx * (x - frame.center().x()) + phase;
       sinX[x] = contrast * Math.sin(a);
       cosX[x] = contrast * Math.cos(a);
     }
     double[] out = new double[frame.pixels()];
     for (int y = 0; y < frame.height(); y++) {
-      double b = ky * (y - frame.centre().y());
+      double b = ky * (y - frame.center().y());
       double cosY = Math.cos(b);
       double sinY = Math.sin(b);
       int row = y * w;
@@ -95,7 +95,7 @@ public final class Patterns {
   /**
    * Coverage of each pixel by an anti-aliased bar, 0 to 1.
    *
-   * @param cx, cy middle of the bar relative to the frame's centre, pixels
+   * @param cx, cy middle of the bar relative to the frame's center, pixels
    * @param axis direction of its long axis, degrees
    */
   public static double[] bar(
@@ -104,9 +104,9 @@ public final class Patterns {
     double sin = Orientation.sin(axis);
     double[] out = new double[frame.pixels()];
     for (int y = 0, i = 0; y < frame.height(); y++) {
-      double dy = y - frame.centre().y() - cy;
+      double dy = y - frame.center().y() - cy;
       for (int x = 0; x < frame.width(); x++, i++) {
-        double dx = x - frame.centre().x() - cx;
+        double dx = x - frame.center().x() - cx;
         double u = Math.abs(dx * cos + dy * sin);
         double v = Math.abs(-dx * sin + dy * cos);
         out[i] = Math.clamp(length / 2 + 0.5 - u, 0, 1) * Math.clamp(width / 2 + 0.5 - v, 0, 1);
@@ -214,8 +214,8 @@ public final class Patterns {
   }
 
   private static double squaredDistance(Frame frame, int y, int x) {
-    double dy = y - frame.centre().y();
-    double dx = x - frame.centre().x();
+    double dy = y - frame.center().y();
+    double dx = x - frame.center().x();
     return dx * dx + dy * dy;
   }
 }

@@ -11,7 +11,7 @@ import org.gammanet.experiments.Mode;
 public abstract sealed class StimulusBuilder<B extends StimulusBuilder<B>>
     permits GratingStimuli.Builder,
         FlankedBarStimuli.Builder,
-        CentreSurroundStimuli.Builder,
+        CenterSurroundStimuli.Builder,
         PlaidStimuli.Builder,
         TiltStimuli.Builder,
         TextureStimuli.Builder {
@@ -25,13 +25,13 @@ public abstract sealed class StimulusBuilder<B extends StimulusBuilder<B>>
   /** The stimuli in their documented order. */
   abstract List<Stimulus> stimuli();
 
-  /** Image size in pixels, with stimuli at its centre; default 256 x 256. */
+  /** Image size in pixels, with stimuli at its center; default 256 x 256. */
   public final B size(int height, int width) {
     frame = Frame.of(height, width);
     return self();
   }
 
-  /** The image, and the pixel in it on which stimuli are centred. */
+  /** The image, and the pixel in it on which stimuli are centered. */
   public final B frame(Frame image) {
     frame = image;
     return self();

@@ -9,11 +9,11 @@ import org.jspecify.annotations.Nullable;
  * What a stimulus is, with all parameters resolved.
  *
  * @param type its family and role, such as {@code oriented_grating}
- * @param orientation of its centre; null where it has none
- * @param contrast of its centre: Michelson for gratings, signed increment for bars; 0 for a blank
+ * @param orientation of its center; null where it has none
+ * @param contrast of its center: Michelson for gratings, signed increment for bars; 0 for a blank
  * @param cyclesPerImage spatial frequency per image height; NaN where it has none
- * @param phase of its centre, radians; NaN where it has none
- * @param centre the pixel it is centred on
+ * @param phase of its center, radians; NaN where it has none
+ * @param center the pixel it is centered on
  * @param height of what is drawn, pixels
  * @param width of what is drawn, pixels
  * @param parameters everything else by name: angles in degrees, lengths in pixels
@@ -24,7 +24,7 @@ public record StimulusMeta(
     double contrast,
     double cyclesPerImage,
     double phase,
-    PixelPoint centre,
+    PixelPoint center,
     double height,
     double width,
     Map<String, @Nullable Object> parameters) {

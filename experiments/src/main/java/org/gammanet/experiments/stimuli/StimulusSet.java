@@ -101,14 +101,14 @@ public final class StimulusSet implements Iterable<StimulusImage> {
   }
 
   /**
-   * The stimuli that fulfil a condition, in their order.
+   * The stimuli that fulfill a condition, in their order.
    *
    * @throws IllegalArgumentException when none does
    */
   public StimulusSet filter(Predicate<StimulusMeta> condition) {
     List<Stimulus> kept = stimuli.stream().filter(s -> condition.test(s.meta())).toList();
     if (kept.isEmpty()) {
-      throw new IllegalArgumentException("no stimulus of the set fulfils the condition");
+      throw new IllegalArgumentException("no stimulus of the set fulfills the condition");
     }
     return new StimulusSet(kept);
   }

@@ -40,9 +40,9 @@ public record TextureBoundary(
     /** Between top and bottom. */
     HORIZONTAL;
 
-    /** Where a pixel is across the boundary, from the frame's centre. */
+    /** Where a pixel is across the boundary, from the frame's center. */
     int across(Frame frame, int y, int x) {
-      return this == VERTICAL ? x - frame.centre().x() : y - frame.centre().y();
+      return this == VERTICAL ? x - frame.center().x() : y - frame.center().y();
     }
 
     String word() {
@@ -89,7 +89,7 @@ public record TextureBoundary(
         contrast,
         cycles,
         firstPhase,
-        frame.centre(),
+        frame.center(),
         frame.height(),
         frame.width(),
         Stimulus.parameters(

@@ -55,7 +55,7 @@ public final class TextureStimuli {
       return this;
     }
 
-    /** Where the second texture begins, pixels from the centre. */
+    /** Where the second texture begins, pixels from the center. */
     public Builder offsets(double... pixels) {
       offsets = pixels.clone();
       return this;

@@ -6,8 +6,8 @@ import org.gammanet.experiments.Mode;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Centre and surround gratings for the tilt illusion (O'Toole and Wenderoth 1977). Order: centre
- * orientations, surround tilts, phase pairs; with {@link Builder#withCentreAlone} the centre alone
+ * Center and surround gratings for the tilt illusion (O'Toole and Wenderoth 1977). Order: center
+ * orientations, surround tilts, phase pairs; with {@link Builder#withCenterAlone} the center alone
  * comes before its tilts.
  */
 public final class TiltStimuli {
@@ -20,16 +20,16 @@ public final class TiltStimuli {
 
   /** Describes a set. */
   public static final class Builder extends StimulusBuilder<Builder> {
-    private double[] centres = {45, 90, 135};
+    private double[] centers = {45, 90, 135};
     private double[] tilts = {-30, -15, 0, 15, 30};
-    private double centreRadius = 20;
+    private double centerRadius = 20;
     private double gap = 5;
     private double outer = 60;
     private double cycles = 4;
     private double contrast = 1;
-    private double[] centrePhases = {0};
+    private double[] centerPhases = {0};
     private double[] surroundPhases = {0};
-    private boolean centreAlone;
+    private boolean centerAlone;
 
     private Builder() {}
 
@@ -38,21 +38,21 @@ public final class TiltStimuli {
       return this;
     }
 
-    /** Directions of modulation of the centre, degrees. */
-    public Builder centreOrientations(double... modulation) {
-      centres = modulation.clone();
+    /** Directions of modulation of the center, degrees. */
+    public Builder centerOrientations(double... modulation) {
+      centers = modulation.clone();
       return this;
     }
 
-    /** Surround minus centre, degrees. */
+    /** Surround minus center, degrees. */
     public Builder tilts(double... degrees) {
       tilts = degrees.clone();
       return this;
     }
 
-    /** Radius of the centre, gap between it and the ring, outer radius of the ring, pixels. */
-    public Builder radii(double centre, double gapPixels, double ringOuter) {
-      centreRadius = centre;
+    /** Radius of the center, gap between it and the ring, outer radius of the ring, pixels. */
+    public Builder radii(double center, double gapPixels, double ringOuter) {
+      centerRadius = center;
       gap = gapPixels;
       outer = ringOuter;
       return this;
@@ -64,27 +64,27 @@ public final class TiltStimuli {
       return this;
     }
 
-    /** Michelson contrast of centre and surround; default 1, and in the parity mode. */
+    /** Michelson contrast of center and surround; default 1, and in the parity mode. */
     public Builder contrast(double michelson) {
       contrast = michelson;
       return this;
     }
 
-    /** Pairs of phases in radians: the i-th of the centre with the i-th of the surround. */
-    public Builder phasePairs(double[] centre, double[] surround) {
-      if (centre.length != surround.length || centre.length == 0) {
+    /** Pairs of phases in radians: the i-th of the center with the i-th of the surround. */
+    public Builder phasePairs(double[] center, double[] surround) {
+      if (center.length != surround.length || center.length == 0) {
         throw new IllegalArgumentException(
-            "phases come in pairs, but there are %d of the centre and %d of the surround"
-                .formatted(centre.length, surround.length));
+            "phases come in pairs, but there are %d of the center and %d of the surround"
+                .formatted(center.length, surround.length));
       }
-      centrePhases = centre.clone();
+      centerPhases = center.clone();
       surroundPhases = surround.clone();
       return this;
     }
 
-    /** Adds the centres without a surround. */
-    public Builder withCentreAlone() {
-      centreAlone = true;
+    /** Adds the centers without a surround. */
+    public Builder withCenterAlone() {
+      centerAlone = true;
       return this;
     }
 
@@ -94,32 +94,32 @@ public final class TiltStimuli {
         throw new IllegalArgumentException("tilt stimuli of the parity mode have contrast 1");
       }
       List<Stimulus> list = new ArrayList<>();
-      for (double theta : Checks.given(centres, "orientation", "centreOrientations(…)")) {
-        if (centreAlone) {
-          for (double phase : centrePhases) {
+      for (double theta : Checks.given(centers, "orientation", "centerOrientations(…)")) {
+        if (centerAlone) {
+          for (double phase : centerPhases) {
             list.add(stimulus(theta, phase, null));
           }
         }
         for (double tilt : Checks.given(tilts, "tilt", "tilts(…)")) {
-          for (int p = 0; p < centrePhases.length; p++) {
+          for (int p = 0; p < centerPhases.length; p++) {
             list.add(
                 stimulus(
                     theta,
-                    centrePhases[p],
-                    new CentreSurround.Surround(
-                        theta + tilt, surroundPhases[p], contrast, centreRadius + gap, outer)));
+                    centerPhases[p],
+                    new CenterSurround.Surround(
+                        theta + tilt, surroundPhases[p], contrast, centerRadius + gap, outer)));
           }
         }
       }
       return list;
     }
 
-    private CentreSurround stimulus(
-        double theta, double phase, CentreSurround.@Nullable Surround surround) {
-      return new CentreSurround(
+    private CenterSurround stimulus(
+        double theta, double phase, CenterSurround.@Nullable Surround surround) {
+      return new CenterSurround(
           frame,
           "tilt_illusion",
-          new CentreSurround.Centre(null, phase, contrast, centreRadius),
+          new CenterSurround.Center(null, phase, contrast, centerRadius),
           surround,
           theta,
           cycles,

@@ -55,7 +55,7 @@ public final class UnitTable<M extends Record> {
     return values(state, step, m -> true, measure);
   }
 
-  /** One measure, of the rows of a population after a timestep that fulfil a condition. */
+  /** One measure, of the rows of a population after a timestep that fulfill a condition. */
   public double[] values(
       State state, int step, Predicate<M> condition, ToDoubleFunction<M> measure) {
     return rows.stream()
@@ -69,7 +69,7 @@ public final class UnitTable<M extends Record> {
     return overTime(name, state, steps, seed, row -> true, m);
   }
 
-  /** As {@link #overTime}, of the rows that fulfil a condition. */
+  /** As {@link #overTime}, of the rows that fulfill a condition. */
   public Series overTime(
       String name,
       State state,

@@ -236,25 +236,25 @@ class TuningFixtureTest {
     JsonNode f = Golden.json("analysis/context_indices.json");
     double atol = f.path("atol").asDouble();
     JsonNode s = f.path("surround");
-    double[] centre = Golden.doubles(s.path("centre"));
+    double[] center = Golden.doubles(s.path("centre"));
     double[][] with = Golden.matrix(s.path("centre_surround"));
     int n = with[0].length;
-    double[] suppression = new double[centre.length * n];
+    double[] suppression = new double[center.length * n];
     double[] modulation = new double[suppression.length];
-    double[] normalised = new double[suppression.length];
-    double[] isoCross = new double[centre.length];
-    for (int u = 0; u < centre.length; u++) {
+    double[] normalized = new double[suppression.length];
+    double[] isoCross = new double[center.length];
+    for (int u = 0; u < center.length; u++) {
       for (int d = 0; d < n; d++) {
-        suppression[u * n + d] = Context.suppression(centre[u], with[u][d]);
-        modulation[u * n + d] = Context.modulation(centre[u], with[u][d]);
-        normalised[u * n + d] = Context.normalised(centre[u], with[u][d]);
+        suppression[u * n + d] = Context.suppression(center[u], with[u][d]);
+        modulation[u * n + d] = Context.modulation(center[u], with[u][d]);
+        normalized[u * n + d] = Context.normalized(center[u], with[u][d]);
       }
       isoCross[u] = Context.isoCross(with[u][0], with[u][n - 1]);
     }
     Golden.check("suppression", Golden.doubles(s.path("suppression_index")), suppression, atol);
     Golden.check(
         "modulation", Golden.doubles(s.path("surround_modulation_index")), modulation, atol);
-    Golden.check("normalised", Golden.doubles(s.path("normalised")), normalised, atol);
+    Golden.check("normalised", Golden.doubles(s.path("normalised")), normalized, atol);
     Golden.check("iso/cross", Golden.doubles(s.path("iso_cross")), isoCross, atol);
 
     JsonNode k = f.path("flankers");

@@ -73,8 +73,8 @@ class OptoFixtureTest {
     int w = input.shape()[1];
     JsonNode entry = Golden.entry("analysis/map_aligned.npy");
     double[] angles = Golden.doubles(entry.path("angles"));
-    double[] centre = Golden.doubles(entry.path("centre"));
-    var maps = new ChannelMaps(1, h, w, centre[0], centre[1], input.floats());
+    double[] center = Golden.doubles(entry.path("centre"));
+    var maps = new ChannelMaps(1, h, w, center[0], center[1], input.floats());
     List<double[]> own = new ArrayList<>();
     List<double[]> original = new ArrayList<>();
     for (double angle : angles) {
@@ -100,6 +100,6 @@ class OptoFixtureTest {
         expected,
         Arrays.copyOf(radial, expected.length),
         profiles.path("atol").asDouble());
-    assertEquals(centre[0], maps.rotated(30).centerY());
+    assertEquals(center[0], maps.rotated(30).centerY());
   }
 }

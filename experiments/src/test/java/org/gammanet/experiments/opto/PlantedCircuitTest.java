@@ -18,8 +18,8 @@ import org.gammanet.torch.TensorScope;
 import org.junit.jupiter.api.Test;
 
 /**
- * A circuit that is put into a network by hand is found by the optimisation: channels that see
- * orientations, and horizontal connections between neighbours of like orientation.
+ * A circuit that is put into a network by hand is found by the optimization: channels that see
+ * orientations, and horizontal connections between neighbors of like orientation.
  */
 class PlantedCircuitTest {
   private static final int SIZE = 40;
@@ -29,11 +29,11 @@ class PlantedCircuitTest {
   /**
    * One level of 12 channels. Channel k sees the slope of luminance along 15 k degrees, of either
    * sign, above a threshold. It excites, and inhibits a little, the same channel at the pixels that
-   * {@code neighbours} says; at its own pixel it keeps the channels of other orientations silent.
+   * {@code neighbors} says; at its own pixel it keeps the channels of other orientations silent.
    *
-   * @param neighbours weight of the pixel at a distance along the stripes and across them
+   * @param neighbors weight of the pixel at a distance along the stripes and across them
    */
-  private static GammaNet planted(DoubleBinaryOperator neighbours) {
+  private static GammaNet planted(DoubleBinaryOperator neighbors) {
     GammaNet net =
         GammaNet.empty(
             GammaNetConfig.shipped(
@@ -72,12 +72,12 @@ class PlantedCircuitTest {
           // Stripes run at right angles to the modulation.
           double across = x * Math.cos(theta) + y * Math.sin(theta);
           double along = -x * Math.sin(theta) + y * Math.cos(theta);
-          boolean centre = x == 0 && y == 0;
-          double w = centre || Math.hypot(x, y) > r ? 0 : neighbours.applyAsDouble(along, across);
+          boolean center = x == 0 && y == 0;
+          double w = center || Math.hypot(x, y) > r ? 0 : neighbors.applyAsDouble(along, across);
           int at = ((k * CHANNELS + k) * KERNEL + y + r) * KERNEL + x + r;
           exc[at] = (float) w;
           inh[at] = (float) (0.3 * w);
-          for (int other = 0; other < CHANNELS && centre; other++) {
+          for (int other = 0; other < CHANNELS && center; other++) {
             int apart = Math.min(Math.abs(k - other), CHANNELS - Math.abs(k - other));
             if (apart > 4) {
               exc[((k * CHANNELS + other) * KERNEL + r) * KERNEL + r] = -4;

@@ -234,7 +234,7 @@ class InSilicoTest {
       JsonNode r = run.results();
       assertEquals(12, r.path("orientation_tuning").path("responses").size());
       assertEquals(6, r.path("orientation_tuning").path("spatial_frequency_responses").size());
-      // Standardised per image, all contrasts look alike: a defect that parity must have.
+      // Standardized per image, all contrasts look alike: a defect that parity must have.
       double[] flat = Json.read(r.path("contrast_response").path("responses"), double[].class);
       assertEquals(flat[0], flat[7], 1e-4 * Math.abs(flat[7]));
       double[] facilitation =

@@ -29,7 +29,7 @@ class ReceptiveFieldTest {
 
   /**
    * One level of two channels, each the sum over a 5x5 window that two uniform 3x3 convolutions
-   * make, and horizontal kernels that reach to the neighbours, or do not.
+   * make, and horizontal kernels that reach to the neighbors, or do not.
    */
   private static GammaNet summing(int timesteps, boolean horizontal) {
     GammaNet net =
@@ -79,7 +79,7 @@ class ReceptiveFieldTest {
         ReceptiveField field = ReceptiveFieldMapper.forModel(net).gradient("fgru_0", SIZE);
         assertEquals(5, field.extent(1e-3)); // rounding in fast convolutions leaves 1e-6
         assertEquals(5, field.extent());
-        assertArrayEquals(new double[] {20, 20}, field.centre(), 0.05);
+        assertArrayEquals(new double[] {20, 20}, field.center(), 0.05);
         // Weights of two uniform kernels one after the other: 1 2 3 2 1.
         double middle = field.values()[20 * SIZE + 20];
         assertEquals(2 / 3.0, field.values()[20 * SIZE + 21] / middle, 0.02);
@@ -105,7 +105,7 @@ class ReceptiveFieldTest {
       ReceptiveFieldMapper mapper =
           ReceptiveFieldMapper.forModel(net).location(new PixelPoint(10, 30)).channel(1).seed(7);
       ReceptiveField field = mapper.gradient("fgru_0", SIZE);
-      assertArrayEquals(new double[] {10, 30}, field.centre(), 0.05);
+      assertArrayEquals(new double[] {10, 30}, field.center(), 0.05);
       assertArrayEquals(field.values(), mapper.gradient("fgru_0", SIZE).values());
       assertThrows(IllegalArgumentException.class, () -> mapper.channel(2).gradient("fgru_0", 40));
       assertTrue(
@@ -133,8 +133,8 @@ class ReceptiveFieldTest {
     ReceptiveField field = ReceptiveFieldMapper.occlusion(responses, grid).getFirst();
     assertEquals(16 / 72.0, field.largest(), 1e-6);
     assertEquals(12 + 4 - 1, field.extent(0)); // every square that touches the window
-    // Squares' middles are half a pixel right of and below their centres.
-    assertArrayEquals(new double[] {20, 21}, field.centre(), 1e-6);
+    // Squares' middles are half a pixel right of and below their centers.
+    assertArrayEquals(new double[] {20, 21}, field.center(), 1e-6);
   }
 
   @Test

@@ -66,8 +66,8 @@ class StimuliFixtureTest {
         assertEquals(w, a.doubleValue(), 1e-9, e.getKey());
       } else {
         String type = meta.type();
-        boolean centreOfPair = "kinoshita_center_only".equals(type);
-        if (e.getKey().equals("condition") || !centreOfPair) {
+        boolean centerOfPair = "kinoshita_center_only".equals(type);
+        if (e.getKey().equals("condition") || !centerOfPair) {
           assertEquals(wanted, actual, e.getKey());
         }
       }
@@ -130,7 +130,7 @@ class StimuliFixtureTest {
               TiltStimuli.builder()
                   .frame(frame(p))
                   .mode(Mode.PARITY)
-                  .centreOrientations(a(p, "center_orientations"))
+                  .centerOrientations(a(p, "center_orientations"))
                   .tilts(a(p, "surround_tilts"))
                   .radii(d(p, "center_radius"), 5, d(p, "surround_radius"))
                   .spatialFrequency(d(p, "spatial_frequency"))
@@ -142,7 +142,7 @@ class StimuliFixtureTest {
         yield Golden.doubles(set.toInput(InputScaling.ZSCORE, 0, 3));
       }
       case "own_flank" -> flank(p);
-      case "own_centre_surround" -> centreSurround(p);
+      case "own_centre_surround" -> centerSurround(p);
       case "own_texture" ->
           all(
               StimulusSet.of(
@@ -166,10 +166,10 @@ class StimuliFixtureTest {
       case "own_size_series" -> all(sizes(p), metas);
       case "own_soft_disc" -> {
         Frame f = frame(p);
-        var centre =
+        var center =
             new PixelPoint(
-                f.centre().y() + p.get("cy").asInt(), f.centre().x() + p.get("cx").asInt());
-        yield Patterns.disc(new Frame(f.height(), f.width(), centre), d(p, "radius"), d(p, "soft"));
+                f.center().y() + p.get("cy").asInt(), f.center().x() + p.get("cx").asInt());
+        yield Patterns.disc(new Frame(f.height(), f.width(), center), d(p, "radius"), d(p, "soft"));
       }
       case "own_imagenet" -> {
         StimulusSet set = sizes(Golden.entry("stimuli/own_size_series.npy").path("params"));
@@ -206,15 +206,15 @@ class StimuliFixtureTest {
             .flankerContrast(contrasts[1])
             .bar(d(p, "bar_length"), d(p, "bar_width"));
     StimulusSet flanked = builder.build().generate();
-    return flanked.plus(builder.centreOnly().build().generate());
+    return flanked.plus(builder.centerOnly().build().generate());
   }
 
   private static StimulusSet kinoshita(JsonNode p) {
     double[] contrasts = a(p, "contrasts");
-    return CentreSurroundStimuli.builder()
+    return CenterSurroundStimuli.builder()
         .frame(frame(p))
         .mode(Mode.PARITY)
-        .centreOrientations(a(p, "center_orientations"))
+        .centerOrientations(a(p, "center_orientations"))
         .radii(d(p, "center_radius"), d(p, "surround_inner_radius"), d(p, "surround_outer_radius"))
         .spatialFrequency(d(p, "spatial_frequency"))
         .contrasts(contrasts[0], contrasts[1])
@@ -246,24 +246,24 @@ class StimuliFixtureTest {
     return concatenate(parts);
   }
 
-  private static double[] centreSurround(JsonNode p) {
+  private static double[] centerSurround(JsonNode p) {
     Double plaid = p.path("plaid").isNull() ? null : d(p, "plaid");
-    var centre =
-        new CentreSurround.Centre(
+    var center =
+        new CenterSurround.Center(
             plaid, d(p, "centre_phase"), d(p, "centre_contrast"), d(p, "centre_radius"));
     var surround =
-        new CentreSurround.Surround(
+        new CenterSurround.Surround(
             d(p, "surround"),
             d(p, "surround_phase"),
             d(p, "surround_contrast"),
             d(p, "inner"),
             d(p, "outer"));
     var alone =
-        new CentreSurround(
-            frame(p), "trott_born", centre, null, d(p, "centre"), d(p, "cycles"), Mode.OWN);
+        new CenterSurround(
+            frame(p), "trott_born", center, null, d(p, "centre"), d(p, "cycles"), Mode.OWN);
     var both =
-        new CentreSurround(
-            frame(p), "trott_born", centre, surround, d(p, "centre"), d(p, "cycles"), Mode.OWN);
+        new CenterSurround(
+            frame(p), "trott_born", center, surround, d(p, "centre"), d(p, "cycles"), Mode.OWN);
     return all(StimulusSet.of(List.of(alone, both)), new ArrayList<>());
   }
 

@@ -95,7 +95,7 @@ class StimuliTest {
   }
 
   @Test
-  void stimuliMoveWithTheirCentre() {
+  void stimuliMoveWithTheirCenter() {
     Frame moved = new Frame(48, 64, new PixelPoint(20, 40));
     for (boolean elements : new boolean[] {false, true}) {
       Stimulus a =
@@ -155,12 +155,12 @@ class StimuliTest {
         () -> GratingStimuli.builder().size(64, 64).orientations(0).spatialFrequencies(0).build(),
         () -> GratingStimuli.builder().size(0, 64),
         () -> FlankedBarStimuli.builder().size(64, 64).build(),
-        () -> CentreSurroundStimuli.builder().size(64, 64).build(),
+        () -> CenterSurroundStimuli.builder().size(64, 64).build(),
         () -> TiltStimuli.builder().size(64, 64).build(),
         () ->
             new TextureBoundary(
                 f, 0, 90, 8, 1, TextureBoundary.Boundary.VERTICAL, 0, 0, 0, 5, 0, Mode.OWN),
-        () -> new CentreSurround.Surround(0, 0, 1, 30, 20),
+        () -> new CenterSurround.Surround(0, 0, 1, 30, 20),
         () -> StimulusSet.of(List.of()),
         () -> StimulusSet.of(List.of(new Blank(f, 0.5), new Blank(Frame.of(32, 64), 0.5))));
   }
@@ -223,7 +223,7 @@ class StimuliTest {
     }
     assertArrayEquals(s[0].draw(), s[1].draw());
     assertNotEquals(Arrays.hashCode(s[0].draw()), Arrays.hashCode(s[2].draw()));
-    // Bars on the left are vertical, on the right horizontal: neighbours along them are alike.
+    // Bars on the left are vertical, on the right horizontal: neighbors along them are alike.
     float[] v = s[0].draw();
     double[] along = new double[4];
     for (int y = 8; y < 55; y++) {
@@ -259,7 +259,7 @@ class StimuliTest {
   @Test
   void contactSheetShowsEverything() {
     StimulusSet set =
-        CentreSurroundStimuli.builder().size(200, 180).withSurroundAlone().build().generate();
+        CenterSurroundStimuli.builder().size(200, 180).withSurroundAlone().build().generate();
     String svg = ContactSheet.of(set, 20).svg();
     assertTrue(svg.contains("20 of 36 stimuli"), "title");
     assertEquals(20, svg.split("<image").length - 1);

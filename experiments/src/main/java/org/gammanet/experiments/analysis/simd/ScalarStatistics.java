@@ -238,7 +238,7 @@ final class ScalarStatistics implements StatisticsKernels {
     }
   }
 
-  /** The finaliser of SplitMix64 (Steele, Lea and Flood 2014). */
+  /** The finalizer of SplitMix64 (Steele, Lea and Flood 2014). */
   static long mix(long z) {
     z = (z ^ z >>> 30) * 0xBF58476D1CE4E5B9L;
     z = (z ^ z >>> 27) * 0x94D049BB133111EBL;

@@ -10,16 +10,16 @@ import org.jspecify.annotations.Nullable;
  * pattern about 0.
  *
  * @param type which experiment it belongs to
- * @param centre its centre; null for none
+ * @param center its center; null for none
  * @param surround its surround; null for none
- * @param orientation of the centre, which the surround is compared with, degrees of modulation;
- *     also where the centre is not shown
+ * @param orientation of the center, which the surround is compared with, degrees of modulation;
+ *     also where the center is not shown
  * @param cycles per image height, of both
  */
-public record CentreSurround(
+public record CenterSurround(
     Frame frame,
     String type,
-    @Nullable Centre centre,
+    @Nullable Center center,
     @Nullable Surround surround,
     double orientation,
     double cycles,
@@ -29,17 +29,17 @@ public record CentreSurround(
   /**
    * A disc of grating.
    *
-   * @param plaid direction of a second grating, with which the centre is the mean of both; null for
+   * @param plaid direction of a second grating, with which the center is the mean of both; null for
    *     one
    * @param phase radians
    * @param contrast of each grating before the mean
    * @param radius pixels
    */
-  public record Centre(@Nullable Double plaid, double phase, double contrast, double radius) {
+  public record Center(@Nullable Double plaid, double phase, double contrast, double radius) {
     /** Checks the ranges. */
-    public Centre {
+    public Center {
       Checks.contrast(contrast);
-      Checks.positive(radius, "a centre's radius");
+      Checks.positive(radius, "a center's radius");
     }
   }
 
@@ -66,11 +66,11 @@ public record CentreSurround(
   }
 
   /** Checks that everything fits into the image. */
-  public CentreSurround {
+  public CenterSurround {
     Checks.cycles(cycles);
     if (mode == Mode.OWN) {
-      if (centre != null) {
-        frame.requireFits(centre.radius, "a centre with a radius");
+      if (center != null) {
+        frame.requireFits(center.radius, "a center with a radius");
       }
       if (surround != null) {
         frame.requireFits(surround.outer, "a surround with a radius");
@@ -81,13 +81,13 @@ public record CentreSurround(
   @Override
   public float[] draw() {
     double[] out = new double[frame.pixels()];
-    if (centre != null) {
-      double[] disc = Patterns.disc(frame, centre.radius);
-      double[] first = Patterns.grating(frame, orientation, cycles, centre.phase, 1);
-      double share = centre.plaid == null ? centre.contrast : centre.contrast / 2;
+    if (center != null) {
+      double[] disc = Patterns.disc(frame, center.radius);
+      double[] first = Patterns.grating(frame, orientation, cycles, center.phase, 1);
+      double share = center.plaid == null ? center.contrast : center.contrast / 2;
       Patterns.addProduct(out, share, first, disc);
-      if (centre.plaid != null) {
-        double[] second = Patterns.grating(frame, centre.plaid, cycles, centre.phase, 1);
+      if (center.plaid != null) {
+        double[] second = Patterns.grating(frame, center.plaid, cycles, center.phase, 1);
         Patterns.addProduct(out, share, second, disc);
       }
     }
@@ -107,13 +107,13 @@ public record CentreSurround(
         Stimulus.parameters("spatial_frequency", cycles, "wavelength_px", frame.wavelength(cycles));
     parameters.put(
         "condition",
-        surround == null ? "center_only" : centre == null ? "surround_only" : "center_surround");
+        surround == null ? "center_only" : center == null ? "surround_only" : "center_surround");
     double extent = 0;
-    if (centre != null) {
-      extent = 2 * centre.radius;
-      parameters.put("center_radius", centre.radius);
-      if (centre.plaid != null) {
-        parameters.put("plaid_orientation", centre.plaid);
+    if (center != null) {
+      extent = 2 * center.radius;
+      parameters.put("center_radius", center.radius);
+      if (center.plaid != null) {
+        parameters.put("plaid_orientation", center.plaid);
       }
     }
     if (surround != null) {
@@ -133,10 +133,10 @@ public record CentreSurround(
     return new StimulusMeta(
         type,
         Orientation.ofModulation(orientation),
-        centre == null ? 0 : centre.contrast,
+        center == null ? 0 : center.contrast,
         cycles,
-        centre == null ? Double.NaN : centre.phase,
-        frame.centre(),
+        center == null ? Double.NaN : center.phase,
+        frame.center(),
         extent,
         extent,
         parameters);

@@ -6,12 +6,12 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Gratings within rings of gratings, as in studies of surround suppression (Cavanaugh, Bair and
- * Movshon 2002; Shushruth et al. 2013). Order: for each centre orientation the centre alone, then
+ * Movshon 2002; Shushruth et al. 2013). Order: for each center orientation the center alone, then
  * each surround orientation, within it each surround phase, followed by that surround alone if it
  * was asked for.
  */
-public final class CentreSurroundStimuli {
-  private CentreSurroundStimuli() {}
+public final class CenterSurroundStimuli {
+  private CenterSurroundStimuli() {}
 
   /** A builder with the original's parameters. */
   public static Builder builder() {
@@ -20,16 +20,16 @@ public final class CentreSurroundStimuli {
 
   /** Describes a set. */
   public static final class Builder extends StimulusBuilder<Builder> {
-    private double[] centres = {0, 45, 90, 135};
+    private double[] centers = {0, 45, 90, 135};
     private double[] differences = {0, 30, 60, 90};
     private double @Nullable [] surrounds;
-    private double centreRadius = 25;
+    private double centerRadius = 25;
     private double inner = 30;
     private double outer = 80;
     private double cycles = 4;
-    private double centreContrast = 0.5;
+    private double centerContrast = 0.5;
     private double surroundContrast = 0.5;
-    private double centrePhase;
+    private double centerPhase;
     private double[] surroundPhases = {0};
     private boolean surroundAlone;
 
@@ -40,28 +40,28 @@ public final class CentreSurroundStimuli {
       return this;
     }
 
-    /** Directions of modulation of the centre, degrees. */
-    public Builder centreOrientations(double... modulation) {
-      centres = modulation.clone();
+    /** Directions of modulation of the center, degrees. */
+    public Builder centerOrientations(double... modulation) {
+      centers = modulation.clone();
       return this;
     }
 
-    /** Directions of modulation of the surround: every centre gets every surround. */
+    /** Directions of modulation of the surround: every center gets every surround. */
     public Builder surroundOrientations(double... modulation) {
       surrounds = modulation.clone();
       return this;
     }
 
-    /** Surround minus centre, degrees; default 0, 30, 60, 90. */
+    /** Surround minus center, degrees; default 0, 30, 60, 90. */
     public Builder differences(double... degrees) {
       differences = degrees.clone();
       surrounds = null;
       return this;
     }
 
-    /** Radius of the centre, and inner and outer radius of the ring, pixels. */
-    public Builder radii(double centre, double ringInner, double ringOuter) {
-      centreRadius = centre;
+    /** Radius of the center, and inner and outer radius of the ring, pixels. */
+    public Builder radii(double center, double ringInner, double ringOuter) {
+      centerRadius = center;
       inner = ringInner;
       outer = ringOuter;
       return this;
@@ -73,21 +73,21 @@ public final class CentreSurroundStimuli {
       return this;
     }
 
-    /** Michelson contrasts of centre and surround. */
-    public Builder contrasts(double centre, double surround) {
-      centreContrast = centre;
+    /** Michelson contrasts of center and surround. */
+    public Builder contrasts(double center, double surround) {
+      centerContrast = center;
       surroundContrast = surround;
       return this;
     }
 
-    /** Phase of the centre and phases of the surround, radians; default 0. */
-    public Builder phases(double centre, double... surround) {
-      centrePhase = centre;
+    /** Phase of the center and phases of the surround, radians; default 0. */
+    public Builder phases(double center, double... surround) {
+      centerPhase = center;
       surroundPhases = surround.clone();
       return this;
     }
 
-    /** Adds each surround without a centre. */
+    /** Adds each surround without a center. */
     public Builder withSurroundAlone() {
       surroundAlone = true;
       return this;
@@ -96,10 +96,10 @@ public final class CentreSurroundStimuli {
     @Override
     List<Stimulus> stimuli() {
       List<Stimulus> list = new ArrayList<>();
-      var centre = new CentreSurround.Centre(null, centrePhase, centreContrast, centreRadius);
-      for (double theta : Checks.given(centres, "orientation", "centreOrientations(…)")) {
+      var center = new CenterSurround.Center(null, centerPhase, centerContrast, centerRadius);
+      for (double theta : Checks.given(centers, "orientation", "centerOrientations(…)")) {
         list.add(
-            new CentreSurround(frame, "kinoshita_center_only", centre, null, theta, cycles, mode));
+            new CenterSurround(frame, "kinoshita_center_only", center, null, theta, cycles, mode));
         double[] around = surrounds;
         if (around == null) {
           around = differences.clone();
@@ -109,13 +109,13 @@ public final class CentreSurroundStimuli {
         }
         for (double s : Checks.given(around, "surround", "differences(…)")) {
           for (double p : Checks.given(surroundPhases, "phase", "phases(…)")) {
-            var ring = new CentreSurround.Surround(s, p, surroundContrast, inner, outer);
+            var ring = new CenterSurround.Surround(s, p, surroundContrast, inner, outer);
             list.add(
-                new CentreSurround(
-                    frame, "kinoshita_center_surround", centre, ring, theta, cycles, mode));
+                new CenterSurround(
+                    frame, "kinoshita_center_surround", center, ring, theta, cycles, mode));
             if (surroundAlone) {
               list.add(
-                  new CentreSurround(
+                  new CenterSurround(
                       frame, "kinoshita_surround_only", null, ring, theta, cycles, mode));
             }
           }
