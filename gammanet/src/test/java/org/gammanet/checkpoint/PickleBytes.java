@@ -10,24 +10,24 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 
 /** Writes pickles instruction by instruction, and the archive around them. */
-final class PickleBytes {
+public final class PickleBytes {
   private final ByteArrayOutputStream out = new ByteArrayOutputStream();
   private final int storageBytes;
 
   /** A pickle whose storage "0" has this many bytes. */
-  PickleBytes(int storageBytes) {
+  public PickleBytes(int storageBytes) {
     this.storageBytes = storageBytes;
     raw(0x80, 2);
   }
 
-  PickleBytes raw(int... bytes) {
+  public PickleBytes raw(int... bytes) {
     for (int b : bytes) {
       out.write(b);
     }
     return this;
   }
 
-  PickleBytes text(String text) {
+  public PickleBytes text(String text) {
     byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
     out.write('X');
     out.writeBytes(ByteBuffer.allocate(4).putInt(Integer.reverseBytes(bytes.length)).array());
@@ -35,19 +35,19 @@ final class PickleBytes {
     return this;
   }
 
-  PickleBytes number(int value) {
+  public PickleBytes number(int value) {
     out.write('J');
     out.writeBytes(ByteBuffer.allocate(4).putInt(Integer.reverseBytes(value)).array());
     return this;
   }
 
-  PickleBytes global(String module, String name) {
+  public PickleBytes global(String module, String name) {
     out.writeBytes(("c" + module + "\n" + name + "\n").getBytes(StandardCharsets.US_ASCII));
     return this;
   }
 
   /** A tensor of floats in a storage of {@code count} elements. */
-  PickleBytes tensor(int count, int[] shape, int... strides) {
+  public PickleBytes tensor(int count, int[] shape, int... strides) {
     global("torch._utils", "_rebuild_tensor_v2").raw('(', '(').text("storage");
     global("torch", "FloatStorage").text("0").text("cpu").number(count).raw('t', 'Q');
     number(0).raw('(');
@@ -62,7 +62,7 @@ final class PickleBytes {
   }
 
   /** {@code {name: tensor of 2 floats}}. */
-  PickleBytes weights(String... names) {
+  public PickleBytes weights(String... names) {
     raw('}');
     for (String name : names) {
       text(name).tensor(2, new int[] {2}, 1).raw('s');
@@ -70,7 +70,7 @@ final class PickleBytes {
     return this;
   }
 
-  byte[] zip(String... otherRecords) {
+  public byte[] zip(String... otherRecords) {
     raw('.');
     ByteArrayOutputStream file = new ByteArrayOutputStream();
     try (ZipOutputStream zip = new ZipOutputStream(file)) {

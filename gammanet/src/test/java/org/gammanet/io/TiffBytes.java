@@ -6,11 +6,11 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /** Makes small uncompressed TIFF files, correct ones and others. */
-final class TiffBytes {
+public final class TiffBytes {
   private final TreeMap<Integer, long[]> tags = new TreeMap<>();
   private ByteOrder order = ByteOrder.LITTLE_ENDIAN;
 
-  TiffBytes(int width, int height, int samples, int bits, int photometric) {
+  public TiffBytes(int width, int height, int samples, int bits, int photometric) {
     tag(TiffTags.WIDTH, width).tag(TiffTags.HEIGHT, height);
     long[] depths = new long[samples];
     java.util.Arrays.fill(depths, bits);
@@ -18,12 +18,12 @@ final class TiffBytes {
     tag(TiffTags.COMPRESSION, 1).tag(TiffTags.PHOTOMETRIC, photometric);
   }
 
-  TiffBytes tag(int tag, long... values) {
+  public TiffBytes tag(int tag, long... values) {
     tags.put(tag, values);
     return this;
   }
 
-  TiffBytes bigEndian() {
+  public TiffBytes bigEndian() {
     order = ByteOrder.BIG_ENDIAN;
     return this;
   }
@@ -32,7 +32,7 @@ final class TiffBytes {
     return order;
   }
 
-  byte[] bytes(byte[] pixels) {
+  public byte[] bytes(byte[] pixels) {
     tags.putIfAbsent(TiffTags.STRIP_BYTE_COUNTS, new long[] {pixels.length});
     tags.putIfAbsent(TiffTags.STRIP_OFFSETS, new long[] {8});
     int directory = 8 + (pixels.length + 1) / 2 * 2;

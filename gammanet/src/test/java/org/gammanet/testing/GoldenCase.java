@@ -9,9 +9,12 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.URISyntaxException;
+import java.net.URL;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.gammanet.checkpoint.SafeTensors;
 import org.gammanet.checkpoint.StoredTensor;
 import org.gammanet.torch.Tensor;
@@ -30,6 +33,26 @@ public record GoldenCase(Path file, JsonNode json, Map<String, StoredTensor> ten
           Files.exists(data) ? SafeTensors.read(data).tensors() : Map.of());
     } catch (IOException e) {
       throw new UncheckedIOException(e);
+    }
+  }
+
+  /** The cases of a folder that are part of the project's test resources. */
+  public static Stream<GoldenCase> resources(String folder) {
+    URL url = GoldenCase.class.getResource("/golden/" + folder);
+    if (url == null) {
+      throw new AssertionError("no golden cases " + folder);
+    }
+    try (Stream<Path> files = Files.list(Path.of(url.toURI()))) {
+      return files
+          .filter(f -> f.toString().endsWith(".json"))
+          .sorted()
+          .map(GoldenCase::read)
+          .toList()
+          .stream();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (URISyntaxException e) {
+      throw new AssertionError(e);
     }
   }
 
