@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.gammanet.experiments.analysis.ContrastResponse;
+import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Experiment;
@@ -52,6 +53,7 @@ public final class ContrastExperiment implements Experiment<ContrastExperiment.C
       double @Nullable [] responses,
       @Nullable Fit contrastResponseFit,
       int n,
+      Statistics.Interval c50,
       double c50Median,
       double exponentMedian,
       double saturationIndexMedian) {}
@@ -173,6 +175,7 @@ public final class ContrastExperiment implements Experiment<ContrastExperiment.C
             responses,
             found,
             tested.length,
+            Series.mean(units.values(main, context.lastStep(), Unit::c50), context.seed()),
             Samples.median(units.values(main, context.lastStep(), Unit::c50)),
             Samples.median(units.values(main, context.lastStep(), Unit::exponent)),
             Samples.median(units.values(main, context.lastStep(), Unit::saturationIndex)));

@@ -110,8 +110,8 @@ public final class CrossOrientationExperiment
                   p + 1,
                   alone,
                   Context.normalized(base, u.evoked(new Condition(p, 0, TEST))),
-                  Context.suppression(base, equal),
-                  Context.suppression(base, strongest));
+                  Samples.suppression(base, equal),
+                  Samples.suppression(base, strongest));
             });
     State main = context.mainState();
     int last = context.lastStep();

@@ -193,8 +193,8 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
                   p + 1,
                   alone,
                   Context.normalized(base, u.evoked(new Ring(p, 0))),
-                  Context.suppression(base, with[iso]),
-                  Context.suppression(base, with[cross]),
+                  Samples.suppression(base, with[iso]),
+                  Samples.suppression(base, with[cross]),
                   base > 0 ? Context.isoCross(with[iso], with[cross]) : Double.NaN,
                   normalized);
             });

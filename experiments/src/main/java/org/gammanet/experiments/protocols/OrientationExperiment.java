@@ -13,6 +13,7 @@ import org.gammanet.experiments.analysis.OrientationMeasures;
 import org.gammanet.experiments.analysis.OrientationTuning;
 import org.gammanet.experiments.analysis.PhaseModulation;
 import org.gammanet.experiments.analysis.Population;
+import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.analysis.TuningCurve;
 import org.gammanet.experiments.analysis.TuningModel;
 import org.gammanet.experiments.analysis.TuningTable;
@@ -166,7 +167,9 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
       int nResponsive,
       double fractionResponsive,
       double fractionSelective,
+      Statistics.Interval circularVariance,
       double[] circularVarianceQuartiles,
+      Statistics.Interval halfWidthDeg,
       double[] halfWidthDegQuartiles,
       int nSimple,
       double[] f1F0Quartiles,
@@ -603,6 +606,7 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
             .toArray();
     State state = context.mainState();
     int last = context.lastStep();
+    double[] width = units.values(state, last, m -> m.fitAccepted ? m.fitHalfWidthDeg : Double.NaN);
     return new Summary(
         "direction of modulation, degrees; 0 is vertical stripes",
         table.orientations(),
@@ -617,9 +621,10 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
             ? Double.NaN
             : shown.stream().filter(c -> c.measures.circularVariance() < 0.7).count()
                 / (double) shown.size(),
+        Series.mean(units.values(state, last, Unit::circularVariance), context.seed()),
         Samples.quartiles(units.values(state, last, Unit::circularVariance)),
-        Samples.quartiles(
-            units.values(state, last, m -> m.fitAccepted ? m.fitHalfWidthDeg : Double.NaN)),
+        Series.mean(width, context.seed()),
+        Samples.quartiles(width),
         (int) shown.stream().filter(c -> c.simple).count(),
         Samples.quartiles(units.values(state, last, Unit::f1F0)),
         Samples.quartiles(units.values(state, last, Unit::eiBalance)),

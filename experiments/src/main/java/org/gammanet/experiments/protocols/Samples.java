@@ -85,6 +85,14 @@ final class Samples {
     return response > LEAST_BASE * largest(others) ? response : 0;
   }
 
+  /**
+   * How much of a response is lost, at most all of it: 1 - max(with, 0)/base; negative where it
+   * grows. NaN without a base.
+   */
+  static double suppression(double base, double with) {
+    return base > 0 ? 1 - Math.max(with, 0) / base : Double.NaN;
+  }
+
   /** The edges of twenty bins that hold all values and 0. */
   static double[] edges(double[] values) {
     double low = Math.min(0, quantile(values, 0));

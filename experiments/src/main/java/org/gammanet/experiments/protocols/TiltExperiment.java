@@ -214,6 +214,11 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
       return new Decoded(ringed, bias, error, 1 - residual / heldOut.size(), decoder.penalty());
     }
 
+    /** Whether the decoder is accurate enough for biases. */
+    boolean qualified() {
+      return meanError <= LARGEST_ERROR;
+    }
+
     /** Biases at a difference. */
     double[] at(double difference) {
       return where(d -> d == difference);
@@ -254,7 +259,7 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
       double[][] at15 = new double[context.timesteps()][];
       for (int t = 0; t < context.timesteps(); t++) {
         Decoded decoded = Decoded.of(recording.at(state, t), design);
-        at15[t] = decoded.folded(15);
+        at15[t] = decoded.qualified() ? decoded.folded(15) : new double[0];
         table.add(
             state,
             -1, // the decoder uses all channels
@@ -308,8 +313,11 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
         if (lesioned != null) {
           Decoded decoded = Decoded.of(lesioned.last(), design);
           errors.put(lesion.name().toLowerCase(Locale.ROOT), decoded.meanError);
+          if (!decoded.qualified()) {
+            continue;
+          }
           panels.add(
-              Panel.at(1, errors.size() - 1, "lesion " + errors.size())
+              Panel.at(1, panels.size() - 3, "lesion " + (panels.size() - 2))
                   .title(lesion.words())
                   .axes(absolute.ticks(0, 30, 60, 90), Axis.linear("Bias (deg)"))
                   .horizontal(0)
@@ -319,46 +327,48 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
     }
     Summary summary = summary(main, folded, differences, errors, design, seed);
     boolean qualified = summary.qualified;
-    String repulsion = qualified ? Format.number(summary.peakRepulsionDeg, "°") : "not measurable";
     Findings findings =
         Findings.of(summary, table)
-            .figure(
-                new FigureSpec(
-                    "tilt_illusion",
-                    12,
-                    errors.isEmpty() ? 4.6 : 8,
-                    "A: bias of the decoded orientation against the difference between surround and"
-                        + " center, mean and bootstrap interval of 95 % over centers and phases. B:"
-                        + " differences of either sign together. C: bias at 15° after each"
-                        + " timestep, with a decoder of its own for each population and timestep."
-                        + (errors.isEmpty()
-                            ? ""
-                            : " D to F: bias with parts of the circuit lesioned, each with a"
-                                + " decoder of its own."),
-                    true,
-                    panels))
             .value(
                 "Decoder, mean error on held-out gratings",
                 "%s° (R^{2} = %s)"
                     .formatted(
                         Format.number(summary.decoderMeanErrorDeg),
-                        Format.number(summary.decoderRSquared)))
-            .value(
-                "Largest repulsion",
-                qualified
-                    ? "%s at a difference of %s"
-                        .formatted(repulsion, Format.number(summary.peakRepulsionAtDeg, "°"))
-                    : repulsion)
-            .overviewValue("tilt repulsion", repulsion);
+                        Format.number(summary.decoderRSquared)));
     if (!qualified) {
-      return findings.warning(
-          "The decoder's mean error on held-out gratings is %s°, more than %.0f°: the biases below are no evidence of an illusion, nor of its absence."
-              .formatted(Format.number(summary.decoderMeanErrorDeg), LARGEST_ERROR));
+      return findings
+          .overviewValue("tilt repulsion", "not measurable")
+          .warning(
+              "The decoder's mean error on held-out gratings is %s°, more than %.0f°: a tilt illusion of a few degrees cannot be measured with these units."
+                  .formatted(Format.number(summary.decoderMeanErrorDeg), LARGEST_ERROR));
     }
     return findings
+        .figure(
+            new FigureSpec(
+                "tilt_illusion",
+                12,
+                panels.size() > 3 ? 8 : 4.6,
+                "A: bias of the decoded orientation against the difference between surround and"
+                    + " center, mean and bootstrap interval of 95 % over centers and phases. B:"
+                    + " differences of either sign together. C: bias at 15° after each timestep,"
+                    + " with a decoder of its own for each population and timestep; where its error"
+                    + " is above 5° there is no value."
+                    + (panels.size() > 3
+                        ? " D to F: bias with parts of the circuit lesioned, each with a decoder of"
+                            + " its own."
+                        : ""),
+                true,
+                panels))
+        .value(
+            "Largest repulsion",
+            "%s at a difference of %s"
+                .formatted(
+                    Format.number(summary.peakRepulsionDeg, "°"),
+                    Format.number(summary.peakRepulsionAtDeg, "°")))
         .value("Zero crossing", Format.number(summary.zeroCrossingDeg, "°"))
         .value("Largest attraction", Format.number(summary.peakAttractionDeg, "°"))
         .value("Bias at ±15° [95 %]", summary.biasAt15)
+        .overviewValue("tilt repulsion", Format.number(summary.peakRepulsionDeg, "°"))
         .overview(
             Panel.at(0, 0, "tilt")
                 .title("Tilt illusion", folded.n())
@@ -394,12 +404,12 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
         differences,
         main.meanError,
         main.rSquared,
-        main.meanError <= LARGEST_ERROR,
-        Math.max(0, y[top]),
-        y[top] > 0 ? x[top] : Double.NaN,
-        crossing,
-        Math.max(0, -y[bottom]),
-        Series.mean(main.folded(15), seed),
+        main.qualified(),
+        main.qualified() ? Math.max(0, y[top]) : Double.NaN,
+        main.qualified() && y[top] > 0 ? x[top] : Double.NaN,
+        main.qualified() ? crossing : Double.NaN,
+        main.qualified() ? Math.max(0, -y[bottom]) : Double.NaN,
+        Series.mean(main.qualified() ? main.folded(15) : new double[0], seed),
         errors,
         folded.n());
   }
@@ -419,7 +429,9 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
                     .toArray()),
         (context, recording, x) -> {
           Decoded decoded = Decoded.of(recording.last(), recording.design());
-          return Arrays.stream(x).mapToObj(decoded::folded).toArray(double[][]::new);
+          return Arrays.stream(x)
+              .mapToObj(d -> decoded.qualified() ? decoded.folded(d) : new double[0])
+              .toArray(double[][]::new);
         });
   }
 }

@@ -41,7 +41,7 @@ public record Control(Kind kind, int number, @Nullable Lesion lesion) {
         throw wrong(text);
       }
       if (kind == Kind.LESION) {
-        for (String part : parts[1].split("\\+")) {
+        for (String part : parts[1].split("\\+", -1)) {
           out.add(new Control(kind, 0, word(Lesion.values(), part, text)));
         }
       } else {

@@ -16,7 +16,7 @@ public final class Csv {
   }
 
   private static String cell(Object value) {
-    if (value == null || value instanceof Double d && !Double.isFinite(d)) {
+    if (value == null || (value instanceof Double d && !Double.isFinite(d))) {
       return "";
     }
     String text = value.toString();

@@ -2,6 +2,7 @@ package org.gammanet.experiments.study;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.Arrays;
+import java.util.Objects;
 import java.util.stream.IntStream;
 import org.gammanet.experiments.analysis.ReferenceCurve;
 import org.gammanet.experiments.analysis.Statistics;
@@ -84,8 +85,8 @@ record CurveComparison(
         y,
         errors,
         mean.y(),
-        mean.low(),
-        mean.high(),
+        Objects.requireNonNull(mean.low()),
+        Objects.requireNonNull(mean.high()),
         mean.n(),
         n,
         n == 0 ? Double.NaN : Math.sqrt(square),
@@ -173,6 +174,9 @@ record CurveComparison(
             Series.Look.MEASURED,
             Style.BLACK.marker(Style.Marker.DIAMOND, 6).label("measured: " + reference));
     ObjectNode figures = (ObjectNode) result.path("figures");
+    if (!figures.has(curve.figure())) {
+      return; // the experiment could not be measured
+    }
     FigureSpec figure = Json.read(figures.path(curve.figure()), FigureSpec.class);
     Panel panel = figure.panel(curve.panel());
     panel.series().removeIf(s -> s.look() == Series.Look.MEASURED);

@@ -101,7 +101,7 @@ public final class Study {
       ObjectNode was = (ObjectNode) root.path("metadata");
       if (!was.path("run_sha256").asText().equals(digest)) {
         List<String> differences = new ArrayList<>();
-        compare("", was, is, differences);
+        compare(was, is, differences);
         throw new IllegalStateException(
             "%s holds the results of another run (%s): choose another folder, or replace its results"
                 .formatted(folder, String.join(", ", differences)));
@@ -120,13 +120,13 @@ public final class Study {
     return new Study(folder, folder.resolve(file.replace(TIME, time)), root, progress);
   }
 
-  private static void compare(String name, JsonNode was, JsonNode is, List<String> differences) {
+  private static void compare(JsonNode was, JsonNode is, List<String> differences) {
     is.fields()
         .forEachRemaining(
             f -> {
               JsonNode before = was.path(f.getKey());
               if (f.getValue().isObject()) {
-                compare(f.getKey(), before, f.getValue(), differences);
+                compare(before, f.getValue(), differences);
               } else if (f.getKey().equals("weights_sha256")) {
                 if (!before.equals(f.getValue())) {
                   differences.add("other weights");
