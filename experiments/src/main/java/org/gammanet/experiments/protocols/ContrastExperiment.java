@@ -69,6 +69,11 @@ public final class ContrastExperiment implements Experiment<ContrastExperiment.C
   }
 
   @Override
+  public String primary() {
+    return "c50";
+  }
+
+  @Override
   public String about() {
     return "Each unit's probe grating at eight contrasts from 1 to 100 %; the response to a blank"
         + " is subtracted. Responses are fitted with a hyperbolic ratio (Naka and Rushton"

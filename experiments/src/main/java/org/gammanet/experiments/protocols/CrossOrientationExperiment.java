@@ -54,6 +54,11 @@ public final class CrossOrientationExperiment
   }
 
   @Override
+  public String primary() {
+    return "suppression_equal";
+  }
+
+  @Override
   public String about() {
     return "Each unit's probe grating at 25 % contrast with an orthogonal grating added to it, at"
         + " rising contrasts of this mask. In V1 the mask, which drives a cell little by itself,"

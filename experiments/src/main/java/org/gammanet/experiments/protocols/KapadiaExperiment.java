@@ -118,6 +118,11 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
   }
 
   @Override
+  public String primary() {
+    return "facilitation_index_outside_field";
+  }
+
+  @Override
   public String about() {
     return "A bar on the units' preferred axis between two flankers, collinear or orthogonal, at"
         + " several center-to-center distances, after Kapadia, Ito, Gilbert and Westheimer (1995),"

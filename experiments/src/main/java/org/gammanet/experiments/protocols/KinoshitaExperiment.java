@@ -79,6 +79,11 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
   }
 
   @Override
+  public String primary() {
+    return "iso_cross_index";
+  }
+
+  @Override
   public String about() {
     return "A disc of each unit's probe grating, as large as the median summation field of the"
         + " units tested with it, within a ring of another orientation, in several phases."

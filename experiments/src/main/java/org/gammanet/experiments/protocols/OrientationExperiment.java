@@ -194,6 +194,11 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
   }
 
   @Override
+  public String primary() {
+    return "circular_variance";
+  }
+
+  @Override
   public String about() {
     return "Gratings of 12 orientations, in several spatial frequencies and four phases. Each unit"
         + " is measured at the frequency of its largest response averaged over phases, by the mean"

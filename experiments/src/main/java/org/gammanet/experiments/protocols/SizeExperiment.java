@@ -93,13 +93,18 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
   }
 
   @Override
+  public String primary() {
+    return "suppression_index";
+  }
+
+  @Override
   public String about() {
     return "Each unit's probe grating in discs of rising diameter, and in rings of rising inner"
-               + " diameter; the response to a blank is subtracted. The summation field is the"
-               + " smallest disc that evokes 95 % of the largest response. The suppression index is"
-               + " the fraction of the largest response that is lost with the largest disc, at most"
-               + " 1. Curves are fitted with a ratio of Gaussians (Cavanaugh, Bair and Movshon"
-               + " 2002).";
+        + " diameter; the response to a blank is subtracted. The summation field is the"
+        + " smallest disc that evokes 95 % of the largest response. The suppression index is"
+        + " the fraction of the largest response that is lost with the largest disc, at most"
+        + " 1. Curves are fitted with a ratio of Gaussians (Cavanaugh, Bair and Movshon"
+        + " 2002).";
   }
 
   @Override

@@ -110,6 +110,11 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
   }
 
   @Override
+  public String primary() {
+    return "modulation_at90";
+  }
+
+  @Override
   public String about() {
     return "Two gratings that meet along a vertical line and differ in orientation; stripes at the"
         + " unit run along the boundary or across it. Units of each channel are recorded at"

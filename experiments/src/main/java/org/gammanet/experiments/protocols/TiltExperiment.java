@@ -83,6 +83,11 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
   }
 
   @Override
+  public String primary() {
+    return "bias_at15";
+  }
+
+  @Override
   public String about() {
     return "A linear decoder from the center units of all channels to [sin 2θ, cos 2θ] is fitted to"
         + " gratings without a surround, of random orientation, wavelength, size and phase, by"

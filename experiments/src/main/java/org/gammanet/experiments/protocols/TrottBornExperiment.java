@@ -78,6 +78,11 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
   }
 
   @Override
+  public String primary() {
+    return "plaid_shift_away_deg";
+  }
+
+  @Override
   public String about() {
     return "Population responses to gratings, and to plaids of two gratings 60° apart, without and"
         + " with a surround, after Trott and Born (2015). A surround that controls the gain of the"

@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.analysis.Statistics.Interval;
 import org.gammanet.figures.HtmlReport;
 import org.gammanet.figures.Style;
@@ -204,6 +205,34 @@ final class ControlComparison {
                 Style.GUIDE.label("untrained, range of " + same.size())));
   }
 
+  /**
+   * Corrects the p of the experiments' primary numbers, in each group of controls, for their number
+   * (Benjamini and Hochberg 1995).
+   *
+   * @param primary the primary number of each result
+   */
+  static void adjust(Map<String, ObjectNode> network, Map<String, String> primary) {
+    Map<String, List<ObjectNode>> tests = new LinkedHashMap<>();
+    network.forEach(
+        (key, result) -> {
+          for (JsonNode against : result.path("controls").path(primary.getOrDefault(key, ""))) {
+            if (against.path("p").isNumber()) {
+              tests
+                  .computeIfAbsent(against.path("group").asText(), g -> new ArrayList<>())
+                  .add((ObjectNode) against);
+            }
+          }
+        });
+    for (List<ObjectNode> group : tests.values()) {
+      double[] adjusted =
+          Statistics.falseDiscovery(
+              group.stream().mapToDouble(a -> a.path("p").asDouble()).toArray());
+      for (int i = 0; i < adjusted.length; i++) {
+        group.get(i).put("p_adjusted", adjusted[i]);
+      }
+    }
+  }
+
   /** One row per network, experiment and number: the networks as a sample. */
   String csv(Map<String, ObjectNode> network) {
     var out = new Csv();
@@ -230,7 +259,8 @@ final class ControlComparison {
   }
 
   /** A table of all numbers beside those of the controls. */
-  static void addTo(HtmlReport report, Map<String, ObjectNode> network) {
+  static void addTo(
+      HtmlReport report, Map<String, ObjectNode> network, Map<String, String> primary) {
     List<String> columns = new ArrayList<>(List.of("Experiment", "Number", "Network [95 %]"));
     List<List<String>> rows = new ArrayList<>();
     network.forEach(
@@ -242,7 +272,8 @@ final class ControlComparison {
                           new ArrayList<>(
                               List.of(
                                   key.replace('_', ' '),
-                                  name.replace('_', ' '),
+                                  name.replace('_', ' ')
+                                      + (name.equals(primary.get(key)) ? " (primary)" : ""),
                                   "%s, n = %d".formatted(Format.interval(interval), interval.n())));
                       for (JsonNode node : result.path("controls").path(name)) {
                         Against a = Json.read(node, Against.class);
@@ -261,7 +292,10 @@ final class ControlComparison {
                                                     Format.number(a.low), Format.number(a.high)),
                                         a.networks,
                                         Format.number(a.mean))
-                                + (Double.isNaN(a.p) ? "" : "; p " + Format.p(a.p)));
+                                + (Double.isNaN(a.p) ? "" : "; p " + Format.p(a.p))
+                                + (node.has("p_adjusted")
+                                    ? ", adjusted " + Format.p(node.path("p_adjusted").asDouble())
+                                    : ""));
                       }
                       rows.add(row);
                     }));

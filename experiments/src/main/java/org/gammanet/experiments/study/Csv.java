@@ -1,13 +1,15 @@
 package org.gammanet.experiments.study;
 
+import org.jspecify.annotations.Nullable;
+
 /** Tables as comma-separated values (RFC 4180); NaN and null are empty cells. */
 public final class Csv {
   private final StringBuilder out = new StringBuilder();
 
   /** Adds a row. */
-  public Csv row(Iterable<?> cells) {
+  public Csv row(Iterable<? extends @Nullable Object> cells) {
     String comma = "";
-    for (Object cell : cells) {
+    for (@Nullable Object cell : cells) {
       out.append(comma).append(cell(cell));
       comma = ",";
     }
@@ -15,7 +17,7 @@ public final class Csv {
     return this;
   }
 
-  private static String cell(Object value) {
+  private static String cell(@Nullable Object value) {
     if (value == null || (value instanceof Double d && !Double.isFinite(d))) {
       return "";
     }

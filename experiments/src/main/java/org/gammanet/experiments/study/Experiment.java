@@ -56,6 +56,15 @@ public interface Experiment<C> {
     return design(context).conditions().size() + 1;
   }
 
+  /**
+   * The name of the number in the findings that the experiment is about, which is declared before
+   * anything is measured: p values of the other numbers are not corrected for multiple tests. Empty
+   * where there is none.
+   */
+  default String primary() {
+    return "";
+  }
+
   /** The curve that recordings can be compared with; null where there is none. */
   default @Nullable ModelCurve<C> curve() {
     return null;

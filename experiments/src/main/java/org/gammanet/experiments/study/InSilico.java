@@ -4,7 +4,6 @@ import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -15,21 +14,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
-import org.gammanet.experiments.Mode;
 import org.gammanet.experiments.analysis.ReferenceCurve;
-import org.gammanet.experiments.responses.Pooling;
-import org.gammanet.experiments.responses.ReceptiveField;
-import org.gammanet.experiments.responses.Responses;
-import org.gammanet.experiments.responses.State;
-import org.gammanet.experiments.stimuli.Blank;
-import org.gammanet.experiments.stimuli.Frame;
-import org.gammanet.experiments.stimuli.Stimulus;
-import org.gammanet.experiments.stimuli.StimulusSet;
 import org.gammanet.figures.Axis;
-import org.gammanet.figures.Figure;
-import org.gammanet.figures.HtmlReport;
-import org.gammanet.figures.Plot;
-import org.gammanet.figures.Style;
 import org.gammanet.model.Network;
 import org.jspecify.annotations.Nullable;
 
@@ -41,10 +27,7 @@ public final class InSilico {
   /** Name of the results file. */
   private static final String FILE = "insilico_results_{time}.json";
 
-  /** Stimuli that are recorded before they are kept on disk. */
-  private static final int CHUNK = 32;
-
-  private static final String CONVENTION =
+  static final String CONVENTION =
       "The orientation of a grating is the direction of its modulation (0 degrees: vertical"
           + " stripes), that of a bar the direction of its long axis (0 degrees: horizontal). Both"
           + " increase clockwise on the screen; a grating's stripes run along modulation + 90"
@@ -324,7 +307,7 @@ public final class InSilico {
     if (!controls.isEmpty()) {
       runControls();
     }
-    writeReport();
+    new InSilicoReport(study, settings, preparation, experiments, !controls.isEmpty()).write();
     study.complete(true);
   }
 
@@ -356,16 +339,26 @@ public final class InSilico {
       }
     }
     var comparison = new ControlComparison(results);
+    Map<String, ObjectNode> network = byKey(study, experiments);
+    network.forEach(comparison::addTo);
+    ControlComparison.adjust(network, primary(experiments));
     for (Experiment<?> e : experiments) {
-      ObjectNode result = (ObjectNode) study.results().path(e.key());
-      comparison.addTo(e.key(), result);
+      ObjectNode result = network.getOrDefault(e.key(), Json.MAPPER.createObjectNode());
       writeTables(e, result);
       study.put(e.key(), result);
     }
-    study.write("controls.csv", comparison.csv(byKey()));
+    study.write("controls.csv", comparison.csv(network));
   }
 
-  private Map<String, ObjectNode> byKey() {
+  /** The primary numbers of experiments by the keys of their results. */
+  static Map<String, String> primary(List<Experiment<?>> experiments) {
+    Map<String, String> out = new LinkedHashMap<>();
+    experiments.forEach(e -> out.put(e.key(), e.primary()));
+    return out;
+  }
+
+  /** The results of experiments by their keys. */
+  static Map<String, ObjectNode> byKey(Study study, List<Experiment<?>> experiments) {
     Map<String, ObjectNode> out = new LinkedHashMap<>();
     experiments.forEach(e -> out.put(e.key(), (ObjectNode) study.results().path(e.key())));
     return out;
@@ -388,7 +381,7 @@ public final class InSilico {
 
   private <C> List<Path> run(Experiment<C> e) throws IOException {
     long start = System.nanoTime();
-    var recorder = new Recorder(e.key(), saveResponses ? e.name() : null);
+    ChunkRecorder recorder = recorder(e.key(), saveResponses ? e.name() : null);
     RunContext context = context(recorder);
     Findings findings = e.analyze(context, context.record(e.design(context)));
     ObjectNode result = findings.json();
@@ -397,14 +390,18 @@ public final class InSilico {
     result.put("timesteps", preparation.timesteps());
     result.put("image_size", preparation.size());
     result.put("pixels_per_degree", settings.pixelsPerDegree());
-    result.put("stimuli", recorder.stimuli);
+    result.put("stimuli", recorder.stimuli());
     result.put("seconds", Math.round((System.nanoTime() - start) / 1e8) / 10.0);
     List<Path> files = writeTables(e, result);
     study.put(e.key(), result);
     return files;
   }
 
-  private RunContext context(Recorder recorder) {
+  private ChunkRecorder recorder(String step, @Nullable String responses) {
+    return new ChunkRecorder(study, preparation, settings, step, responses);
+  }
+
+  private RunContext context(ChunkRecorder recorder) {
     Map<String, ObjectNode> findings = new LinkedHashMap<>();
     for (Experiment<?> e : experiments) {
       if (study.has(e.key())) {
@@ -431,144 +428,12 @@ public final class InSilico {
       throw new AssertionError(e.name());
     }
     ObjectNode result = (ObjectNode) study.results().path(e.key());
-    RunContext context = context(new Recorder(e.key() + "-curve", null));
+    RunContext context = context(recorder(e.key() + "-curve", null));
     Recording<C> recording = context.record(curve.design(context, recorded.x()));
     double[][] sample = curve.sample(context, recording, recorded.x());
     CurveComparison.of(recorded, sample, settings.seed()).addTo(result, curve);
     writeTables(e, result);
     study.put(e.key(), result);
-  }
-
-  private void writeReport() throws IOException {
-    ObjectNode metadata = study.metadata();
-    String network = metadata.path("network").path("checkpoint").asText();
-    var report = new HtmlReport("In silico physiology of " + preparation.layer());
-    report.lead(
-        "%s of %d experiments on %s: %d channels, %d timesteps, images of %d × %d px.%s"
-            .formatted(
-                settings.mode() == Mode.OWN
-                    ? "Results"
-                    : "Results, computed as the original computes them,",
-                experiments.size(),
-                preparation.layer(),
-                preparation.channels(),
-                preparation.timesteps(),
-                preparation.size(),
-                preparation.size(),
-                network.isEmpty() ? "" : " Network: " + network + "."));
-    if (!preparation.trained()) {
-      report.warning(
-          "The network is untrained: its weights are random. The numbers and figures below show how"
-              + " the experiments work and say nothing about physiology.");
-    }
-    String footer = preparation.trained() ? "" : "untrained network: random weights";
-    overview(report, footer);
-    if (!controls.isEmpty()) {
-      ControlComparison.addTo(report, byKey());
-    }
-    for (Experiment<?> e : experiments) {
-      ObjectNode result = (ObjectNode) study.results().path(e.key());
-      report.section(e.title());
-      report.text(e.about());
-      Findings.addTo(report, result, footer);
-      for (FigureSpec figure : Findings.figures(result)) {
-        study.write(figure.name(), figure.draw(footer));
-      }
-    }
-    report.section("Parameters");
-    Map<String, String> values = new LinkedHashMap<>();
-    metadata
-        .path("network")
-        .fields()
-        .forEachRemaining(
-            f -> {
-              if (f.getValue().isValueNode() && f.getValue().asText().length() < 200) {
-                values.put(f.getKey().replace('_', ' '), f.getValue().asText());
-              }
-            });
-    values.put("digest of the weights", metadata.path("weights_sha256").asText());
-    values.put(
-        "recorded states", preparation.states().stream().map(State::word).toList().toString());
-    String degrees = Format.number(preparation.size() / settings.pixelsPerDegree());
-    values.put(
-        "image",
-        "%d × %d px, %s × %s deg at %s px/deg"
-            .formatted(
-                preparation.size(),
-                preparation.size(),
-                degrees,
-                degrees,
-                Format.number(settings.pixelsPerDegree())));
-    if (preparation.fieldDiameter() > 0) {
-      values.put("feed-forward receptive field", preparation.fieldDiameter() + " px");
-    }
-    metadata
-        .path("settings")
-        .fields()
-        .forEachRemaining(f -> values.put(f.getKey().replace('_', ' '), f.getValue().asText()));
-    values.put("java", metadata.path("java").asText());
-    values.put("started", metadata.path("timestamp").asText());
-    report.values(values);
-    report.text(CONVENTION);
-    report.text(
-        "Units are the channels of the layer at the image's center unless stated otherwise. The"
-            + " network is deterministic: intervals and tests are over units of one network, which"
-            + " are not independent of each other. The response to a blank is subtracted from all"
-            + " responses.");
-    report.text(
-        "All numbers, and the network's configuration, are in %s; the tables *_units.csv have a row per unit, population and timestep, the tables *_figures.csv the numbers of each figure."
-            .formatted(file().getFileName()));
-    report.footer(
-        "GammaNet %s, Java %s"
-            .formatted(
-                metadata.path("network").path("version").asText("(version unknown)"),
-                metadata.path("java").asText()));
-    study.write(report);
-  }
-
-  /** One figure of all experiments: a panel of each that has one, and a table. */
-  private void overview(HtmlReport report, String footer) throws IOException {
-    List<Panel> panels = new ArrayList<>();
-    List<Series> dynamics = new ArrayList<>();
-    List<List<String>> rows = new ArrayList<>();
-    for (Experiment<?> e : experiments) {
-      ObjectNode result = (ObjectNode) study.results().path(e.key());
-      Panel panel = Findings.overviewPanel(result);
-      if (panel != null) {
-        panels.add(panel.moved(panels.size() / 3, panels.size() % 3));
-      }
-      Series series = Findings.overviewDynamics(result);
-      if (series != null) {
-        dynamics.add(series.style(Style.series(dynamics.size()).label(series.name())));
-      }
-      Findings.highlights(result).forEach((label, text) -> rows.add(List.of(label, text)));
-    }
-    if (panels.size() < 2) {
-      return;
-    }
-    int last = (panels.size() + 2) / 3;
-    Figure figure = new Figure(16, 4 * (last + 1)).letters();
-    if (!footer.isEmpty()) {
-      figure.footer(footer);
-    }
-    panels.forEach(p -> p.drawIn(figure));
-    if (!dynamics.isEmpty()) {
-      Panel.at(last, 0, "dynamics")
-          .span(2)
-          .title("Indices over time")
-          .axes(steps(preparation.timesteps()), Axis.linear("Index"))
-          .horizontal(0)
-          .legend(Plot.Legend.OUTSIDE)
-          .add(dynamics)
-          .drawIn(figure);
-    }
-    figure.panel(last, 2).title("Summary").table(rows);
-    study.write("insilico_summary", figure);
-    report.section("Summary");
-    report.figure(
-        figure,
-        "All experiments. Means over units, or over stimuli for the tilt illusion, with bootstrap"
-            + " intervals of 95 %; details below.");
   }
 
   /** An axis of timesteps, from 0. */
@@ -579,113 +444,5 @@ public final class InSilico {
             IntStream.rangeClosed(0, (timesteps - 1) / every)
                 .mapToDouble(i -> i * every)
                 .toArray());
-  }
-
-  /** Records in chunks, which are kept on disk until the experiment is done. */
-  private final class Recorder implements RunContext.Recorder {
-    private final String step;
-    private final @Nullable String responses;
-    private int records;
-    private int stimuli;
-
-    /** Records for a step; {@code responses} names the files of responses, if they are kept. */
-    Recorder(String step, @Nullable String responses) {
-      this.step = step;
-      this.responses = responses;
-    }
-
-    @Override
-    public <C> Responses record(Preparation from, Design<C> design) {
-      List<Stimulus> all = new ArrayList<>(design.stimuli().stimuli());
-      if (design.blank()) {
-        all.add(new Blank(Frame.of(from.size(), from.size()), 0.5));
-      }
-      int before = stimuli;
-      stimuli += all.size();
-      records++;
-      Responses out = null;
-      try {
-        for (int at = 0; at < all.size(); at += CHUNK) {
-          StimulusSet part = StimulusSet.of(all.subList(at, Math.min(all.size(), at + CHUNK)));
-          Responses chunk = chunk(from, design, part, before + at, all.size() > CHUNK);
-          advance(before + at + part.size());
-          out = out == null ? Responses.like(chunk, all.size()) : out;
-          out.put(chunk, at);
-        }
-        if (out == null) {
-          throw new AssertionError("a design has stimuli");
-        }
-        if (responses != null) {
-          String name = responses + (records == 1 ? "" : "_" + records);
-          out.writeNpy(study.folder().resolve("responses").resolve(name)).forEach(study::noted);
-        }
-        return out;
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
-      }
-    }
-
-    private void advance(int done) {
-      study.progress().advance(step, done, stimuli, "");
-      study.checkCancelled();
-    }
-
-    private Responses chunk(
-        Preparation from, Design<?> design, StimulusSet part, int offset, boolean keep)
-        throws IOException {
-      Partial kept =
-          study.partial(
-              step,
-              records,
-              offset,
-              design.pooling(),
-              design.scaling(),
-              design.output(),
-              part.stimuli());
-      if (!kept.isEmpty()) {
-        Responses chunk = like(from, design, part);
-        if (chunk.setFlat(kept.floats("responses"))) {
-          return chunk;
-        }
-      }
-      Responses chunk =
-          from.record(
-              part,
-              design.pooling(),
-              design.scaling(),
-              design.output(),
-              done -> advance(offset + done));
-      if (keep) {
-        float[] flat = chunk.flat();
-        kept.put("responses", flat, flat.length).save();
-      }
-      return chunk;
-    }
-
-    private static Responses like(Preparation from, Design<?> design, StimulusSet part) {
-      int points = design.pooling() instanceof Pooling.Units units ? units.at().size() : 1;
-      var out =
-          new Responses(part.size(), IntStream.range(0, from.timesteps()).boxed().toList(), points);
-      for (State state : from.states()) {
-        out.add(from.layer(), state, from.channels() * points);
-      }
-      if (design.output()) {
-        out.add("output", State.FEEDFORWARD, points);
-      }
-      return out;
-    }
-
-    @Override
-    public @Nullable ReceptiveField gradient(State state, int after, int draws) {
-      int before = stimuli;
-      stimuli += draws;
-      return preparation.gradient(
-          state, after, draws, settings.seed(), done -> advance(before + done));
-    }
-
-    @Override
-    public void note(String sentence) {
-      study.progress().note(sentence);
-    }
   }
 }

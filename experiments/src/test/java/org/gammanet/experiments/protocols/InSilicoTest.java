@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -29,6 +30,7 @@ import org.gammanet.experiments.study.Progress;
 import org.gammanet.experiments.study.RunContext;
 import org.gammanet.experiments.study.Settings;
 import org.gammanet.experiments.study.Study;
+import org.gammanet.io.Npy;
 import org.gammanet.model.Network;
 import org.gammanet.testing.DeterministicWeights;
 import org.gammanet.torch.Tensor;
@@ -92,10 +94,22 @@ class InSilicoTest {
             "contrast_response.svg",
             "contrast_response.png",
             "texture_boundary.png",
-            "responses/contrast_response_fgru_0_inhibitory.npy"
+            "responses/contrast_response_fgru_0_inhibitory.npy",
+            "responses/contrast_response_stimuli.npy"
           }) {
         assertTrue(Files.size(folder.resolve("a").resolve(file)) > 0, file);
       }
+      List<String> rows =
+          Files.readAllLines(folder.resolve("a/responses/contrast_response_stimuli.csv"));
+      assertEquals(1 + 2 * 8 + 1, rows.size(), "probes, contrasts, a blank");
+      assertTrue(rows.getFirst().startsWith("row,condition,type,orientation_modulation_deg,"));
+      assertTrue(rows.get(1).startsWith("0,\"Condition[probe=0, contrast=0.01]\","), rows.get(1));
+      assertEquals(
+          List.of(17, 72, 72),
+          Arrays.stream(
+                  Npy.read(folder.resolve("a/responses/contrast_response_stimuli.npy")).shape())
+              .boxed()
+              .toList());
       assertFalse(Files.exists(folder.resolve("a/.partial")), "nothing is left over");
       String report = Files.readString(folder.resolve("a/report.html"));
       assertTrue(report.contains("untrained"), "a warning");

@@ -2,9 +2,14 @@ package org.gammanet.experiments.study;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Random;
 import java.util.stream.IntStream;
 import org.gammanet.experiments.analysis.ReferenceCurve;
@@ -79,5 +84,31 @@ class CurveComparisonTest {
       found += ControlComparison.Against.of("random", network, controls).p() <= 0.05 ? 1 : 0;
     }
     assertEquals(0.05, found / (double) runs, 0.015);
+  }
+
+  @Test
+  void primaryNumbersAreCorrectedForTheirNumber() {
+    Map<String, ObjectNode> results = new LinkedHashMap<>();
+    double[] p = {0.01, 0.02, 0.5};
+    for (int i = 0; i < p.length; i++) {
+      ObjectNode result = Json.MAPPER.createObjectNode();
+      for (String number : new String[] {"index", "other"}) {
+        result
+            .withObject("/controls")
+            .putArray(number)
+            .addObject()
+            .put("group", "random")
+            .put("p", p[i]);
+      }
+      results.put("e" + i, result);
+    }
+    ControlComparison.adjust(results, Map.of("e0", "index", "e1", "index", "e2", "index"));
+    double[] expected = {0.03, 0.03, 0.5};
+    for (int i = 0; i < p.length; i++) {
+      JsonNode controls = results.get("e" + i).path("controls");
+      assertEquals(
+          expected[i], controls.path("index").path(0).path("p_adjusted").asDouble(), 1e-12);
+      assertFalse(controls.path("other").path(0).has("p_adjusted"));
+    }
   }
 }
