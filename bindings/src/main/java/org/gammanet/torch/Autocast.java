@@ -4,9 +4,9 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Autocast scope: while it is open, the calling thread's convolutions of float32 tensors round their operands to
- * a shorter type and give float32 again; everything else stays as it is. Backward passes of such
- * convolutions run in the shorter type too, also after the end.
+ * Autocast scope: while it is open, the calling thread's convolutions of float32 tensors round
+ * their operands to a shorter type and give float32 again; everything else stays as it is. Backward
+ * passes of such convolutions run in the shorter type too, also after the end.
  */
 public final class Autocast implements AutoCloseable {
   private static final ThreadLocal<@Nullable DType> TYPE = new ThreadLocal<>();

@@ -58,10 +58,7 @@ import picocli.CommandLine.Spec;
           + " evaluate does. Each has a folder below the output. What is done already is kept: the"
           + " same command continues after an interruption."
     },
-    footer = {
-      "Example:",
-      "  gammanet ablate full honly -d BSDS500 --max-steps 2000"
-    })
+    footer = {"Example:", "  gammanet ablate full honly -d BSDS500 --max-steps 2000"})
 final class AblateCommand implements Callable<Integer> {
   @Parameters(paramLabel = "NETWORK", arity = "0..*", description = "Names or configuration files.")
   List<String> names = new ArrayList<>();
@@ -131,8 +128,7 @@ final class AblateCommand implements Callable<Integer> {
     for (String name : names) {
       String plain = plainName(name);
       if (configs.put(plain, config(name)) != null) {
-        throw new UsageException(
-            "two networks have the name " + plain + "; folders would collide");
+        throw new UsageException("two networks have the name " + plain + "; folders would collide");
       }
     }
     Device where = compute.open();
@@ -374,8 +370,7 @@ final class AblateCommand implements Callable<Integer> {
       BoundaryBenchmark.Settings settings, Evaluation.Data data, Device where) {
     Map<String, String> parameters = new LinkedHashMap<>();
     parameters.put("data", dataDir + ", scored on split " + data.split());
-    parameters.put(
-        "seed", compute.seed == null ? "each configuration's" : compute.seed.toString());
+    parameters.put("seed", compute.seed == null ? "each configuration's" : compute.seed.toString());
     parameters.put(
         "training",
         training.noTrain
@@ -439,7 +434,10 @@ final class AblateCommand implements Callable<Integer> {
       Integer end = training.maxSteps;
       if (end == null) {
         console.progress(
-            "  %s, epoch %d".formatted(name, step.epoch() + 1), step.update(), step.updates(), loss);
+            "  %s, epoch %d".formatted(name, step.epoch() + 1),
+            step.update(),
+            step.updates(),
+            loss);
       } else {
         console.progress("  " + name, step.globalStep(), end, loss);
       }

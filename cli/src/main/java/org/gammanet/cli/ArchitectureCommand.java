@@ -65,15 +65,10 @@ final class ArchitectureCommand implements Callable<Integer> {
       }
       console.printf(
           "%-28s %-42s %-14s %12s %10s  %s%n",
-          "layer",
-          "kind",
-          "output",
-          "parameters",
-          "GMAC",
-          "runs");
+          "layer", "kind", "output", "parameters", "GMAC", "runs");
       for (LayerSummary row : rows) {
         console.printf(
-          "%-28s %-42s %-14s %,12d %10.3f  %s%n",
+            "%-28s %-42s %-14s %,12d %10.3f  %s%n",
             row.name(),
             row.kind(),
             row.channels() + "x" + row.height() + "x" + row.width(),
@@ -83,13 +78,7 @@ final class ArchitectureCommand implements Callable<Integer> {
       }
       console.printf(
           "%n%s: %,d parameters, %d timesteps, %.1f GMAC (%.3f TFLOP) for %dx%d pixels%n",
-          config.name(),
-          network.parameterCount(),
-          steps,
-          macs / 1e9,
-          2 * macs / 1e12,
-          size,
-          size);
+          config.name(), network.parameterCount(), steps, macs / 1e9, 2 * macs / 1e12, size, size);
       String reason = network.fallbackReason();
       console.print(
           reason == null

@@ -61,7 +61,8 @@ final class ConvertCommand implements Callable<Integer> {
   @Nullable Path config;
 
   @Option(
-      names = {"-f", "--force"}, description = "Replace OUT if it exists.")
+      names = {"-f", "--force"},
+      description = "Replace OUT if it exists.")
   boolean force;
 
   @Spec CommandSpec spec;

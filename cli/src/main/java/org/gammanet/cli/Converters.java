@@ -64,8 +64,7 @@ final class Converters {
       return switch (text.toLowerCase(Locale.ROOT)) {
         case "float32" -> Precision.FLOAT32;
         case "bf16" -> Precision.BFLOAT16;
-        default ->
-            throw new TypeConversionException("must be float32 or bf16, not '" + text + "'");
+        default -> throw new TypeConversionException("must be float32 or bf16, not '" + text + "'");
       };
     }
   }

@@ -180,7 +180,8 @@ final class DetectCommand implements Callable<Integer> {
       }
       if (stopped) {
         throw interrupt.exception(
-            "interrupted; %d of %d done, --skip-existing leaves them out".formatted(written, total));
+            "interrupted; %d of %d done, --skip-existing leaves them out"
+                .formatted(written, total));
       }
     }
     if (failed > 0 && total > 1) {

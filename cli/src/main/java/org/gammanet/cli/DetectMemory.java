@@ -42,7 +42,8 @@ final class DetectMemory {
   /** What is said of an image that does not fit, after its name. */
   String refusal(int height, int width) {
     return "has %d×%d pixels, for which this network needs %s, but %s are available: --max-side shrinks it"
-        .formatted(width, height, Terminal.bytes(bytes(height, width)), Terminal.bytes(available()));
+        .formatted(
+            width, height, Terminal.bytes(bytes(height, width)), Terminal.bytes(available()));
   }
 
   /**

@@ -141,9 +141,9 @@ final class EvaluateCommand implements Callable<Integer> {
         paramLabel = "KIND",
         completionCandidates = Suppressions.class,
         description =
-            "Non-maximum suppression before the cut: one of ${COMPLETION-CANDIDATES}; smooth filters"
-                + " by a triangle first, as published results of learned detectors do. Default:"
-                + " smooth for networks, none for --maps and --baseline.")
+            "Non-maximum suppression before the cut: one of ${COMPLETION-CANDIDATES}; smooth"
+                + " filters by a triangle first, as published results of learned detectors do."
+                + " Default: smooth for networks, none for --maps and --baseline.")
     @Nullable EdgeNms nms;
 
     @Option(
@@ -214,8 +214,7 @@ final class EvaluateCommand implements Callable<Integer> {
     console = new Console(spec);
     check();
     boolean network = other.maps == null && other.baseline == null;
-    Path root =
-        dataDir == null ? model.describedConfig(console).data().testPath() : dataDir;
+    Path root = dataDir == null ? model.describedConfig(console).data().testPath() : dataDir;
     if (root == null) {
       throw new UsageException(
           "--data-dir is missing: the folder that contains images and groundTruth");
@@ -402,9 +401,7 @@ final class EvaluateCommand implements Callable<Integer> {
     ForwardOptions options =
         passes.allTimesteps ? ForwardOptions.DEFAULTS.withEveryTimestep() : ForwardOptions.DEFAULTS;
     List<Path> saved =
-        saveMaps
-            ? outputs(net).stream().map(o -> o.folder().resolve("maps")).toList()
-            : List.of();
+        saveMaps ? outputs(net).stream().map(o -> o.folder().resolve("maps")).toList() : List.of();
     return new ImageDetector(
         net.config().model().name() + ", " + model.title(),
         facts,

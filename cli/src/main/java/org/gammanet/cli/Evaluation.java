@@ -24,9 +24,9 @@ import java.util.TreeSet;
 import java.util.concurrent.CancellationException;
 import org.gammanet.data.DatasetIndex;
 import org.gammanet.data.GroundTruth;
+import org.gammanet.evaluation.BoundaryBenchmark;
 import org.gammanet.evaluation.BoundaryBenchmark.Prediction;
 import org.gammanet.evaluation.BoundaryBenchmark.Settings;
-import org.gammanet.evaluation.BoundaryBenchmark;
 import org.gammanet.evaluation.BoundaryCounts;
 import org.gammanet.evaluation.BoundaryEvaluation;
 import org.gammanet.evaluation.BoundaryFiles;
@@ -355,8 +355,7 @@ final class Evaluation {
       if (c == null) {
         failures.put(id, String.valueOf(result.failures().get(id + output.label)));
       } else {
-        counts.add(
-            new BoundaryCounts(id, c.thresholds(), c.cntR(), c.sumR(), c.cntP(), c.sumP()));
+        counts.add(new BoundaryCounts(id, c.thresholds(), c.cntR(), c.sumR(), c.cntP(), c.sumP()));
       }
     }
     return new Outcome(
@@ -472,17 +471,10 @@ final class Evaluation {
     BoundaryScores.Point ois = scores.ois();
     console.printf(
         "%nODS %.4f  (recall %.4f, precision %.4f, threshold %.4f)%n",
-        ods.f(),
-        ods.recall(),
-        ods.precision(),
-        ods.threshold());
+        ods.f(), ods.recall(), ods.precision(), ods.threshold());
     console.printf(
-        "OIS %.4f  (recall %.4f, precision %.4f)%n",
-        ois.f(),
-        ois.recall(),
-        ois.precision());
-    console.printf(
-        "AP  %.4f%nR50 %.4f%n", scores.ap(), scores.r50());
+        "OIS %.4f  (recall %.4f, precision %.4f)%n", ois.f(), ois.recall(), ois.precision());
+    console.printf("AP  %.4f%nR50 %.4f%n", scores.ap(), scores.r50());
   }
 
   /** Writes everything that came out as JSON. */

@@ -18,12 +18,12 @@ import org.gammanet.model.DivergenceException;
 import org.gammanet.torch.TorchException;
 import org.gammanet.training.TrainingException;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
 import picocli.CommandLine.MaxValuesExceededException;
 import picocli.CommandLine.MutuallyExclusiveArgsException;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.UnmatchedArgumentException;
-import picocli.CommandLine;
 
 /** What the user sees when something goes wrong: one sentence, and the exit status. */
 final class Failures {

@@ -47,8 +47,8 @@ import picocli.CommandLine.Spec;
           + " insilico_results_TIME.json; tables as CSV; figures as SVG and PNG.",
       "",
       "Experiments that vary the units' preferred stimuli measure orientation first, and those with"
-          + " surrounds also size. Results that the folder holds already are kept where settings and"
-          + " network are the same; other runs need another --output, or --force."
+          + " surrounds also size. Results that the folder holds already are kept where settings"
+          + " and network are the same; other runs need another --output, or --force."
     },
     footer = {
       "Examples:",

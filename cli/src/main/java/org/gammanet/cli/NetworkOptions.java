@@ -23,8 +23,8 @@ final class NetworkOptions {
         names = {"-c", "--checkpoint"},
         paramLabel = "FILE",
         description =
-            "Weights: a file (safetensors or PyTorch), or the folder of a training run. Default: the"
-                + " bundled network; random weights for train and bench.")
+            "Weights: a file (safetensors or PyTorch), or the folder of a training run. Default:"
+                + " the bundled network; random weights for train and bench.")
     @Nullable Path checkpoint;
 
     @Option(names = "--random", description = "Untrained network with random weights.")
@@ -129,8 +129,7 @@ final class NetworkOptions {
   private GammaNetConfig configOf(Checkpoint loaded, boolean exact, Console console) {
     if (exact) {
       GammaNetConfig stored = loaded.config(GammaNetConfig.defaults(), console::note);
-      GammaNetConfig asked =
-          config == null ? stored.with(overrides()) : readConfig(console::note);
+      GammaNetConfig asked = config == null ? stored.with(overrides()) : readConfig(console::note);
       int steps = stored.model().timesteps();
       if (!asked.model().withTimesteps(steps).equals(stored.model())) {
         throw new UsageException(
@@ -177,9 +176,7 @@ final class NetworkOptions {
     if (model != null) {
       return model.name() + ", the bundled network";
     }
-    return weights.checkpoint != null
-        ? String.valueOf(checkpoint())
-        : "random weights, untrained";
+    return weights.checkpoint != null ? String.valueOf(checkpoint()) : "random weights, untrained";
   }
 
   /** The same in few words, for headings. */

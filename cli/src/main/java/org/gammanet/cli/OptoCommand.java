@@ -37,8 +37,8 @@ import picocli.CommandLine.Spec;
       "",
       "Writes parameter_sweep.png, stimuli.png, recurrent_flow_analysis.png,"
           + " multi_orientation_optimization_results.png (each also as SVG), summary.txt,"
-          + " results.json, maps.npz and report.html. An interrupted run continues when it is started"
-          + " again with the same options; --starts may grow."
+          + " results.json, maps.npz and report.html. An interrupted run continues when it is"
+          + " started again with the same options; --starts may grow."
     },
     footer = {
       "Examples:",
@@ -87,7 +87,8 @@ final class OptoCommand implements Callable<Integer> {
     private static final long serialVersionUID = 1;
 
     Recomputes() {
-      super(Converters.words(new Recompute[] {Recompute.NONE, Recompute.CELLS, Recompute.TIMESTEPS}));
+      super(
+          Converters.words(new Recompute[] {Recompute.NONE, Recompute.CELLS, Recompute.TIMESTEPS}));
     }
   }
 
@@ -135,8 +136,8 @@ final class OptoCommand implements Callable<Integer> {
         paramLabel = "F",
         split = ",",
         description =
-            "Spatial frequencies of the parameter sweep, cycles per image; default: wavelengths from"
-                + " 25.6 to 5.12 pixels.")
+            "Spatial frequencies of the parameter sweep, cycles per image; default: wavelengths"
+                + " from 25.6 to 5.12 pixels.")
     double @Nullable [] frequencies;
 
     @Option(
@@ -162,8 +163,8 @@ final class OptoCommand implements Callable<Integer> {
         fallbackValue = "true",
         description =
             "Stop before the optimization where the decoder does not decode orientation: a mean"
-                + " error above 15 deg or an R² below 0.5 on left-out orientations; default, but for"
-                + " --parity.")
+                + " error above 15 deg or an R² below 0.5 on left-out orientations; default, but"
+                + " for --parity.")
     boolean gate = true;
   }
 

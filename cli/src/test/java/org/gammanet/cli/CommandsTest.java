@@ -238,8 +238,7 @@ class CommandsTest {
       net.save(file);
     }
     assertEquals(1, run("detect", photo(folder), "--checkpoint", file, "--output", folder));
-    String expected =
-        "photo.png: the network diverges on this image: its output is not finite";
+    String expected = "photo.png: the network diverges on this image: its output is not finite";
     assertTrue(err.toString().contains(expected), err.toString());
   }
 
@@ -436,7 +435,11 @@ class CommandsTest {
 
     Path other = folder.resolve("photo-edges.png");
     Files.copy(folder.resolve("photo.png"), other, StandardCopyOption.REPLACE_EXISTING);
-    Object[] one = with(with(new Object[] {"detect", folder.resolve("photo.png"), "-o", folder}, SMALL), "-t", 1);
+    Object[] one =
+        with(
+            with(new Object[] {"detect", folder.resolve("photo.png"), "-o", folder}, SMALL),
+            "-t",
+            1);
     assertEquals(1, run(one));
     assertTrue(err.toString().contains("--force replaces it"), err.toString());
     assertEquals(48, Images.read(other).width());
@@ -461,5 +464,4 @@ class CommandsTest {
     assertFalse(err.toString().contains("random"), err.toString());
     assertArrayEquals(without, Files.readAllBytes(folder.resolve("photo-edges.png")));
   }
-
 }

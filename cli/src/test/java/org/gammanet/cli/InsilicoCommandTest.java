@@ -66,9 +66,7 @@ class InsilicoCommandTest {
   @Test
   void anExperimentFromOutsideRunsByName(@TempDir Path folder) throws IOException {
     assertEquals(
-        0,
-        run("insilico --experiment cross --size 48 --output " + folder + SMALL),
-        err.toString());
+        0, run("insilico --experiment cross --size 48 --output " + folder + SMALL), err.toString());
     JsonNode cross = InSilico.read(folder).path("cross");
     assertEquals("[4.0,8.0,16.0]", cross.path("arms_px").toString());
     assertEquals(
@@ -233,9 +231,7 @@ class InsilicoCommandTest {
   @Test
   void aFolderThatCannotBeWrittenIsNoticedFirst(@TempDir Path folder) throws IOException {
     Path file = Files.writeString(folder.resolve("file"), "");
-    fails(
-        "insilico --experiment orientation --size 64 --output " + file + "/sub" + SMALL,
-        "file");
+    fails("insilico --experiment orientation --size 64 --output " + file + "/sub" + SMALL, "file");
   }
 
   @Test

@@ -48,7 +48,8 @@ class LocaleTest {
     run("evaluate", "-d", data, "--all-timesteps", "-o", data + "/b", "--thresholds", "5");
     run("detect", data + "/images/test/p0.png", "-o", data + "/c", "--all-timesteps");
     try (Stream<Path> files = Files.walk(folder)) {
-      for (Path file : files.filter(f -> f.toString().matches(".*\\.(txt|csv|json|jsonl)")).toList()) {
+      for (Path file :
+          files.filter(f -> f.toString().matches(".*\\.(txt|csv|json|jsonl)")).toList()) {
         List<String> foreign =
             Files.readAllLines(file).stream()
                 .filter(l -> l.codePoints().anyMatch(c -> c > 127 && Character.isDigit(c)))

@@ -88,9 +88,7 @@ class OptionsTest {
             name -> {
               out.getBuffer().setLength(0);
               assertEquals(0, name.isEmpty() ? run(width, "--help") : run(width, name, "--help"));
-              out.toString()
-                  .lines()
-                  .forEach(l -> assertTrue(l.length() <= width, name + ": " + l));
+              out.toString().lines().forEach(l -> assertTrue(l.length() <= width, name + ": " + l));
             });
   }
 

@@ -61,7 +61,18 @@ class VariantCommandsTest {
     String image = folder.resolve("images/test/p0.png").toString();
     assertEquals(
         0,
-        run("detect", image, "--random", "--output", output, "--set", model, "--set", size, "--timesteps", "1"),
+        run(
+            "detect",
+            image,
+            "--random",
+            "--output",
+            output,
+            "--set",
+            model,
+            "--set",
+            size,
+            "--timesteps",
+            "1"),
         err.toString());
     assertTrue(Files.exists(folder.resolve("out/p0-edges.png")));
     assertEquals(

@@ -14,9 +14,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Geometry acts on each annotator's mask, not on their mean: averages of moved lines would fall
  * below the threshold of a positive pixel. Flips and quarter turns without scaling copy pixels.
- * Otherwise a mask is moved as a drawing: neighboring set pixels stay joined by a straight
- * segment, and one-pixel lines are thinned to one pixel again. So lines neither break when enlarged
- * or turned nor swell when shrunk.
+ * Otherwise a mask is moved as a drawing: neighboring set pixels stay joined by a straight segment,
+ * and one-pixel lines are thinned to one pixel again. So lines neither break when enlarged or
+ * turned nor swell when shrunk.
  *
  * @param crop side of the square that is cut out, in pixels; 0 takes the whole image
  * @param scales one is drawn per sample

@@ -230,7 +230,8 @@ public final class BoundaryFiles {
   public static String images(BoundaryScores scores) {
     StringBuilder text = new StringBuilder();
     for (int i = 0; i < scores.images().size(); i++) {
-      text.append(String.format(Locale.ROOT, "%10d ", i + 1)).append(line(scores.images().get(i).best()));
+      text.append(String.format(Locale.ROOT, "%10d ", i + 1))
+          .append(line(scores.images().get(i).best()));
     }
     return text.toString();
   }

@@ -22,8 +22,7 @@ public final class SystemMemory {
 
   static long available(Path root) {
     long kernel =
-        field(root.resolve("proc/meminfo"), "MemAvailable:")
-            .stream()
+        field(root.resolve("proc/meminfo"), "MemAvailable:").stream()
             .map(kib -> kib << 10)
             .findFirst()
             .orElse(4 * Runtime.getRuntime().maxMemory());
@@ -33,11 +32,7 @@ public final class SystemMemory {
       left =
           Math.min(
               left,
-              room(
-                  group,
-                  "memory.limit_in_bytes",
-                  "memory.usage_in_bytes",
-                  "total_inactive_file"));
+              room(group, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"));
     }
     return left;
   }

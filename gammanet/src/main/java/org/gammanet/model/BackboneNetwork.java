@@ -52,7 +52,8 @@ final class BackboneNetwork {
     for (int k = 0; k < CELLS; k++) {
       int width = features.get(k).channels();
       cells.add(
-          new FgruV1Cell(layers, PREFIX + "fgru_" + k, width, 3, config.fgru(), Mechanisms.ALL.circuit()));
+          new FgruV1Cell(
+              layers, PREFIX + "fgru_" + k, width, 3, config.fgru(), Mechanisms.ALL.circuit()));
       states.add(Signal.state("h" + k, width, k + 1));
       Signal drive = Signal.of("x" + k, width, k + 1);
       graph.add(Stage.blockOutput("feature" + k, features.get(k), drive));

@@ -305,8 +305,6 @@ final class Pass {
         block
             ? (c, x) -> new Tensor[] {hooks.blockOutput(name, c.timestep(), x[0])}
             : (c, x) -> hooks.cellOutput(name, c.timestep(), x);
-    return options
-        .executor()
-        .run(Segments.of(name + " hook", List.of(), hook), context, results);
+    return options.executor().run(Segments.of(name + " hook", List.of(), hook), context, results);
   }
 }

@@ -170,9 +170,7 @@ final class ScratchNetwork {
     FgruV1Cell cell = cell(name + ".td_fgru", features, 1);
     for (Stage stage : List.of(upsampled, graph.cell(cell, drive, List.of(state)))) {
       graph.add(
-          stage
-              .since(wiring.feedbackSince())
-              .idleIf(!wiring.topDown(), "unused: no feedback"));
+          stage.since(wiring.feedbackSince()).idleIf(!wiring.topDown(), "unused: no feedback"));
     }
     return state;
   }

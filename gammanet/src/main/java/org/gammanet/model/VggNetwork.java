@@ -215,6 +215,7 @@ final class VggNetwork {
   private FgruCell cell(String name, int channels, int kernelSize) {
     return v2
         ? new FgruV2Cell(layers, name, channels, kernelSize, config.fgru())
-        : new FgruV1Cell(layers, name, channels, kernelSize, config.fgru(), Mechanisms.ALL.circuit());
+        : new FgruV1Cell(
+            layers, name, channels, kernelSize, config.fgru(), Mechanisms.ALL.circuit());
   }
 }

@@ -106,8 +106,7 @@ public record ContrastGrid(
       List<OrientationDecoder> decoders = new ArrayList<>();
       for (double contrast : grid.retrainDecoder ? contrasts : new double[] {1}) {
         decoders.add(
-            opto.trainDecoder(
-                settings.classical(frequency, contrast), settings.decoderOptions()));
+            opto.trainDecoder(settings.classical(frequency, contrast), settings.decoderOptions()));
       }
       study.put("decoding", new Decoders(frequency, decoders));
     }

@@ -4,8 +4,6 @@ package org.gammanet.experiments.opto;
 public enum Injection {
   /** They are the states before the first timestep. */
   INITIAL_STATE,
-  /**
-   * They are added to the cell's output at the first timestep, which the layers above see too.
-   */
+  /** They are added to the cell's output at the first timestep, which the layers above see too. */
   AFTER_FIRST_STEP
 }

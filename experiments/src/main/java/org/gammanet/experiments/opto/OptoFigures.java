@@ -314,7 +314,9 @@ public final class OptoFigures {
 
     private SurroundMap shown(ChannelMaps maps, Aggregation aggregation) {
       SurroundMap map = (halfTurns ? maps.symmetric() : maps).aggregate(aggregation);
-      return result.definitions().wholeMaps() ? map : map.crop((int) Math.ceil(result.radius()) + 8);
+      return result.definitions().wholeMaps()
+          ? map
+          : map.crop((int) Math.ceil(result.radius()) + 8);
     }
 
     private Plot rings(Plot plot) {
@@ -342,8 +344,8 @@ public final class OptoFigures {
       figure.title(
           String.format(
               Locale.ROOT,
-              "Initial states that restore the decoded orientation, drive of %s × %s, %d orientations"
-                  + " rotated to 0°",
+              "Initial states that restore the decoded orientation, drive of %s × %s, %d"
+                  + " orientations rotated to 0°",
               result.layer(),
               text(result.factor()),
               n));
@@ -370,7 +372,8 @@ public final class OptoFigures {
         for (int k = 0; k < n; k++) {
           Aggregation one = always ? Aggregation.MEAN : how;
           SurroundMap own =
-              shown(result.alignedExcitatory(k), one).minus(shown(result.alignedInhibitory(k), one));
+              shown(result.alignedExcitatory(k), one)
+                  .minus(shown(result.alignedInhibitory(k), one));
           Plot plot =
               figure.panel(1, 3 * k, 1, 3).title(text(result.rescues().get(k).orientation()) + "°");
           plot.x(Axis.linear("Δx (px)"))
@@ -402,8 +405,7 @@ public final class OptoFigures {
               text(result.radius()),
               result.reach()));
       if (individual) {
-        words.add(
-            "Lower row: excitatory − inhibitory under each orientation, in the same colors.");
+        words.add("Lower row: excitatory − inhibitory under each orientation, in the same colors.");
       }
       if (!footer.isEmpty()) {
         words.add(footer);

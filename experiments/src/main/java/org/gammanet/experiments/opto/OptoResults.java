@@ -72,8 +72,7 @@ final class OptoResults {
     static Maps of(MultiOrientationResult result, Aggregation how) {
       SurroundMap e = result.averagedExcitatory().aggregate(how);
       SurroundMap i = result.averagedInhibitory().aggregate(how);
-      return new Maps(
-          Numbers.of(e, result), Numbers.of(i, result), Numbers.of(e.minus(i), result));
+      return new Maps(Numbers.of(e, result), Numbers.of(i, result), Numbers.of(e.minus(i), result));
     }
   }
 

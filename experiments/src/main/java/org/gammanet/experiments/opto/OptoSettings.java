@@ -78,8 +78,7 @@ public record OptoSettings(
     /** Checks the ranges. */
     public Decoding {
       RescueOptions.requireAtLeastOne(phases, "the number of phases");
-      requireAll(
-          "frequencies", "must be positive", f -> f > 0 && Double.isFinite(f), frequencies);
+      requireAll("frequencies", "must be positive", f -> f > 0 && Double.isFinite(f), frequencies);
       requireAll("contrasts", CONTRAST, c -> c > 0 && c <= 1, contrasts);
     }
 
@@ -198,8 +197,7 @@ public record OptoSettings(
 
   /** Gratings in the classical field that train a decoder. */
   StimulusSet classical(double frequency, double contrast) {
-    return gratings(
-        TRAINING, frequency, contrast, stimuli.classicalDiameter, decoding.phases);
+    return gratings(TRAINING, frequency, contrast, stimuli.classicalDiameter, decoding.phases);
   }
 
   /** A grating in the classical field for each orientation of the optimization. */

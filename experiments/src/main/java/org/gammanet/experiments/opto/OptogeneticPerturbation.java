@@ -32,12 +32,12 @@ import org.jspecify.annotations.Nullable;
  * Simulated optogenetics on a network.
  *
  * <ol>
- *   <li>{@link #trainDecoder}: gratings that cover only the classical receptive field train a linear
- *       decoder of orientation on the excitatory state of one pixel at the last timestep.
+ *   <li>{@link #trainDecoder}: gratings that cover only the classical receptive field train a
+ *       linear decoder of orientation on the excitatory state of one pixel at the last timestep.
  *   <li>{@link #optimizeMultiOrientation}: under gratings that cover the extra-classical field, the
- *       drive of that site is multiplied by a gain, and the initial excitatory and inhibitory states
- *       around it are optimized through all timesteps, with all weights frozen, until the decoded
- *       orientation is what it was without the perturbation.
+ *       drive of that site is multiplied by a gain, and the initial excitatory and inhibitory
+ *       states around it are optimized through all timesteps, with all weights frozen, until the
+ *       decoded orientation is what it was without the perturbation.
  *   <li>{@link #measureRecurrentFlow}: the site's input through horizontal connections.
  *   <li>{@link #influenceMap}: the effect of exciting one site on all others.
  * </ol>
@@ -262,8 +262,7 @@ public final class OptogeneticPerturbation {
   }
 
   /** Stimuli {@code from} to {@code to - 1} as network input: (N, 3, H, W). */
-  static Tensor input(
-      Network network, Definitions definitions, StimulusSet set, int from, int to) {
+  static Tensor input(Network network, Definitions definitions, StimulusSet set, int from, int to) {
     return Tensor.of(
             set.toInput(definitions.input(), from, to), to - from, 3, set.height(), set.width())
         .to(network.device());
@@ -400,8 +399,7 @@ public final class OptogeneticPerturbation {
             Arrays.toString(frequencies),
             Arrays.toString(contrasts),
             first.stimuli());
-    double[] done =
-        partial == null || partial.isEmpty() ? new double[0] : partial.doubles("r2");
+    double[] done = partial == null || partial.isEmpty() ? new double[0] : partial.doubles("r2");
     PixelPoint at = locate(decoder.layer(), decoder.location(), first);
     for (int i = 0; i < total; i++) {
       int f = i / contrasts.length;
@@ -532,8 +530,8 @@ public final class OptogeneticPerturbation {
    *
    * @param stimulus a set of one stimulus, which should cover the extra-classical field
    * @param options layer, location and factor
-   * @throws IllegalArgumentException for an unknown layer, one without a feed-forward drive, a location
-   *     outside its map, or another number of stimuli
+   * @throws IllegalArgumentException for an unknown layer, one without a feed-forward drive, a
+   *     location outside its map, or another number of stimuli
    */
   public FlowResult measureRecurrentFlow(StimulusSet stimulus, RescueOptions options) {
     if (stimulus.size() != 1) {
@@ -613,7 +611,8 @@ public final class OptogeneticPerturbation {
   }
 
   /**
-   * Contribution of each pixel under a kernel to its output at one pixel, mean over output channels.
+   * Contribution of each pixel under a kernel to its output at one pixel, mean over output
+   * channels.
    */
   private static double[] sources(Tensor input, Tensor kernel, PixelPoint at, int[] size) {
     int k = (int) kernel.size(2);

@@ -15,7 +15,6 @@ import org.gammanet.experiments.stimuli.StimulusSet;
 import org.gammanet.experiments.study.Json;
 import org.gammanet.experiments.study.Progress;
 import org.gammanet.experiments.study.Study;
-import org.gammanet.figures.Figure;
 import org.gammanet.figures.HtmlReport;
 import org.gammanet.io.Npy;
 
@@ -63,8 +62,7 @@ public record OrientationOpto(
     return Study.open(
         folder,
         RESULTS,
-        new Study.Identity(
-            "orientation_opto", settings.identity(), model.network().digest()),
+        new Study.Identity("orientation_opto", settings.identity(), model.network().digest()),
         Map.of("trained", settings.display().network() != null, "network", settings.network()),
         existing,
         progress);
@@ -107,16 +105,14 @@ public record OrientationOpto(
     FlowResult flow =
         opto.measureRecurrentFlow(
             settings.extraClassical(frequency, contrast, 0), settings.rescue());
-    study.write(
-        "recurrent_flow_analysis", OptoFigures.flow(flow).footer(settings.warning()));
+    study.write("recurrent_flow_analysis", OptoFigures.flow(flow).footer(settings.warning()));
 
     var result =
         new OrientationOpto(
             settings, settings.describe(opto), sweep, decoder, flow, new ArrayList<>());
     if (decoder.decodes() || !settings.run().gate()) {
       for (int draw = 0; draw < settings.run().starts(); draw++) {
-        result.starts.add(
-            opto.optimizeMultiOrientation(gratings, settings.rescue().draw(draw)));
+        result.starts.add(opto.optimizeMultiOrientation(gratings, settings.rescue().draw(draw)));
         if (draw == 0) {
           result.write(study);
         }

@@ -164,7 +164,9 @@ final class RescueBatch {
     float[] all = new float[(to - from) * patch.length];
     for (int i = from; i < to; i++) {
       float[] stimulus =
-          options.withinStimulus() ? covered(gratings.meta(i), gratings, size[0], size[1]) : surround;
+          options.withinStimulus()
+              ? covered(gratings.meta(i), gratings, size[0], size[1])
+              : surround;
       for (int p = 0; p < patch.length; p++) {
         all[(i - from) * patch.length + p] = surround[p] * (1 - patch[p]) * stimulus[p];
       }
@@ -181,7 +183,8 @@ final class RescueBatch {
     int start = restore(optimization, losses);
     if (start == 0) {
       long[] seeds = new long[batch];
-      Arrays.setAll(seeds, i -> new SplitMix(task.seed, options.draw(), from + i, 0x0A17).nextLong());
+      Arrays.setAll(
+          seeds, i -> new SplitMix(task.seed, options.draw(), from + i, 0x0A17).nextLong());
       optimization.randomStart(seeds);
     }
     long saved = System.nanoTime();

@@ -17,8 +17,8 @@ import org.gammanet.experiments.stimuli.Orientation;
 public record SurroundMap(double[] values, int height, int width, double centerY, double centerX) {
 
   /**
-   * Elongation of a map along an axis: from the second moments of its squared values about
-   * the perturbed site, whose larger and smaller eigenvalue are a and b.
+   * Elongation of a map along an axis: from the second moments of its squared values about the
+   * perturbed site, whose larger and smaller eigenvalue are a and b.
    *
    * @param index {@code (a - b) / (a + b)}: 0 for none, 1 for a line; NaN for an empty map
    * @param axis direction of the longer axis as a bar's, degrees in [0, 180) clockwise from

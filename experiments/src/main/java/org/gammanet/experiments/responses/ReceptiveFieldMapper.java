@@ -13,11 +13,11 @@ import org.gammanet.io.SplitMix;
 import org.gammanet.model.CellSite;
 import org.gammanet.model.ForwardOptions;
 import org.gammanet.model.Network;
+import org.gammanet.nn.Tape;
 import org.gammanet.torch.Autograd;
 import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
-import org.gammanet.nn.Tape;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -131,8 +131,7 @@ public final class ReceptiveFieldMapper {
                             .formatted(
                                 layer,
                                 String.join(
-                                    ", ",
-                                    network.sites().stream().map(CellSite::name).toList()))));
+                                    ", ", network.sites().stream().map(CellSite::name).toList()))));
     int which = state == State.EXCITATORY ? 0 : 1;
     if (which >= place.cell().states()) {
       throw new IllegalArgumentException(layer + " has no inhibitory state");

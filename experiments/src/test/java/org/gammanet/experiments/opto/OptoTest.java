@@ -2,7 +2,6 @@ package org.gammanet.experiments.opto;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -325,8 +324,7 @@ class OptoTest {
     var builder = OptogeneticPerturbation.forModel(net).patchSize(5).seed(7);
     OrientationDecoder decoder =
         builder.build().trainDecoder(decoderGratings(), DecoderOptions.layer("fgru_0"));
-    OptogeneticPerturbation opto =
-        study == null ? builder.build() : builder.study(study).build();
+    OptogeneticPerturbation opto = study == null ? builder.build() : builder.study(study).build();
     var unused = opto.useDecoder(decoder, "fgru_0", new PixelPoint(SIZE / 2, SIZE / 2));
     return opto;
   }
@@ -335,8 +333,7 @@ class OptoTest {
   void goesOnWhereItWasCancelledToTheSameBits(@TempDir Path folder) throws IOException {
     StimulusSet set = gratings(17, 0, 60, 120);
     try (GammaNet net = network()) {
-      MultiOrientationResult whole =
-          trained(net, null).optimizeMultiOrientation(set, RESCUE);
+      MultiOrientationResult whole = trained(net, null).optimizeMultiOrientation(set, RESCUE);
       long before = Tensor.liveHandles();
       int runs = 0;
       while (true) {
@@ -362,8 +359,10 @@ class OptoTest {
 
       // Other options do not continue it, and a damaged file is computed again.
       MultiOrientationResult other =
-          trained(net, study(folder, Progress.NONE)).optimizeMultiOrientation(set, RESCUE.factor(3));
-      assertTrue(other.rescues().getFirst().initialLoss() != whole.rescues().getFirst().initialLoss());
+          trained(net, study(folder, Progress.NONE))
+              .optimizeMultiOrientation(set, RESCUE.factor(3));
+      assertTrue(
+          other.rescues().getFirst().initialLoss() != whole.rescues().getFirst().initialLoss());
       try (Stream<Path> files = Files.list(folder.resolve(".partial"))) {
         for (Path path : files.toList()) {
           try (var file = new RandomAccessFile(path.toFile(), "rw")) {
@@ -373,8 +372,7 @@ class OptoTest {
       }
       MultiOrientationResult again =
           trained(net, study(folder, Progress.NONE)).optimizeMultiOrientation(set, RESCUE);
-      assertEquals(
-          whole.rescues().getFirst().finalLoss(), again.rescues().getFirst().finalLoss());
+      assertEquals(whole.rescues().getFirst().finalLoss(), again.rescues().getFirst().finalLoss());
     }
   }
 
@@ -397,12 +395,10 @@ class OptoTest {
                   .diameter(5)
                   .build()
                   .generate();
-      var cancelled =
-          OptogeneticPerturbation.forModel(net).study(study(folder, after(8))).build();
+      var cancelled = OptogeneticPerturbation.forModel(net).study(study(folder, after(8))).build();
       assertThrows(
           CancellationException.class, () -> cancelled.findOptimalParameters(stimuli, options));
-      var opto =
-          OptogeneticPerturbation.forModel(net).study(study(folder, Progress.NONE)).build();
+      var opto = OptogeneticPerturbation.forModel(net).study(study(folder, Progress.NONE)).build();
       SweepResult resumed = opto.findOptimalParameters(stimuli, options);
       SweepResult whole =
           OptogeneticPerturbation.forModel(net).build().findOptimalParameters(stimuli, options);

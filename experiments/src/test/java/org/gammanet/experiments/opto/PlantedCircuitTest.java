@@ -118,7 +118,8 @@ class PlantedCircuitTest {
             gratings(7, 0, 15, 30, 45, 60, 75, 90, 105, 120, 135, 150, 165),
             DecoderOptions.layer("fgru_0").method(DecoderOptions.Method.RIDGE));
     System.out.printf(
-        "decoder: left-out R² %.4f, error %.2f°%n", decoder.leftOutR2(), decoder.leftOutMeanAngularError());
+        "decoder: left-out R² %.4f, error %.2f°%n",
+        decoder.leftOutR2(), decoder.leftOutMeanAngularError());
     assertTrue(decoder.leftOutMeanAngularError() < 3);
     return opto.optimizeMultiOrientation(
         gratings(37, 0, 30, 60, 90, 120, 150),

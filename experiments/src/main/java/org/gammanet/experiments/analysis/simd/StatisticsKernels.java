@@ -5,8 +5,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The loops that statistics of large populations spend their time in. Responses lie orientation
- * after orientation, K x U, so that neighboring lanes hold neighboring units; in the same order
- * of additions both implementations give the same bits, except where said.
+ * after orientation, K x U, so that neighboring lanes hold neighboring units; in the same order of
+ * additions both implementations give the same bits, except where said.
  *
  * <p>Arguments are not checked beyond what arrays check themselves: callers validate once.
  */
