@@ -115,7 +115,7 @@ public final class NativeKernels {
     try {
       return Shim.state();
     } catch (IOException e) {
-      throw new TorchException(e.getMessage(), e);
+      throw new TorchException(String.valueOf(e.getMessage()), e);
     }
   }
 

@@ -84,7 +84,7 @@ public final class LibTorch {
       failure = e;
       throw e;
     } catch (IOException | IllegalArgumentException | UnsupportedOperationException e) {
-      failure = new TorchException(e.getMessage(), e);
+      failure = new TorchException(String.valueOf(e.getMessage()), e);
       throw failure;
     }
   }
@@ -212,7 +212,7 @@ public final class LibTorch {
     try {
       return LibraryCache.folder();
     } catch (IOException e) {
-      throw new TorchException(e.getMessage(), e);
+      throw new TorchException(String.valueOf(e.getMessage()), e);
     }
   }
 }
