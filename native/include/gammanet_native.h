@@ -135,6 +135,13 @@ GAMMANET_API int32_t gammanet_force_instruction_set(const char *name);
  */
 GAMMANET_API int32_t gammanet_release_scratch(void);
 
+/*
+ * To be called when the process is about to end by exit(): the destructors of static objects are
+ * left out, because threads may still be running LibTorch's operators, which use such objects. glibc
+ * only; does nothing elsewhere, and in a build with sanitizers, which report at exit.
+ */
+GAMMANET_API int32_t gammanet_skip_destructors(void);
+
 /* ---- Functions of LibTorch that its C ABI lacks ---- */
 
 /* Sets the number of threads of an operator, at least 1. */

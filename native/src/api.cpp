@@ -1,4 +1,9 @@
 // Every exported function: checks its arguments, then calls the CPU's or CUDA's implementation.
+#include <cstdio>
+#include <cstdlib>
+#ifndef _WIN32
+#include <unistd.h>
+#endif
 #include <memory>
 
 #include "cell.h"
@@ -93,6 +98,19 @@ GAMMANET_API int32_t gammanet_force_instruction_set(const char* name) {
       unavailable("this processor or build has no instruction set \"%s\"", name);
     }
   });
+}
+
+GAMMANET_API int32_t gammanet_skip_destructors(void) {
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  // Handlers run in reverse order of their registration: this one before all destructors.
+  on_exit(
+      [](int status, void*) {
+        std::fflush(nullptr);
+        _exit(status);
+      },
+      nullptr);
+#endif
+  return GAMMANET_OK;
 }
 
 // ---- Functions of LibTorch that its C ABI lacks ----

@@ -16,8 +16,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * An fGRU cell with excitatory and inhibitory states with packed weights, in {@link NativeKernels}.
- * Maps are float32 (N, C, H, W), channels last ({@link NativeKernels#emptyMap}, {@link
- * Ops#channelsLast}). Later changes of the weights do not reach it. Autograd records nothing.
+ * Maps are float32 (N, C, H, W), channels last ({@link NativeKernels#emptyChannelsLast}, {@link
+ * org.gammanet.torch.Ops#channelsLast}). Later changes of the weights do not reach it. Autograd
+ * records nothing.
  *
  * <p>Methods throw {@link TorchException} for a tensor of another shape, type, layout or device.
  */

@@ -3,7 +3,6 @@ package org.gammanet.kernels;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
 import org.gammanet.torch.Borrowed;
-import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TorchException;
 import org.gammanet.torch.gen.GammanetNative;
@@ -13,9 +12,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A convolution with packed weights, k x k, k odd, stride 1, "same" padding, in {@link
- * NativeKernels}. Maps are float32 (N, C, H, W), channels last ({@link NativeKernels#emptyMap},
- * {@link Ops#channelsLast}). Later changes of the weights do not reach it. Autograd records
- * nothing.
+ * NativeKernels}. Maps are float32 (N, C, H, W), channels last ({@link
+ * NativeKernels#emptyChannelsLast}, {@link org.gammanet.torch.Ops#channelsLast}). Later changes of
+ * the weights do not reach it. Autograd records nothing.
  *
  * <p>Methods throw {@link TorchException} for a tensor of another shape, type, layout or device.
  */

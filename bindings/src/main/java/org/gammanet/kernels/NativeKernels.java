@@ -38,7 +38,7 @@ public final class NativeKernels {
   private NativeKernels() {}
 
   /**
-   * Whether the kernels are there.
+   * Returns whether native kernels are loaded; loads them on the first call.
    *
    * @throws TorchException when a build that the user names, or the one on the class path, cannot
    *     be loaded: one sentence with the file and what to do
@@ -52,7 +52,7 @@ public final class NativeKernels {
     return loaded().reason();
   }
 
-  /** One sentence on what runs and why, for reports of the machine. */
+  /** Instruction set and origin of the kernels, or why there are none; one sentence. */
   public static String describe() {
     Shim.State found = loaded();
     return found.active()
@@ -70,7 +70,7 @@ public final class NativeKernels {
     return Native.text(GammanetNative.gammanet_instruction_set());
   }
 
-  /** Whether the kernels are there and can multiply like that on this processor. */
+  /** Returns whether native kernels are loaded and this processor supports a precision. */
   public static boolean supports(Precision precision) {
     if (!available()) {
       return false;
@@ -89,7 +89,7 @@ public final class NativeKernels {
     }
   }
 
-  /** Whether the kernels can work on tensors of that device. */
+  /** Returns whether native kernels can compute on a device. */
   public static boolean supports(Device device) {
     return available() && (device.type() == Device.Type.CPU || Cuda.AVAILABLE);
   }
@@ -98,7 +98,7 @@ public final class NativeKernels {
    * A feature map (N, C, H, W) in channels-last layout, float32, uninitialized. On the CPU, where
    * there are native kernels, the memory of closed maps is used again.
    */
-  public static Tensor emptyMap(Device device, long n, long c, long h, long w) {
+  public static Tensor emptyChannelsLast(Device device, long n, long c, long h, long w) {
     if (device.type() != Device.Type.CPU || !available() || n * c * h * w <= 0) {
       return Tensor.emptyChannelsLast(device, n, c, h, w);
     }

@@ -2,7 +2,7 @@ package org.gammanet.kernels;
 
 import org.gammanet.torch.gen.GammanetNative;
 
-/** How the native kernels multiply. States, normalizations and sums are float32 in any case. */
+/** Element type of the factors in native kernels; states, normalization and sums are float32. */
 public enum Precision {
   /** In float32. */
   FLOAT32(GammanetNative.GAMMANET_PRECISION_FLOAT32()),

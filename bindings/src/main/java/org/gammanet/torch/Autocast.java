@@ -4,9 +4,9 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Autocast scope: while it is open, the calling thread's convolutions of float32 tensors round
- * their operands to a shorter type and give float32 again; everything else stays as it is. Backward
- * passes of such convolutions run in the shorter type too, also after the end.
+ * Mixed precision of the calling thread: convolutions of float32 tensors run in half precision and
+ * return float32, all other operators are unaffected. The backward pass of such a convolution runs
+ * in half precision, too, also after {@link #close}.
  */
 public final class Autocast implements AutoCloseable {
   private static final ThreadLocal<@Nullable DType> TYPE = new ThreadLocal<>();
@@ -19,7 +19,7 @@ public final class Autocast implements AutoCloseable {
   }
 
   /**
-   * Starts it.
+   * Runs convolutions in half precision until closed.
    *
    * @param type {@link DType#BFLOAT16} or {@link DType#FLOAT16}; null for full precision
    * @throws IllegalArgumentException for another type
@@ -58,7 +58,7 @@ public final class Autocast implements AutoCloseable {
   }
 
   /**
-   * Restores what was before.
+   * Restores the previous precision.
    *
    * @throws IllegalStateException on another thread
    */

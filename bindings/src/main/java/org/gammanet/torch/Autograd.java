@@ -55,7 +55,7 @@ public final class Autograd {
     return new GradMode(true);
   }
 
-  /** Whether the calling thread records. */
+  /** Whether operators of the calling thread record a graph. */
   public static boolean isEnabled() {
     LibTorch.load();
     return ThreadGradMode.isEnabled();

@@ -3,10 +3,10 @@ package org.gammanet.torch;
 import java.util.Locale;
 
 /**
- * Where a tensor's memory lies.
+ * Device of a tensor's memory.
  *
- * @param type processor or graphics card
- * @param index number of the card; 0 for the CPU
+ * @param type CPU or CUDA
+ * @param index number of the CUDA device; 0 for the CPU
  */
 public record Device(Type type, int index) {
   /** Kinds of device, with LibTorch's numbers. */
@@ -21,7 +21,7 @@ public record Device(Type type, int index) {
     }
   }
 
-  /** The processor. */
+  /** The CPU. */
   public static final Device CPU = new Device(Type.CPU, 0);
 
   /** A device; {@code index} must not be negative, and is 0 for the CPU. */

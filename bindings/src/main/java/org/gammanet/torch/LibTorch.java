@@ -150,12 +150,12 @@ public final class LibTorch {
     return (abi >>> 56) + "." + (abi >>> 48 & 0xFF) + "." + (abi >>> 40 & 0xFF);
   }
 
-  /** Where the library came from: a folder, or the artifact and the folder it is unpacked in. */
+  /** Origin of the libraries: a folder, or the artifact and the folder where it is unpacked. */
   public static String source() {
     return loaded().source();
   }
 
-  /** Whether the C library was told to keep freed memory (glibc only). */
+  /** Whether freed memory is kept by the C library (glibc only). */
   public static boolean keepsFreedMemory() {
     return loaded().keepsMemory();
   }

@@ -26,12 +26,13 @@ import org.jspecify.annotations.Nullable;
  * A LibTorch tensor with an explicit lifetime.
  *
  * <p>Java owns one handle per {@code Tensor}; {@link #close} releases it. A tensor made while a
- * {@link TensorScope} is open on the same thread is closed with that scope. What nobody closes, a
- * cleaner releases after a garbage collection, with a warning: it is a safety net and not a plan.
+ * {@link TensorScope} is open on the same thread is closed with that scope. A tensor that is never
+ * closed is released after a garbage collection, with a warning in the log ({@code
+ * -Dgammanet.trace=true} adds where it was made): a safety net, not a way to manage memory.
  *
  * <p>Reading is safe from any thread. Every method throws {@link IllegalStateException} once the
- * tensor is closed; closing twice, or while another thread is using it, throws the same and leaves
- * the other thread's work intact.
+ * tensor is closed; so does {@link #close} the second time, and while another thread is using the
+ * tensor, whose work goes on.
  */
 public final class Tensor implements AutoCloseable {
   /** Dimensions of a map from the fastest on. */
@@ -61,7 +62,7 @@ public final class Tensor implements AutoCloseable {
     return new Tensor(Handle.received(native_));
   }
 
-  // ---- Making tensors ----
+  // ---- Creation ----
 
   /** A float32 CPU tensor with these elements in row-major order. */
   public static Tensor of(float[] data, long... shape) {
@@ -247,7 +248,7 @@ public final class Tensor implements AutoCloseable {
     return count;
   }
 
-  // ---- What it is ----
+  // ---- Properties ----
 
   /** Sizes of the dimensions; a copy. */
   public long[] shape() {
@@ -311,7 +312,7 @@ public final class Tensor implements AutoCloseable {
     return DType.ofCode(read(LibTorchStable::aoti_torch_get_dtype, native_));
   }
 
-  /** Where the memory lies. */
+  /** Device of the memory. */
   public Device device() {
     Device where = device;
     if (where == null) {
@@ -351,8 +352,8 @@ public final class Tensor implements AutoCloseable {
   }
 
   /**
-   * Whether this is a map (N, C, H, W) that lies channels last without gaps: the channels of a
-   * pixel side by side, pixels row by row.
+   * Whether this is a feature map (N, C, H, W) in channels-last memory without gaps: the channels
+   * of a pixel side by side, pixels row by row.
    */
   public boolean isChannelsLast() {
     long[] sizes = sizes();
@@ -385,8 +386,8 @@ public final class Tensor implements AutoCloseable {
   }
 
   /**
-   * A number that rises with every change of the elements by an operator or by {@link #copyFrom},
-   * also through another tensor over the same memory.
+   * Version counter: a number that rises with every change of the elements by an operator or by
+   * {@link #copyFrom}, also through another tensor over the same memory.
    */
   public long version() {
     return VERSION.integer(this);
@@ -399,7 +400,7 @@ public final class Tensor implements AutoCloseable {
     }
   }
 
-  /** Marks a leaf whose gradient is wanted, or no longer wanted. */
+  /** Sets whether autograd accumulates the gradient of this leaf. */
   public Tensor requiresGrad(boolean wanted) {
     try (Borrowed use = new Borrowed()) {
       MemorySegment native_ = use.of(this);
@@ -429,14 +430,14 @@ public final class Tensor implements AutoCloseable {
     }
   }
 
-  // ---- Other views and copies ----
+  // ---- Views and copies ----
 
   /** A tensor that shares this one's memory and has no history; in-place changes show in both. */
   public Tensor detach() {
     return Ops.detach(this);
   }
 
-  /** A second owner of the same tensor: each is closed on its own. */
+  /** A second handle of the same tensor; each is closed on its own. */
   public Tensor alias() {
     try (Borrowed use = new Borrowed()) {
       MemorySegment native_ = use.of(this);
@@ -451,17 +452,17 @@ public final class Tensor implements AutoCloseable {
     return Ops.clone(this);
   }
 
-  /** This tensor in row-major order without gaps: another owner of it, or a copy. */
+  /** This tensor in contiguous (row-major) memory: an alias, or a copy. */
   public Tensor contiguous() {
     return Ops.contiguous(this);
   }
 
-  /** This tensor on a device: another owner of it when it is there already, else a copy. */
+  /** This tensor on a device: an alias when it is there already, else a copy. */
   public Tensor to(Device target) {
     return device().equals(target) ? alias() : Ops.to(this, target, dtype());
   }
 
-  /** This tensor in another element type: another owner of it when it has it, else a copy. */
+  /** This tensor in another element type: an alias when it has that type, else a copy. */
   public Tensor to(DType target) {
     return dtype() == target ? alias() : Ops.to(this, target);
   }

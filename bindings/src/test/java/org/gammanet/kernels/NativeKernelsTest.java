@@ -13,6 +13,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import org.gammanet.torch.Autograd;
 import org.gammanet.torch.DType;
 import org.gammanet.torch.Device;
 import org.gammanet.torch.Ops;
@@ -31,6 +33,11 @@ class NativeKernelsTest {
 
   private static String inAnotherProcess(int status, String... options)
       throws IOException, InterruptedException {
+    return inAnotherProcess(NativeKernelsTest.class, status, options);
+  }
+
+  private static String inAnotherProcess(Class<?> program, int status, String... options)
+      throws IOException, InterruptedException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.add("--enable-native-access=ALL-UNNAMED");
@@ -38,11 +45,51 @@ class NativeKernelsTest {
     command.add("-cp");
     command.add(
         System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")));
-    command.add(NativeKernelsTest.class.getName());
+    command.add(program.getName());
     Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
     String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertEquals(status, process.waitFor(), output);
     return output;
+  }
+
+  /** Ends the JVM while operators run in other threads. */
+  public static final class Exit {
+    private Exit() {}
+
+    public static void main(String[] args) throws InterruptedException {
+      assumeTrue(NativeKernels.available());
+      CountDownLatch running = new CountDownLatch(4);
+      for (int i = 0; i < 4; i++) {
+        Thread.ofPlatform()
+            .daemon()
+            .start(
+                () -> {
+                  try (var scope = TensorScope.open()) {
+                    Tensor x = Tensor.ones(16).requiresGrad(true);
+                    Tensor y = x;
+                    for (int n = 0; n < 20_000; n++) { // one call that takes a while
+                      y = Ops.sigmoid(y);
+                    }
+                    running.countDown();
+                    Autograd.backward(Ops.sum(y));
+                  }
+                });
+      }
+      running.await();
+      Thread.sleep(20);
+      System.exit(3);
+    }
+  }
+
+  @Test
+  void theProcessEndsWhileOperatorsRun(@TempDir Path folder) throws Exception {
+    assumeTrue(NativeKernels.available() && System.getProperty("os.name").equals("Linux"));
+    for (int i = 0; i < 3; i++) {
+      inAnotherProcess(Exit.class, 3, "-XX:ErrorFile=" + folder.resolve("crash"));
+    }
+    try (var files = Files.list(folder)) {
+      assertEquals(0, files.count());
+    }
   }
 
   @Test
@@ -70,7 +117,7 @@ class NativeKernelsTest {
   @Test
   void mapsLieChannelsLast() {
     try (var scope = TensorScope.open()) {
-      Tensor map = NativeKernels.emptyMap(Device.CPU, 2, 3, 4, 5);
+      Tensor map = NativeKernels.emptyChannelsLast(Device.CPU, 2, 3, 4, 5);
       assertTrue(map.isChannelsLast());
       assertFalse(map.isContiguous());
       Tensor plain = Tensor.of(new float[] {1, 2, 3, 4, 5, 6, 7, 8}, 1, 2, 2, 2);
@@ -99,14 +146,14 @@ class NativeKernelsTest {
           TorchException.class,
           () -> NativeConv.pack(weight, Tensor.ones(3), auto, Precision.FLOAT32));
       NativeConv conv = NativeConv.pack(weight, Tensor.ones(4), auto, Precision.FLOAT32);
-      Tensor out = NativeKernels.emptyMap(Device.CPU, 1, 4, 5, 6);
+      Tensor out = NativeKernels.emptyChannelsLast(Device.CPU, 1, 4, 5, 6);
       var e =
           assertThrows(
               TorchException.class, () -> conv.forward(Tensor.ones(1, 3, 5, 6), false, out));
       assertTrue(e.getMessage().contains("float32[1, 3, 5, 6]"), e.getMessage());
       assertThrows(
           TorchException.class,
-          () -> conv.forward(NativeKernels.emptyMap(Device.CPU, 1, 3, 5, 7), false, out));
+          () -> conv.forward(NativeKernels.emptyChannelsLast(Device.CPU, 1, 3, 5, 7), false, out));
       assertThrows(
           TorchException.class,
           () -> conv.forward(Tensor.zeros(DType.FLOAT64, Device.CPU, 1, 3, 5, 6), false, out));

@@ -37,7 +37,7 @@ abstract class FusedSegment implements Segment {
 
   /** Uninitialized memory for a map of another width and size, on the device of {@code x}. */
   static Tensor emptyMap(Tensor x, long channels, long height, long width) {
-    return NativeKernels.emptyMap(x.device(), x.size(0), channels, height, width);
+    return NativeKernels.emptyChannelsLast(x.device(), x.size(0), channels, height, width);
   }
 
   static Tensor emptyLike(Tensor x) {

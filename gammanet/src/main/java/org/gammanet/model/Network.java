@@ -15,6 +15,7 @@ import java.util.SequencedMap;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.Consumer;
 import org.gammanet.config.ModelConfig;
 import org.gammanet.fused.Kernels;
 import org.gammanet.io.Sha256;
@@ -98,11 +99,7 @@ public final class Network implements AutoCloseable {
    * @param seed the same seed gives the same weights, whatever the machine
    */
   public static Network create(ModelConfig config, long seed) {
-    Network network = build(config);
-    for (Parameter parameter : network.entries) {
-      parameter.initialize(seed);
-    }
-    return network;
+    return create(config, parameter -> parameter.initialize(seed));
   }
 
   /**
@@ -110,11 +107,18 @@ public final class Network implements AutoCloseable {
    * are set, as from a checkpoint.
    */
   public static Network create(ModelConfig config) {
+    return create(config, Parameter::allocate);
+  }
+
+  private static Network create(ModelConfig config, Consumer<Parameter> fill) {
     Network network = build(config);
-    for (Parameter parameter : network.entries) {
-      parameter.allocate();
+    try {
+      network.entries.forEach(fill);
+      return network;
+    } catch (RuntimeException | Error e) {
+      network.close(); // what memory was there for
+      throw e;
     }
-    return network;
   }
 
   /** The network without values: names and shapes of its parameters, which are not allocated. */

@@ -944,6 +944,63 @@ public class GammanetNative {
         }
     }
 
+    private static class gammanet_skip_destructors {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            GammanetNative.C_INT
+        );
+
+        public static final MemorySegment ADDR = GammanetNative.findOrThrow("gammanet_skip_destructors");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t gammanet_skip_destructors()
+     * }
+     */
+    public static FunctionDescriptor gammanet_skip_destructors$descriptor() {
+        return gammanet_skip_destructors.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t gammanet_skip_destructors()
+     * }
+     */
+    public static MethodHandle gammanet_skip_destructors$handle() {
+        return gammanet_skip_destructors.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t gammanet_skip_destructors()
+     * }
+     */
+    public static MemorySegment gammanet_skip_destructors$address() {
+        return gammanet_skip_destructors.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t gammanet_skip_destructors()
+     * }
+     */
+    public static int gammanet_skip_destructors() {
+        var mh$ = gammanet_skip_destructors.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gammanet_skip_destructors");
+            }
+            return (int)mh$.invokeExact();
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class gammanet_torch_set_num_threads {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             GammanetNative.C_INT,

@@ -177,9 +177,12 @@ public final class CxxApi {
     }
   }
 
-  /** Decided on the first call, when LibTorch is loaded. */
+  /** Decided on the first call, when LibTorch is loaded; the shim knows the Itanium names only. */
   private static final class Guards {
-    static final boolean AVAILABLE = Shim.isActive() && Native.find("gammanet_torch_grad") != null;
+    static final boolean AVAILABLE =
+        Shim.isActive()
+            && Native.find("gammanet_torch_grad") != null
+            && !NativeLibraries.os().equals("windows");
   }
 
   private static boolean isDefined(MemorySegment tensor) {

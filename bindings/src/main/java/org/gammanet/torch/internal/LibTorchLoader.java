@@ -108,9 +108,9 @@ public final class LibTorchLoader {
     try {
       System.load(file.toAbsolutePath().toString());
     } catch (UnsatisfiedLinkError e) {
+      String reason = String.valueOf(e.getMessage()).replace(file.toAbsolutePath() + ": ", "");
       throw new IOException(
-          "cannot load %s: %s; %s".formatted(file, e.getMessage(), advice(e.getMessage(), hint)),
-          e);
+          "cannot load %s: %s; %s".formatted(file, reason, advice(reason, hint)), e);
     }
     synchronized (LOADED) {
       LOADED.add(file.toString());
@@ -118,12 +118,10 @@ public final class LibTorchLoader {
   }
 
   /** What to do about an error of the system's loader. */
-  static String advice(@Nullable String error, String otherwise) {
+  static String advice(String error, String otherwise) {
     // What glibc, musl and macOS say of a file system that is mounted noexec.
     boolean forbidden =
-        error != null
-            && error.matches(
-                "(?s).*(failed to map segment|Operation not permitted|Permission denied).*");
+        error.matches("(?s).*(failed to map segment|Operation not permitted|Permission denied).*");
     return forbidden
         ? "its file system may forbid running programs (mounted noexec): set GAMMANET_CACHE to a"
             + " folder on another one"

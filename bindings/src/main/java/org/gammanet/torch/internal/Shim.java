@@ -114,6 +114,15 @@ public final class Shim {
     check(
         GammanetNative.gammanet_keep_map_memory((long) Settings.keptMiB() << 20),
         "the setting gammanet.keepFreedMemory");
+    if (Native.find("gammanet_skip_destructors") != null) {
+      try {
+        Runtime.getRuntime()
+            .addShutdownHook(
+                new Thread(GammanetNative::gammanet_skip_destructors, "gammanet exit"));
+      } catch (IllegalStateException e) {
+        LOG.log(System.Logger.Level.DEBUG, "loaded while the JVM ends: {0}", e.getMessage());
+      }
+    }
     return new State(true, source, file.toAbsolutePath().getParent());
   }
 
