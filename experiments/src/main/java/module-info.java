@@ -37,9 +37,5 @@ module org.gammanet.experiments {
       org.gammanet.experiments.protocols.TextureExperiment,
       org.gammanet.experiments.protocols.TiltExperiment,
       org.gammanet.experiments.protocols.CrossOrientationExperiment,
-      org.gammanet.experiments.protocols.TrottBornExperiment,
-      org.gammanet.experiments.protocols.ParityExperiment.Orientation,
-      org.gammanet.experiments.protocols.ParityExperiment.Contrast,
-      org.gammanet.experiments.protocols.ParityExperiment.Kapadia,
-      org.gammanet.experiments.protocols.ParityExperiment.Kinoshita;
+      org.gammanet.experiments.protocols.TrottBornExperiment;
 }

@@ -16,14 +16,14 @@ import org.hipparchus.util.Pair;
  * Least squares within bounds: Levenberg-Marquardt on coordinates in which the bounds are smooth,
  * from several starts.
  */
-final class CurveFit {
+public final class CurveFit {
   /** Starts that are followed to the end, the best ones of those offered. */
   private static final int FOLLOWED = 8;
 
   private CurveFit() {}
 
   /** A curve with parameters. */
-  interface Model {
+  public interface Model {
     double at(double x, double[] parameters);
   }
 
@@ -32,7 +32,7 @@ final class CurveFit {
    *
    * @param sse sum of squared errors
    */
-  record Best(double[] parameters, double sse) {}
+  public record Best(double[] parameters, double sse) {}
 
   /**
    * Fits a curve.
@@ -41,7 +41,7 @@ final class CurveFit {
    * @param upper bound of each parameter; ∞ for none, which needs no lower bound or a finite one
    * @param starts parameters to begin with, brought into the bounds
    */
-  static Best fit(
+  public static Best fit(
       Model model, double[] x, double[] y, double[] lower, double[] upper, List<double[]> starts) {
     List<Best> ranked =
         starts.stream()

@@ -172,29 +172,16 @@ public final class OrientationTuning {
   }
 
   /**
-   * The one spatial frequency that the original chooses for all units: that whose mean response
-   * over units has the largest variance over orientations.
-   *
-   * @param meanResponses a row per frequency, in each one value per orientation
-   * @return the row; 0 where no response varies
-   */
-  public static int parityBestFrequency(double[][] meanResponses) {
-    return Curves.argMax(Arrays.stream(meanResponses).mapToDouble(Curves::squares).toArray());
-  }
-
-  /**
-   * Fits a tuning curve by least squares.
+   * Fits a von Mises curve by least squares: κ in [0.05, 100], amplitude not negative, baseline
+   * free.
    *
    * @param orientations degrees, in any order and spacing
    * @throws IllegalArgumentException for fewer than four orientations or a response that is not a
    *     finite number
    */
-  public TuningCurve fit(double[] orientations, double[] responses, TuningModel model) {
+  public TuningCurve fit(double[] orientations, double[] responses) {
     Curves.require(orientations, responses, 4, "orientation");
-    return switch (model) {
-      case VON_MISES -> vonMises(orientations, responses);
-      case PARITY_VON_MISES -> parity(orientations, responses);
-    };
+    return vonMises(orientations, responses);
   }
 
   private static double curve(double theta, double[] p) {
@@ -240,7 +227,6 @@ public final class OrientationTuning {
     double[] p = best.parameters();
     double kappa = Math.exp(p[1]);
     return new TuningCurve(
-        TuningModel.VON_MISES,
         p[0],
         kappa,
         Orientation.wrap(p[2]),
@@ -253,35 +239,5 @@ public final class OrientationTuning {
   /** κ spans three decades: its logarithm is what the search sees. */
   private static double logKappa(double theta, double[] p) {
     return curve(theta, new double[] {p[0], Math.exp(p[1]), p[2], p[3]});
-  }
-
-  private static TuningCurve parity(double[] thetas, double[] responses) {
-    int peak = Curves.argMax(responses);
-    double least = Curves.min(responses);
-    if (least < 0) {
-      double nan = Double.NaN;
-      return new TuningCurve(TuningModel.PARITY_VON_MISES, nan, nan, nan, nan, nan, nan, nan);
-    }
-    double none = Double.POSITIVE_INFINITY;
-    CurveFit.Best best =
-        CurveFit.fit(
-            OrientationTuning::curve,
-            thetas,
-            responses,
-            new double[] {0, 0.01, 0, 0},
-            new double[] {none, 10, 180, none},
-            List.of(new double[] {responses[peak] - least, 1, thetas[peak], least}));
-    double[] p = best.parameters();
-    double halfWidth =
-        p[1] < Math.log(2) / 2 ? 180 : Math.toDegrees(Math.acos(1 - Math.log(2) / p[1])) / 2;
-    return new TuningCurve(
-        TuningModel.PARITY_VON_MISES,
-        p[0],
-        p[1],
-        Orientation.wrap(p[2]),
-        p[3],
-        halfWidth,
-        best.sse(),
-        Curves.rSquared(best.sse(), responses));
   }
 }

@@ -4,13 +4,11 @@ package org.gammanet.experiments.analysis;
  * A fitted curve {@code R(θ) = baseline + amplitude · exp(κ (cos 2(θ - preferred) - 1))}.
  *
  * @param preferred μ, degrees in [0, 180)
- * @param halfWidth half width at half height between trough and peak, degrees; with the parity
- *     model between baseline and peak
+ * @param halfWidth half width at half height between trough and peak, degrees
  * @param sse sum of squared errors
  * @param rSquared 1 - SSE/SST; NaN for flat responses
  */
 public record TuningCurve(
-    TuningModel model,
     double amplitude,
     double kappa,
     double preferred,
@@ -23,14 +21,7 @@ public record TuningCurve(
   public static TuningCurve vonMises(
       double amplitude, double kappa, double preferred, double baseline) {
     return new TuningCurve(
-        TuningModel.VON_MISES,
-        amplitude,
-        kappa,
-        preferred,
-        baseline,
-        halfWidth(kappa),
-        Double.NaN,
-        Double.NaN);
+        amplitude, kappa, preferred, baseline, halfWidth(kappa), Double.NaN, Double.NaN);
   }
 
   /** The response to an orientation in degrees. */

@@ -12,6 +12,7 @@ import org.gammanet.experiments.stimuli.ApertureRule;
 import org.gammanet.experiments.stimuli.Frame;
 import org.gammanet.experiments.stimuli.GratingStimuli;
 import org.gammanet.experiments.stimuli.HybridContrast;
+import org.gammanet.experiments.stimuli.Sine;
 import org.gammanet.experiments.stimuli.StimulusSet;
 import org.gammanet.experiments.study.Json;
 import org.gammanet.experiments.study.Study;
@@ -212,14 +213,14 @@ public record OptoSettings(
 
   /** Gratings with one contrast in the classical field and another around it. */
   StimulusSet hybrid(double frequency, double center, double surround) {
-    return HybridContrast.set(
-        Frame.of(stimuli.size, stimuli.size),
-        Arrays.stream(stimuli.orientations).boxed().toList(),
-        frequency,
-        center,
-        surround,
-        stimuli.classicalDiameter,
-        stimuli.surroundDiameter);
+    Frame frame = Frame.of(stimuli.size, stimuli.size);
+    var inside = new HybridContrast.Zone(stimuli.classicalDiameter, center);
+    var outside = new HybridContrast.Zone(stimuli.surroundDiameter, surround);
+    return StimulusSet.of(
+        Arrays.stream(stimuli.orientations)
+            .mapToObj(
+                angle -> new HybridContrast(frame, Sine.of(angle, frequency), inside, outside))
+            .toList());
   }
 
   private StimulusSet gratings(

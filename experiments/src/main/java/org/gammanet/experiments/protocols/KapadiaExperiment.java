@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.Predicate;
-import org.gammanet.experiments.Mode;
 import org.gammanet.experiments.analysis.Context;
 import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.responses.State;
@@ -172,7 +171,7 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
     try {
       for (double axis : axes(context)) {
         for (Arrangement a : arrangements(context)) {
-          var unused = bars(context, axis, a, distance, FLANKER, FlankedBars.Elements.FLANKERS);
+          var unused = bars(context, axis, null, flankers(a, distance));
         }
       }
       return true;
@@ -181,28 +180,17 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
     }
   }
 
+  private static FlankedBars.Flankers flankers(Arrangement a, double distance) {
+    return FlankedBars.Flankers.at(distance, FLANKER).angle(a.angle).lateral(a.lateral);
+  }
+
   private static FlankedBars bars(
       RunContext context,
       double axis,
-      Arrangement a,
-      double distance,
-      double contrast,
-      FlankedBars.Elements shown) {
+      @Nullable Double target,
+      FlankedBars.@Nullable Flankers flankers) {
     return new FlankedBars(
-        context.frame(),
-        axis,
-        LENGTH,
-        WIDTH,
-        distance,
-        a.angle,
-        a.lateral,
-        contrast,
-        FLANKER,
-        shown,
-        false,
-        null,
-        false,
-        Mode.OWN);
+        context.frame(), axis, FlankedBars.Element.bar(LENGTH, WIDTH), target, flankers);
   }
 
   @Override
@@ -215,19 +203,14 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
     var design = new Design<Condition>();
     for (double axis : axes(context)) {
       for (double c : CONTRASTS) {
-        design.add(
-            new Target(axis, c),
-            bars(context, axis, Arrangement.COLLINEAR, 0, c, FlankedBars.Elements.TARGET));
+        design.add(new Target(axis, c), bars(context, axis, c, null));
       }
       for (Arrangement a : arrangements) {
         for (double d : distances) {
-          design.add(
-              new Flankers(axis, a, d),
-              bars(context, axis, a, d, CONTRASTS[0], FlankedBars.Elements.FLANKERS));
+          design.add(new Flankers(axis, a, d), bars(context, axis, null, flankers(a, d)));
           for (double c : CONTRASTS) {
             if (shown(context, a, c)) {
-              design.add(
-                  new Both(axis, a, d, c), bars(context, axis, a, d, c, FlankedBars.Elements.BOTH));
+              design.add(new Both(axis, a, d, c), bars(context, axis, c, flankers(a, d)));
             }
           }
         }

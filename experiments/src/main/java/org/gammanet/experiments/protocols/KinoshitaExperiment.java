@@ -5,7 +5,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
-import org.gammanet.experiments.Mode;
 import org.gammanet.experiments.analysis.Context;
 import org.gammanet.experiments.analysis.Dynamics;
 import org.gammanet.experiments.analysis.Statistics;
@@ -122,37 +121,26 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
       Preferences.Probe probe = probes.get(p);
       double radius = Math.min(fields.centerDiameterPx()[p] / 2, outer / 2);
       double inner = Math.min(fields.ringInnerDiameterPx()[p] / 2, outer - 4);
-      var center = new CenterSurround.Center(null, probe.phase(), contrast, radius);
-      design.add(new Center(p), stimulus(context, probe, center, null));
+      var sine = probe.sine(contrast);
+      var center = CenterSurround.Disc.of(sine, radius);
+      design.add(new Center(p), new CenterSurround(context.frame(), center, null));
       for (double d : differences) {
         for (int i = 0; i < phases(context); i++) {
           double phase = probe.phase() + 2 * Math.PI * i / phases(context);
           var ring =
-              new CenterSurround.Surround(probe.modulation() + d, phase, contrast, inner, outer);
-          design.add(new Both(p, d, i), stimulus(context, probe, center, ring));
+              new CenterSurround.Ring(
+                  sine.orientation(probe.modulation() + d).phase(phase), inner, outer);
+          design.add(new Both(p, d, i), new CenterSurround(context.frame(), center, ring));
         }
       }
       for (double d : new double[] {0, 90}) {
         var ring =
-            new CenterSurround.Surround(
-                probe.modulation() + d, probe.phase(), contrast, inner, outer);
-        design.add(new Ring(p, d), stimulus(context, probe, null, ring));
+            new CenterSurround.Ring(
+                sine.orientation(probe.modulation() + d), inner, outer);
+        design.add(new Ring(p, d), new CenterSurround(context.frame(), null, ring));
       }
     }
     return design;
-  }
-
-  private static CenterSurround stimulus(
-      RunContext context,
-      Preferences.Probe probe,
-      CenterSurround.@Nullable Center center,
-      CenterSurround.@Nullable Surround ring) {
-    String type =
-        ring == null
-            ? "kinoshita_center_only"
-            : center == null ? "kinoshita_surround_only" : "kinoshita_center_surround";
-    return new CenterSurround(
-        context.frame(), type, center, ring, probe.modulation(), probe.cycles(), Mode.OWN);
   }
 
   /** A unit's responses with a ring of each difference, averaged over phases. */

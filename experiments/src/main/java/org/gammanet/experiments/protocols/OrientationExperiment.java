@@ -15,7 +15,6 @@ import org.gammanet.experiments.analysis.PhaseModulation;
 import org.gammanet.experiments.analysis.Population;
 import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.analysis.TuningCurve;
-import org.gammanet.experiments.analysis.TuningModel;
 import org.gammanet.experiments.analysis.TuningTable;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.ApertureRule;
@@ -138,7 +137,7 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
     }
 
     TuningCurve fit(OrientationTuning tuning, TuningTable table) {
-      return tuning.fit(table.orientations(), responses, TuningModel.VON_MISES);
+      return tuning.fit(table.orientations(), responses);
     }
   }
 
@@ -237,7 +236,8 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
     var design = new Design<Preferences.Probe>();
     for (Stimulus s : set(context).stimuli()) {
       if (s instanceof Grating g) {
-        design.add(new Preferences.Probe(g.modulation(), g.cycles(), g.phase()), g);
+        design.add(
+            new Preferences.Probe(g.sine().orientation(), g.sine().cycles(), g.sine().phase()), g);
       }
     }
     return design;

@@ -4,10 +4,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
-import org.gammanet.experiments.Mode;
-import org.gammanet.experiments.stimuli.ApertureRule;
+import org.gammanet.experiments.stimuli.Aperture;
 import org.gammanet.experiments.stimuli.Frame;
 import org.gammanet.experiments.stimuli.Grating;
+import org.gammanet.experiments.stimuli.Sine;
 import org.gammanet.experiments.study.RunContext;
 import org.jspecify.annotations.Nullable;
 
@@ -39,16 +39,12 @@ public record Preferences(double[] preferred, int[] probe, double[] drive, List<
 
     /** The grating, whole or in a disc. */
     Grating grating(Frame frame, double contrast, @Nullable Double diameter) {
-      return new Grating(
-          frame,
-          modulation,
-          cycles,
-          phase,
-          contrast,
-          diameter,
-          ApertureRule.EXACT_DIAMETER,
-          0,
-          Mode.OWN);
+      return new Grating(frame, sine(contrast), diameter == null ? null : Aperture.disc(diameter));
+    }
+
+    /** The grating without borders. */
+    Sine sine(double contrast) {
+      return new Sine(modulation, cycles, phase, contrast);
     }
   }
 

@@ -3,7 +3,6 @@ package org.gammanet.experiments.protocols;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.gammanet.experiments.Mode;
 import org.gammanet.experiments.analysis.SizeTuning;
 import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.responses.State;
@@ -147,22 +146,9 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
       }
       for (double i : inner) {
         var ring =
-            new CenterSurround.Surround(
-                probe.modulation(),
-                probe.phase(),
-                context.settings().contrast(),
-                i / 2,
-                outerDiameter(context) / 2);
-        design.add(
-            new Ring(p, i),
-            new CenterSurround(
-                context.frame(),
-                "kinoshita_surround_only",
-                null,
-                ring,
-                probe.modulation(),
-                probe.cycles(),
-                Mode.OWN));
+            new CenterSurround.Ring(
+                probe.sine(context.settings().contrast()), i / 2, outerDiameter(context) / 2);
+        design.add(new Ring(p, i), new CenterSurround(context.frame(), null, ring));
       }
     }
     return design;

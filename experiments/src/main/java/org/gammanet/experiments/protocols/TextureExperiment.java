@@ -4,12 +4,12 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.DoubleStream;
-import org.gammanet.experiments.Mode;
 import org.gammanet.experiments.analysis.Context;
 import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.responses.Pooling;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.PixelPoint;
+import org.gammanet.experiments.stimuli.Sine;
 import org.gammanet.experiments.stimuli.TextureBoundary;
 import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Experiment;
@@ -147,21 +147,16 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
     for (double texture : textures(context)) {
       for (double difference : differences) {
         for (int p = 0; p < PHASES; p++) {
+          var first = new Sine(texture, cycles, Math.PI / 2 * p, context.settings().contrast());
           design.add(
               new Condition(texture, difference, p),
               new TextureBoundary(
                   context.frame(),
-                  texture,
-                  texture + difference,
-                  cycles,
-                  context.settings().contrast(),
+                  first,
+                  // jumps of 0, 0, 90 and 270 degrees
+                  first.orientation(texture + difference).phase(Math.PI / 2 * (p * (p + 1) / 2)),
                   TextureBoundary.Boundary.VERTICAL,
-                  0,
-                  Math.PI / 2 * p,
-                  Math.PI / 2 * (p * (p + 1) / 2), // jumps of 0, 0, 90 and 270 degrees
-                  0,
-                  0,
-                  Mode.OWN));
+                  0));
         }
       }
     }

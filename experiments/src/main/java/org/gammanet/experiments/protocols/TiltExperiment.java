@@ -8,11 +8,11 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
-import org.gammanet.experiments.Mode;
 import org.gammanet.experiments.analysis.Context;
 import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.CenterSurround;
+import org.gammanet.experiments.stimuli.Sine;
 import org.gammanet.experiments.stimuli.Orientation;
 import org.gammanet.experiments.stimuli.Stimulus;
 import org.gammanet.experiments.stimuli.StimulusSet;
@@ -141,10 +141,12 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
         for (double gap : gaps) {
           for (double difference : differences) {
             var ring =
-                new CenterSurround.Surround(
-                    theta + difference,
-                    2 * Math.PI * random.nextDouble(),
-                    settings.contrast(),
+                new CenterSurround.Ring(
+                    new Sine(
+                        theta + difference,
+                        size / 12.8,
+                        2 * Math.PI * random.nextDouble(),
+                        settings.contrast()),
                     radius + gap,
                     outer);
             design.add(
@@ -163,15 +165,9 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
       double cycles,
       double phase,
       double radius,
-      CenterSurround.@Nullable Surround ring) {
-    return new CenterSurround(
-        context.frame(),
-        "tilt_illusion",
-        new CenterSurround.Center(null, phase, context.settings().contrast(), radius),
-        ring,
-        theta,
-        cycles,
-        Mode.OWN);
+      CenterSurround.@Nullable Ring ring) {
+    var sine = new Sine(theta, cycles, phase, context.settings().contrast());
+    return new CenterSurround(context.frame(), CenterSurround.Disc.of(sine, radius), ring);
   }
 
   @Override

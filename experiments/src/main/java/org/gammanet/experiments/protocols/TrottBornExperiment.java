@@ -4,12 +4,12 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
-import org.gammanet.experiments.Mode;
 import org.gammanet.experiments.analysis.Context;
 import org.gammanet.experiments.analysis.Context.PopulationGain;
 import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.CenterSurround;
+import org.gammanet.experiments.stimuli.Sine;
 import org.gammanet.experiments.stimuli.Orientation;
 import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Experiment;
@@ -135,27 +135,22 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
   private static void add(Design<Condition> design, RunContext context, Condition c) {
     double contrast = context.settings().contrast();
     double outer = Math.min(80, context.frame().largestRadius());
+    double cycles = Preferences.of(context).commonFrequency();
+    var sine = new Sine(c.center, cycles, Math.PI / 2, contrast);
     design.add(
         c,
         new CenterSurround(
             context.frame(),
-            "trott_born",
-            new CenterSurround.Center(
+            new CenterSurround.Disc(
+                sine,
                 c.plaid ? c.center + PLAID : null,
-                Math.PI / 2,
-                contrast,
                 Math.min(centerRadius(context), outer / 2)),
             Double.isNaN(c.surround)
                 ? null
-                : new CenterSurround.Surround(
-                    c.center + c.surround,
-                    Math.PI / 2,
-                    contrast,
+                : new CenterSurround.Ring(
+                    sine.orientation(c.center + c.surround),
                     Math.min(ringRadius(context), outer - 4),
-                    outer),
-            c.center,
-            Preferences.of(context).commonFrequency(),
-            Mode.OWN));
+                    outer)));
   }
 
   /** The tested units that prefer an orientation, and which. */

@@ -92,8 +92,8 @@ public sealed interface Pooling {
   record Full() implements Pooling {}
 
   /**
-   * The original's center: mean over rows and columns {@code c - floor(n/2) … c + floor(n/2) - 1}
-   * with {@code n = floor(min(h, w) / 4)}.
+   * Mean over a quarter of the map in each direction: rows and columns {@code c - floor(n/2) … c +
+   * floor(n/2) - 1} with {@code n = floor(min(h, w) / 4)}.
    */
-  record ParityCenter() implements Pooling {}
+  record CentralWindow() implements Pooling {}
 }

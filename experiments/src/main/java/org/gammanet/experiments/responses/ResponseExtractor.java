@@ -529,12 +529,12 @@ public final class ResponseExtractor {
               all =
                   patch(signal, row(signal, at) - side / 2, column(signal, at) - side / 2, side)
                       .toFloatArray();
-          case Pooling.ParityCenter center -> {
+          case Pooling.CentralWindow window -> {
             int side = (int) Math.min(signal.size(2), signal.size(3)) / 4;
             int half = side / 2;
             if (half == 0) {
               throw new IllegalArgumentException(
-                  "the map of %s has %d x %d units: too few for the original's center window"
+                  "the map of %s has %d x %d units: too few for a central window"
                       .formatted(layer, signal.size(2), signal.size(3)));
             }
             all =

@@ -12,11 +12,7 @@ import java.util.SplittableRandom;
  * @param boundary direction of the line
  * @param offset an element whose grid point has dx (dy) of at least that belongs to the second
  *     texture; pixels
- * @param length of a bar, pixels
- * @param width of a bar, pixels
- * @param spacing of the grid, pixels
- * @param positionJitter largest displacement of an element along each axis, pixels
- * @param orientationNoise standard deviation of the elements' orientations, degrees
+ * @param grid of the elements
  * @param seed of displacements and noise
  */
 public record ElementTexture(
@@ -26,39 +22,55 @@ public record ElementTexture(
     double contrast,
     TextureBoundary.Boundary boundary,
     double offset,
-    double length,
-    double width,
-    double spacing,
-    double positionJitter,
-    double orientationNoise,
+    Grid grid,
     long seed)
     implements Stimulus {
+
+  /**
+   * The elements and where they are.
+   *
+   * @param length of a bar, pixels
+   * @param width of a bar, pixels
+   * @param spacing of the grid, pixels
+   * @param positionJitter largest displacement of an element along each axis, pixels
+   * @param orientationNoise standard deviation of the elements' orientations, degrees
+   */
+  public record Grid(
+      double length,
+      double width,
+      double spacing,
+      double positionJitter,
+      double orientationNoise) {
+    /** Checks the ranges. */
+    public Grid {
+      Checks.positive(length, "an element's length");
+      Checks.positive(width, "an element's width");
+      Checks.positive(spacing, "a grid's spacing");
+      Checks.notNegative(positionJitter, "a jitter");
+      Checks.notNegative(orientationNoise, "orientation noise");
+    }
+  }
 
   /** Checks the ranges. */
   public ElementTexture {
     Checks.signedContrast(contrast);
-    Checks.positive(length, "an element's length");
-    Checks.positive(width, "an element's width");
-    Checks.positive(spacing, "a grid's spacing");
-    Checks.notNegative(positionJitter, "a jitter");
-    Checks.notNegative(orientationNoise, "orientation noise");
   }
 
   @Override
   public float[] draw() {
     var random = new SplittableRandom(seed);
     double[] out = new double[frame.pixels()];
-    int rows = (int) Math.ceil(frame.height() / spacing) + 1;
-    int columns = (int) Math.ceil(frame.width() / spacing) + 1;
+    int rows = (int) Math.ceil(frame.height() / grid.spacing) + 1;
+    int columns = (int) Math.ceil(frame.width() / grid.spacing) + 1;
     for (int r = -rows; r <= rows; r++) {
       for (int c = -columns; c <= columns; c++) {
-        double gx = c * spacing;
-        double gy = r * spacing;
-        double cx = gx + positionJitter * (2 * random.nextDouble() - 1);
-        double cy = gy + positionJitter * (2 * random.nextDouble() - 1);
+        double gx = c * grid.spacing;
+        double gy = r * grid.spacing;
+        double cx = gx + grid.positionJitter * (2 * random.nextDouble() - 1);
+        double cy = gy + grid.positionJitter * (2 * random.nextDouble() - 1);
         double across = boundary == TextureBoundary.Boundary.VERTICAL ? gx : gy;
         double axis =
-            (across < offset ? first : second) + 90 + orientationNoise * Patterns.gaussian(random);
+            (across < offset ? first : second) + 90 + grid.orientationNoise * Patterns.gaussian(random);
         element(out, cx, cy, axis);
       }
     }
@@ -67,7 +79,7 @@ public record ElementTexture(
 
   /** Draws into the pixels near the element only: there are thousands of them. */
   private void element(double[] out, double cx, double cy, double axis) {
-    double reach = (length + width) / 2 + 1;
+    double reach = (grid.length + grid.width) / 2 + 1;
     double px = frame.center().x() + cx;
     double py = frame.center().y() + cy;
     int top = Math.max(0, (int) Math.ceil(py - reach));
@@ -80,7 +92,7 @@ public record ElementTexture(
     int h = bottom - top + 1;
     int w = right - left + 1;
     var patch = new Frame(h, w, new PixelPoint(0, 0));
-    double[] weights = Patterns.bar(patch, px - left, py - top, length, width, axis);
+    double[] weights = Patterns.bar(patch, px - left, py - top, grid.length, grid.width, axis);
     for (int y = 0; y < h; y++) {
       for (int x = 0; x < w; x++) {
         double v = contrast * weights[y * w + x];
@@ -115,15 +127,15 @@ public record ElementTexture(
             "texture_orientation_2",
             second,
             "element_length",
-            length,
+            grid.length,
             "element_width",
-            width,
+            grid.width,
             "grid_spacing",
-            spacing,
+            grid.spacing,
             "position_jitter",
-            positionJitter,
+            grid.positionJitter,
             "orientation_noise",
-            orientationNoise,
+            grid.orientationNoise,
             "seed",
             seed));
   }

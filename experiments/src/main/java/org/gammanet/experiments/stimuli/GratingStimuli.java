@@ -11,13 +11,14 @@ import org.jspecify.annotations.Nullable;
 public final class GratingStimuli {
   private GratingStimuli() {}
 
-  /** A builder with the original's defaults, to which orientations must be given. */
+  /** A builder, which must be given orientations. */
   public static Builder builder() {
     return new Builder();
   }
 
   /** Describes a set. */
-  public static final class Builder extends StimulusBuilder<Builder> {
+  public static final class Builder {
+    private Frame frame = Frame.of(256, 256);
     private double[] orientations = {};
     private double[] frequencies = {10, 20, 30, 40};
     private double[] contrasts = {1};
@@ -29,8 +30,14 @@ public final class GratingStimuli {
 
     private Builder() {}
 
-    @Override
-    Builder self() {
+    /** Image size in pixels, with stimuli at its center; default 256 x 256. */
+    public Builder size(int height, int width) {
+      return frame(Frame.of(height, width));
+    }
+
+    /** The image, and the pixel on which stimuli are centered. */
+    public Builder frame(Frame image) {
+      frame = image;
       return this;
     }
 
@@ -58,7 +65,7 @@ public final class GratingStimuli {
       return this;
     }
 
-    /** n equally spaced phases, starting at 0; four are 0, 90, 180 and 270 degrees. */
+    /** Equally spaced phases from 0 on: four are 0, 90, 180 and 270 degrees. */
     public Builder equallySpacedPhases(int count) {
       phases = new double[count];
       for (int i = 0; i < count; i++) {
@@ -85,33 +92,40 @@ public final class GratingStimuli {
       return this;
     }
 
-    /** Width of a raised-cosine edge around the disc, pixels; default 0 (hard). */
+    /** Width of a raised-cosine edge around the disc, pixels; default 0, a hard edge. */
     public Builder softEdge(double pixels) {
       softEdge = pixels;
       return this;
     }
 
-    /** Adds an empty image of mid gray at the end. */
+    /** Adds a blank image of mid gray at the end. */
     public Builder withBlank() {
       blank = true;
       return this;
     }
 
-    @Override
-    List<Stimulus> stimuli() {
-      List<@Nullable Double> sizes = new ArrayList<>();
+    /**
+     * Fixes the description.
+     *
+     * @throws IllegalArgumentException for values out of range, a stimulus that does not fit into
+     *     the image, or a list without values
+     */
+    public StimulusGenerator build() {
+      List<@Nullable Aperture> apertures = new ArrayList<>();
       if (diameters == null) {
-        sizes.add(null);
+        apertures.add(null);
       } else {
-        sizes.addAll(Checks.given(diameters, "diameter", "diameters(…)"));
+        for (double d : Checks.given(diameters, "diameter", "diameters(…)")) {
+          apertures.add(new Aperture(d, rule, softEdge));
+        }
       }
       List<Stimulus> list = new ArrayList<>();
       for (double theta : Checks.given(orientations, "orientation", "orientations(…)")) {
         for (double f : Checks.given(frequencies, "frequency", "spatialFrequencies(…)")) {
-          for (Double d : sizes) {
+          for (Aperture aperture : apertures) {
             for (double c : Checks.given(contrasts, "contrast", "contrasts(…)")) {
               for (double p : Checks.given(phases, "phase", "phases(…)")) {
-                list.add(new Grating(frame, theta, f, p, c, d, rule, softEdge, mode));
+                list.add(new Grating(frame, new Sine(theta, f, p, c), aperture));
               }
             }
           }
@@ -120,7 +134,8 @@ public final class GratingStimuli {
       if (blank) {
         list.add(new Blank(frame, 0.5));
       }
-      return list;
+      StimulusSet set = StimulusSet.of(list);
+      return () -> set;
     }
   }
 }

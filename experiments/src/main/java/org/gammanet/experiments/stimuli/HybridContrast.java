@@ -1,80 +1,48 @@
 package org.gammanet.experiments.stimuli;
 
-import java.util.List;
-
 /**
  * One grating with a contrast in its center and another in its surround, which thus share phase and
  * orientation; mid gray outside.
  *
- * @param modulation direction of the wave vector, degrees
- * @param cycles per image height
- * @param phase radians
- * @param centerContrast for distances up to half the center's diameter
- * @param surroundContrast from there to half the surround's diameter
- * @param centerDiameter pixels
- * @param surroundDiameter pixels
+ * @param sine the grating; its contrast has no effect
+ * @param center for distances up to half its diameter
+ * @param surround from there to half its diameter
  */
-public record HybridContrast(
-    Frame frame,
-    double modulation,
-    double cycles,
-    double phase,
-    double centerContrast,
-    double surroundContrast,
-    double centerDiameter,
-    double surroundDiameter)
+public record HybridContrast(Frame frame, Sine sine, Zone center, Zone surround)
     implements Stimulus {
 
-  /** Checks the ranges, and that the surround fits into the image. */
-  public HybridContrast {
-    Checks.contrast(centerContrast);
-    Checks.contrast(surroundContrast);
-    Checks.cycles(cycles);
-    Checks.positive(centerDiameter, "a center's diameter");
-    if (surroundDiameter < centerDiameter) {
-      throw new IllegalArgumentException(
-          "the surround's diameter %s px is smaller than the center's %s px"
-              .formatted(Frame.number(surroundDiameter), Frame.number(centerDiameter)));
+  /**
+   * A contrast within a circle.
+   *
+   * @param diameter pixels
+   * @param contrast Michelson, 0 to 1
+   */
+  public record Zone(double diameter, double contrast) {
+    /** Checks the ranges. */
+    public Zone {
+      Checks.positive(diameter, "a diameter");
+      Checks.contrast(contrast);
     }
-    frame.requireFits(surroundDiameter / 2, "a surround with a radius");
   }
 
-  /** A stimulus for each orientation, on an image with the stimulus at its center. */
-  public static StimulusSet set(
-      Frame frame,
-      List<Double> modulations,
-      double cycles,
-      double centerContrast,
-      double surroundContrast,
-      double centerDiameter,
-      double surroundDiameter) {
-    return StimulusSet.of(
-        modulations.stream()
-            .map(
-                theta ->
-                    (Stimulus)
-                        new HybridContrast(
-                            frame,
-                            theta,
-                            cycles,
-                            0,
-                            centerContrast,
-                            surroundContrast,
-                            centerDiameter,
-                            surroundDiameter))
-            .toList());
+  /** Checks that the surround is larger than the center and fits into the image. */
+  public HybridContrast {
+    if (surround.diameter < center.diameter) {
+      throw new IllegalArgumentException(
+          "the surround's diameter %s px is smaller than the center's %s px"
+              .formatted(Frame.number(surround.diameter), Frame.number(center.diameter)));
+    }
+    frame.requireFits(surround.diameter / 2, "a surround with a radius");
   }
 
   @Override
   public float[] draw() {
-    double[] grating = Patterns.grating(frame, modulation, cycles, phase, 1);
+    double[] grating = sine.contrast(1).pattern(frame);
     double[] out = new double[grating.length];
-    Patterns.addProduct(out, centerContrast, grating, Patterns.disc(frame, centerDiameter / 2));
+    double radius = center.diameter / 2;
+    Patterns.addProduct(out, center.contrast, grating, Patterns.disc(frame, radius));
     Patterns.addProduct(
-        out,
-        surroundContrast,
-        grating,
-        Patterns.ring(frame, centerDiameter / 2, surroundDiameter / 2));
+        out, surround.contrast, grating, Patterns.ring(frame, radius, surround.diameter / 2));
     return Patterns.luminance(out);
   }
 
@@ -82,23 +50,23 @@ public record HybridContrast(
   public StimulusMeta meta() {
     return new StimulusMeta(
         "hybrid_contrast",
-        Orientation.ofModulation(modulation),
-        centerContrast,
-        cycles,
-        phase,
+        Orientation.ofModulation(sine.orientation()),
+        center.contrast,
+        sine.cycles(),
+        sine.phase(),
         frame.center(),
-        surroundDiameter,
-        surroundDiameter,
+        surround.diameter,
+        surround.diameter,
         Stimulus.parameters(
             "spatial_frequency",
-            cycles,
+            sine.cycles(),
             "wavelength_px",
-            frame.wavelength(cycles),
+            frame.wavelength(sine.cycles()),
             "surround_contrast",
-            surroundContrast,
+            surround.contrast,
             "center_diameter",
-            centerDiameter,
+            center.diameter,
             "surround_diameter",
-            surroundDiameter));
+            surround.diameter));
   }
 }

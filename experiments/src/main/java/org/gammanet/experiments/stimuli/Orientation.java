@@ -52,12 +52,12 @@ public record Orientation(double modulation) {
   }
 
   /** Cosine of an angle in degrees, exact at multiples of 90. */
-  static double cos(double degrees) {
+  public static double cos(double degrees) {
     return sin(degrees + 90);
   }
 
   /** Sine of an angle in degrees, exact at multiples of 90. */
-  static double sin(double degrees) {
+  public static double sin(double degrees) {
     double r = ((degrees % 360) + 360) % 360;
     if (r % 90 == 0) {
       return r == 90 ? 1 : r == 270 ? -1 : 0;

@@ -115,74 +115,6 @@ public final class Patterns {
     return out;
   }
 
-  /**
-   * A small picture.
-   *
-   * @param values rows x columns, rows first
-   */
-  record Block(int rows, int columns, double[] values) {}
-
-  /**
-   * The original's bar: ones of W x L in the middle of zeros of 3W x 3L, turned with bilinear
-   * interpolation and cut at one half.
-   *
-   * @param axis degrees
-   */
-  static Block parityBar(int length, int width, double axis) {
-    double[] box = new double[9 * width * length];
-    for (int y = width; y < 2 * width; y++) {
-      for (int x = length; x < 2 * length; x++) {
-        box[y * 3 * length + x] = 1;
-      }
-    }
-    double cos = Math.abs(Orientation.cos(axis));
-    double sin = Math.abs(Orientation.sin(axis));
-    int rows = (int) Math.floor(3 * width * cos + 3 * length * sin + 0.5);
-    int columns = (int) Math.floor(3 * width * sin + 3 * length * cos + 0.5);
-    double[] turned = turn(new Block(3 * width, 3 * length, box), axis, rows, columns);
-    for (int i = 0; i < turned.length; i++) {
-      turned[i] = turned[i] > 0.5 ? 1 : 0;
-    }
-    return new Block(rows, columns, turned);
-  }
-
-  /**
-   * A picture turned clockwise on the screen about its middle, bilinear; 0 where the source lies
-   * outside.
-   */
-  static double[] turn(Block source, double degrees, int rows, int columns) {
-    double cos = Orientation.cos(degrees);
-    double sin = Orientation.sin(degrees);
-    double[] out = new double[rows * columns];
-    for (int y = 0, i = 0; y < rows; y++) {
-      double dy = y - (rows - 1) / 2.0;
-      for (int x = 0; x < columns; x++, i++) {
-        double dx = x - (columns - 1) / 2.0;
-        double u = dx * cos + dy * sin + (source.columns() - 1) / 2.0;
-        double v = -dx * sin + dy * cos + (source.rows() - 1) / 2.0;
-        out[i] = bilinear(source, v, u);
-      }
-    }
-    return out;
-  }
-
-  private static double bilinear(Block source, double row, double column) {
-    if (!(row >= 0 && row <= source.rows() - 1 && column >= 0 && column <= source.columns() - 1)) {
-      return 0;
-    }
-    int y0 = (int) row;
-    int x0 = (int) column;
-    int y1 = Math.min(y0 + 1, source.rows() - 1);
-    int x1 = Math.min(x0 + 1, source.columns() - 1);
-    double fy = row - y0;
-    double fx = column - x0;
-    double[] v = source.values();
-    int w = source.columns();
-    double top = v[y0 * w + x0] * (1 - fx) + v[y0 * w + x1] * fx;
-    double bottom = v[y1 * w + x0] * (1 - fx) + v[y1 * w + x1] * fx;
-    return top * (1 - fy) + bottom * fy;
-  }
-
   /** Standard normal deviates that depend on nothing but the seed and the order of the calls. */
   static double gaussian(SplittableRandom random) {
     double radius = Math.sqrt(-2 * Math.log(1 - random.nextDouble()));
@@ -201,14 +133,6 @@ public final class Patterns {
     float[] out = new float[pattern.length];
     for (int i = 0; i < out.length; i++) {
       out[i] = (float) (0.5 + 0.5 * pattern[i]);
-    }
-    return out;
-  }
-
-  static float[] floats(double[] pattern) {
-    float[] out = new float[pattern.length];
-    for (int i = 0; i < out.length; i++) {
-      out[i] = (float) pattern[i];
     }
     return out;
   }

@@ -92,10 +92,10 @@ class ControlTest {
     if (!(s instanceof Grating g)) {
       return 0;
     }
-    double tuned = 2 + Math.cos(Math.toRadians(2 * (g.modulation() - 30 * unit)));
-    Double d = g.diameter();
+    double tuned = 2 + Math.cos(Math.toRadians(2 * (g.sine().orientation() - 30 * unit)));
+    Double d = g.aperture() == null ? null : g.aperture().diameter();
     double size = d == null || d > 40 ? 1 - index : d < 13 ? d / 13 : 1;
-    return tuned * g.contrast() * size;
+    return tuned * g.sine().contrast() * size;
   }
 
   /** Suppressed units whose controls are suppressed a little, each by its number. */

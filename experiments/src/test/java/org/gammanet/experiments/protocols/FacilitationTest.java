@@ -27,13 +27,8 @@ class FacilitationTest {
 
   private static double response(Stimulus s, double flankers, double both) {
     return switch (s) {
-      case Grating g -> 2 + Math.cos(Math.toRadians(2 * g.modulation()));
-      case FlankedBars b ->
-          switch (b.shown()) {
-            case TARGET -> 1;
-            case FLANKERS -> flankers;
-            case BOTH -> both;
-          };
+      case Grating g -> 2 + Math.cos(Math.toRadians(2 * g.sine().orientation()));
+      case FlankedBars b -> b.flankers() == null ? 1 : b.target() == null ? flankers : both;
       default -> 0;
     };
   }

@@ -8,10 +8,12 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import org.gammanet.experiments.responses.State;
+import org.gammanet.experiments.stimuli.Aperture;
 import org.gammanet.experiments.stimuli.Frame;
 import org.gammanet.experiments.stimuli.Grating;
 import org.gammanet.experiments.stimuli.MaskedGrating;
 import org.gammanet.experiments.stimuli.Orientation;
+import org.gammanet.experiments.stimuli.Sine;
 import org.gammanet.experiments.study.InSilico;
 import org.gammanet.experiments.study.Json;
 import org.gammanet.experiments.study.Progress;
@@ -96,14 +98,8 @@ class InSilicoControlsTest {
         float[] image =
             new Grating(
                     Frame.of(128, 128),
-                    unit.modulation(),
-                    128 / unit.wavelength(),
-                    0,
-                    0.5,
-                    d,
-                    org.gammanet.experiments.stimuli.ApertureRule.EXACT_DIAMETER,
-                    0,
-                    org.gammanet.experiments.Mode.OWN)
+                    Sine.of(unit.modulation(), 128 / unit.wavelength()).contrast(0.5),
+                    Aperture.disc(d))
                 .draw();
         last = bank.response(unit, image, 64, 64);
         most = Math.max(most, last);

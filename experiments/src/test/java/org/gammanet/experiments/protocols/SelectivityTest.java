@@ -24,24 +24,24 @@ class SelectivityTest {
 
   /** Below the blank at all orientations but one, where it exceeds it by 0.004. */
   private static double barely(Stimulus s) {
-    return s instanceof Grating g ? (g.modulation() == 45 ? BLANK + 0.004 : 0.55) : BLANK;
+    return s instanceof Grating g ? (g.sine().orientation() == 45 ? BLANK + 0.004 : 0.55) : BLANK;
   }
 
   /** 1 + cos 2(θ - 30) of which a blank evokes a quarter. */
   private static double complex(Stimulus s) {
-    return s instanceof Grating g ? 1 + cos(2 * (g.modulation() - 30)) : 0.25;
+    return s instanceof Grating g ? 1 + cos(2 * (g.sine().orientation() - 30)) : 0.25;
   }
 
   /** As large a mean as for a blank, about which it is modulated by 1 + cos 2(θ - 60). */
   private static double simple(Stimulus s) {
     return s instanceof Grating g
-        ? 3 + (1 + cos(2 * (g.modulation() - 60))) * Math.sin(g.phase())
+        ? 3 + (1 + cos(2 * (g.sine().orientation() - 60))) * Math.sin(g.sine().phase())
         : 3;
   }
 
   /** A curve that no von Mises function fits. */
   private static double ragged(Stimulus s) {
-    return s instanceof Grating g ? 1 + Math.round(g.modulation() / 15) % 2 : 0.5;
+    return s instanceof Grating g ? 1 + Math.round(g.sine().orientation() / 15) % 2 : 0.5;
   }
 
   private static double cos(double degrees) {

@@ -192,7 +192,7 @@ class ResponseExtractorTest {
       assertEquals(max, pooled(extractor, one, plan, Pooling.max())[c], 1e-5);
       assertEquals(patch, pooled(extractor, one, plan, Pooling.patch(3))[c], 1e-5);
       assertEquals(
-          parity, pooled(extractor, one, plan, new Pooling.ParityCenter())[c], 1e-5, "parity");
+          parity, pooled(extractor, one, plan, new Pooling.CentralWindow())[c], 1e-5, "parity");
     }
     float[] two =
         pooled(
@@ -308,7 +308,7 @@ class ResponseExtractorTest {
         () -> RecordingPlan.layer("fgru_0").states(State.INPUT_GATE).moment(Moment.AFTER_TOP_DOWN));
     refused(
         "too few",
-        () -> x.extract(tiny(), RecordingPlan.layer("fgru_1").pooling(new Pooling.ParityCenter())));
+        () -> x.extract(tiny(), RecordingPlan.layer("fgru_1").pooling(new Pooling.CentralWindow())));
     refused(
         "has no inhibitory state: its cell has a single state",
         () -> {

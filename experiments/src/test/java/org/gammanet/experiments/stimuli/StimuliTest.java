@@ -10,7 +10,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
-import org.gammanet.experiments.Mode;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -49,7 +48,7 @@ class StimuliTest {
     Frame f = Frame.of(65, 65);
     // Stripes of modulation 0 are vertical: a column has one luminance.
     float[] grating =
-        new Grating(f, 0, 5, 0.3, 1, null, ApertureRule.FLOOR_RADIUS, 0, Mode.OWN).draw();
+        new Grating(f, Sine.of(0, 5).phase(0.3), null).draw();
     for (int y = 1; y < 65; y++) {
       assertEquals(grating[7], grating[y * 65 + 7], 1e-6);
     }
@@ -95,48 +94,25 @@ class StimuliTest {
   }
 
   @Test
-  void stimuliMoveWithTheirCenter() {
+  void stimuliMoveWithTheirCentre() {
     Frame moved = new Frame(48, 64, new PixelPoint(20, 40));
     for (boolean elements : new boolean[] {false, true}) {
-      Stimulus a =
-          elements
-              ? new FlankedBars(
-                  Frame.of(48, 64),
-                  30,
-                  6,
-                  2,
-                  10,
-                  0,
-                  0,
-                  0.4,
-                  0.8,
-                  FlankedBars.Elements.BOTH,
-                  false,
-                  null,
-                  false,
-                  Mode.OWN)
-              : new Grating(
-                  Frame.of(48, 64), 40, 6, 1, 1, 9.0, ApertureRule.EXACT_DIAMETER, 2, Mode.OWN);
-      Stimulus b =
-          elements
-              ? new FlankedBars(
-                  moved,
-                  30,
-                  6,
-                  2,
-                  10,
-                  0,
-                  0,
-                  0.4,
-                  0.8,
-                  FlankedBars.Elements.BOTH,
-                  false,
-                  null,
-                  false,
-                  Mode.OWN)
-              : new Grating(moved, 40, 6, 1, 1, 9.0, ApertureRule.EXACT_DIAMETER, 2, Mode.OWN);
-      float[] x = a.draw();
-      float[] y = b.draw();
+      Stimulus[] at = new Stimulus[2];
+      for (int i = 0; i < 2; i++) {
+        Frame frame = i == 0 ? Frame.of(48, 64) : moved;
+        at[i] =
+            elements
+                ? new FlankedBars(
+                    frame,
+                    30,
+                    FlankedBars.Element.bar(6, 2),
+                    0.4,
+                    FlankedBars.Flankers.at(10, 0.8))
+                : new Grating(
+                    frame, Sine.of(40, 6).phase(1), Aperture.disc(9).softEdge(2));
+      }
+      float[] x = at[0].draw();
+      float[] y = at[1].draw();
       for (int r = 8; r < 40; r++) {
         for (int c = 8; c < 50; c++) {
           assertEquals(x[r * 64 + c], y[(r - 4) * 64 + c + 8], 1e-6);
@@ -154,13 +130,12 @@ class StimuliTest {
         () -> GratingStimuli.builder().size(64, 64).orientations(Double.NaN).build(),
         () -> GratingStimuli.builder().size(64, 64).orientations(0).spatialFrequencies(0).build(),
         () -> GratingStimuli.builder().size(0, 64),
-        () -> FlankedBarStimuli.builder().size(64, 64).build(),
-        () -> CenterSurroundStimuli.builder().size(64, 64).build(),
-        () -> TiltStimuli.builder().size(64, 64).build(),
-        () ->
-            new TextureBoundary(
-                f, 0, 90, 8, 1, TextureBoundary.Boundary.VERTICAL, 0, 0, 0, 5, 0, Mode.OWN),
-        () -> new CenterSurround.Surround(0, 0, 1, 30, 20),
+        () -> bars(f, 30, false),
+        () -> new FlankedBars(f, 0, FlankedBars.Element.bar(6, 2), null, null),
+        () -> new CenterSurround(f, CenterSurround.Disc.of(Sine.of(0, 4), 40), null),
+        () -> new CenterSurround(f, null, null),
+        () -> Sine.of(0, 4).contrast(1.5),
+        () -> new CenterSurround.Ring(Sine.of(0, 4), 30, 20),
         () -> StimulusSet.of(List.of()),
         () -> StimulusSet.of(List.of(new Blank(f, 0.5), new Blank(Frame.of(32, 64), 0.5))));
   }
@@ -173,30 +148,36 @@ class StimuliTest {
     assertFalse(e.getMessage().isEmpty());
   }
 
+  private static FlankedBars bars(Frame frame, double distance, boolean clip) {
+    return new FlankedBars(
+        frame,
+        0,
+        new FlankedBars.Element(20, 5, null, clip),
+        0.2,
+        FlankedBars.Flankers.at(distance, 0.6));
+  }
+
   @Test
   void clippedFlankersAreDrawnWhenAllowed() {
-    var builder = FlankedBarStimuli.builder().size(64, 64).distances(30).angles(0);
-    assertThrows(IllegalArgumentException.class, builder::build);
-    assertEquals(4 * 3 + 1, builder.allowClipping().build().generate().size());
+    Frame f = Frame.of(64, 64);
+    assertThrows(IllegalArgumentException.class, () -> bars(f, 30, false));
+    assertEquals(64 * 64, bars(f, 30, true).draw().length);
   }
 
   @Test
   void oneFlankerOppositeSignAndGaborElements() {
-    var builder =
-        FlankedBarStimuli.builder()
-            .size(96, 96)
-            .orientations(0)
-            .distances(24)
-            .angles(0)
-            .bar(12, 3)
-            .flankerContrast(-0.6);
-    float[] two = builder.build().generate().get(1).values();
+    Frame f = Frame.of(96, 96);
+    var element = FlankedBars.Element.bar(12, 3);
+    var both = FlankedBars.Flankers.at(24, -0.6);
+    float[] two = new FlankedBars(f, 0, element, 0.2, both).draw();
     assertEquals(0.2f, two[48 * 96 + 48 + 24], 1e-6);
     assertEquals(0.2f, two[48 * 96 + 48 - 24], 1e-6);
-    float[] one = builder.oneFlanker().build().generate().get(1).values();
+    var single = new FlankedBars.Flankers(-0.6, 24, 0, 0, true);
+    float[] one = new FlankedBars(f, 0, element, 0.2, single).draw();
     assertEquals(0.2f, one[48 * 96 + 48 + 24], 1e-6);
     assertEquals(0.5f, one[48 * 96 + 48 - 24], 1e-6);
-    float[] gabor = builder.gaborElements(16).build().generate().get(0).values();
+    var patch = new FlankedBars.Element(12, 3, 16.0, false);
+    float[] gabor = new FlankedBars(f, 0, patch, 0.2, null).draw();
     assertEquals(0.6f, gabor[48 * 96 + 48], 1e-6);
     // A wavelength is 6 px; its trough lies across the axis.
     assertTrue(gabor[51 * 96 + 48] < 0.47);
@@ -214,16 +195,12 @@ class StimuliTest {
               1,
               TextureBoundary.Boundary.VERTICAL,
               0,
-              6,
-              2,
-              8,
-              1,
-              4,
+              new ElementTexture.Grid(6, 2, 8, 1, 4),
               i == 2 ? 8 : 7);
     }
     assertArrayEquals(s[0].draw(), s[1].draw());
     assertNotEquals(Arrays.hashCode(s[0].draw()), Arrays.hashCode(s[2].draw()));
-    // Bars on the left are vertical, on the right horizontal: neighbors along them are alike.
+    // Bars on the left are vertical, on the right horizontal: neighbours along them are alike.
     float[] v = s[0].draw();
     double[] along = new double[4];
     for (int y = 8; y < 55; y++) {
@@ -259,28 +236,15 @@ class StimuliTest {
   @Test
   void contactSheetShowsEverything() {
     StimulusSet set =
-        CenterSurroundStimuli.builder().size(200, 180).withSurroundAlone().build().generate();
+        GratingStimuli.builder()
+            .size(200, 180)
+            .orientations(0, 30, 60, 90, 120, 150)
+            .spatialFrequencies(4, 8)
+            .contrasts(0.2, 0.5, 1)
+            .build()
+            .generate();
     String svg = ContactSheet.of(set, 20).svg();
     assertTrue(svg.contains("20 of 36 stimuli"), "title");
     assertEquals(20, svg.split("<image").length - 1);
-  }
-
-  @Test
-  void jitteredParityTexturesHaveEmptyCorners() {
-    Stimulus s =
-        new TextureBoundary(
-            Frame.of(64, 64),
-            0,
-            90,
-            8,
-            1,
-            TextureBoundary.Boundary.VERTICAL,
-            0,
-            1,
-            1,
-            40,
-            3,
-            Mode.PARITY);
-    assertEquals(0, s.draw()[0]);
   }
 }

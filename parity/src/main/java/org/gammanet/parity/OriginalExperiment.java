@@ -1,20 +1,19 @@
-package org.gammanet.experiments.protocols;
+package org.gammanet.parity;
 
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.IntToDoubleFunction;
+import java.util.stream.IntStream;
 import org.gammanet.experiments.Mode;
 import org.gammanet.experiments.analysis.ContrastResponse;
 import org.gammanet.experiments.analysis.CurveSimilarity;
-import org.gammanet.experiments.analysis.OrientationTuning;
 import org.gammanet.experiments.analysis.ReferenceCurve;
 import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.analysis.TuningCurve;
-import org.gammanet.experiments.analysis.TuningModel;
 import org.gammanet.experiments.responses.Pooling;
-import org.gammanet.experiments.stimuli.CenterSurroundStimuli;
-import org.gammanet.experiments.stimuli.FlankedBarStimuli;
+import org.gammanet.experiments.stimuli.Frame;
 import org.gammanet.experiments.stimuli.GratingStimuli;
 import org.gammanet.experiments.stimuli.InputScaling;
 import org.gammanet.experiments.stimuli.Stimulus;
@@ -38,13 +37,13 @@ import org.jspecify.annotations.Nullable;
  * contrast; the baseline of facilitation is the smallest response of all. Conditions are the
  * positions in the original's sequence of stimuli.
  */
-public abstract sealed class ParityExperiment implements Experiment<Integer> {
+public abstract sealed class OriginalExperiment implements Experiment<Integer> {
   private final String name;
   private final String title;
   private final String about;
   private final InputScaling scaling;
 
-  private ParityExperiment(String name, String title, String about, InputScaling scaling) {
+  private OriginalExperiment(String name, String title, String about, InputScaling scaling) {
     this.name = name;
     this.title = title + ", as in the original";
     this.about = about;
@@ -82,7 +81,7 @@ public abstract sealed class ParityExperiment implements Experiment<Integer> {
     for (Stimulus s : set(context.size()).stimuli()) {
       design.add(index++, s);
     }
-    return design.pooling(new Pooling.ParityCenter()).scaling(scaling).withoutBlank();
+    return design.pooling(new Pooling.CentralWindow()).scaling(scaling).withoutBlank();
   }
 
   @Override
@@ -133,14 +132,18 @@ public abstract sealed class ParityExperiment implements Experiment<Integer> {
     }
   }
 
+  private static double[] fill(int n, IntToDoubleFunction value) {
+    return IntStream.range(0, n).mapToDouble(value).toArray();
+  }
+
   private static Series points(String name, double[] x, double[] y) {
     return Series.points(name, x, y, 1, Style.EXCITATORY.label("responses"));
   }
 
   /** Orientation tuning. */
-  public static final class Orientation extends ParityExperiment {
+  public static final class Orientation extends OriginalExperiment {
     private static final double[] FREQUENCIES = {10, 15, 20, 30, 40, 50};
-    private static final double[] ORIENTATIONS = Samples.fill(12, i -> 15 * i);
+    private static final double[] ORIENTATIONS = fill(12, i -> 15 * i);
 
     /** The fitted curve. */
     record Tuning(
@@ -175,7 +178,6 @@ public abstract sealed class ParityExperiment implements Experiment<Integer> {
     StimulusSet set(int size) {
       return GratingStimuli.builder()
           .size(size, size)
-          .mode(Mode.PARITY)
           .orientations(ORIENTATIONS)
           .spatialFrequencies(FREQUENCIES)
           .contrasts(0.5)
@@ -194,15 +196,14 @@ public abstract sealed class ParityExperiment implements Experiment<Integer> {
         }
         map.put(String.format(Locale.ROOT, "%.0f", FREQUENCIES[f]), byFrequency[f]);
       }
-      int best = OrientationTuning.parityBestFrequency(byFrequency);
+      int best = OriginalTuning.bestFrequency(byFrequency);
       double[] curve = byFrequency[best];
-      TuningCurve fit =
-          new OrientationTuning().fit(ORIENTATIONS, curve, TuningModel.PARITY_VON_MISES);
-      double high = Samples.quantile(curve, 1);
-      double low = Samples.quantile(curve, 0);
+      TuningCurve fit = OriginalTuning.fit(ORIENTATIONS, curve);
+      double high = Arrays.stream(curve).max().orElse(Double.NaN);
+      double low = Arrays.stream(curve).min().orElse(Double.NaN);
       var tuning =
           new Tuning(fit.preferred(), fit.halfWidth(), fit.rSquared(), (high - low) / (high + low));
-      double[] fine = Samples.fill(181, i -> i);
+      double[] fine = fill(181, i -> i);
       return Findings.of(
               new Summary(
                   "direction of modulation, degrees; 0 is vertical stripes",
@@ -239,13 +240,15 @@ public abstract sealed class ParityExperiment implements Experiment<Integer> {
   }
 
   /** Contrast response. */
-  public static final class Contrast extends ParityExperiment {
+  public static final class Contrast extends OriginalExperiment {
     private static final double[] CONTRASTS =
-        Samples.fill(8, i -> i == 7 ? 1 : Math.pow(10, -2 + 2.0 * i / 7));
+        fill(8, i -> i == 7 ? 1 : Math.pow(10, -2 + 2.0 * i / 7));
+
+    /** The fitted Naka-Rushton function. */
+    record Fit(double c50, double rMax, double n, double rSquared) {}
 
     /** Numbers of the experiment. */
-    record Summary(
-        double[] contrasts, double[] responses, ContrastExperiment.Fit contrastResponseFit) {}
+    record Summary(double[] contrasts, double[] responses, Fit contrastResponseFit) {}
 
     /** For the service loader. */
     public Contrast() {
@@ -261,7 +264,6 @@ public abstract sealed class ParityExperiment implements Experiment<Integer> {
     StimulusSet set(int size) {
       return GratingStimuli.builder()
           .size(size, size)
-          .mode(Mode.PARITY)
           .orientations(45)
           .spatialFrequencies(4)
           .contrasts(CONTRASTS)
@@ -272,12 +274,12 @@ public abstract sealed class ParityExperiment implements Experiment<Integer> {
     @Override
     Findings analyze(double[] means, long seed) {
       ContrastResponse fit = ContrastResponse.fit(CONTRASTS, means);
-      double[] fine = Samples.fill(101, i -> Math.min(100, Math.pow(10, i / 50.0)));
+      double[] fine = fill(101, i -> Math.min(100, Math.pow(10, i / 50.0)));
       return Findings.of(
               new Summary(
                   CONTRASTS,
                   means,
-                  new ContrastExperiment.Fit(
+                  new Fit(
                       fit.c50(), fit.rMax(), fit.exponent(), fit.rSquared())))
           .figure(
               FigureSpec.of(
@@ -290,7 +292,7 @@ public abstract sealed class ParityExperiment implements Experiment<Integer> {
                           Axis.log("Contrast (%)").range(1, 100),
                           Axis.linear("Mean response of the layer"))
                       .add(
-                          points("data", Samples.fill(8, i -> 100 * CONTRASTS[i]), means),
+                          points("data", fill(8, i -> 100 * CONTRASTS[i]), means),
                           Series.line(
                               "fit",
                               fine,
@@ -302,7 +304,7 @@ public abstract sealed class ParityExperiment implements Experiment<Integer> {
   }
 
   /** Flanked bars. */
-  public static final class Kapadia extends ParityExperiment {
+  public static final class Kapadia extends OriginalExperiment {
     private static final ReferenceCurve COLLINEAR =
         ReferenceCurve.illustrative(ReferenceCurve.Illustrative.COLLINEAR_FLANKERS);
     private static final ReferenceCurve ORTHOGONAL =
@@ -330,25 +332,25 @@ public abstract sealed class ParityExperiment implements Experiment<Integer> {
 
     @Override
     StimulusSet set(int size) {
-      return FlankedBarStimuli.builder()
-          .size(size, size)
-          .mode(Mode.PARITY)
-          .orientations(90)
-          .distances(Arrays.stream(COLLINEAR.x()).map(d -> Math.floor(30 * d)).toArray())
-          .angles(0, 90)
-          .targetContrasts(0.1)
-          .flankerContrast(0.5)
-          .build()
-          .generate();
+      double[] distances = Arrays.stream(COLLINEAR.x()).map(d -> Math.floor(30 * d)).toArray();
+      return OriginalStimuli.bars(
+          Frame.of(size, size),
+          new double[] {90},
+          distances,
+          new double[] {0, 90},
+          0.1,
+          0.5,
+          20,
+          5);
     }
 
     @Override
     Findings analyze(double[] means, long seed) {
-      double base = Samples.quantile(means, 0);
+      double base = Arrays.stream(means).min().orElse(Double.NaN);
       int n = COLLINEAR.x().length;
       // Order of the stimuli: distances, then angles.
-      double[] collinear = Samples.fill(n, i -> facilitation(means[2 * i], base));
-      double[] orthogonal = Samples.fill(n, i -> facilitation(means[2 * i + 1], base));
+      double[] collinear = fill(n, i -> facilitation(means[2 * i], base));
+      double[] orthogonal = fill(n, i -> facilitation(means[2 * i + 1], base));
       return Findings.of(
               new Summary(
                   COLLINEAR.x(),
@@ -389,7 +391,7 @@ public abstract sealed class ParityExperiment implements Experiment<Integer> {
   }
 
   /** Oriented surrounds. */
-  public static final class Kinoshita extends ParityExperiment {
+  public static final class Kinoshita extends OriginalExperiment {
     private static final double[] DIFFERENCES = {0, 30, 60, 90};
 
     /** Numbers of the experiment. */
@@ -412,20 +414,20 @@ public abstract sealed class ParityExperiment implements Experiment<Integer> {
 
     @Override
     StimulusSet set(int size) {
-      return CenterSurroundStimuli.builder()
-          .size(size, size)
-          .mode(Mode.PARITY)
-          .centerOrientations(45)
-          .differences(0, 30, 60, 90)
-          .build()
-          .generate();
+      return OriginalStimuli.surrounds(
+          Frame.of(size, size),
+          new double[] {45},
+          DIFFERENCES,
+          new double[] {25, 30, 80},
+          4,
+          new double[] {0.5, 0.5});
     }
 
     @Override
     Findings analyze(double[] means, long seed) {
       double center = means[0];
       double[] normalized =
-          Samples.fill(4, i -> Math.abs(center) > 1e-12 ? means[1 + i] / center : Double.NaN);
+          fill(4, i -> Math.abs(center) > 1e-12 ? means[1 + i] / center : Double.NaN);
       ReferenceCurve reference =
           ReferenceCurve.illustrative(ReferenceCurve.Illustrative.SURROUND_ORIENTATION);
       var model = new ReferenceCurve("model", false, DIFFERENCES, normalized, null);
@@ -434,7 +436,7 @@ public abstract sealed class ParityExperiment implements Experiment<Integer> {
               new Summary(
                   DIFFERENCES,
                   normalized,
-                  Samples.fill(4, i -> center > 1e-12 ? (center - means[1 + i]) / center : 0),
+                  fill(4, i -> center > 1e-12 ? (center - means[1 + i]) / center : 0),
                   reference.y(),
                   Similarity.of(interpolated, reference, seed)))
           .figure(
