@@ -8,8 +8,8 @@ package org.gammanet.experiments.opto;
  * @param bestR2 its R²
  * @param frequencies of the rows
  * @param contrasts of the columns
- * @param r2 [frequencies][contrasts]: of orientations left out in training; with parity, and with
- *     fewer than three orientations, of the training data
+ * @param r2 [frequencies][contrasts]: of left-out orientations; of the training data with fewer than
+ *     three orientations and where {@link Definitions#scoresTrainingData}
  */
 public record SweepResult(
     double optimalFrequency,

@@ -16,12 +16,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.gammanet.config.GammaNetConfig;
-import org.gammanet.experiments.Mode;
 import org.gammanet.experiments.responses.Pooling;
 import org.gammanet.experiments.responses.Responses;
 import org.gammanet.experiments.stimuli.InputScaling;
 import org.gammanet.experiments.stimuli.StimulusSet;
-import org.gammanet.experiments.study.Experiments;
 import org.gammanet.experiments.study.InSilico;
 import org.gammanet.experiments.study.Json;
 import org.gammanet.experiments.study.NetworkPreparation;
@@ -238,27 +236,6 @@ class InSilicoTest {
     assertTrue(Files.readString(rest.report()).contains("Size tuning"));
   }
 
-  @Test
-  void theOriginalsExperiments(@TempDir Path folder) throws IOException {
-    try (Network network = network()) {
-      var preparation = new NetworkPreparation(network, "fgru_1", 160, 1, 32, true);
-      InSilico run =
-          open(folder, List.of("all"), Settings.DEFAULTS.withMode(Mode.PARITY), preparation, false);
-      run.run();
-      JsonNode r = run.results();
-      assertEquals(12, r.path("orientation_tuning").path("responses").size());
-      assertEquals(6, r.path("orientation_tuning").path("spatial_frequency_responses").size());
-      // Standardized per image, all contrasts look alike: a defect that parity must have.
-      double[] flat = Json.read(r.path("contrast_response").path("responses"), double[].class);
-      assertEquals(flat[0], flat[7], 1e-4 * Math.abs(flat[7]));
-      double[] facilitation =
-          Json.read(r.path("kapadia").path("model_facilitation_collinear"), double[].class);
-      assertEquals(13, facilitation.length);
-      assertEquals(4, r.path("kinoshita").path("model_normalized_responses").size());
-      assertFalse(r.has("size_tuning"));
-    }
-  }
-
   private static void refused(String part, org.junit.jupiter.api.function.Executable what) {
     Exception e = assertThrows(Exception.class, what);
     assertTrue(String.valueOf(e.getMessage()).contains(part), e.toString());
@@ -270,9 +247,6 @@ class InSilicoTest {
     refused(
         "there is no experiment tuning; there are orientation, contrast_response,",
         () -> open(folder, List.of("tuning"), Settings.DEFAULTS, bank, false));
-    refused(
-        "size_tuning is not among the original's experiments",
-        () -> Experiments.named(List.of("size_tuning"), Mode.PARITY));
     refused("at least 1 probe", () -> Settings.DEFAULTS.withProbes(0));
     refused("contrast must lie", () -> Settings.DEFAULTS.withContrast(1.5));
     refused(
