@@ -26,6 +26,7 @@ import org.gammanet.evaluation.BoundaryCounts;
 import org.gammanet.evaluation.BoundaryFiles;
 import org.gammanet.evaluation.EdgeNms;
 import org.gammanet.io.DataException;
+import org.gammanet.io.FolderLock;
 import org.gammanet.model.ForwardOptions;
 import org.gammanet.model.LayerSummary;
 import org.gammanet.model.Network;
@@ -133,6 +134,17 @@ final class AblateCommand implements Callable<Integer> {
     }
     Device where = compute.open();
     Evaluation.Data data = Evaluation.Data.open(dataDir, scoring.split);
+    try (FolderLock lock = FolderLock.take(output)) {
+      return compare(configs, where, data, settings);
+    }
+  }
+
+  private int compare(
+      Map<String, GammaNetConfig> configs,
+      Device where,
+      Evaluation.Data data,
+      BoundaryBenchmark.Settings settings)
+      throws IOException, InterruptedException {
     List<NetworkComparison.Entry> entries = new ArrayList<>();
     List<String> failed = new ArrayList<>();
     for (Map.Entry<String, GammaNetConfig> entry : configs.entrySet()) {

@@ -27,6 +27,7 @@ import org.gammanet.experiments.study.RunContext;
 import org.gammanet.experiments.study.Settings;
 import org.gammanet.experiments.study.Study;
 import org.gammanet.figures.Figure;
+import org.gammanet.io.FolderLock;
 import org.gammanet.model.CellSite;
 import org.gammanet.model.Network;
 import org.gammanet.torch.LibTorch;
@@ -276,7 +277,8 @@ final class InsilicoCommand implements Callable<Integer> {
     for (Path curve : curves.values()) {
       var unused = ReferenceCurve.read(curve); // before anything is replaced
     }
-    try (GammaNet net = model.open(compute, console);
+    try (FolderLock lock = FolderLock.take(output);
+        GammaNet net = model.open(compute, console);
         var interrupt = Interrupt.handle(() -> {})) {
       Settings settings = settings(net.config());
       Path file = model.checkpoint();
@@ -371,7 +373,10 @@ final class InsilicoCommand implements Callable<Integer> {
       }
       model.weights.random |= model.weights.checkpoint == null && source.random();
     }
-    try (GammaNet net = model.open(compute, console);
+    Path folder =
+        resume == null ? output : Files.isDirectory(resume) ? resume : resume.resolveSibling("");
+    try (FolderLock lock = FolderLock.take(folder.toAbsolutePath());
+        GammaNet net = model.open(compute, console);
         var interrupt = Interrupt.handle(() -> {})) {
       var progress = new StudyProgress(console, interrupt);
       return run(

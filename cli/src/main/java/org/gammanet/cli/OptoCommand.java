@@ -17,6 +17,7 @@ import org.gammanet.experiments.opto.OptoSettings;
 import org.gammanet.experiments.opto.OrientationOpto;
 import org.gammanet.experiments.opto.RescueOptions;
 import org.gammanet.experiments.study.Study;
+import org.gammanet.io.FolderLock;
 import org.gammanet.parity.OriginalOptogenetics;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
@@ -300,7 +301,9 @@ final class OptoCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     console = new Console(spec);
     check();
-    try (GammaNet net = model.open(compute, console);
+    Path folder = folder();
+    try (FolderLock lock = FolderLock.take(folder);
+        GammaNet net = model.open(compute, console);
         var interrupt = Interrupt.handle(() -> {})) {
       OptoSettings settings =
           settings(
@@ -308,7 +311,6 @@ final class OptoCommand implements Callable<Integer> {
               compute.seed(net.config()),
               model.trained() ? model.name() : null);
       console.print("network: " + model.name());
-      Path folder = folder();
       var progress = new StudyProgress(console, interrupt);
       Study.Existing existing = force ? Study.Existing.REPLACE : Study.Existing.CONTINUE;
       Study study;

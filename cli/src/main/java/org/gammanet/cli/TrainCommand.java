@@ -14,10 +14,11 @@ import org.gammanet.PretrainedModel;
 import org.gammanet.checkpoint.Checkpoint;
 import org.gammanet.config.GammaNetConfig;
 import org.gammanet.config.ModelConfig;
-import org.gammanet.config.TrainingConfig;
 import org.gammanet.config.TrainingConfig.Recompute;
+import org.gammanet.config.TrainingConfig;
 import org.gammanet.data.EdgeDataset;
 import org.gammanet.io.DataException;
+import org.gammanet.io.FolderLock;
 import org.gammanet.model.Network;
 import org.gammanet.training.Optimizer;
 import org.gammanet.training.Trainer;
@@ -293,7 +294,8 @@ final class TrainCommand implements Callable<Integer> {
   }
 
   private int run(Trainer trainer, Path folder) throws IOException, InterruptedException {
-    try (var interrupt = Interrupt.handle(trainer::stop)) {
+    try (FolderLock lock = FolderLock.take(folder);
+        var interrupt = Interrupt.handle(trainer::stop)) {
       Trainer.End end = trainer.run(maxSteps == null ? Long.MAX_VALUE : maxSteps);
       Terminal.clear();
       try {

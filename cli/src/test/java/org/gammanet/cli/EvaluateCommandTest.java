@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.gammanet.io.EdgeMap;
+import org.gammanet.io.FolderLock;
 import org.gammanet.io.Images;
 import org.gammanet.io.Npy;
 import org.gammanet.testing.Fixtures;
@@ -302,5 +303,36 @@ class EvaluateCommandTest {
     return Arrays.stream(Files.readString(file).strip().split("\\s+"))
         .mapToDouble(Double::parseDouble)
         .toArray();
+  }
+
+  @Test
+  void oneRunWritesIntoAFolderAtATime() throws IOException {
+    try (FolderLock other = FolderLock.take(results())) {
+      int status = run("--maps", folder.resolve("maps"), "--data-dir", folder, "--output", results());
+      assertEquals(1, status);
+      assertTrue(err.toString().contains("another run is writing into"), err.toString());
+    }
+  }
+
+  @Test
+  void aLimitedRunIsMarked() throws IOException {
+    assertEquals(
+        0,
+        run(
+            "--maps",
+            folder.resolve("maps"),
+            "--data-dir",
+            folder,
+            "--output",
+            results(),
+            "--thresholds",
+            3,
+            "--limit",
+            2),
+        err.toString());
+    String report = Files.readString(results().resolve("report.html"));
+    assertTrue(report.contains("Only the first 2 of 3 images were scored"), report);
+    assertTrue(report.contains("Protocol: maps as they are, each cut thinned"), report);
+    assertTrue(out.toString().contains("only the first 2 of 3 images"), out.toString());
   }
 }

@@ -3,6 +3,7 @@ package org.gammanet.io;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -23,10 +24,12 @@ public final class FolderLock implements AutoCloseable {
 
   private final Path folder;
   private final FileChannel channel;
+  private final boolean made;
 
-  private FolderLock(Path folder, FileChannel channel) {
+  private FolderLock(Path folder, FileChannel channel, boolean made) {
     this.folder = folder;
     this.channel = channel;
+    this.made = made;
   }
 
   /**
@@ -36,6 +39,7 @@ public final class FolderLock implements AutoCloseable {
    * @throws IOException if the folder cannot be written
    */
   public static FolderLock take(Path folder) throws IOException {
+    boolean made = !Files.exists(folder);
     Files.createDirectories(folder);
     Path real = folder.toRealPath();
     if (!HELD.add(real)) {
@@ -47,7 +51,7 @@ public final class FolderLock implements AutoCloseable {
       if (channel == null) {
         throw inUse(folder);
       }
-      return new FolderLock(real, channel);
+      return new FolderLock(real, channel, made);
     } finally {
       if (channel == null) {
         HELD.remove(real);
@@ -85,10 +89,18 @@ public final class FolderLock implements AutoCloseable {
     }
   }
 
+  /** Gives the folder free; one that was made for this and is empty goes. */
   @Override
   public void close() throws IOException {
     Files.deleteIfExists(folder.resolve(NAME));
     channel.close();
     HELD.remove(folder);
+    if (made) {
+      try {
+        Files.delete(folder);
+      } catch (DirectoryNotEmptyException e) {
+        // The run has written something.
+      }
+    }
   }
 }

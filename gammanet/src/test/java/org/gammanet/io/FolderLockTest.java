@@ -24,8 +24,12 @@ class FolderLockTest {
     try (FolderLock again = FolderLock.take(folder)) {
       assertTrue(Files.isDirectory(folder));
     }
+    assertTrue(Files.notExists(folder), "nothing was written, so nothing is left");
+    try (FolderLock used = FolderLock.take(folder)) {
+      Files.createFile(folder.resolve("result"));
+    }
     try (Stream<Path> left = Files.list(folder)) {
-      assertEquals(0, left.count());
+      assertEquals(1, left.count());
     }
   }
 
