@@ -211,11 +211,26 @@ void test_layer_norm(const char* set) {
 
 }  // namespace
 
+// The stand-in for LibTorch has none of its C++ functions.
+static void test_cxx_functions() {
+  TestTensor tensor({3});
+  int32_t flag = 7;
+  AtenTensorHandle gradient = nullptr;
+  CHECK_FAILS(gammanet_torch_set_num_threads(0), GAMMANET_INVALID_ARGUMENT, "at least 1");
+  CHECK_FAILS(gammanet_torch_set_num_threads(2), GAMMANET_UNAVAILABLE, "set_num_threads");
+  CHECK_FAILS(gammanet_torch_requires_grad(nullptr, &flag), GAMMANET_INVALID_ARGUMENT, "null");
+  CHECK_FAILS(gammanet_torch_grad(nullptr, &gradient), GAMMANET_INVALID_ARGUMENT, "null");
+  CHECK_FAILS(gammanet_torch_bump_version(nullptr), GAMMANET_INVALID_ARGUMENT, "null");
+  CHECK_FAILS(gammanet_torch_grad(tensor.handle(), &gradient), GAMMANET_UNAVAILABLE, "grad");
+  CHECK(flag == 7 && gradient == nullptr);
+}
+
 int main() {
   test_before_initialization();
   start_testing();
   test_instruction_sets();
   test_bad_tensors();
+  test_cxx_functions();
   test_maps();
   for_each_instruction_set(test_layer_norm);
   CHECK_OK(gammanet_release_scratch());
