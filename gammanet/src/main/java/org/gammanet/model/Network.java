@@ -15,7 +15,9 @@ import java.util.SequencedMap;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.BiFunction;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import org.gammanet.config.ModelConfig;
 import org.gammanet.fused.Kernels;
 import org.gammanet.io.Sha256;
@@ -332,9 +334,9 @@ public final class Network implements AutoCloseable {
   }
 
   /**
-   * Whether each image of a batch gets a pass of its own, so that its logits are bit-equal whatever
-   * the batch. The native kernels see to that themselves; LibTorch chooses the algorithm of a
-   * convolution on the CPU by the size of the batch.
+   * Whether each image of a batch gets a pass of its own, so that its results are bit-equal
+   * whatever the batch. The native kernels see to that themselves; LibTorch chooses the algorithm
+   * of a convolution on the CPU by the size of the batch.
    */
   private boolean takesImagesApart(Tensor image, ForwardOptions options) {
     return image.size(0) > 1
@@ -356,36 +358,38 @@ public final class Network implements AutoCloseable {
 
   private ForwardResult imagesApart(Tensor image, ForwardOptions options) {
     try (TensorScope scope = TensorScope.open()) {
-      List<ForwardResult> results = new ArrayList<>();
-      for (int i = 0; i < image.size(0); i++) {
-        int n = i;
-        Map<String, Tensor> states = new LinkedHashMap<>();
-        checkStates(
-            options.initialStates(), stateShapes(image.size(0), image.size(2), image.size(3)));
-        options.initialStates().forEach((name, state) -> states.put(name, sample(state, n)));
-        results.add(result(sample(image, n), options.withInitialStates(states)));
-      }
+      List<ForwardResult> results = eachImage(image, options, this::result);
       List<Tensor> timesteps = new ArrayList<>();
       for (int t = 0; t < results.getFirst().logitsPerTimestep().size(); t++) {
         int step = t;
-        timesteps.add(
-            scope.keep(cat(results.stream().map(r -> r.logitsPerTimestep().get(step)).toList())));
+        timesteps.add(cat(scope, results, r -> r.logitsPerTimestep().get(step)));
       }
       Tensor logits =
-          timesteps.isEmpty()
-              ? scope.keep(cat(results.stream().map(ForwardResult::logits).toList()))
-              : timesteps.getLast();
+          timesteps.isEmpty() ? cat(scope, results, r -> r.logits()) : timesteps.getLast();
       Map<String, Tensor> states = new LinkedHashMap<>();
       for (String name : results.getFirst().states().keySet()) {
-        states.put(
-            name, scope.keep(cat(results.stream().map(r -> get(r.states(), name)).toList())));
+        states.put(name, cat(scope, results, r -> get(r.states(), name)));
       }
       return new ForwardResult(logits, timesteps, Collections.unmodifiableMap(states));
     }
   }
 
-  private static Tensor cat(List<Tensor> samples) {
-    return Ops.cat(samples, 0);
+  /** Runs a pass for each image of a batch with its initial states. */
+  private <T> List<T> eachImage(
+      Tensor image, ForwardOptions options, BiFunction<Tensor, ForwardOptions, T> pass) {
+    checkStates(options.initialStates(), stateShapes(image.size(0), image.size(2), image.size(3)));
+    List<T> results = new ArrayList<>();
+    for (int i = 0; i < image.size(0); i++) {
+      int n = i;
+      Map<String, Tensor> states = new LinkedHashMap<>();
+      options.initialStates().forEach((name, state) -> states.put(name, sample(state, n)));
+      results.add(pass.apply(sample(image, n), options.withInitialStates(states)));
+    }
+    return results;
+  }
+
+  private static <T> Tensor cat(TensorScope scope, List<T> results, Function<T, Tensor> part) {
+    return scope.keep(Ops.cat(results.stream().map(part).toList(), 0));
   }
 
   /** Image {@code n} of a batch, in memory of its own. */
@@ -418,10 +422,28 @@ public final class Network implements AutoCloseable {
     if (cells.isEmpty()) {
       throw new IllegalArgumentException("no cells requested");
     }
-    Map<String, Tensor[]> outputs = run(image, options, Set.copyOf(cells)).outputs;
-    Map<String, Tensor[]> ordered = new LinkedHashMap<>();
-    cells.forEach(cell -> ordered.put(cell, get(outputs, cell)));
-    return ordered;
+    checkImage(image);
+    Set<String> wanted = Set.copyOf(cells);
+    try (TensorScope scope = TensorScope.open()) {
+      List<Map<String, Tensor[]>> results =
+          takesImagesApart(image, options)
+              ? eachImage(image, options, (x, o) -> run(x, o, wanted).outputs)
+              : List.of(run(image, options, wanted).outputs);
+      Map<String, Tensor[]> outputs = new LinkedHashMap<>();
+      for (String cell : cells) {
+        Tensor[] first = get(results.getFirst(), cell);
+        Tensor[] all = new Tensor[first.length];
+        for (int k = 0; k < all.length; k++) {
+          int state = k;
+          all[k] =
+              results.size() == 1
+                  ? scope.keep(first[k])
+                  : cat(scope, results, r -> get(r, cell)[state]);
+        }
+        outputs.put(cell, all);
+      }
+      return outputs;
+    }
   }
 
   /**

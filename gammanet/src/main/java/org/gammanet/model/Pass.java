@@ -80,7 +80,7 @@ final class Pass {
 
   /** Runs it; what is asked for belongs to the current tensor scope of the caller. */
   void run(Tensor image, ForwardContext context) {
-    List<Stage> every = needed(stateNames, options.everyTimestep(), false);
+    List<Stage> every = needed(stateNames, cells.isEmpty() && options.everyTimestep(), false);
     List<Stage> last =
         needed(keepsLastStates ? stateNames : List.of(), cells.isEmpty(), !cells.isEmpty());
     for (String cell : cells) {

@@ -2,9 +2,11 @@ package org.gammanet.model;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import org.gammanet.config.GammaNetConfig;
 import org.gammanet.torch.Autograd;
@@ -95,6 +97,34 @@ class BatchInvarianceTest {
     }
   }
 
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void outputsOfCellsDoNotDependOnTheBatch(boolean composed) {
+    List<String> settings = List.of(LEVELS, "model.base_channels=32", "model.timesteps=2");
+    try (Network network = Network.create(GammaNetConfig.shipped("default", settings).model(), 3);
+        var scope = TensorScope.open();
+        var noGrad = Autograd.noGrad()) {
+      Tensor images = images(17, 23);
+      ForwardOptions plain = ForwardOptions.DEFAULTS;
+      ForwardOptions options = composed ? plain.withComposedOnly() : plain;
+      List<String> cells = List.of("td_fgru_0", "fgru_1");
+      Map<String, Tensor[]> all = network.respond(images, cells, options);
+      assertEquals(cells, List.copyOf(all.keySet()));
+      for (int i : new int[] {0, 5}) {
+        Map<String, Tensor[]> alone =
+            network.respond(Ops.narrow(images, 0, i, 1).contiguous(), cells, options);
+        for (String cell : cells) {
+          for (int k = 0; k < 2; k++) {
+            assertArrayEquals(
+                alone.get(cell)[k].toFloatArray(),
+                Ops.narrow(all.get(cell)[k], 0, i, 1).toFloatArray(),
+                cell);
+          }
+        }
+      }
+    }
+  }
+
   @Test
   void aNetworkFromScratchIsInvariantToo() {
     List<String> settings = List.of("model.use_backbone=false", "model.timesteps=2");
@@ -112,7 +142,7 @@ class BatchInvarianceTest {
     List<String> settings = List.of(LEVELS, "model.base_channels=32", "model.timesteps=2");
     try (Network network = Network.create(GammaNetConfig.shipped("default", settings).model(), 3);
         var scope = TensorScope.open()) {
-      org.junit.jupiter.api.Assumptions.assumeTrue(network.fallbackReason() == null);
+      assumeTrue(network.fallbackReason() == null);
       Tensor images = images(21, 19);
       List<float[]> alone = alone(network, images, ForwardOptions.DEFAULTS);
       for (int n = 1; n <= 4; n++) {

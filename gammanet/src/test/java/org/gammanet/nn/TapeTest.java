@@ -360,4 +360,21 @@ class TapeTest {
           IllegalArgumentException.class, () -> tape.backward(Tensor.ones(1), Tensor.ones(1)));
     }
   }
+
+  @Test
+  void closingTwiceIsAllowedAlsoInTheMiddle() {
+    try (Network network = network(networks().get(1));
+        var scope = TensorScope.open()) {
+      for (Recompute mode : MODES) {
+        long before = Tensor.liveHandles();
+        Tape tape = new Tape(mode);
+        try (var inner = TensorScope.open()) {
+          network.forward(random(7, 1, 3, 16, 16), ForwardOptions.DEFAULTS.withExecutor(tape));
+        }
+        tape.close();
+        tape.close();
+        assertEquals(before, Tensor.liveHandles(), mode.toString());
+      }
+    }
+  }
 }
