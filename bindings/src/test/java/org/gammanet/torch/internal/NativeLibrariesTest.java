@@ -9,6 +9,8 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URL;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.LinkedHashSet;
 import java.util.Locale;
 import java.util.Set;
@@ -116,5 +118,21 @@ class NativeLibrariesTest {
   void otherPlatformsHaveATableForAFolder(String platform) {
     assertFalse(NativeLibraries.PLATFORMS.contains(platform));
     assertEquals(2, NativeLibraries.of(platform).stream().filter(Library::inFolder).count());
+  }
+
+  @ParameterizedTest
+  @FieldSource("org.gammanet.torch.internal.NativeLibraries#PLATFORMS")
+  void theDocumentHasTheSameTable(String platform) throws IOException {
+    String text = Files.readString(Path.of("..", "docs", "platforms.md"));
+    String start = "### " + platform + "\n\n| library | artifact |\n|---|---|\n";
+    assertTrue(text.contains(start), platform);
+    String table = text.substring(text.indexOf(start) + start.length());
+    StringBuilder expected = new StringBuilder();
+    for (Library library : NativeLibraries.of(platform)) {
+      String artifact = library.inArtifact() ? library.project() : "optional";
+      expected.append("| `%s` | %s |\n".formatted(library.file(), artifact));
+    }
+    assertEquals(
+        expected.toString(), table.substring(0, Math.min(expected.length(), table.length())));
   }
 }
