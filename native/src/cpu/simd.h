@@ -57,14 +57,14 @@ GAMMANET_INLINE void store_part(float* p, Vec v, int64_t n) {
 }
 
 GAMMANET_INLINE float sum(Vec v) {
-  float s[kWidth];
-  memcpy(s, &v, sizeof s);
-  for (int half = kWidth / 2; half > 0; half /= 2) {
-    for (int i = 0; i < half; ++i) {
-      s[i] += s[i + half];
-    }
+  typedef float Four __attribute__((vector_size(16)));
+  Four total = {};
+  for (int i = 0; i < kWidth; i += 4) {
+    Four part;
+    memcpy(&part, reinterpret_cast<const char*>(&v) + 4 * i, sizeof part);
+    total += part;
   }
-  return s[0];
+  return (total[0] + total[2]) + (total[1] + total[3]);
 }
 
 // Of two zeros or with a NaN: the first argument. (The masks, all ones, keep GCC from warning of its

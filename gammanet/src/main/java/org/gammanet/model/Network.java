@@ -266,21 +266,24 @@ public final class Network implements AutoCloseable {
 
   /**
    * Sets the precision of products in native kernels. A pass uses the precision set when it began.
+   * Where bfloat16 is no faster than float32 on this processor, float32 is used, with a warning.
    *
-   * @throws UnsupportedOperationException when this network or machine lacks it, with the reason
+   * @throws UnsupportedOperationException when no native kernels run this network, with the reason
    */
   public void setPrecision(Precision wanted) {
-    if (wanted != Precision.FLOAT32) {
-      String reason = fallbackReason();
-      if (reason == null && !NativeKernels.supports(wanted)) {
-        reason = "this processor has no instructions for it";
-      }
-      if (reason != null) {
-        throw new UnsupportedOperationException(
-            wanted.name().toLowerCase(Locale.ROOT) + " is not available: " + reason);
-      }
+    String reason = wanted == Precision.FLOAT32 ? null : fallbackReason();
+    if (reason != null) {
+      throw new UnsupportedOperationException(
+          wanted.name().toLowerCase(Locale.ROOT) + " is not available: " + reason);
     }
-    precision = wanted;
+    boolean supported = wanted == Precision.FLOAT32 || NativeKernels.supports(wanted);
+    if (!supported) {
+      System.getLogger(Network.class.getName())
+          .log(
+              System.Logger.Level.WARNING,
+              "bfloat16 is no faster than float32 on this processor: float32 is used");
+    }
+    precision = supported ? wanted : Precision.FLOAT32;
   }
 
   /**

@@ -427,7 +427,7 @@ public final class Trainer implements AutoCloseable {
     }
     return NativeKernels.supports(Precision.BFLOAT16)
         ? null
-        : "this processor has no instructions for bfloat16";
+        : "bfloat16 is no faster on this processor";
   }
 
   /** Best value of the configured metric so far; NaN before the first validation. */
