@@ -31,6 +31,9 @@ public final class MatFile {
   /** Of a file, and of everything that is unpacked from it. */
   private static final int MAX_BYTES = 1 << 29;
 
+  /** Elements of a sparse matrix, which a few bytes may claim. */
+  private static final int MAX_SPARSE = 1 << 24;
+
   /** Cells, fields and variables of a file, all together. */
   private static final int MAX_VALUES = 200_000;
 
@@ -347,7 +350,8 @@ public final class MatFile {
     if (dimensions.length != 2
         || starts.length != dimensions[1] + 1
         || size(stored.type) == 0
-        || starts[0] != 0) {
+        || starts[0] != 0
+        || count > MAX_SPARSE) {
       throw wrong("the sparse matrix '%s' is damaged".formatted(name));
     }
     charge(8L * count);

@@ -108,6 +108,9 @@ public final class Npy {
             .map(s -> s.strip().replace("L", ""))
             .filter(s -> !s.isEmpty())
             .toArray(String[]::new);
+    if (!Arrays.stream(parts).allMatch(s -> s.matches("[0-9]+"))) {
+      throw new DataException(file + " has a header that is truncated or damaged");
+    }
     int[] shape = new int[parts.length];
     long bytes = type.charAt(2) - '0';
     for (int i = 0; i < parts.length; i++) {

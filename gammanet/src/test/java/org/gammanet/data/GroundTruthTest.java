@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -212,6 +214,10 @@ class GroundTruthTest {
     byte[] two = MatWriter.struct(List.of("Boundaries"), List.of(damaged));
     Path bad = MatWriter.write(root.resolve("d.mat"), MatWriter.cells("groundTruth", List.of(two)));
     assertThrows(DataException.class, () -> GroundTruth.read(bad));
+    byte[] huge = MatWriter.sparse("x", 30_000, 2, new int[0], new int[] {0, 0, 0});
+    ByteBuffer.wrap(huge).order(ByteOrder.LITTLE_ENDIAN).putInt(32, 1 << 30);
+    Path claims = MatWriter.write(root.resolve("h.mat"), huge);
+    assertThrows(DataException.class, () -> MatFile.read(claims));
     byte[] longs = MatWriter.unsigned("", 1, 3, 0, -1, 0); // uint64, the greatest
     byte[] three = MatWriter.struct(List.of("Boundaries"), List.of(longs));
     Path wide =

@@ -85,6 +85,7 @@ class NpyTest {
         "{'descr': '|O', 'fortran_order': False, 'shape': (2,)}; of type '|O'",
         "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,)}; without type",
         "{'descr': '|u1', 'fortran_order': False, 'shape': (3,)}; has 2 bytes",
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (1 2,)}; truncated or damaged",
         "{'descr': '|u1', 'fortran_order': False, 'shape': (99999999999999999999,)}; has 2 bytes",
         "{'descr': '|u1', 'fortran_order': False, 'shape': (65536, 65536, 65536, 65536)}; 2 bytes",
         "{'descr': '|u1', 'shape': (2,)}; without type"
