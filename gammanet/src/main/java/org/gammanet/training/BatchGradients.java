@@ -18,6 +18,7 @@ import org.gammanet.nn.Tape;
 import org.gammanet.torch.Autocast;
 import org.gammanet.torch.Autograd;
 import org.gammanet.torch.DType;
+import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
 import org.jspecify.annotations.Nullable;
@@ -266,9 +267,10 @@ final class BatchGradients {
 
   private static double norm(Map<String, Tensor> gradients) {
     double sum = 0;
-    for (Tensor gradient : gradients.values()) {
-      for (float g : gradient.toFloatArray()) {
-        sum += (double) g * g;
+    try (var scope = TensorScope.open();
+        var silent = Autograd.noGrad()) {
+      for (Tensor gradient : gradients.values()) {
+        sum += Ops.sum(Ops.square(gradient)).item();
       }
     }
     return Math.sqrt(sum);
