@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -23,13 +24,14 @@ import org.gammanet.evaluation.EdgeNms;
 import org.gammanet.io.EdgeMap;
 import org.gammanet.io.Images;
 import org.gammanet.io.RgbImage;
+import org.gammanet.model.ForwardOptions;
 import org.gammanet.testing.Fixtures;
 import org.gammanet.torch.Device;
 import org.junit.jupiter.api.Test;
 
 class BsdsModelTest {
   private static final String SHA_256 =
-      "32251946969f86ac7e9322653735755daf63c0d8a3b4b246d59409e9b45ea02d";
+      "9bafd81c6e05ef10ca633f411019f32e7e05bb60cf19084fef4c28482208dc1a";
 
   private static final double LEAST_ODS = 0.61;
 
@@ -53,6 +55,24 @@ class BsdsModelTest {
       double correlation = correlation(net.detect(photo), expected);
       System.out.printf("correlation with the stored edges: %.6f%n", correlation);
       assertTrue(correlation > 0.999, "correlation " + correlation);
+    }
+  }
+
+  /** Bounded circuit parameters keep the states finite however many timesteps there are. */
+  @Test
+  void fortyTimestepsStayFinite() throws IOException {
+    RgbImage photo = Images.read(Path.of("../samples/chelsea.png")).resize(113, 75);
+    byte[] white = new byte[3 * 64 * 64];
+    Arrays.fill(white, (byte) 255);
+    try (GammaNet net = GammaNet.pretrained(Device.CPU)) {
+      for (RgbImage image : List.of(photo, new RgbImage(64, 64, white))) {
+        for (EdgeMap map :
+            net.detect(image, ForwardOptions.DEFAULTS.withTimesteps(40).withEveryTimestep())) {
+          for (float p : map.values()) {
+            assertTrue(Float.isFinite(p), "a probability is " + p);
+          }
+        }
+      }
     }
   }
 
