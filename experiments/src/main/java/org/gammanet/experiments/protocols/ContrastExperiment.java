@@ -141,7 +141,6 @@ public final class ContrastExperiment implements Experiment<ContrastExperiment.C
             .axes(
                 Axis.log("Contrast (%)").range(0.9, 112),
                 Axis.linear("Response (fraction of largest)"));
-    List<Series> c50 = new ArrayList<>();
     double[] responses = null;
     ContrastResponse fit = null;
     for (State state : context.states()) {
@@ -153,7 +152,6 @@ public final class ContrastExperiment implements Experiment<ContrastExperiment.C
         responses = series.y();
         fit = ContrastResponse.fit(CONTRASTS, series.y());
       }
-      c50.add(units.overTime(state.word(), state, context.timesteps(), context.seed(), Unit::c50));
     }
     Fit found = null;
     if (fit != null) {
@@ -180,10 +178,10 @@ public final class ContrastExperiment implements Experiment<ContrastExperiment.C
             responses,
             found,
             tested.length,
-            Series.mean(units.values(main, context.lastStep(), Unit::c50), context.seed()),
-            Samples.median(units.values(main, context.lastStep(), Unit::c50)),
-            Samples.median(units.values(main, context.lastStep(), Unit::exponent)),
-            Samples.median(units.values(main, context.lastStep(), Unit::saturationIndex)));
+            units.mean(Unit::c50),
+            Samples.median(units.values(Unit::c50)),
+            Samples.median(units.values(Unit::exponent)),
+            Samples.median(units.values(Unit::saturationIndex)));
     return Findings.of(summary, units)
         .figure(
             FigureSpec.of(
@@ -198,7 +196,7 @@ public final class ContrastExperiment implements Experiment<ContrastExperiment.C
                 Panel.at(0, 1, "dynamics")
                     .title("Over time")
                     .axes(Charts.steps(context), Axis.linear("c_{50}"))
-                    .add(c50)))
+                    .add(units.dynamics(Unit::c50))))
         .value("Units", tested.length)
         .value("c_{50}, median over units", summary.c50Median)
         .value("Exponent, median", summary.exponentMedian)

@@ -120,7 +120,7 @@ public final class CrossOrientationExperiment
             });
     State main = context.mainState();
     int last = context.lastStep();
-    double[] equal = units.values(main, last, Unit::suppressionEqual);
+    double[] equal = units.values(Unit::suppressionEqual);
     double[][] atMask =
         Arrays.stream(MASKS)
             .mapToObj(
@@ -136,8 +136,8 @@ public final class CrossOrientationExperiment
             MASKS,
             Series.finite(equal).length,
             Series.mean(equal, context.seed()),
-            Series.mean(units.values(main, last, Unit::suppressionStrongest), context.seed()),
-            Samples.median(units.values(main, last, Unit::maskAloneFraction)));
+            units.mean(Unit::suppressionStrongest),
+            Samples.median(units.values(Unit::maskAloneFraction)));
     return Findings.of(summary, units)
         .figure(
             FigureSpec.of(
@@ -153,16 +153,7 @@ public final class CrossOrientationExperiment
                     .horizontal(1)
                     .add(Series.mean(main.word(), MASKS, atMask, context.seed())),
                 Charts.dynamics(0, 1, context, "Over time, equal contrasts", "Suppression index")
-                    .add(
-                        Charts.ofStates(
-                            context,
-                            s ->
-                                units.overTime(
-                                    s.word(),
-                                    s,
-                                    last + 1,
-                                    context.seed(),
-                                    Unit::suppressionEqual)))))
+                    .add(units.dynamics(Unit::suppressionEqual))))
         .value("Units", summary.n)
         .value("Suppression by a mask of equal contrast, mean [95 %]", summary.suppressionEqual)
         .value("Suppression by the strongest mask, mean [95 %]", summary.suppressionStrongest)

@@ -128,7 +128,7 @@ public final class FieldExperiment implements Experiment<FieldExperiment.Conditi
   public Findings analyze(RunContext context, Recording<Condition> recording) {
     Preferences preferences = Preferences.of(context);
     Frame frame = context.frame();
-    var table = new UnitTable<>(context.layer(), Unit.class);
+    var table = new UnitTable<>(context, Unit.class);
     List<ReceptiveField> excited = new ArrayList<>();
     for (State state : context.states()) {
       for (int step = 0; step < context.timesteps(); step++) {

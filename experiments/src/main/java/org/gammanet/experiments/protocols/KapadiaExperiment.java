@@ -3,6 +3,7 @@ package org.gammanet.experiments.protocols;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.DoubleFunction;
 import java.util.function.Predicate;
 import org.gammanet.experiments.analysis.Context;
 import org.gammanet.experiments.analysis.Statistics;
@@ -297,44 +298,28 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
             Style.series(facilitation.size())
                 .dash(a == Arrangement.COLLINEAR ? Style.Dash.SOLID : Style.Dash.DASHED);
         String name = "%s, target %.0f %%".formatted(a.word(), 100 * c);
+        DoubleFunction<Predicate<Unit>> rows = d -> m -> m.is(a, d, c);
         facilitation.add(
-            Series.mean(
-                    name,
-                    distances,
-                    at(
-                        distances,
-                        d ->
-                            percent(
-                                units.values(main, last, m -> m.is(a, d, c), Unit::facilitation))),
-                    seed)
+            units
+                .curve(name, main, distances, rows, m -> 100 * m.facilitation)
                 .style(style.label(name)));
         if (c == CONTRASTS[0]) {
-          superadditivity.add(
-              Series.mean(
-                  a.word(),
-                  distances,
-                  at(
-                      distances,
-                      d -> units.values(main, last, m -> m.is(a, d, c), Unit::superadditivity)),
-                  seed));
+          superadditivity.add(units.curve(a.word(), main, distances, rows, Unit::superadditivity));
         }
       }
     }
     double near = distances[0];
     double weak = CONTRASTS[0];
     double[] collinear =
-        units.values(main, last, m -> m.is(Arrangement.COLLINEAR, near, weak), Unit::facilitation);
+        units.values(m -> m.is(Arrangement.COLLINEAR, near, weak), Unit::facilitation);
     double[] orthogonal =
-        units.values(main, last, m -> m.is(Arrangement.ORTHOGONAL, near, weak), Unit::facilitation);
+        units.values(m -> m.is(Arrangement.ORTHOGONAL, near, weak), Unit::facilitation);
     Predicate<Unit> nearest = m -> m.is(Arrangement.COLLINEAR, near, weak);
     double[] outside =
-        Series.finite(
-            units.values(main, last, nearest.and(m -> m.outsideField), Unit::facilitationIndex));
+        Series.finite(units.values(nearest.and(m -> m.outsideField), Unit::facilitationIndex));
     long facilitated =
         Series.finite(
                 units.values(
-                    main,
-                    last,
                     nearest.and(m -> m.outsideField && m.superadditivity > 0),
                     m -> m.facilitation > 0 ? 1 : Double.NaN))
             .length;
@@ -376,16 +361,14 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
             ? "not measurable: 0 of %d units outside".formatted(summary.n)
             : "%s, n = %d".formatted(Format.percent(summary.fractionFacilitated), outside.length);
     List<Series> dynamics =
-        Charts.ofStates(
-            context,
-            s ->
-                units.overTime(
-                    s.word(),
-                    s,
-                    last + 1,
-                    seed,
-                    m -> m.is(Arrangement.COLLINEAR, near, weak),
-                    m -> 100 * m.facilitation));
+        units.dynamics(m -> m.is(Arrangement.COLLINEAR, near, weak), m -> 100 * m.facilitation);
+    Panel flankers =
+        Panel.at(0, 0, "facilitation")
+            .span(2)
+            .title("Facilitation by flankers", summary.n)
+            .axes(Axis.linear("Center-to-center distance (px)"), Axis.linear("Facilitation (%)"))
+            .horizontal(0)
+            .add(facilitation);
     return Findings.of(summary, units)
         .figure(
             FigureSpec.of(
@@ -397,14 +380,7 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
                     + " evoke more than the sum of both. C, D: single units with the nearest"
                     + " flankers and the weaker target. E: the same after each timestep,"
                     + " collinear.",
-                Panel.at(0, 0, "facilitation")
-                    .span(2)
-                    .title("Facilitation by flankers", summary.n)
-                    .axes(
-                        Axis.linear("Center-to-center distance (px)"),
-                        Axis.linear("Facilitation (%)"))
-                    .horizontal(0)
-                    .add(facilitation),
+                flankers,
                 Panel.at(0, 2, "superadditivity")
                     .title("Superadditivity")
                     .axes(
@@ -449,18 +425,8 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
                 .formatted(
                     Format.number(summary.bestDistancePx),
                     Format.number(summary.bestDistancePx - LENGTH)))
-        .overview(
-            Panel.at(0, 0, "flankers")
-                .title("Flankers", summary.n)
-                .axes(Axis.linear("Distance (px)"), Axis.linear("Facilitation (%)"))
-                .horizontal(0)
-                .add(facilitation))
+        .overview(flankers)
         .overviewValue("units facilitated", percentage);
-  }
-
-  private static double[][] at(
-      double[] distances, java.util.function.DoubleFunction<double[]> sample) {
-    return Arrays.stream(distances).mapToObj(sample).toArray(double[][]::new);
   }
 
   private static double[] percent(double[] fractions) {

@@ -143,6 +143,10 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
     return design;
   }
 
+  private static String column(double difference) {
+    return "normalized_" + Format.number(difference);
+  }
+
   /** A unit's responses with a ring of each difference, averaged over phases. */
   private static double[] withRing(
       RunContext context, Recording.Unit<Condition> unit, int probe, double[] differences) {
@@ -178,9 +182,7 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
               double base = Samples.base(alone, with);
               Map<String, Double> normalized = new LinkedHashMap<>();
               for (int d = 0; d < with.length; d++) {
-                normalized.put(
-                    "normalized_" + Format.number(differences[d]),
-                    Context.normalized(base, with[d]));
+                normalized.put(column(differences[d]), Context.normalized(base, with[d]));
               }
               return new Unit(
                   p + 1,
@@ -193,7 +195,6 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
             });
     State main = context.mainState();
     int last = context.lastStep();
-    int steps = last + 1;
     long seed = context.seed();
     List<Series> response =
         Charts.ofStates(
@@ -202,21 +203,19 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
               double[][] at =
                   Arrays.stream(differences)
                       .mapToObj(
-                          d ->
-                              units.values(
-                                  s, last, m -> m.normalized.get("normalized_" + Format.number(d))))
+                          d -> units.values(s, last, m -> true, m -> m.normalized.get(column(d))))
                       .toArray(double[][]::new);
-              return Series.mean(s.word(), differences, at, seed);
+              return Series.mean(s.word(), differences, at, context.seed());
             });
     Panel dynamics = Charts.dynamics(0, 1, context, "Suppression over time", "Suppression index");
     for (State s : context.states()) {
       Style style = Series.style(s.word()).label(s.word() + ", iso");
       dynamics.add(
-          units.overTime(s.word() + ", iso", s, steps, seed, Unit::suppressionIso).style(style));
+          units.dynamics(s.word() + ", iso", s, m -> true, Unit::suppressionIso).style(style));
       if (s == main) {
         dynamics.add(
             units
-                .overTime(s.word() + ", cross", s, steps, seed, Unit::suppressionCross)
+                .dynamics(s.word() + ", cross", s, m -> true, Unit::suppressionCross)
                 .style(
                     style
                         .dash(Style.Dash.DOTTED)
@@ -225,9 +224,9 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
                         .label(s.word() + ", cross")));
       }
     }
-    double[] isoIndex = units.values(main, last, Unit::suppressionIso);
-    double[] crossIndex = units.values(main, last, Unit::suppressionCross);
-    double[] index = units.values(main, last, Unit::isoCrossIndex);
+    double[] isoIndex = units.values(Unit::suppressionIso);
+    double[] crossIndex = units.values(Unit::suppressionCross);
+    double[] index = units.values(Unit::isoCrossIndex);
     double[][] pairs = Samples.pairs(isoIndex, crossIndex);
     Series overTime = dynamics.series(main.word() + ", iso");
     var summary =
@@ -241,9 +240,15 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
             Series.mean(isoIndex, seed),
             Series.mean(crossIndex, seed),
             Series.mean(index, seed),
-            Samples.median(units.values(main, last, Unit::surroundAloneFraction)),
+            Samples.median(units.values(Unit::surroundAloneFraction)),
             pairs[0].length < 5 ? null : Statistics.wilcoxon(pairs[0], pairs[1]));
     Axis difference = Axis.linear("Surround − center (deg)").ticks(-90, -60, -30, 0, 30, 60, 90);
+    Panel responsePanel =
+        Panel.at(0, 0, "response")
+            .title("Surround orientation", summary.n)
+            .axes(difference, Axis.linear("Response / response to center"))
+            .horizontal(1)
+            .add(response);
     Findings findings =
         Findings.of(summary, units)
             .figure(
@@ -256,11 +261,7 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
                         + " timestep, with a parallel (iso) and an orthogonal (cross) surround. C:"
                         + " both in each unit. D: iso/cross index, positive where a parallel"
                         + " surround suppresses more.",
-                    Panel.at(0, 0, "response")
-                        .title("Surround orientation", summary.n)
-                        .axes(difference, Axis.linear("Response / response to center"))
-                        .horizontal(1)
-                        .add(response),
+                    responsePanel,
                     dynamics,
                     Charts.units(
                             1,
@@ -287,12 +288,7 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
             .value(
                 "Response to the ring alone, fraction of that to the center, median",
                 summary.surroundAloneFractionMedian)
-            .overview(
-                Panel.at(0, 0, "surround")
-                    .title("Oriented surround", summary.n)
-                    .axes(difference, Axis.linear("Response / center alone"))
-                    .horizontal(1)
-                    .add(response))
+            .overview(responsePanel)
             .overviewDynamics("surround suppression", overTime)
             .overviewValue("iso/cross index", Format.number(summary.isoCrossIndex.value()));
     return Math.abs(summary.surroundAloneFractionMedian) > SizeExperiment.SILENT

@@ -247,7 +247,7 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
   public Findings analyze(RunContext context, Recording<Preferences.Probe> recording) {
     StimulusSet set = set(context);
     var tuning = new OrientationTuning();
-    var units = new UnitTable<>(context.layer(), Unit.class);
+    var units = new UnitTable<>(context, Unit.class);
     TuningTable main = null;
     List<Curve> curves = new ArrayList<>();
     for (State state : context.states()) {
@@ -355,9 +355,9 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
     long seed = context.seed();
     List<Preferences.Probe> gratings = recording.design().conditions();
     double[][] evoked = gratings.stream().map(recording.last()::evoked).toArray(double[][]::new);
-    double[] variance = units.values(state, last, Unit::circularVariance);
-    double[] preferred = units.values(state, last, Unit::preferredDeg);
-    double[] width = units.values(state, last, m -> m.fitAccepted ? m.fitHalfWidthDeg : Double.NaN);
+    double[] variance = units.values(Unit::circularVariance);
+    double[] preferred = units.values(Unit::preferredDeg);
+    double[] width = units.values(m -> m.fitAccepted ? m.fitHalfWidthDeg : Double.NaN);
     Preferences probes =
         Preferences.choose(evoked, gratings, preferred, context.settings().probes());
     List<Curve> shown =
@@ -367,8 +367,7 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
             .toList();
     TuningCurve top = shown.isEmpty() ? null : shown.getFirst().fit(tuning, table);
     Summary summary = summary(context, units, table, shown, top, probes, evoked);
-    List<Series> selectivity =
-        Charts.ofStates(context, s -> units.overTime(s.word(), s, last + 1, seed, Unit::globalOsi));
+    List<Series> selectivity = units.dynamics(Unit::globalOsi);
     Series aligned = aligned(context, table, shown);
     Axis modulation =
         Axis.linear("Orientation of the modulation (deg)")
@@ -611,7 +610,7 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
             .toArray();
     State state = context.mainState();
     int last = context.lastStep();
-    double[] width = units.values(state, last, m -> m.fitAccepted ? m.fitHalfWidthDeg : Double.NaN);
+    double[] width = units.values(m -> m.fitAccepted ? m.fitHalfWidthDeg : Double.NaN);
     return new Summary(
         "direction of modulation, degrees; 0 is vertical stripes",
         table.orientations(),
@@ -626,13 +625,13 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
             ? Double.NaN
             : shown.stream().filter(c -> c.measures.circularVariance() < 0.7).count()
                 / (double) shown.size(),
-        Series.mean(units.values(state, last, Unit::circularVariance), context.seed()),
-        Samples.quartiles(units.values(state, last, Unit::circularVariance)),
+        units.mean(Unit::circularVariance),
+        Samples.quartiles(units.values(Unit::circularVariance)),
         Series.mean(width, context.seed()),
         Samples.quartiles(width),
         (int) shown.stream().filter(c -> c.simple).count(),
-        Samples.quartiles(units.values(state, last, Unit::f1F0)),
-        Samples.quartiles(units.values(state, last, Unit::eiBalance)),
+        Samples.quartiles(units.values(Unit::f1F0)),
+        Samples.quartiles(units.values(Unit::eiBalance)),
         top == null
             ? null
             : new Example(

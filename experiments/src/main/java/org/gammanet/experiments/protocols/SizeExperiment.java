@@ -201,9 +201,7 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
             s ->
                 Series.mean(
                     s.word(), diameters, normalized(context, recording, s, diameters), seed));
-    List<Series> suppression =
-        Charts.ofStates(
-            context, s -> units.overTime(s.word(), s, last + 1, seed, Unit::suppressionIndex));
+    List<Series> suppression = units.dynamics(Unit::suppressionIndex);
     List<double[]> rings = new ArrayList<>();
     var summary =
         new Summary(
@@ -212,10 +210,15 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
             contrasts,
             fields(context, recording, preferences, rings),
             tested.length,
-            Series.mean(units.values(main, last, Unit::suppressionIndex), seed),
-            Samples.median(units.values(main, last, Unit::summationFieldPx)),
-            Samples.median(units.values(main, last, Unit::summationFieldLowContrastPx)));
+            units.mean(Unit::suppressionIndex),
+            Samples.median(units.values(Unit::summationFieldPx)),
+            Samples.median(units.values(Unit::summationFieldLowContrastPx)));
     double[] inner = innerDiameters(context);
+    Panel discs =
+        Panel.at(0, 0, "discs")
+            .title("Size", tested.length)
+            .axes(Axis.linear("Diameter (px)"), Axis.linear("Response (fraction of largest)"))
+            .add(curves);
     Panel ringPanel =
         Panel.at(0, 1, "rings")
             .title("Rings")
@@ -237,12 +240,7 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
                         + " interval of 95 % over units. B: median response to rings, mean over"
                         + " probes; a ring below the dashed line, 5 %, counts as outside the"
                         + " field. C: suppression index after each timestep.",
-                    Panel.at(0, 0, "discs")
-                        .title("Discs", tested.length)
-                        .axes(
-                            Axis.linear("Diameter (px)"),
-                            Axis.linear("Response (fraction of largest)"))
-                        .add(curves),
+                    discs,
                     ringPanel,
                     Charts.dynamics(0, 2, context, "Suppression over time", "Suppression index")
                         .add(suppression)))
@@ -255,12 +253,7 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
                         Format.number(summary.summationFieldMedianPx),
                         Format.number(
                             summary.summationFieldMedianPx / context.settings().pixelsPerDegree())))
-            .overview(
-                Panel.at(0, 0, "size")
-                    .title("Size", tested.length)
-                    .axes(
-                        Axis.linear("Diameter (px)"), Axis.linear("Response (fraction of largest)"))
-                    .add(curves))
+            .overview(discs)
             .overviewDynamics("size suppression", suppression.getFirst())
             .overviewValue("size suppression", Format.number(summary.suppressionIndex.value()));
     return contrasts.length < 2

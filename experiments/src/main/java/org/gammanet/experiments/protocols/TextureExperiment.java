@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.DoubleStream;
+import java.util.stream.Stream;
 import org.gammanet.experiments.analysis.Context;
 import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.responses.Pooling;
@@ -223,50 +224,28 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
               return rows;
             });
     State main = context.mainState();
-    int last = context.lastStep();
-    long seed = context.seed();
     List<Series> modulation =
         Charts.ofStates(
             context,
             s ->
-                Series.mean(
-                    s.word(),
-                    differences,
-                    Arrays.stream(differences)
-                        .mapToObj(
-                            d ->
-                                units.values(
-                                    s, last, m -> m.differenceDeg == d, Unit::boundaryModulation))
-                        .toArray(double[][]::new),
-                    seed));
-    List<Series> dynamics =
-        Charts.ofStates(
-            context,
-            s ->
-                units.overTime(
+                units.curve(
                     s.word(),
                     s,
-                    last + 1,
-                    seed,
-                    m -> m.differenceDeg == 90,
+                    differences,
+                    d -> m -> m.differenceDeg == d,
                     Unit::boundaryModulation));
-    List<Series> dPrime = new ArrayList<>();
-    for (double texture : new double[] {0, 90}) {
-      dPrime.add(
-          Series.mean(
-              texture == 0 ? "stripes along the boundary" : "stripes across the boundary",
-              differences,
-              Arrays.stream(differences)
-                  .mapToObj(
-                      d ->
-                          units.values(
-                              main,
-                              last,
-                              m -> m.textureDeg == texture && m.differenceDeg == d,
-                              Unit::dPrime))
-                  .toArray(double[][]::new),
-              seed));
-    }
+    List<Series> dynamics = units.dynamics(m -> m.differenceDeg == 90, Unit::boundaryModulation);
+    List<Series> dPrime =
+        Stream.of(0.0, 90.0)
+            .map(
+                texture ->
+                    units.curve(
+                        texture == 0 ? "stripes along the boundary" : "stripes across the boundary",
+                        main,
+                        differences,
+                        d -> m -> m.textureDeg == texture && m.differenceDeg == d,
+                        Unit::dPrime))
+            .toList();
     double widest = differences[differences.length - 1];
     var summary =
         new Summary(
@@ -279,14 +258,13 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
                 .map(
                     d ->
                         Samples.mean(
-                            Series.finite(
-                                units.values(main, last, m -> m.differenceDeg == d, Unit::dPrime))))
+                            Series.finite(units.values(m -> m.differenceDeg == d, Unit::dPrime))))
                 .toArray(),
-            Series.mean(
-                units.values(main, last, m -> m.differenceDeg == 90, Unit::boundaryModulation),
-                seed),
-            modulation(units, main, last, 0, widest, seed),
-            modulation(units, main, last, 90, widest, seed),
+            units.mean(m -> m.differenceDeg == 90, Unit::boundaryModulation),
+            units.mean(
+                m -> m.textureDeg == 0 && m.differenceDeg == widest, Unit::boundaryModulation),
+            units.mean(
+                m -> m.textureDeg == 90 && m.differenceDeg == widest, Unit::boundaryModulation),
             tested.length);
     List<Series> profiles = new ArrayList<>();
     List<Series> outputs = new ArrayList<>();
@@ -341,17 +319,6 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
         .value("… stripes across the boundary", summary.modulationOrthogonal)
         .overviewDynamics("boundary modulation", dynamics.getFirst())
         .overviewValue("boundary modulation", Format.number(summary.modulationAt90.value()));
-  }
-
-  private static Statistics.Interval modulation(
-      UnitTable<Unit> units, State state, int step, double texture, double difference, long seed) {
-    return Series.mean(
-        units.values(
-            state,
-            step,
-            m -> m.textureDeg == texture && m.differenceDeg == difference,
-            Unit::boundaryModulation),
-        seed);
   }
 
   private static String label(double difference) {

@@ -253,7 +253,7 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
   public Findings analyze(RunContext context, Recording<Condition> recording) {
     Design<Condition> design = recording.design();
     long seed = context.seed();
-    var table = new UnitTable<>(context.layer(), Decoding.class);
+    var table = new UnitTable<>(context, Decoding.class);
     Panel overTime = Charts.dynamics(0, 2, context, "Bias at ±15° over time", "Bias (deg)");
     Decoded intact = null;
     for (State state : context.states()) {

@@ -175,7 +175,7 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
     long seed = context.seed();
     if (population.units.length < 2) {
       Summary none = summary(context, population, null, null, null, null);
-      return Findings.of(none, new UnitTable<>(context.layer(), Unit.class))
+      return Findings.of(none, new UnitTable<>(context, Unit.class))
           .warning(
               "Fewer than two units prefer an orientation: there is no population to measure.");
     }

@@ -159,7 +159,7 @@ public final class Recording<C> {
   /** As {@link #table}, with several rows per unit. */
   public <M extends Record> UnitTable<M> tables(
       int[] units, Class<M> type, Function<Unit<C>, List<M>> measures) {
-    var table = new UnitTable<M>(context.layer(), type);
+    var table = new UnitTable<M>(context, type);
     for (State state : context.states()) {
       for (int step = 0; step <= context.lastStep(); step++) {
         At at = at(state, step);

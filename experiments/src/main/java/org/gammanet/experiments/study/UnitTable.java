@@ -5,11 +5,15 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.lang.reflect.RecordComponent;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.DoubleFunction;
 import java.util.function.Predicate;
 import java.util.function.ToDoubleFunction;
+import java.util.stream.IntStream;
+import org.gammanet.experiments.analysis.Statistics.Interval;
 import org.gammanet.experiments.responses.State;
 
 /**
@@ -30,13 +34,13 @@ public final class UnitTable<M extends Record> {
    */
   public record Row<M extends Record>(State state, int channel, int step, M measures) {}
 
-  private final String layer;
+  private final RunContext context;
   private final Class<M> type;
   private final List<Row<M>> rows = new ArrayList<>();
 
-  /** An empty table of units of a layer. */
-  public UnitTable(String layer, Class<M> type) {
-    this.layer = layer;
+  /** An empty table of the units of a run. */
+  public UnitTable(RunContext context, Class<M> type) {
+    this.context = context;
     this.type = type;
   }
 
@@ -50,12 +54,17 @@ public final class UnitTable<M extends Record> {
     return List.copyOf(rows);
   }
 
-  /** One measure of a population after a timestep, in the order of the rows. */
-  public double[] values(State state, int step, ToDoubleFunction<M> measure) {
-    return values(state, step, m -> true, measure);
+  /** One measure of the main population after the last timestep, in the order of the rows. */
+  public double[] values(ToDoubleFunction<M> measure) {
+    return values(m -> true, measure);
   }
 
-  /** One measure, of the rows of a population after a timestep that fulfill a condition. */
+  /** As {@link #values(ToDoubleFunction)}, of the rows that fulfil a condition. */
+  public double[] values(Predicate<M> condition, ToDoubleFunction<M> measure) {
+    return values(context.mainState(), context.lastStep(), condition, measure);
+  }
+
+  /** One measure, of the rows of a population after a timestep that fulfil a condition. */
   public double[] values(
       State state, int step, Predicate<M> condition, ToDoubleFunction<M> measure) {
     return rows.stream()
@@ -64,26 +73,53 @@ public final class UnitTable<M extends Record> {
         .toArray();
   }
 
-  /** The mean of a measure over units after each timestep, with bootstrap intervals. */
-  public Series overTime(String name, State state, int steps, long seed, ToDoubleFunction<M> m) {
-    return overTime(name, state, steps, seed, row -> true, m);
+  /** The mean of {@link #values(ToDoubleFunction)} with its bootstrap interval. */
+  public Interval mean(ToDoubleFunction<M> measure) {
+    return mean(m -> true, measure);
   }
 
-  /** As {@link #overTime}, of the rows that fulfill a condition. */
-  public Series overTime(
+  /** As {@link #mean(ToDoubleFunction)}, of the rows that fulfil a condition. */
+  public Interval mean(Predicate<M> condition, ToDoubleFunction<M> measure) {
+    return Series.mean(values(condition, measure), context.seed());
+  }
+
+  /**
+   * Means of a population after the last timestep, at each value of a condition.
+   *
+   * @param rows tells the rows of a value of x
+   */
+  public Series curve(
       String name,
       State state,
-      int steps,
-      long seed,
-      Predicate<M> condition,
+      double[] x,
+      DoubleFunction<Predicate<M>> rows,
       ToDoubleFunction<M> measure) {
-    double[] x = new double[steps];
-    double[][] values = new double[steps][];
-    for (int t = 0; t < steps; t++) {
-      x[t] = t;
-      values[t] = values(state, t, condition, measure);
-    }
-    return Series.mean(name, x, values, seed);
+    double[][] at =
+        Arrays.stream(x)
+            .mapToObj(v -> values(state, context.lastStep(), rows.apply(v), measure))
+            .toArray(double[][]::new);
+    return Series.mean(name, x, at, context.seed());
+  }
+
+  /** Means of each population after each timestep. */
+  public List<Series> dynamics(ToDoubleFunction<M> measure) {
+    return dynamics(m -> true, measure);
+  }
+
+  /** As {@link #dynamics(ToDoubleFunction)}, of the rows that fulfil a condition. */
+  public List<Series> dynamics(Predicate<M> condition, ToDoubleFunction<M> measure) {
+    return context.states().stream().map(s -> dynamics(s.word(), s, condition, measure)).toList();
+  }
+
+  /** Means of one population after each timestep. */
+  public Series dynamics(
+      String name, State state, Predicate<M> condition, ToDoubleFunction<M> measure) {
+    double[] x = IntStream.range(0, context.timesteps()).asDoubleStream().toArray();
+    double[][] at =
+        IntStream.range(0, x.length)
+            .mapToObj(t -> values(state, t, condition, measure))
+            .toArray(double[][]::new);
+    return Series.mean(name, x, at, context.seed());
   }
 
   /** The table as {@code {"columns": [...], "rows": [[...], ...]}}. */
@@ -100,7 +136,7 @@ public final class UnitTable<M extends Record> {
     }
     ArrayNode all = out.putArray("rows");
     for (Row<M> row : rows) {
-      ArrayNode line = all.addArray().add(layer).add(row.state.word()).add(row.channel);
+      ArrayNode line = all.addArray().add(context.layer()).add(row.state.word()).add(row.channel);
       line.add(row.step).addAll(cells(row.measures).values());
     }
     return out;
