@@ -112,13 +112,14 @@ public final class Network implements AutoCloseable {
     return create(config, Parameter::allocate);
   }
 
-  private static Network create(ModelConfig config, Consumer<Parameter> fill) {
+  /** Closes the parameters allocated so far when one cannot be. */
+  static Network create(ModelConfig config, Consumer<Parameter> fill) {
     Network network = build(config);
     try {
       network.entries.forEach(fill);
       return network;
     } catch (RuntimeException | Error e) {
-      network.close(); // what memory was there for
+      network.close();
       throw e;
     }
   }
