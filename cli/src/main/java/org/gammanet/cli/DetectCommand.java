@@ -1,10 +1,12 @@
 package org.gammanet.cli;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
+import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -22,6 +24,7 @@ import org.gammanet.io.ImageException;
 import org.gammanet.io.Images;
 import org.gammanet.io.Npy;
 import org.gammanet.io.RgbImage;
+import org.gammanet.io.Sha256;
 import org.gammanet.model.DivergenceException;
 import org.gammanet.model.ForwardOptions;
 import org.gammanet.torch.TorchException;
@@ -272,7 +275,7 @@ final class DetectCommand implements Callable<Integer> {
     byName.forEach(
         (name, sharing) -> {
           for (Path file : sharing) {
-            String own = sharing.size() == 1 ? name : String.valueOf(file.getFileName());
+            String own = shortened(sharing.size() == 1 ? name : String.valueOf(file.getFileName()));
             Path other = taken.putIfAbsent(own, file);
             if (other != null) {
               throw new CommandException(
@@ -285,6 +288,23 @@ final class DetectCommand implements Callable<Integer> {
         });
     return jobs;
   }
+
+  /** A name that leaves room for the endings of results within the 255 bytes that systems allow. */
+  private static String shortened(String name) {
+    if (name.getBytes(StandardCharsets.UTF_8).length <= LONGEST_NAME) {
+      return name;
+    }
+    MessageDigest sha = Sha256.digest();
+    sha.update(name.getBytes(StandardCharsets.UTF_8));
+    String digest = Sha256.hex(sha).substring(0, 8);
+    int end = name.length();
+    while (name.substring(0, end).getBytes(StandardCharsets.UTF_8).length > LONGEST_NAME - 9) {
+      end = name.offsetByCodePoints(end, -1);
+    }
+    return name.substring(0, end) + "-" + digest;
+  }
+
+  private static final int LONGEST_NAME = 230;
 
   /** Without what is done already and may be skipped, and what would replace others' files. */
   private List<Job> toDo(List<Job> jobs) {

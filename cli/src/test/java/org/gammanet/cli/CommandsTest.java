@@ -464,4 +464,15 @@ class CommandsTest {
     assertFalse(err.toString().contains("random"), err.toString());
     assertArrayEquals(without, Files.readAllBytes(folder.resolve("photo-edges.png")));
   }
+
+  @Test
+  void namesMayBeAsLongAsTheSystemAllows(@TempDir Path folder) throws IOException {
+    Path in = Files.createDirectory(folder.resolve("in"));
+    Files.move(photo(folder), in.resolve("ü".repeat(125) + ".png")); // 254 bytes
+    Object[] words = {"detect", in, "-o", folder.resolve("out"), "-t", 1};
+    assertEquals(0, run(with(words, SMALL)), err.toString());
+    try (Stream<Path> written = Files.list(folder.resolve("out"))) {
+      assertTrue(written.allMatch(Images::isResult));
+    }
+  }
 }

@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.stream.IntStream;
@@ -58,7 +59,12 @@ public final class EdgeDataset {
     }
     return new EdgeDataset(
         images.entrySet().stream()
-            .map(e -> new Entry(e.getKey(), e.getValue(), annotations.get(e.getKey())))
+            .map(
+                e ->
+                    new Entry(
+                        e.getKey(),
+                        e.getValue(),
+                        Objects.requireNonNull(annotations.get(e.getKey()))))
             .toList());
   }
 

@@ -639,6 +639,7 @@ public final class Trainer implements AutoCloseable {
   // Epochs
 
   /** Validates, saves and moves on; true when nothing has improved for too long. */
+  @SuppressWarnings("NullAway")
   private boolean finishEpoch(long start, RunLog log) throws IOException, InterruptedException {
     TrainingConfig training = config.training();
     double mean = lossCount == 0 ? Double.NaN : lossSum / lossCount;
@@ -712,6 +713,7 @@ public final class Trainer implements AutoCloseable {
   }
 
   /** Scores the present weights; null when {@link #stop} was called meanwhile. */
+  @SuppressWarnings("NullAway") // it knows no type variables that may be null
   private Validation.@Nullable Result validation(boolean benchmark, RunLog log)
       throws IOException, InterruptedException {
     return withAverage(
@@ -725,6 +727,7 @@ public final class Trainer implements AutoCloseable {
   }
 
   /** Runs something with the averaged weights in the network, if there are any. */
+  @SuppressWarnings("NullAway")
   private <T extends @Nullable Object> T withAverage(Work<T> work)
       throws IOException, InterruptedException {
     if (average == null) {
