@@ -28,7 +28,7 @@ import org.gammanet.torch.TensorScope;
  *
  * <pre>{@code
  * try (var model = GammaNet.load(Path.of("model.safetensors"), Device.best())) {
- *   EdgeMap edges = model.detect(ImageIO.read(file));
+ *   EdgeMap edges = model.detect(Images.read(file));
  * }
  * }</pre>
  */
