@@ -35,7 +35,7 @@ final class BatchGradients {
   private static final double NEGLIGIBLE = 1e-4;
 
   /**
-   * What a batch gave.
+   * The objective of a batch.
    *
    * @param value of the objective; nothing was added to the gradients unless it is finite
    * @param penalty the part of it that is the stability penalty, weighted

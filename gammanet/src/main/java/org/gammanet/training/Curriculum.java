@@ -7,7 +7,7 @@ import org.gammanet.config.TrainingConfig;
 import org.gammanet.config.TrainingConfig.Stage;
 
 /**
- * What changes from stage to stage of a run.
+ * The stages of a run.
  *
  * @param stages in their order; a run without stages has one
  */

@@ -62,7 +62,7 @@ public record EdgeLoss(Map<Loss, Double> weights, Settings settings) {
       @Nullable Double positiveWeight,
       double focalAlpha,
       double focalGamma) {
-    /** The usual values, with the given threshold of a positive pixel. */
+    /** The default values, with the given threshold of a positive pixel. */
     public static Settings of(double positiveThreshold) {
       return new Settings(positiveThreshold, true, 1.1, true, null, 10, null, 0.25, 2);
     }

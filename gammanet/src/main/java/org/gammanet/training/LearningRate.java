@@ -3,8 +3,8 @@ package org.gammanet.training;
 import org.gammanet.config.TrainingConfig.Schedule;
 
 /**
- * How a learning rate develops, as a function of the epoch's number, the number of steps and, for
- * the plateau, of the metrics seen.
+ * A learning-rate schedule: a function of the epoch's number, the number of steps and, for the
+ * plateau, of the metrics seen.
  *
  * <ul>
  *   <li>{@link Schedule#EXPONENTIAL}: {@code rate * decay^epoch}, not below the floor;
@@ -24,7 +24,7 @@ public final class LearningRate {
   private static final double PLATEAU_FACTOR = 0.5;
 
   /**
-   * What the schedule needs to know.
+   * Parameters of the schedule.
    *
    * @param decay per epoch (exponential)
    * @param patience validations (plateau)
@@ -34,7 +34,7 @@ public final class LearningRate {
   public record Settings(
       Schedule kind, double decay, int patience, double floor, long warmupSteps) {}
 
-  /** What the plateau has seen. */
+  /** State of the plateau schedule. */
   public record State(double best, int bad, int reductions) {}
 
   private final Settings settings;
@@ -82,7 +82,7 @@ public final class LearningRate {
     }
   }
 
-  /** What to store. */
+  /** The state for a checkpoint. */
   public State state() {
     return new State(best, bad, reductions);
   }

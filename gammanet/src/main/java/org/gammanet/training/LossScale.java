@@ -11,7 +11,7 @@ final class LossScale {
   private double value;
   private int good;
 
-  /** The usual start for float16, or 1 and constant where nothing is scaled. */
+  /** The initial value for float16, or 1 and constant where nothing is scaled. */
   LossScale(boolean scales) {
     value = scales ? INITIAL : 1;
     good = scales ? 0 : Integer.MIN_VALUE;
@@ -21,7 +21,7 @@ final class LossScale {
     return good >= 0;
   }
 
-  /** What gradients are multiplied by. */
+  /** The factor on the loss and its gradients. */
   double value() {
     return value;
   }

@@ -83,8 +83,8 @@ public final class Optimizer implements AutoCloseable {
   }
 
   /**
-   * The usual two groups: the VGG backbone ({@code block1_conv} … {@code block5_conv}, or {@code
-   * backbone.}) and everything else; an empty one is left out.
+   * The two groups of parameters: the VGG backbone ({@code block1_conv} … {@code block5_conv}, or
+   * {@code backbone.}) and everything else; an empty one is left out.
    *
    * @param parameters what is trained, by name
    * @param backboneRate learning rate of the backbone

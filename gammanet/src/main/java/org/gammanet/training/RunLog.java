@@ -19,8 +19,8 @@ import org.gammanet.io.AtomicFile;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a run tells of itself below its folder: {@code config.yaml}, a line of JSON per epoch in
- * {@code metrics.jsonl}, and TensorBoard event files if the configuration wants them.
+ * The log of a run below its folder: {@code config.yaml}, a line of JSON per epoch in {@code
+ * metrics.jsonl}, and TensorBoard event files if the configuration wants them.
  */
 final class RunLog implements AutoCloseable {
   private static final ObjectMapper JSON = new ObjectMapper();
@@ -33,7 +33,7 @@ final class RunLog implements AutoCloseable {
    * Begins, or goes on: epochs from {@code epoch} on, which will be made again, are taken out.
    *
    * @param folder exists
-   * @param listener hears of damage to what is there already
+   * @param listener receives a note about damaged lines of an earlier log
    */
   RunLog(GammaNetConfig config, Path folder, int epoch, TrainingListener listener)
       throws IOException {
@@ -53,7 +53,7 @@ final class RunLog implements AutoCloseable {
         List.of("val/loss", "val/ods_f1", "val/ois_f1", "val/ap"));
   }
 
-  /** Where pictures go; null for nowhere. */
+  /** The TensorBoard file; null without TensorBoard. */
   @Nullable EventFile events() {
     return events;
   }

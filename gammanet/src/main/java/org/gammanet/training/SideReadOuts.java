@@ -77,7 +77,7 @@ final class SideReadOuts implements AutoCloseable {
         });
   }
 
-  /** What is trained, by name. */
+  /** The trained parameters by name. */
   SequencedMap<String, Tensor> parameters() {
     return parameters;
   }

@@ -105,8 +105,8 @@ public final class Trainer implements AutoCloseable {
   /** Why that is float32 although half precision is asked for; null where it is not. */
   private final @Nullable String float32Reason;
 
-  /** How the network's native kernels multiplied before. */
-  private final Precision usual;
+  /** The network's precision before training. */
+  private final Precision precisionBefore;
 
   private final LossScale scale;
   private final @Nullable WeightAverage average;
@@ -175,7 +175,7 @@ public final class Trainer implements AutoCloseable {
     DType wanted = float16 ? DType.FLOAT16 : DType.BFLOAT16;
     this.float32Reason = training.mixedPrecision() ? float32Reason(network, wanted) : null;
     this.half = training.mixedPrecision() && float32Reason == null ? wanted : null;
-    this.usual = network.precision();
+    this.precisionBefore = network.precision();
     this.scale = new LossScale(half == DType.FLOAT16);
     this.checkpoints = new CheckpointFolder(output.resolve("checkpoints"));
     this.curriculum = Curriculum.of(config);
@@ -221,16 +221,16 @@ public final class Trainer implements AutoCloseable {
       sides.to(network);
       sides.parameters().forEach((name, p) -> trained.put(SIDE + name, p));
     }
-    Optimizer.Settings usual =
+    Optimizer.Settings defaults =
         Optimizer.Settings.of(training.optimizer() == TrainingConfig.Optimizer.ADAMW);
     this.optimizer =
         new Optimizer(
             Optimizer.groups(trained, training.vggLearningRate(), training.learningRate()),
             new Optimizer.Settings(
-                usual.decoupled(),
-                usual.beta1(),
-                usual.beta2(),
-                usual.epsilon(),
+                defaults.decoupled(),
+                defaults.beta1(),
+                defaults.beta2(),
+                defaults.epsilon(),
                 training.weightDecay(),
                 training.decayAll()));
     this.average = training.emaDecay() > 0 ? new WeightAverage(network, training.emaDecay()) : null;
@@ -280,7 +280,7 @@ public final class Trainer implements AutoCloseable {
               + " gradient_accumulation can only change between epochs");
     }
     if (config.training().recompute() == Recompute.AUTO) {
-      // As before, whatever memory there is now: other ways round differently.
+      // Keep the mode, since modes differ in rounding.
       recompute =
           Stream.of(Recompute.values())
               .filter(r -> r != Recompute.AUTO && r.word().equals(state.recompute()))
@@ -404,7 +404,7 @@ public final class Trainer implements AutoCloseable {
     return optimizer.groups();
   }
 
-  /** What the backward pass computes again: as configured, or as memory allows. */
+  /** The recomputation mode: as configured, or chosen by the available memory. */
   public Recompute recompute() {
     return recompute;
   }
@@ -813,6 +813,6 @@ public final class Trainer implements AutoCloseable {
     }
     network.requiresGrad(false);
     network.eval();
-    network.setPrecision(usual);
+    network.setPrecision(precisionBefore);
   }
 }

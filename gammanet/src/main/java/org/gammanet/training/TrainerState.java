@@ -4,7 +4,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * Where a run stands, but for its tensors: what a checkpoint's metadata holds to resume it.
+ * The position of a run without its tensors, as it stands in a checkpoint's metadata.
  *
  * @param epoch the next one, from 0
  * @param update the next one in its epoch, from 0

@@ -8,7 +8,7 @@ import org.gammanet.data.EdgeDataset;
 import org.gammanet.io.DataException;
 
 /**
- * What is trained on, and what is held out to choose the best network.
+ * Training images, and the images held out to choose the best network.
  *
  * @param train images that are trained on
  * @param validation images that are not

@@ -9,8 +9,8 @@ import org.gammanet.nn.Tape;
 import org.gammanet.torch.Device;
 
 /**
- * How much memory a training step takes, roughly: within a third of what was measured. Counts maps
- * (the values of a layer's channels at all pixels, in float32) that the {@link Tape} keeps.
+ * Estimates the memory of a training step to within a third of measurements. Counts maps (the
+ * values of a layer's channels at all pixels, in float32) that the {@link Tape} keeps.
  */
 public final class TrainingMemory {
   /** Maps inside one update of a cell that automatic differentiation keeps. */

@@ -50,7 +50,7 @@ final class Validation {
       Pattern.compile(".*\\.(W_\\w+|[bw]_\\w+|alpha|mu|kappa|omega|gamma)|.*dynamic_params.*");
 
   /**
-   * What was found.
+   * Scores of a validation.
    *
    * @param loss mean over the images
    * @param counts for a precision-recall curve, as {@link QuickMetrics#counts} has them
