@@ -112,10 +112,10 @@ class StimuliFixtureTest {
       case "own_size_series" -> all(sizes(p), metas);
       case "own_soft_disc" -> {
         Frame f = frame(p);
-        var centre =
+        var center =
             new PixelPoint(
                 f.center().y() + p.get("cy").asInt(), f.center().x() + p.get("cx").asInt());
-        yield Patterns.disc(new Frame(f.height(), f.width(), centre), d(p, "radius"), d(p, "soft"));
+        yield Patterns.disc(new Frame(f.height(), f.width(), center), d(p, "radius"), d(p, "soft"));
       }
       case "own_imagenet" -> {
         StimulusSet set = sizes(Golden.entry("stimuli/own_size_series.npy").path("params"));

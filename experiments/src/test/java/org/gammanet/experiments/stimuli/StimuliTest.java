@@ -94,7 +94,7 @@ class StimuliTest {
   }
 
   @Test
-  void stimuliMoveWithTheirCentre() {
+  void stimuliMoveWithTheirCenter() {
     Frame moved = new Frame(48, 64, new PixelPoint(20, 40));
     for (boolean elements : new boolean[] {false, true}) {
       Stimulus[] at = new Stimulus[2];
@@ -200,7 +200,7 @@ class StimuliTest {
     }
     assertArrayEquals(s[0].draw(), s[1].draw());
     assertNotEquals(Arrays.hashCode(s[0].draw()), Arrays.hashCode(s[2].draw()));
-    // Bars on the left are vertical, on the right horizontal: neighbours along them are alike.
+    // Bars on the left are vertical, on the right horizontal: neighbors along them are alike.
     float[] v = s[0].draw();
     double[] along = new double[4];
     for (int y = 8; y < 55; y++) {
