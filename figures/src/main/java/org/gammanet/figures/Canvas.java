@@ -15,7 +15,7 @@ interface Canvas {
     END;
 
     /** Fraction of the text to the left of its position. */
-    double share() {
+    double fraction() {
       return ordinal() / 2.0;
     }
   }

@@ -72,11 +72,13 @@ public enum ColorMap {
     while (i < pieces - 1 && length[i + 1] < wanted) {
       i++;
     }
-    double share = (wanted - length[i]) / (length[i + 1] - length[i]);
+    double fraction = (wanted - length[i]) / (length[i + 1] - length[i]);
     double[] a = lab(anchors[from + i * step]);
     double[] b = lab(anchors[from + (i + 1) * step]);
     return rgb(
-        a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1]), a[2] + share * (b[2] - a[2]));
+        a[0] + fraction * (b[0] - a[0]),
+        a[1] + fraction * (b[1] - a[1]),
+        a[2] + fraction * (b[2] - a[2]));
   }
 
   // sRGB (IEC 61966-2-1) to CIELAB with the white of D65 and back.

@@ -35,8 +35,8 @@ public final class Figure {
   private String title = "";
   private String footer = "";
   private boolean letters;
-  private double[] rowShares = {};
-  private double[] columnShares = {};
+  private double[] rowFractions = {};
+  private double[] columnFractions = {};
 
   /**
    * An empty figure.
@@ -71,14 +71,14 @@ public final class Figure {
   }
 
   /** Relative heights of the rows; equal by default. */
-  public Figure rowHeights(double... shares) {
-    rowShares = shares.clone();
+  public Figure rowHeights(double... fractions) {
+    rowFractions = fractions.clone();
     return this;
   }
 
   /** Relative widths of the columns; equal by default. */
-  public Figure columnWidths(double... shares) {
-    columnShares = shares.clone();
+  public Figure columnWidths(double... fractions) {
+    columnFractions = fractions.clone();
     return this;
   }
 
@@ -169,8 +169,8 @@ public final class Figure {
     double[] x = new double[2 * columns];
     double[] y = new double[2 * rows];
     double[] letterX = new double[columns];
-    even(x, 0, width, columnShares);
-    even(y, top, bottom, rowShares);
+    even(x, 0, width, columnFractions);
+    even(y, top, bottom, rowFractions);
     for (int pass = 0; pass < 3; pass++) {
       double[] before = new double[columns];
       double[] after = new double[columns];
@@ -190,9 +190,9 @@ public final class Figure {
         above[c.row] = Math.max(above[c.row], panel.topMargin);
         below[c.row + c.rows - 1] = Math.max(below[c.row + c.rows - 1], panel.bottomMargin);
       }
-      distribute(x, 10, width - 12, before, after, columnShares, 12);
+      distribute(x, 10, width - 12, before, after, columnFractions, 12);
       Arrays.setAll(letterX, i -> x[2 * i] - Math.max(before[i], 14));
-      distribute(y, top, bottom, above, below, rowShares, 10);
+      distribute(y, top, bottom, above, below, rowFractions, 10);
     }
     for (int i = 0; i < panels.size(); i++) {
       Cell c = cells.get(i);
@@ -206,9 +206,9 @@ public final class Figure {
     }
   }
 
-  private static void even(double[] edges, double from, double to, double[] shares) {
+  private static void even(double[] edges, double from, double to, double[] fractions) {
     distribute(
-        edges, from, to, new double[edges.length / 2], new double[edges.length / 2], shares, 0);
+        edges, from, to, new double[edges.length / 2], new double[edges.length / 2], fractions, 0);
   }
 
   /** Puts start and end of each inner rectangle into {@code edges}. */
@@ -218,27 +218,27 @@ public final class Figure {
       double to,
       double[] before,
       double[] after,
-      double[] shares,
+      double[] fractions,
       double gap) {
     int n = before.length;
     double room =
         to - from - gap * (n - 1) - Arrays.stream(before).sum() - Arrays.stream(after).sum();
     double all = 0;
     for (int i = 0; i < n; i++) {
-      all += share(shares, i);
+      all += fraction(fractions, i);
     }
     // A figure too small for its words keeps a little room for its data.
     room = Math.max(room, 20.0 * n);
     double at = from;
     for (int i = 0; i < n; i++) {
       edges[2 * i] = at + before[i];
-      edges[2 * i + 1] = edges[2 * i] + room * share(shares, i) / all;
+      edges[2 * i + 1] = edges[2 * i] + room * fraction(fractions, i) / all;
       at = edges[2 * i + 1] + after[i] + gap;
     }
   }
 
-  private static double share(double[] shares, int i) {
-    return i < shares.length ? shares[i] : 1;
+  private static double fraction(double[] fractions, int i) {
+    return i < fractions.length ? fractions[i] : 1;
   }
 
   private static String letter(int i) {

@@ -70,7 +70,7 @@ final class Occupancy implements Canvas {
   @Override
   public void text(String text, double x, double y, Font font, Anchor anchor, double degrees) {
     double width = Type.width(text, font.size(), font.bold());
-    double left = x - anchor.share() * width;
+    double left = x - anchor.fraction() * width;
     line(left, y, left + width, y);
     line(left, y - font.size(), left + width, y - font.size());
   }

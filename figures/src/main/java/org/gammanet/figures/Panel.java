@@ -387,8 +387,8 @@ final class Panel {
     var lines = new Path2D.Double();
     lines.append(new Rectangle2D.Double(x, to.top(), BAR_WIDTH, to.height()), false);
     for (int i = 0; i < barTicks.values().size(); i++) {
-      double share = (barTicks.values().get(i) - limits[0]) / (limits[1] - limits[0]);
-      double y = to.top() + to.height() * (1 - share);
+      double fraction = (barTicks.values().get(i) - limits[0]) / (limits[1] - limits[0]);
+      double y = to.top() + to.height() * (1 - fraction);
       Mark.segment(lines, x + BAR_WIDTH, y, x + BAR_WIDTH + TICK_LENGTH * 0.8, y);
       canvas.text(
           barTicks.labels().get(i),

@@ -84,7 +84,7 @@ final class PngCanvas implements Canvas {
     AffineTransform before = graphics.getTransform();
     graphics.translate(x, y);
     graphics.rotate(-Math.toRadians(degrees));
-    double at = -anchor.share() * Type.width(text, font.size(), font.bold());
+    double at = -anchor.fraction() * Type.width(text, font.size(), font.bold());
     graphics.setColor(new Color(font.rgb()));
     for (Type.Run run : Type.runs(text)) {
       double size = run.size(font.size());

@@ -19,25 +19,25 @@ record Projection(
 
   /** Position of a value on the x axis; NaN where it has none. */
   double x(double value) {
-    double share = share(value, xAxis, xMin, xMax);
-    return left + width * (xAxis.reversed() ? 1 - share : share);
+    double fraction = fraction(value, xAxis, xMin, xMax);
+    return left + width * (xAxis.reversed() ? 1 - fraction : fraction);
   }
 
   /** Position of a value on the y axis; NaN where it has none. */
   double y(double value) {
-    double share = share(value, yAxis, yMin, yMax);
-    return top + height * (yAxis.reversed() ? share : 1 - share);
+    double fraction = fraction(value, yAxis, yMin, yMax);
+    return top + height * (yAxis.reversed() ? fraction : 1 - fraction);
   }
 
   boolean contains(double x, double y) {
-    return inside(share(x, xAxis, xMin, xMax)) && inside(share(y, yAxis, yMin, yMax));
+    return inside(fraction(x, xAxis, xMin, xMax)) && inside(fraction(y, yAxis, yMin, yMax));
   }
 
-  private static boolean inside(double share) {
-    return share >= -1e-6 && share <= 1 + 1e-6;
+  private static boolean inside(double fraction) {
+    return fraction >= -1e-6 && fraction <= 1 + 1e-6;
   }
 
-  private static double share(double value, Axis axis, double min, double max) {
+  private static double fraction(double value, Axis axis, double min, double max) {
     if (axis.scale() == Axis.Scale.LOG) {
       return value > 0 ? Math.log(value / min) / Math.log(max / min) : Double.NaN;
     }

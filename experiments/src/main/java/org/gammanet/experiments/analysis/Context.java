@@ -78,9 +78,9 @@ public final class Context {
   }
 
   /**
-   * How far a surround turns the orientation that is read from the center: {@code -sign(θ_s - θ_c)
-   * · wrap₉₀(θ_with - θ_alone)}, degrees. Positive is repulsion from the surround (the tilt
-   * illusion, O'Toole and Wenderoth 1977), negative attraction. At a difference of 0 it is 0.
+   * Shift of the decoded orientation of the center by a surround: {@code -sign(θ_s - θ_c) ·
+   * wrap₉₀(θ_with - θ_alone)}, degrees. Positive is repulsion from the surround (the tilt illusion,
+   * O'Toole and Wenderoth 1977), negative attraction. At a difference of 0 it is 0.
    *
    * @param surroundMinusCenter degrees; its sign after wrapping to [-90, 90)
    * @param alone orientation read without the surround, degrees

@@ -47,7 +47,7 @@ public record ContrastResponse(
     for (double c50 : CurveFit.logSpaced(0.006, 0.95, 16)) {
       for (double n : new double[] {0.7, 1, 1.5, 2, 2.7, 3.5, 4.5, 5.5}) {
         for (int i = 0; i < shape.length; i++) {
-          shape[i] = share(contrasts[i], c50, n);
+          shape[i] = fraction(contrasts[i], c50, n);
         }
         double[] line = CurveFit.line(shape, responses);
         starts.add(new double[] {line[1], c50, n, line[0]});
@@ -57,7 +57,7 @@ public record ContrastResponse(
     double none = Double.POSITIVE_INFINITY;
     CurveFit.Best best =
         CurveFit.fit(
-            (c, p) -> p[3] + p[0] * share(c, p[1], p[2]),
+            (c, p) -> p[3] + p[0] * fraction(c, p[1], p[2]),
             contrasts,
             responses,
             new double[] {0, 0.005, 0.5, free},
@@ -78,7 +78,7 @@ public record ContrastResponse(
 
   /** The response to a contrast. */
   public double at(double contrast) {
-    return baseline + rMax * share(contrast, c50, exponent);
+    return baseline + rMax * fraction(contrast, c50, exponent);
   }
 
   /** Slope at the half maximum, {@code n R_max / (4 c₅₀)}. */
@@ -86,7 +86,7 @@ public record ContrastResponse(
     return exponent * rMax / (4 * c50);
   }
 
-  private static double share(double c, double c50, double n) {
+  private static double fraction(double c, double c50, double n) {
     return 1 / (1 + Math.pow(c50 / c, n));
   }
 }

@@ -99,7 +99,7 @@ public final class CurveFit {
                   .model(point -> linearised(model, x, y, lower, upper, point, best))
                   .build());
     } catch (MathRuntimeException e) {
-      // It did not converge; what it saw on the way still counts.
+      // It did not converge; the best evaluation so far counts.
       return best[0];
     }
     return best[0];

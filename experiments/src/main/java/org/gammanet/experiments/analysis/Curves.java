@@ -7,7 +7,7 @@ final class Curves {
 
   private Curves() {}
 
-  /** Requires as many finite responses as there are conditions, and at least so many. */
+  /** Requires one finite response per condition, and a least number of them. */
   static void require(double[] conditions, double[] responses, int least, String condition) {
     if (conditions.length != responses.length) {
       throw new IllegalArgumentException(

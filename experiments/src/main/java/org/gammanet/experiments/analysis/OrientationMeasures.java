@@ -98,8 +98,8 @@ public record OrientationMeasures(
   /** A value between samples of a closed curve. */
   static double between(double[] r, double index) {
     int low = (int) Math.floor(index);
-    double share = index - low;
-    return (1 - share) * r[low % r.length] + share * r[(low + 1) % r.length];
+    double fraction = index - low;
+    return (1 - fraction) * r[low % r.length] + fraction * r[(low + 1) % r.length];
   }
 
   private static double[] smoothed(double[] r) {

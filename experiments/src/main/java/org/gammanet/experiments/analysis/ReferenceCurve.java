@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.hipparchus.analysis.interpolation.LinearInterpolator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,7 +31,7 @@ public record ReferenceCurve(
   }
 
   /**
-   * Curves that the original project carries as digitised from papers. Their numbers are round and
+   * Curves that the original project lists as digitized from papers. Their numbers are round and
    * smooth, reach far beyond the ranges of those papers, and could not be traced to any figure:
    * they illustrate a kind of result and are evidence of nothing.
    */
@@ -169,16 +170,12 @@ public record ReferenceCurve(
     return points.stream().mapToDouble(p -> p[column]).toArray();
   }
 
-  /** The curve at some place by linear interpolation; NaN outside of what it covers. */
+  /** The curve at any x by linear interpolation; NaN outside its range. */
   public double at(double where) {
-    for (int i = 0; i < x.length; i++) {
-      if (x[i] == where) {
-        return y[i];
-      }
-      if (i > 0 && x[i - 1] < where && where < x[i]) {
-        return y[i - 1] + (where - x[i - 1]) / (x[i] - x[i - 1]) * (y[i] - y[i - 1]);
-      }
+    if (x.length == 1) {
+      return where == x[0] ? y[0] : Double.NaN;
     }
-    return Double.NaN;
+    var curve = new LinearInterpolator().interpolate(x, y);
+    return curve.isValidPoint(where) ? curve.value(where) : Double.NaN;
   }
 }

@@ -131,20 +131,21 @@ public record SizeTuning(
     List<double[]> starts = new ArrayList<>();
     double base = Math.max(0, Math.min(Curves.min(responses), 0.1 * largest));
     double[] widths = CurveFit.logSpaced(1.5 * narrow, 0.7 * wide, 12);
-    double[] shares =
+    double[] fractions =
         ratio ? new double[] {0.1, 0.5, 1, 2, 5, 15} : new double[] {0.1, 0.3, 0.6, 0.9};
     for (double center : widths) {
       for (double surround : widths) {
-        for (double share : shares) {
+        for (double fraction : fractions) {
           // The center's gain for which the curve has the responses' peak.
-          double[] p = {1, center, share, surround, 0};
+          double[] p = {1, center, fraction, surround, 0};
           double peak = 0;
           for (double x : diameters) {
             peak = Math.max(peak, model.at(x, p));
           }
           if (peak > 0) {
             double gain = (largest - base) / peak;
-            starts.add(new double[] {gain, center, ratio ? share : share * gain, surround, base});
+            starts.add(
+                new double[] {gain, center, ratio ? fraction : fraction * gain, surround, base});
           }
         }
       }

@@ -8,6 +8,14 @@ import java.util.stream.IntStream;
 import org.gammanet.experiments.analysis.simd.StatisticsKernels;
 import org.hipparchus.distribution.continuous.NormalDistribution;
 import org.hipparchus.distribution.continuous.TDistribution;
+import org.hipparchus.stat.correlation.PearsonsCorrelation;
+import org.hipparchus.stat.descriptive.rank.Percentile;
+import org.hipparchus.stat.descriptive.rank.Percentile.EstimationType;
+import org.hipparchus.stat.inference.KolmogorovSmirnovTest;
+import org.hipparchus.stat.inference.MannWhitneyUTest;
+import org.hipparchus.stat.inference.TTest;
+import org.hipparchus.stat.ranking.NaturalRanking;
+import org.hipparchus.stat.ranking.TiesStrategy;
 
 /**
  * Correlations, tests and intervals. All tests are two-sided. A network is deterministic: what is
@@ -47,17 +55,8 @@ public final class Statistics {
    */
   public static double pearson(double[] a, double[] b) {
     Curves.sameLength(a, b, 2, "correlated values");
-    double ma = Curves.mean(a);
-    double mb = Curves.mean(b);
-    double ab = 0;
-    double aa = 0;
-    double bb = 0;
-    for (int i = 0; i < a.length; i++) {
-      ab += (a[i] - ma) * (b[i] - mb);
-      aa += (a[i] - ma) * (a[i] - ma);
-      bb += (b[i] - mb) * (b[i] - mb);
-    }
-    return aa > 0 && bb > 0 ? Math.clamp(ab / Math.sqrt(aa * bb), -1, 1) : Double.NaN;
+    double r = new PearsonsCorrelation().correlation(a, b);
+    return Math.clamp(r, -1, 1);
   }
 
   /** p of a Pearson correlation of n pairs, by t with n - 2 degrees of freedom. */
@@ -75,25 +74,7 @@ public final class Statistics {
 
   /** Ranks from 1, ties at their mean rank. */
   public static double[] ranks(double[] values) {
-    Integer[] order = order(values);
-    double[] ranks = new double[values.length];
-    for (int i = 0; i < order.length; ) {
-      int j = i;
-      while (j < order.length && values[order[j]] == values[order[i]]) {
-        j++;
-      }
-      for (int k = i; k < j; k++) {
-        ranks[order[k]] = (i + 1 + j) / 2.0;
-      }
-      i = j;
-    }
-    return ranks;
-  }
-
-  private static Integer[] order(double[] values) {
-    Integer[] order = IntStream.range(0, values.length).boxed().toArray(Integer[]::new);
-    Arrays.sort(order, Comparator.comparingDouble(i -> values[i]));
-    return order;
+    return new NaturalRanking(TiesStrategy.AVERAGE).rank(values);
   }
 
   /**
@@ -162,10 +143,10 @@ public final class Statistics {
    *     are not finite
    */
   public static Test pairedT(double[] a, double[] b) {
-    double[] d = differences(a, b);
-    double se = Math.sqrt(Curves.squares(d) / (d.length - 1) / d.length);
-    double t = se > 0 ? Curves.mean(d) / se : Double.NaN;
-    return new Test(t, studentP(t, d.length - 1), d.length);
+    Curves.sameLength(a, b, 2, "paired values");
+    var test = new TTest();
+    double t = test.pairedT(a, b);
+    return new Test(t, Double.isFinite(t) ? test.pairedTTest(a, b) : Double.NaN, a.length);
   }
 
   /**
@@ -292,17 +273,11 @@ public final class Statistics {
     Curves.require(b, b, 1, "second sample");
     double[] all = Arrays.copyOf(a, a.length + b.length);
     System.arraycopy(b, 0, all, a.length, b.length);
-    double[] ranks = ranks(all);
     double na = a.length;
-    double nb = b.length;
-    double n = na + nb;
-    double u = Curves.sum(Arrays.copyOf(ranks, a.length)) - na * (na + 1) / 2;
-    double variance = na * nb / 12 * (n + 1 - tieSum(ranks) / (n * (n - 1)));
-    if (!(variance > 0)) {
-      return new Test(u, 1, all.length);
-    }
-    double z = Math.max(0, Math.abs(u - na * nb / 2) - 0.5) / Math.sqrt(variance);
-    return new Test(u, Math.min(1, 2 * normal(-z)), all.length);
+    double u = Curves.sum(Arrays.copyOf(ranks(all), a.length)) - na * (na + 1) / 2;
+    boolean constant = Arrays.stream(all).allMatch(v -> v == all[0]);
+    double p = constant ? 1 : new MannWhitneyUTest().mannWhitneyUTest(a, b, false);
+    return new Test(u, p, all.length);
   }
 
   /**
@@ -312,26 +287,9 @@ public final class Statistics {
    * @throws IllegalArgumentException for an empty sample or numbers that are not finite
    */
   public static double kolmogorovSmirnov(double[] a, double[] b) {
-    Curves.require(a, a, 1, "first sample");
-    Curves.require(b, b, 1, "second sample");
-    double[] x = a.clone();
-    double[] y = b.clone();
-    Arrays.sort(x);
-    Arrays.sort(y);
-    double largest = 0;
-    int i = 0;
-    int j = 0;
-    while (i < x.length && j < y.length) {
-      double v = Math.min(x[i], y[j]);
-      while (i < x.length && x[i] == v) {
-        i++;
-      }
-      while (j < y.length && y[j] == v) {
-        j++;
-      }
-      largest = Math.max(largest, Math.abs((double) i / x.length - (double) j / y.length));
-    }
-    return largest;
+    Curves.require(a, a, 2, "first sample");
+    Curves.require(b, b, 2, "second sample");
+    return new KolmogorovSmirnovTest().kolmogorovSmirnovStatistic(a, b);
   }
 
   // Intervals
@@ -399,24 +357,23 @@ public final class Statistics {
   /**
    * A quantile of rising values, between them by linear interpolation.
    *
-   * @param share 0 is the first, 1 the last
+   * @param fraction 0 is the first, 1 the last
    * @return NaN of no values
    */
-  public static double quantile(double[] sorted, double share) {
+  public static double quantile(double[] sorted, double fraction) {
     if (sorted.length == 0) {
       return Double.NaN;
     }
-    double at = share * (sorted.length - 1);
-    int low = (int) at;
-    int high = Math.min(low + 1, sorted.length - 1);
-    return sorted[low] + (at - low) * (sorted[high] - sorted[low]);
+    // Percentile refuses 0, whose limit is the first value.
+    double percent = Math.max(100 * fraction, Double.MIN_NORMAL);
+    return new Percentile().withEstimationType(EstimationType.R_7).evaluate(sorted, percent);
   }
 
   // Many tests
 
   /**
-   * q of Benjamini and Hochberg (1995): calling all q ≤ x discoveries keeps the expected share of
-   * false ones below x.
+   * q of Benjamini and Hochberg (1995): calling all q ≤ x discoveries keeps the expected fraction
+   * of false ones below x.
    *
    * @param p one per test, NaN for tests that do not count and get NaN
    */

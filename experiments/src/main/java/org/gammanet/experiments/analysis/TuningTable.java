@@ -51,15 +51,15 @@ public record TuningTable(
 
   /** Share of units that respond at all, 0 to 1. */
   public double shareResponsive() {
-    return share(m -> m.responsive());
+    return fraction(m -> m.responsive());
   }
 
   /** Share of the units with a circular variance below a limit, 0 to 1. */
   public double shareBelow(double circularVariance) {
-    return share(m -> m.circularVariance() < circularVariance);
+    return fraction(m -> m.circularVariance() < circularVariance);
   }
 
-  private double share(java.util.function.Predicate<OrientationMeasures> condition) {
+  private double fraction(java.util.function.Predicate<OrientationMeasures> condition) {
     return rows.stream().filter(r -> condition.test(r.measures)).count() / (double) rows.size();
   }
 }

@@ -282,7 +282,7 @@ public final class OptoFigures {
    * @param result what is shown
    * @param how channels become one map
    * @param individual whether each orientation has a panel, else the losses are shown
-   * @param halfTurns whether maps are averaged with their half turn
+   * @param halfTurns whether maps are averaged with their rotation by 180 degrees
    * @param footer text below, such as that the network is untrained
    */
   public record MultiOrientation(
@@ -302,7 +302,7 @@ public final class OptoFigures {
       return new MultiOrientation(result, value, individual, halfTurns, footer);
     }
 
-    /** Averages maps with their half turn, since an orientation is the same then. */
+    /** Averages maps with their rotation by 180 degrees, the period of an orientation. */
     public MultiOrientation symmetric(boolean value) {
       return new MultiOrientation(result, how, individual, value, footer);
     }

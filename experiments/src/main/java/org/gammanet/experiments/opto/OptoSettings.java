@@ -134,7 +134,7 @@ public record OptoSettings(
    * What figures show.
    *
    * @param aggregation how channels become one map
-   * @param symmetric whether maps are averaged with their half turn
+   * @param symmetric whether maps are averaged with their rotation by 180 degrees
    * @param network name of the trained network; null for random weights
    */
   public record Display(Aggregation aggregation, boolean symmetric, @Nullable String network) {}

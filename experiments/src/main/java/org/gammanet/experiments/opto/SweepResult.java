@@ -1,15 +1,15 @@
 package org.gammanet.experiments.opto;
 
 /**
- * How well orientation is read from gratings of several frequencies and contrasts.
+ * How well orientation is decoded from gratings of several frequencies and contrasts.
  *
  * @param optimalFrequency of the first cell with the largest R², cycles per image height
  * @param optimalContrast likewise
  * @param bestR2 its R²
  * @param frequencies of the rows
  * @param contrasts of the columns
- * @param r2 [frequencies][contrasts]: of left-out orientations; of the training data with fewer than
- *     three orientations and where {@link Definitions#scoresTrainingData}
+ * @param r2 [frequencies][contrasts]: of left-out orientations; of the training data with fewer
+ *     than three orientations and where {@link Definitions#scoresTrainingData}
  */
 public record SweepResult(
     double optimalFrequency,

@@ -1,7 +1,7 @@
 /**
- * Simulated optogenetics: an orientation is read from a network's excitatory activity at one place,
- * the drive of that place is changed, and the initial excitatory and inhibitory states around it
- * are optimized until the reading is what it was. Start at {@link
+ * Simulated optogenetics: orientation is decoded from the excitatory activity at one site of a
+ * network, the drive of that site is changed, and the initial excitatory and inhibitory states
+ * around it are optimized until the decoded orientation is restored. Start at {@link
  * org.gammanet.experiments.opto.OptogeneticPerturbation}.
  */
 @NullMarked

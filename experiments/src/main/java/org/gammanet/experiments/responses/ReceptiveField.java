@@ -37,14 +37,14 @@ public record ReceptiveField(int height, int width, double[] values, int step, P
 
   /**
    * The larger of the extents from top to bottom and from left to right, last - first + 1, of what
-   * lies above a share of the largest value, pixels; 0 where nothing is positive.
+   * lies above a fraction of the largest value, pixels; 0 where nothing is positive.
    */
-  public int extent(double share) {
-    return Math.max(span(share, true), span(share, false));
+  public int extent(double fraction) {
+    return Math.max(span(fraction, true), span(fraction, false));
   }
 
-  private int span(double share, boolean vertical) {
-    double level = share * largest();
+  private int span(double fraction, boolean vertical) {
+    double level = fraction * largest();
     int from = Integer.MAX_VALUE;
     int to = -1;
     for (int i = 0; i < values.length; i++) {

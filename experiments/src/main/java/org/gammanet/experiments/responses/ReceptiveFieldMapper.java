@@ -164,7 +164,7 @@ public final class ReceptiveFieldMapper {
     }
     if (!Arrays.stream(sum).allMatch(Double::isFinite)) {
       throw new IllegalStateException(
-          "the gradient of %s is not finite: the network's weights make the recurrence run away"
+          "the gradient of %s is not finite: the network's weights make the recurrence diverge"
               .formatted(layer));
     }
     return new ReceptiveField(size, size, sum, 1, new PixelPoint(0, 0));
@@ -207,7 +207,7 @@ public final class ReceptiveFieldMapper {
 
   /**
    * By how much each channel's response falls when a gray square covers a part of a stimulus, as a
-   * share of the response to the whole stimulus less that to a blank.
+   * fraction of the response to the whole stimulus less that to a blank.
    *
    * @param layer any layer
    * @param stimulus which the units should prefer

@@ -110,7 +110,7 @@ public final class ResponseExtractor {
     }
 
     /**
-     * Options of the passes, such as hooks that lesion a population. The recording hears of a
+     * Options of the passes, such as hooks that lesion a population. The recording receives a
      * signal after those hooks have had their say; number of timesteps and executor come from here,
      * final states have no effect.
      */
@@ -550,7 +550,7 @@ public final class ResponseExtractor {
         for (int u = 0; u < each; u++) {
           if (!Float.isFinite(values[u])) {
             throw new IllegalStateException(
-                "the response of channel %d of %s to stimulus %d is %s at timestep %d: the network's weights make the recurrence run away"
+                "the response of channel %d of %s to stimulus %d is %s at timestep %d: the network's weights make the recurrence diverge"
                     .formatted(u / (height * width), layer, from + i, values[u], step + 1));
           }
         }

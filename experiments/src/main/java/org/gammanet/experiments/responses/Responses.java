@@ -38,7 +38,7 @@ public final class Responses {
     this.points = points;
   }
 
-  /** Room for a signal of so many units, all 0; does nothing when it is there. */
+  /** Allocates a signal of this many units, all 0, unless it exists. */
   public Responses add(String layer, State state, int units) {
     blocks.computeIfAbsent(
         new Key(layer, state),
@@ -46,7 +46,7 @@ public final class Responses {
     return this;
   }
 
-  /** Room for responses to so many stimuli, otherwise like another recording. */
+  /** Allocates responses to this many stimuli, otherwise like another recording. */
   public static Responses like(Responses other, int stimuli) {
     Responses out = new Responses(stimuli, other.steps, other.points);
     other.blocks.forEach((key, block) -> out.add(key.layer, key.state, block.units));

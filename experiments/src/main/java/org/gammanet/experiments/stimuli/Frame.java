@@ -26,7 +26,7 @@ public record Frame(int height, int width, PixelPoint center) {
     return new Frame(height, width, new PixelPoint(height / 2, width / 2));
   }
 
-  /** Wavelength in pixels of so many cycles per image height. */
+  /** Wavelength in pixels of a frequency in cycles per image height. */
   public double wavelength(double cycles) {
     return height / cycles;
   }

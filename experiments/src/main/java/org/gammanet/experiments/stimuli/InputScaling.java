@@ -13,7 +13,7 @@ public enum InputScaling {
   RAW,
   /**
    * Per image {@code (v - mean) / (sd + 1e-8)}, population sd, clipped to ±3, divided by 3. This
-   * removes contrast: the original's contrast response is flat by construction.
+   * removes contrast.
    */
   ZSCORE;
 

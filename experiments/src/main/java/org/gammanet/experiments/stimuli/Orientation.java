@@ -1,12 +1,12 @@
 package org.gammanet.experiments.stimuli;
 
 /**
- * An orientation, which is the same after half a turn, with its convention said.
+ * An orientation, which is the same after a rotation by 180 degrees, with its convention.
  *
  * <p>Gratings are described by the direction of their <em>modulation</em> (wave vector): 0 degrees
  * are vertical stripes. Bars are described by the direction of their long <em>axis</em>: 0 degrees
  * are a horizontal bar. The same number thus means orthogonal stimuli; a grating's stripes run
- * along modulation + 90 degrees. Both turn clockwise on the screen, from +x towards +y (down).
+ * along modulation + 90 degrees. Both increase clockwise on the screen, from +x towards +y (down).
  *
  * @param modulation direction of the wave vector, degrees in [0, 180)
  */

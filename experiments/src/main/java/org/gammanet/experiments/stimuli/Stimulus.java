@@ -15,7 +15,7 @@ public interface Stimulus {
   /** H x W values, rows first. */
   float[] draw();
 
-  /** What it is, with all parameters resolved. */
+  /** Its description, with all parameters resolved. */
   StimulusMeta meta();
 
   /** Parameters by name, in the order given: name, value, name, value, … */

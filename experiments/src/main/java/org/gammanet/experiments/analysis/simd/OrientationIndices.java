@@ -9,7 +9,7 @@ package org.gammanet.experiments.analysis.simd;
  * @param peak index of the first maximum
  */
 public record OrientationIndices(float[] globalOsi, float[] osi, float[] modulation, int[] peak) {
-  /** Room for so many units. */
+  /** Allocates the indices of this many units. */
   public OrientationIndices(int units) {
     this(new float[units], new float[units], new float[units], new int[units]);
   }

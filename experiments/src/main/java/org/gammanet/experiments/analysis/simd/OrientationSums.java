@@ -10,7 +10,7 @@ public final class OrientationSums {
   final float[] largest;
   final int[] peak;
 
-  /** Empty sums of so many units. */
+  /** Empty sums of this many units. */
   public OrientationSums(int units) {
     sum = new float[units];
     cosine = new float[units];

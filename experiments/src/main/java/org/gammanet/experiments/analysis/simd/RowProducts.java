@@ -6,7 +6,7 @@ package org.gammanet.experiments.analysis.simd;
  * rows x rows and one block.
  */
 public final class RowProducts {
-  /** Columns that are worked on at a time: so many of 64 rows fit into a core's own cache. */
+  /** Columns per block: 64 rows of them fit into a core's own cache. */
   private static final int PANEL = 256;
 
   private final int rows;

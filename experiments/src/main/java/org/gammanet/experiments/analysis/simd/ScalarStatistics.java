@@ -149,7 +149,7 @@ final class ScalarStatistics implements StatisticsKernels {
     }
   }
 
-  /** Steps to where the curve falls to the level; NaN where it does not within half a turn. */
+  /** Steps to where the curve falls to the level; NaN where it does not within 90 degrees. */
   private static float walk(float[] r, int peak, int stride, float level) {
     int k = r.length;
     float previous = r[peak];

@@ -159,7 +159,7 @@ final class VectorStatistics implements StatisticsKernels {
     FloatVector previous = largest;
     FloatVector found = FloatVector.broadcast(F, Float.NaN);
     VectorMask<Float> walking = F.maskAll(false);
-    // One turn to meet every maximum, and half a turn more.
+    // One cycle to meet every maximum, and half a cycle more.
     for (int n = 0; n < k + k / 2; n++) {
       int at = side > 0 ? n % k : (2 * k - 1 - n) % k;
       FloatVector r = FloatVector.fromArray(F, row, at * F.length());
