@@ -308,7 +308,8 @@ class EvaluateCommandTest {
   @Test
   void oneRunWritesIntoAFolderAtATime() throws IOException {
     try (FolderLock other = FolderLock.take(results())) {
-      int status = run("--maps", folder.resolve("maps"), "--data-dir", folder, "--output", results());
+      int status =
+          run("--maps", folder.resolve("maps"), "--data-dir", folder, "--output", results());
       assertEquals(1, status);
       assertTrue(err.toString().contains("another run is writing into"), err.toString());
     }

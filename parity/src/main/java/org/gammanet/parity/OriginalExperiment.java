@@ -277,10 +277,7 @@ public abstract sealed class OriginalExperiment implements Experiment<Integer> {
       double[] fine = fill(101, i -> Math.min(100, Math.pow(10, i / 50.0)));
       return Findings.of(
               new Summary(
-                  CONTRASTS,
-                  means,
-                  new Fit(
-                      fit.c50(), fit.rMax(), fit.exponent(), fit.rSquared())))
+                  CONTRASTS, means, new Fit(fit.c50(), fit.rMax(), fit.exponent(), fit.rSquared())))
           .figure(
               FigureSpec.of(
                   "contrast_response",

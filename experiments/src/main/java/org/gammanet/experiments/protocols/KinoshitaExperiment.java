@@ -134,9 +134,7 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
         }
       }
       for (double d : new double[] {0, 90}) {
-        var ring =
-            new CenterSurround.Ring(
-                sine.orientation(probe.modulation() + d), inner, outer);
+        var ring = new CenterSurround.Ring(sine.orientation(probe.modulation() + d), inner, outer);
         design.add(new Ring(p, d), new CenterSurround(context.frame(), null, ring));
       }
     }

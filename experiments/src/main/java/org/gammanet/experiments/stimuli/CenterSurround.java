@@ -4,8 +4,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A disc of grating, or of two crossed ones, within a ring of grating: {@code
- * sine_c·disc(r) + sine_s·ring(a, b)} as luminance.
+ * A disc of grating, or of two crossed ones, within a ring of grating: {@code sine_c·disc(r) +
+ * sine_s·ring(a, b)} as luminance.
  *
  * @param center null for the ring alone
  * @param surround null for the disc alone
@@ -106,8 +106,7 @@ public record CenterSurround(Frame frame, @Nullable Disc center, @Nullable Ring 
       parameters.put("surround_inner_radius", surround.inner);
       parameters.put("surround_outer_radius", surround.outer);
       if (center != null) {
-        parameters.put(
-            "orientation_difference", surround.sine.orientation() - main.orientation());
+        parameters.put("orientation_difference", surround.sine.orientation() - main.orientation());
       }
     }
     return new StimulusMeta(

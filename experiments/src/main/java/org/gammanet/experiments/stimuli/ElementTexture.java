@@ -36,11 +36,7 @@ public record ElementTexture(
    * @param orientationNoise standard deviation of the elements' orientations, degrees
    */
   public record Grid(
-      double length,
-      double width,
-      double spacing,
-      double positionJitter,
-      double orientationNoise) {
+      double length, double width, double spacing, double positionJitter, double orientationNoise) {
     /** Checks the ranges. */
     public Grid {
       Checks.positive(length, "an element's length");
@@ -70,7 +66,9 @@ public record ElementTexture(
         double cy = gy + grid.positionJitter * (2 * random.nextDouble() - 1);
         double across = boundary == TextureBoundary.Boundary.VERTICAL ? gx : gy;
         double axis =
-            (across < offset ? first : second) + 90 + grid.orientationNoise * Patterns.gaussian(random);
+            (across < offset ? first : second)
+                + 90
+                + grid.orientationNoise * Patterns.gaussian(random);
         element(out, cx, cy, axis);
       }
     }

@@ -17,11 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param flankers null for none
  */
 public record FlankedBars(
-    Frame frame,
-    double axis,
-    Element element,
-    @Nullable Double target,
-    @Nullable Flankers flankers)
+    Frame frame, double axis, Element element, @Nullable Double target, @Nullable Flankers flankers)
     implements Stimulus {
 
   /**
@@ -33,8 +29,7 @@ public record FlankedBars(
    *     quarter of the length; null for a bar
    * @param clip whether elements may reach beyond the image
    */
-  public record Element(
-      double length, double width, @Nullable Double gaborCycles, boolean clip) {
+  public record Element(double length, double width, @Nullable Double gaborCycles, boolean clip) {
     /** Checks the ranges. */
     public Element {
       Checks.positive(length, "a bar's length");

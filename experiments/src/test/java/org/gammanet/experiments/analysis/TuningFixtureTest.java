@@ -78,8 +78,7 @@ class TuningFixtureTest {
               JsonNode e = unit.getValue();
               JsonNode tolerance = fits.path("tolerance");
               TuningCurve fit =
-                  new OrientationTuning()
-                      .fit(thetas, responses[Integer.parseInt(unit.getKey())]);
+                  new OrientationTuning().fit(thetas, responses[Integer.parseInt(unit.getKey())]);
               double sse = e.path("sse").asDouble();
               System.out.printf(
                   "unit %s: SSE %.10f of %.10f, κ %.6f of %.6f, μ %.5f of %.5f%n",

@@ -308,7 +308,8 @@ class ResponseExtractorTest {
         () -> RecordingPlan.layer("fgru_0").states(State.INPUT_GATE).moment(Moment.AFTER_TOP_DOWN));
     refused(
         "too few",
-        () -> x.extract(tiny(), RecordingPlan.layer("fgru_1").pooling(new Pooling.CentralWindow())));
+        () ->
+            x.extract(tiny(), RecordingPlan.layer("fgru_1").pooling(new Pooling.CentralWindow())));
     refused(
         "has no inhibitory state: its cell has a single state",
         () -> {

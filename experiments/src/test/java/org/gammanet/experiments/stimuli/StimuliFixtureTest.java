@@ -1,7 +1,6 @@
 package org.gammanet.experiments.stimuli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayList;
@@ -100,8 +99,7 @@ class StimuliFixtureTest {
                   List.of(
                       new TextureBoundary(
                           frame(p),
-                          new Sine(
-                              d(p, "first"), d(p, "cycles"), d(p, "phase1"), d(p, "contrast")),
+                          new Sine(d(p, "first"), d(p, "cycles"), d(p, "phase1"), d(p, "contrast")),
                           new Sine(
                               d(p, "second"), d(p, "cycles"), d(p, "phase2"), d(p, "contrast")),
                           p.get("boundary").asText().equals("vertical")
@@ -163,7 +161,10 @@ class StimuliFixtureTest {
     var ring =
         new CenterSurround.Ring(
             new Sine(
-                d(p, "surround"), d(p, "cycles"), d(p, "surround_phase"), d(p, "surround_contrast")),
+                d(p, "surround"),
+                d(p, "cycles"),
+                d(p, "surround_phase"),
+                d(p, "surround_contrast")),
             d(p, "inner"),
             d(p, "outer"));
     return all(

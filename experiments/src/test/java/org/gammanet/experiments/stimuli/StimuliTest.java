@@ -47,8 +47,7 @@ class StimuliTest {
   void stripesAndBarsOfOneAxisRunTheSameWay() {
     Frame f = Frame.of(65, 65);
     // Stripes of modulation 0 are vertical: a column has one luminance.
-    float[] grating =
-        new Grating(f, Sine.of(0, 5).phase(0.3), null).draw();
+    float[] grating = new Grating(f, Sine.of(0, 5).phase(0.3), null).draw();
     for (int y = 1; y < 65; y++) {
       assertEquals(grating[7], grating[y * 65 + 7], 1e-6);
     }
@@ -103,13 +102,8 @@ class StimuliTest {
         at[i] =
             elements
                 ? new FlankedBars(
-                    frame,
-                    30,
-                    FlankedBars.Element.bar(6, 2),
-                    0.4,
-                    FlankedBars.Flankers.at(10, 0.8))
-                : new Grating(
-                    frame, Sine.of(40, 6).phase(1), Aperture.disc(9).softEdge(2));
+                    frame, 30, FlankedBars.Element.bar(6, 2), 0.4, FlankedBars.Flankers.at(10, 0.8))
+                : new Grating(frame, Sine.of(40, 6).phase(1), Aperture.disc(9).softEdge(2));
       }
       float[] x = at[0].draw();
       float[] y = at[1].draw();
