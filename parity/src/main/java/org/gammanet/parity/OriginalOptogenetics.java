@@ -1,6 +1,7 @@
 package org.gammanet.parity;
 
 import java.util.Map;
+import java.util.Objects;
 import org.gammanet.experiments.opto.ChannelMaps;
 import org.gammanet.experiments.opto.DecoderOptions.Loss;
 import org.gammanet.experiments.opto.Definitions;
@@ -64,8 +65,8 @@ public final class OriginalOptogenetics implements Definitions {
   public Tensor[] horizontalInput(FgruCell cell, Map<String, Tensor> signals) {
     int padding = cell.kernelSize() / 2;
     return new Tensor[] {
-      Ops.conv2d(signals.get("exc"), cell.horizontalKernel(true), null, 1, padding),
-      Ops.conv2d(signals.get("inh"), cell.horizontalKernel(false), null, 1, padding)
+      Ops.conv2d(Objects.requireNonNull(signals.get("exc")), cell.horizontalKernel(true), null, 1, padding),
+      Ops.conv2d(Objects.requireNonNull(signals.get("inh")), cell.horizontalKernel(false), null, 1, padding)
     };
   }
 

@@ -292,19 +292,20 @@ final class RescueBatch {
 
   /** Writes A and Adam's moments; all are zero outside the window. */
   private void save(StateOptimization optimization, int step, double[][] losses) {
-    if (partial == null) {
+    Partial file = partial;
+    if (file == null) {
       return;
     }
-    partial.put("step", step);
+    file.put("step", step);
     for (int i = 0; i < losses.length; i++) {
-      partial.put("losses" + i, losses[i]);
+      file.put("losses" + i, losses[i]);
     }
     try (var scope = TensorScope.open();
         var silent = Autograd.noGrad()) {
-      partial.put("A.excitatory", stored(optimization.excitatory()));
-      partial.put("A.inhibitory", stored(optimization.inhibitory()));
-      optimization.optimizer().state().forEach((name, m) -> partial.put(name, stored(m)));
-      OptogeneticPerturbation.save(partial);
+      file.put("A.excitatory", stored(optimization.excitatory()));
+      file.put("A.inhibitory", stored(optimization.inhibitory()));
+      optimization.optimizer().state().forEach((name, m) -> file.put(name, stored(m)));
+      OptogeneticPerturbation.save(file);
     }
   }
 
