@@ -50,7 +50,7 @@ public final class ContrastExperiment implements Experiment<ContrastExperiment.C
   /** Numbers of the experiment. */
   record Summary(
       double[] contrasts,
-      double @Nullable [] responses,
+      double[] responses,
       @Nullable Fit contrastResponseFit,
       int n,
       Statistics.Interval c50,
@@ -141,7 +141,7 @@ public final class ContrastExperiment implements Experiment<ContrastExperiment.C
             .axes(
                 Axis.log("Contrast (%)").range(0.9, 112),
                 Axis.linear("Response (fraction of largest)"));
-    double[] responses = null;
+    double[] responses = {};
     ContrastResponse fit = null;
     for (State state : context.states()) {
       double[][] normalized = normalized(recording, state, preferences, CONTRASTS, context);
