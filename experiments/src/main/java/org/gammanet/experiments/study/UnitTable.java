@@ -59,12 +59,12 @@ public final class UnitTable<M extends Record> {
     return values(m -> true, measure);
   }
 
-  /** As {@link #values(ToDoubleFunction)}, of the rows that fulfil a condition. */
+  /** As {@link #values(ToDoubleFunction)}, of the rows that meet a condition. */
   public double[] values(Predicate<M> condition, ToDoubleFunction<M> measure) {
     return values(context.mainState(), context.lastStep(), condition, measure);
   }
 
-  /** One measure, of the rows of a population after a timestep that fulfil a condition. */
+  /** One measure, of the rows of a population after a timestep that meet a condition. */
   public double[] values(
       State state, int step, Predicate<M> condition, ToDoubleFunction<M> measure) {
     return rows.stream()
@@ -78,7 +78,7 @@ public final class UnitTable<M extends Record> {
     return mean(m -> true, measure);
   }
 
-  /** As {@link #mean(ToDoubleFunction)}, of the rows that fulfil a condition. */
+  /** As {@link #mean(ToDoubleFunction)}, of the rows that meet a condition. */
   public Interval mean(Predicate<M> condition, ToDoubleFunction<M> measure) {
     return Series.mean(values(condition, measure), context.seed());
   }
@@ -106,7 +106,7 @@ public final class UnitTable<M extends Record> {
     return dynamics(m -> true, measure);
   }
 
-  /** As {@link #dynamics(ToDoubleFunction)}, of the rows that fulfil a condition. */
+  /** As {@link #dynamics(ToDoubleFunction)}, of the rows that meet a condition. */
   public List<Series> dynamics(Predicate<M> condition, ToDoubleFunction<M> measure) {
     return context.states().stream().map(s -> dynamics(s.word(), s, condition, measure)).toList();
   }
