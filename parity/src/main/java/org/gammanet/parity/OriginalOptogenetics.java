@@ -65,8 +65,18 @@ public final class OriginalOptogenetics implements Definitions {
   public Tensor[] horizontalInput(FgruCell cell, Map<String, Tensor> signals) {
     int padding = cell.kernelSize() / 2;
     return new Tensor[] {
-      Ops.conv2d(Objects.requireNonNull(signals.get("exc")), cell.horizontalKernel(true), null, 1, padding),
-      Ops.conv2d(Objects.requireNonNull(signals.get("inh")), cell.horizontalKernel(false), null, 1, padding)
+      Ops.conv2d(
+          Objects.requireNonNull(signals.get("exc")),
+          cell.horizontalKernel(true),
+          null,
+          1,
+          padding),
+      Ops.conv2d(
+          Objects.requireNonNull(signals.get("inh")),
+          cell.horizontalKernel(false),
+          null,
+          1,
+          padding)
     };
   }
 
