@@ -15,6 +15,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -542,12 +543,23 @@ class TrainerTest {
     Map<String, float[]> whole = afterOneUpdate("training.batch_size=4");
     Map<String, float[]> parts =
         afterOneUpdate("training.batch_size=1", "training.gradient_accumulation=4");
-    whole.forEach(
-        (name, w) -> {
-          for (int i = 0; i < w.length; i++) {
-            assertEquals(w[i], parts.get(name)[i], 2e-4, name);
-          }
-        });
+    Map<String, float[]> before = new HashMap<>();
+    try (Network network = Network.create(config().model(), 1)) {
+      network.parameters().forEach(p -> before.put(p.name(), p.tensor().toFloatArray()));
+    }
+    // Adam's first step is nearly the sign of a gradient: where that is within rounding of zero the
+    // elements may differ by the whole step, so the bound is one on the norm of all.
+    double difference = 0;
+    double change = 0;
+    for (String name : before.keySet()) {
+      float[] w = whole.get(name);
+      for (int i = 0; i < w.length; i++) {
+        difference += Math.pow(w[i] - parts.get(name)[i], 2);
+        change += Math.pow(w[i] - before.get(name)[i], 2);
+      }
+    }
+    assertTrue(
+        Math.sqrt(difference) < 0.01 * Math.sqrt(change), Math.sqrt(difference / change) + "");
   }
 
   private Map<String, float[]> afterOneUpdate(String... settings) throws Exception {

@@ -427,7 +427,7 @@ public abstract sealed class OriginalExperiment implements Experiment<Integer> {
           fill(4, i -> Math.abs(center) > 1e-12 ? means[1 + i] / center : Double.NaN);
       ReferenceCurve reference =
           ReferenceCurve.illustrative(ReferenceCurve.Illustrative.SURROUND_ORIENTATION);
-      var model = new ReferenceCurve("model", false, DIFFERENCES, normalized, null);
+      var model = new ReferenceCurve("model", false, DIFFERENCES, normalized);
       double[] interpolated = Arrays.stream(reference.x()).map(model::at).toArray();
       return Findings.of(
               new Summary(

@@ -30,6 +30,11 @@ public record ReferenceCurve(
     }
   }
 
+  /** A curve without standard errors. */
+  public ReferenceCurve(String name, boolean illustrative, double[] x, double[] y) {
+    this(name, illustrative, x, y, null);
+  }
+
   /**
    * Curves that the original project lists as digitized from papers. Their numbers are round and
    * smooth, reach far beyond the ranges of those papers, and could not be traced to any figure:
