@@ -109,13 +109,17 @@ final class NetworkOptions {
         console.note("there is no bundled network");
       }
     }
-    if (file == null && bundled == null) {
+    PretrainedModel model = bundled;
+    Checkpoint loaded;
+    if (file != null) {
+      loaded = Checkpoint.load(file);
+    } else if (model != null) {
+      loaded = model.load();
+    } else {
       console.note("the network is untrained: its weights are random");
       GammaNetConfig read = readConfig(console::note);
       return GammaNet.random(read, compute.seed(read), compute.open());
     }
-    PretrainedModel model = bundled;
-    Checkpoint loaded = file != null || model == null ? Checkpoint.load(file) : model.load();
     GammaNetConfig asked = configOf(loaded, file == null, console);
     return GammaNet.of(loaded, asked, compute.open());
   }
