@@ -18,9 +18,15 @@ module org.gammanet.experiments {
   exports org.gammanet.experiments.study;
   exports org.gammanet.experiments.protocols;
 
+  opens org.gammanet.experiments.analysis to
+      com.fasterxml.jackson.databind;
   opens org.gammanet.experiments.opto to
       com.fasterxml.jackson.databind;
   opens org.gammanet.experiments.protocols to
+      com.fasterxml.jackson.databind;
+  opens org.gammanet.experiments.responses to
+      com.fasterxml.jackson.databind;
+  opens org.gammanet.experiments.stimuli to
       com.fasterxml.jackson.databind;
   opens org.gammanet.experiments.study to
       com.fasterxml.jackson.databind;

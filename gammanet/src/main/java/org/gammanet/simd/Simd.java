@@ -28,9 +28,9 @@ public final class Simd {
    *
    * @param bits width of the vectors; 0 for scalar code
    * @param reason one sentence
-   * @param asWished whether nothing was in the way of what the user or the processor asks for
+   * @param asRequested whether nothing was in the way of what the user or the processor asks for
    */
-  record Choice(int bits, String reason, boolean asWished) {}
+  record Choice(int bits, String reason, boolean asRequested) {}
 
   /** Width of vectors in bits; 0 when scalar code is to run. */
   public static int bits() {
@@ -49,7 +49,8 @@ public final class Simd {
             ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent(),
             System.getProperty("java.vm.info", ""),
             () -> Lanes.PREFERRED_BITS);
-    LOG.log(choice.asWished ? System.Logger.Level.DEBUG : System.Logger.Level.INFO, choice.reason);
+    LOG.log(
+        choice.asRequested ? System.Logger.Level.DEBUG : System.Logger.Level.INFO, choice.reason);
     return choice;
   }
 
@@ -65,7 +66,7 @@ public final class Simd {
           0,
           "scalar code: the Vector API is missing; start java with"
               + " --add-modules jdk.incubator.vector",
-          false);
+          forced == null);
     }
     if (wish.matches("128|256|512")) {
       return new Choice(

@@ -22,14 +22,14 @@ class SimdTest {
     assertEquals(128, choose("128", true, "mixed mode", 512).bits());
     assertEquals(512, choose("512", true, "interpreted mode", 64).bits());
     assertEquals(0, choose("off", true, "mixed mode", 512).bits());
-    assertTrue(choose("off", false, "mixed mode", 512).asWished());
+    assertTrue(choose("off", false, "mixed mode", 512).asRequested());
   }
 
   @Test
   void saysWhyItIsScalar() {
     Simd.Choice absent = choose("256", false, "mixed mode", 512);
     assertEquals(0, absent.bits());
-    assertFalse(absent.asWished());
+    assertFalse(absent.asRequested());
     assertTrue(absent.reason().contains("--add-modules jdk.incubator.vector"), absent.reason());
     assertEquals(0, choose(null, true, "interpreted mode", 512).bits());
     assertEquals(0, choose(null, true, "mixed mode", 64).bits());
@@ -40,6 +40,6 @@ class SimdTest {
     Simd.Choice choice = choose("300", true, "mixed mode", 512);
     assertEquals(512, choice.bits());
     assertTrue(choice.reason().contains("300 is none of auto, off, 128"), choice.reason());
-    assertFalse(choice.asWished());
+    assertFalse(choice.asRequested());
   }
 }
