@@ -4,4 +4,6 @@ module org.gammanet.figures {
   requires static transitive org.jspecify;
 
   exports org.gammanet.figures;
+
+  opens org.gammanet.figures; // results hold axes as JSON
 }
