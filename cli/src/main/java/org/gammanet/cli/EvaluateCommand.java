@@ -174,6 +174,9 @@ final class EvaluateCommand implements Callable<Integer> {
 
   /** How a network is applied. */
   static final class Passes {
+    /** One pass for each image. */
+    static final Passes NONE = new Passes();
+
     @Option(
         names = "--epoch",
         paramLabel = "N",
@@ -378,36 +381,16 @@ final class EvaluateCommand implements Callable<Integer> {
     }
     ClassicDetector baseline = Objects.requireNonNull(classic);
     double s = sigma == null ? baseline.defaultSigma() : sigma;
-    return new ImageDetector(
-        baseline.name().toLowerCase(Locale.ROOT) + " baseline",
-        Map.of("sigma", s + " pixels"),
-        data.images(),
-        image -> List.of(baseline.detect(image, s)),
-        saveMaps ? List.of(output.resolve("maps")) : List.of());
+    return ImageDetector.of(
+        baseline, s, data, saveMaps ? List.of(output.resolve("maps")) : List.of());
   }
 
   private Evaluation.Detector network(GammaNet net, Evaluation.Data data) {
-    var augmentation = new TestTimeAugmentation(passes.tta, passes.multiscale);
-    int steps = net.config().model().timesteps();
-    Map<String, String> facts = new LinkedHashMap<>();
-    facts.put("checkpoint", model.name());
-    facts.put("network sha256", net.network().digest());
-    facts.put("network", net.config().model().name());
-    facts.put("timesteps", Integer.toString(steps));
-    facts.put("tta", passes.tta ? "on" : "off");
-    facts.put("multiscale", passes.multiscale ? "on" : "off");
-    facts.put("precision", compute.precision.name().toLowerCase(Locale.ROOT));
-    facts.put("device", net.network().device().toString());
     ForwardOptions options =
         passes.allTimesteps ? ForwardOptions.DEFAULTS.withEveryTimestep() : ForwardOptions.DEFAULTS;
     List<Path> saved =
         saveMaps ? outputs(net).stream().map(o -> o.folder().resolve("maps")).toList() : List.of();
-    return new ImageDetector(
-        net.config().model().name() + ", " + model.title(),
-        facts,
-        data.images(),
-        image -> augmentation.detectAll(image, i -> net.detect(i, options)),
-        saved);
+    return ImageDetector.of(net, model, compute, data, passes, options, saved);
   }
 
   /** A detector that looks at the images. */
@@ -438,6 +421,44 @@ final class EvaluateCommand implements Callable<Integer> {
       this.images = images;
       this.method = method;
       this.saved = saved;
+    }
+
+    /** A network; {@code model} and {@code compute} are the options that it was opened with. */
+    static ImageDetector of(
+        GammaNet net,
+        NetworkOptions model,
+        ComputeOptions.Inference compute,
+        Evaluation.Data data,
+        Passes passes,
+        ForwardOptions options,
+        List<Path> saved) {
+      var augmentation = new TestTimeAugmentation(passes.tta, passes.multiscale);
+      Map<String, String> facts = new LinkedHashMap<>();
+      facts.put("checkpoint", model.name());
+      facts.put("network sha256", net.network().digest());
+      facts.put("network", net.config().model().name());
+      facts.put("timesteps", Integer.toString(net.config().model().timesteps()));
+      facts.put("tta", passes.tta ? "on" : "off");
+      facts.put("multiscale", passes.multiscale ? "on" : "off");
+      facts.put("precision", compute.precision.name().toLowerCase(Locale.ROOT));
+      facts.put("device", net.network().device().toString());
+      return new ImageDetector(
+          net.config().model().name() + ", " + model.title(),
+          facts,
+          data.images(),
+          image -> augmentation.detectAll(image, i -> net.detect(i, options)),
+          saved);
+    }
+
+    /** A classic detector; {@code sigma} of its smoothing in pixels. */
+    static ImageDetector of(
+        ClassicDetector baseline, double sigma, Evaluation.Data data, List<Path> saved) {
+      return new ImageDetector(
+          baseline.name().toLowerCase(Locale.ROOT) + " baseline",
+          Map.of("sigma", sigma + " pixels"),
+          data.images(),
+          image -> List.of(baseline.detect(image, sigma)),
+          saved);
     }
 
     @Override

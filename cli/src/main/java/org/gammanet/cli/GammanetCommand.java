@@ -30,6 +30,7 @@ import picocli.CommandLine.Spec;
       DetectCommand.class,
       TrainCommand.class,
       EvaluateCommand.class,
+      CompareCommand.class,
       InspectCommand.class,
       ConvertCommand.class,
       AblateCommand.class,
@@ -109,9 +110,6 @@ public final class GammanetCommand implements Runnable {
     line.setParameterExceptionHandler(Failures::wrongUsage);
     line.setExecutionExceptionHandler(Failures::failed);
     line.setExitCodeExceptionMapper(Failures::status);
-    for (CommandLine command : line.getSubcommands().values()) {
-      exitCodes(command);
-    }
     exitCodes(line);
     return line;
   }
@@ -123,6 +121,7 @@ public final class GammanetCommand implements Runnable {
       statuses.put(status.substring(0, colon), status.substring(colon + 1));
     }
     command.getCommandSpec().usageMessage().exitCodeList(statuses);
+    command.getSubcommands().values().forEach(GammanetCommand::exitCodes);
   }
 
   private static PrintWriter writer(PrintStream stream) {

@@ -221,7 +221,8 @@ final class NetworkComparison {
     return mapper.writerWithDefaultPrettyPrinter().writeValueAsString(root) + "\n";
   }
 
-  private static void put(ObjectNode node, BoundaryBootstrap b) {
+  /** Scores with their intervals. */
+  static void put(ObjectNode node, BoundaryBootstrap b) {
     Map<String, Interval> scores = Map.of("ods", b.ods(), "ois", b.ois(), "ap", b.ap());
     for (String name : List.of("ods", "ois", "ap")) {
       Interval i = scores.get(name);

@@ -1,0 +1,290 @@
+package org.gammanet.cli;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.TreeSet;
+import org.gammanet.evaluation.BoundaryBootstrap;
+import org.gammanet.evaluation.BoundaryBootstrap.Interval;
+import org.gammanet.evaluation.BoundaryCounts;
+import org.gammanet.evaluation.BoundaryFiles;
+import org.gammanet.evaluation.BoundaryScores;
+import org.gammanet.evaluation.BoundaryScores.Point;
+import org.gammanet.figures.Figure;
+import org.gammanet.figures.HtmlReport;
+import org.gammanet.figures.PrecisionRecall;
+import org.jspecify.annotations.Nullable;
+
+/** Detectors scored on the same images, each against the first: curves, scores, differences. */
+final class MapComparison {
+  /**
+   * A detector.
+   *
+   * @param protocol how its maps become the lines that are matched
+   * @param counts of the scored images
+   */
+  record Entry(String name, String protocol, List<BoundaryCounts> counts) {}
+
+  /**
+   * @param difference from the first; null for the first itself
+   */
+  private record Row(
+      String name,
+      String protocol,
+      BoundaryScores scores,
+      BoundaryBootstrap own,
+      @Nullable BoundaryBootstrap difference) {}
+
+  private final List<Row> rows;
+  private final int images;
+  private final int resamples;
+  private final List<String> notes;
+
+  private MapComparison(List<Row> rows, int images, int resamples, List<String> notes) {
+    this.rows = rows;
+    this.images = images;
+    this.resamples = resamples;
+    this.notes = notes;
+  }
+
+  /**
+   * Compares detectors on the images that all of them have.
+   *
+   * @param seed of the draws
+   * @throws CommandException if they have no image in common, or different thresholds
+   */
+  static MapComparison of(List<Entry> entries, long seed) {
+    int resamples = NetworkComparison.RESAMPLES;
+    TreeSet<String> common = new TreeSet<>(ids(entries.getFirst()));
+    double[] thresholds = entries.getFirst().counts.getFirst().thresholds();
+    for (Entry entry : entries) {
+      common.retainAll(ids(entry));
+      double[] own = entry.counts.getFirst().thresholds();
+      if (own.length != thresholds.length) {
+        throw new CommandException(
+            "%s was scored at %d thresholds and %s at %d: score one of them again"
+                .formatted(entries.getFirst().name, thresholds.length, entry.name, own.length));
+      }
+    }
+    if (common.isEmpty()) {
+      throw new CommandException("the sources have no image in common");
+    }
+    List<String> notes = new ArrayList<>();
+    List<Row> rows = new ArrayList<>();
+    List<BoundaryCounts> reference = List.of();
+    for (Entry entry : entries) {
+      // Counts that were read back have thresholds of six digits.
+      List<BoundaryCounts> counts =
+          entry.counts.stream()
+              .filter(c -> common.contains(c.id()))
+              .map(
+                  c ->
+                      new BoundaryCounts(
+                          c.id(), thresholds, c.cntR(), c.sumR(), c.cntP(), c.sumP()))
+              .toList();
+      if (counts.size() < entry.counts.size()) {
+        notes.add(
+            "%s: %d of its %d images are compared, since another source lacks the rest"
+                .formatted(entry.name, counts.size(), entry.counts.size()));
+      }
+      boolean first = rows.isEmpty();
+      if (first) {
+        reference = counts;
+      }
+      rows.add(
+          new Row(
+              entry.name,
+              entry.protocol,
+              BoundaryScores.of(counts),
+              BoundaryBootstrap.scores(counts, resamples, seed),
+              first ? null : BoundaryBootstrap.difference(counts, reference, resamples, seed)));
+    }
+    if (common.size() < BoundaryBootstrap.FEWEST) {
+      notes.add(
+          "intervals need at least %d images; these are %d"
+              .formatted(BoundaryBootstrap.FEWEST, common.size()));
+    }
+    return new MapComparison(rows, common.size(), resamples, notes);
+  }
+
+  private static List<String> ids(Entry entry) {
+    return entry.counts.stream().map(BoundaryCounts::id).toList();
+  }
+
+  /** What a reader has to know of the comparison, a sentence each. */
+  List<String> notes() {
+    return notes;
+  }
+
+  private String reference() {
+    return rows.getFirst().name;
+  }
+
+  /** The table for a terminal. */
+  String text() {
+    int width = Math.max(10, rows.stream().mapToInt(r -> r.name.length()).max().orElse(0));
+    String head = "%-" + width + "s %-24s %6s %6s %6s  %s";
+    var text = new StringBuilder();
+    text.append(
+        head.formatted(
+            images + " images", "ODS", "OIS", "AP", "R50", "ODS − ODS of " + reference()));
+    for (Row row : rows) {
+      BoundaryBootstrap d = row.difference;
+      text.append('\n')
+          .append(
+              head.formatted(
+                      row.name,
+                      interval("%.4f", row.own.ods()),
+                      f(row.scores.ois().f()),
+                      f(row.scores.ap()),
+                      f(row.scores.r50()),
+                      d == null ? "" : interval("%+.4f", d.ods()))
+                  .stripTrailing());
+    }
+    return text.toString();
+  }
+
+  private static String f(double value) {
+    return String.format(Locale.ROOT, "%.4f", value);
+  }
+
+  private static String interval(String number, Interval i) {
+    String value = String.format(Locale.ROOT, number, i.value());
+    return Double.isNaN(i.low())
+        ? value
+        : String.format(
+            Locale.ROOT, value + " [" + number + ", " + number + "]", i.low(), i.high());
+  }
+
+  /** One line for each detector; empty cells where there is no interval. */
+  String csv() {
+    var text =
+        new StringBuilder(
+            "name,images,ods,ods_low,ods_high,ois,ois_low,ois_high,ap,ap_low,ap_high,r50,d_ods,d_ods_low,d_ods_high,d_ois,d_ois_low,d_ois_high,d_ap,d_ap_low,d_ap_high\n");
+    for (Row row : rows) {
+      List<String> cells = new ArrayList<>();
+      cells.add(row.name.matches(".*[\",\\s].*") ? quoted(row.name) : row.name);
+      cells.add(Integer.toString(images));
+      cells.addAll(cells(row.own));
+      cells.add(cell(row.scores.r50()));
+      BoundaryBootstrap d = row.difference;
+      cells.addAll(d == null ? List.of("", "", "", "", "", "", "", "", "") : cells(d));
+      text.append(String.join(",", cells)).append('\n');
+    }
+    return text.toString();
+  }
+
+  private static String quoted(String name) {
+    return '"' + name.replace("\"", "\"\"") + '"';
+  }
+
+  private static List<String> cells(BoundaryBootstrap b) {
+    List<String> cells = new ArrayList<>();
+    for (Interval i : List.of(b.ods(), b.ois(), b.ap())) {
+      cells.addAll(List.of(cell(i.value()), cell(i.low()), cell(i.high())));
+    }
+    return cells;
+  }
+
+  private static String cell(double value) {
+    return Double.isNaN(value) ? "" : String.format(Locale.ROOT, "%.6g", value);
+  }
+
+  /** Everything as JSON; null where there is no interval. */
+  String json() throws IOException {
+    ObjectMapper mapper = new ObjectMapper();
+    ObjectNode root = mapper.createObjectNode();
+    root.put("reference", reference());
+    root.put("images", images);
+    root.put("resamples", resamples);
+    ArrayNode detectors = root.putArray("detectors");
+    for (Row row : rows) {
+      ObjectNode node = detectors.addObject();
+      node.put("name", row.name);
+      node.put("protocol", row.protocol);
+      NetworkComparison.put(node, row.own);
+      node.put("r50", row.scores.r50());
+      BoundaryBootstrap d = row.difference;
+      if (d != null) {
+        NetworkComparison.put(node.putObject("difference"), d);
+      }
+      ArrayNode curve = node.putArray("curve");
+      for (Point p : row.scores.curve()) {
+        curve
+            .addObject()
+            .put("threshold", p.threshold())
+            .put("recall", p.recall())
+            .put("precision", p.precision());
+      }
+    }
+    return mapper.writerWithDefaultPrettyPrinter().writeValueAsString(root) + "\n";
+  }
+
+  /** All curves in one precision-recall plot. */
+  Figure figure() {
+    var picture = new PrecisionRecall();
+    for (Row row : rows) {
+      List<Point> curve = row.scores.curve();
+      picture.curve(
+          new PrecisionRecall.Curve(
+              row.name,
+              curve.stream().mapToDouble(Point::recall).toArray(),
+              curve.stream().mapToDouble(Point::precision).toArray(),
+              row.scores.ods().recall(),
+              row.scores.ods().precision()));
+    }
+    return picture.figure();
+  }
+
+  /**
+   * Writes {@code comparison.csv}, {@code .json} and {@code .html}, {@code pr_curves.svg} and
+   * {@code .png}.
+   */
+  void write(Path folder) throws IOException {
+    BoundaryFiles.write(folder.resolve("comparison.csv"), csv());
+    BoundaryFiles.write(folder.resolve("comparison.json"), json());
+    figure().write(folder.resolve("pr_curves"));
+    var page =
+        new HtmlReport("Comparison of edge detectors")
+            .lead(
+                "%d detectors on %d images, compared with %s."
+                    .formatted(rows.size(), images, reference()))
+            .section("Scores");
+    notes.forEach(page::warning);
+    List<List<String>> table = new ArrayList<>();
+    for (Row row : rows) {
+      BoundaryBootstrap d = row.difference;
+      List<String> cells = new ArrayList<>(List.of(row.name));
+      for (Interval i : List.of(row.own.ods(), row.own.ois(), row.own.ap())) {
+        cells.add(interval("%.4f", i));
+      }
+      for (Interval i : d == null ? List.<Interval>of() : Arrays.asList(d.ods(), d.ois(), d.ap())) {
+        cells.add(interval("%+.4f", i));
+      }
+      while (cells.size() < 7) {
+        cells.add("");
+      }
+      cells.add(row.protocol);
+      table.add(cells);
+    }
+    page.table(
+        "Scores, and differences from %s, with 95 %% intervals from %d draws of the images."
+            .formatted(reference(), resamples),
+        List.of("detector", "ODS", "OIS", "AP", "Δ ODS", "Δ OIS", "Δ AP", "protocol"),
+        table);
+    page.figure(
+        figure(),
+        "Precision and recall of all detectors; the points are those of the best threshold (ODS).");
+    page.text(
+        "The intervals say how far scores and differences depend on the images. Detectors whose"
+            + " maps are suppressed differently are not compared on equal terms; --nms sets one"
+            + " suppression for all.");
+    page.write(folder.resolve("comparison.html"));
+  }
+}
