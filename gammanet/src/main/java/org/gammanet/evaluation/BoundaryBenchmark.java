@@ -2,14 +2,12 @@ package org.gammanet.evaluation;
 
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.BitSet;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CancellationException;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
-import java.util.stream.IntStream;
 import org.gammanet.data.GroundTruth;
 import org.gammanet.data.Thinning;
 import org.gammanet.io.DataException;
@@ -20,9 +18,9 @@ import org.jspecify.annotations.Nullable;
  * is cut at a number of thresholds, thinned, and matched with each annotator's drawing by {@link
  * BoundaryMatcher}.
  *
- * <p>A run works on images and thresholds in parallel and gives the same counts whatever the number
- * of threads. It holds two images more than there are threads at most. An image that cannot be read
- * is reported and left out; the others are scored.
+ * <p>A run works on as many images at a time as there are threads, and gives the same counts
+ * whatever their number. An image that cannot be read is reported and left out; the others are
+ * scored.
  */
 public final class BoundaryBenchmark {
   /**
@@ -215,12 +213,7 @@ public final class BoundaryBenchmark {
   /** The counts of one image, on this thread. */
   public static BoundaryCounts count(
       String id, Prediction map, GroundTruth truth, Settings settings) {
-    Prepared prepared = new Prepared(map, truth, id, settings);
-    Worker worker = new Worker(settings, () -> false);
-    for (int k : prepared.distinct) {
-      worker.measure(prepared, k);
-    }
-    return prepared.counts(id);
+    return new Worker(settings, () -> false).count(new Prepared(map, truth, id, settings), id);
   }
 
   /**
@@ -270,8 +263,7 @@ public final class BoundaryBenchmark {
    * @throws InterruptedException if this thread was interrupted; the work has stopped then
    */
   public Result run(List<Image> images, Listener listener) throws InterruptedException {
-    List<Job> jobs = images.stream().map(Job::new).toList();
-    Run run = new Run(jobs, listener);
+    Run run = new Run(images, listener);
     List<Thread> workers = new ArrayList<>();
     for (int i = 0; i < threads; i++) {
       workers.add(Thread.ofPlatform().daemon().name("gammanet-benchmark-" + i).start(run));
@@ -293,7 +285,7 @@ public final class BoundaryBenchmark {
     if (cancelled) {
       throw new CancellationException("the benchmark was cancelled");
     }
-    return result(jobs);
+    return result(run.jobs);
   }
 
   /** Images whose maps are other numbers of segmentations than the first one's cannot be pooled. */
@@ -318,10 +310,9 @@ public final class BoundaryBenchmark {
         .formatted(counts.id(), counts.thresholds().length, first.id(), first.thresholds().length);
   }
 
-  /** One image on its way; fields change under the lock of the run. */
+  /** An image and what became of it; fields change under the lock of the run. */
   private static final class Job {
     final Image image;
-    @Nullable Prepared prepared;
     @Nullable BoundaryCounts counts;
     @Nullable String failure;
 
@@ -330,7 +321,7 @@ public final class BoundaryBenchmark {
     }
   }
 
-  /** An image with its masks at hand, and room for its counts. */
+  /** An image as it is cut. */
   private static final class Prepared {
     final int height;
     final int width;
@@ -340,16 +331,10 @@ public final class BoundaryBenchmark {
     final List<PixelMask> annotators = new ArrayList<>();
 
     /** For each threshold, the first one that leaves the same mask. */
-    private final int[] same;
+    final int[] same;
 
-    /** The thresholds that leave a mask of their own. */
-    final int[] distinct;
-
-    final long[] cntR;
-    final long[] cntP;
-    final long[] sumP;
-    final AtomicInteger left;
-    private final long drawn;
+    /** Pixels that the annotators drew, together. */
+    final long drawn;
 
     Prepared(Prediction map, GroundTruth truth, String id, Settings settings) {
       height = truth.height();
@@ -386,11 +371,6 @@ public final class BoundaryBenchmark {
           masks = s.masks;
         }
       }
-      cntR = new long[thresholds.length];
-      cntP = new long[thresholds.length];
-      sumP = new long[thresholds.length];
-      distinct = IntStream.range(0, same.length).filter(k -> same[k] == k).toArray();
-      left = new AtomicInteger(distinct.length);
     }
 
     /** Masks are nested, so those with as many pixels are equal. */
@@ -424,17 +404,6 @@ public final class BoundaryBenchmark {
         mask[i] = (byte) (values[i] >= thresholds[k] ? 1 : 0);
       }
       return mask;
-    }
-
-    BoundaryCounts counts(String id) {
-      long[] sumR = new long[thresholds.length];
-      for (int k = 0; k < sumR.length; k++) {
-        sumR[k] = drawn;
-        cntR[k] = cntR[same[k]];
-        cntP[k] = cntP[same[k]];
-        sumP[k] = sumP[same[k]];
-      }
-      return new BoundaryCounts(id, thresholds, cntR, sumR, cntP, sumP);
     }
   }
 
@@ -478,87 +447,86 @@ public final class BoundaryBenchmark {
     return out;
   }
 
-  /** What a thread needs for matching, kept from one threshold to the next. */
+  /** What a thread needs for matching, kept from one image to the next. */
   private static final class Worker {
     private final Settings settings;
     private final BooleanSupplier stopped;
-    private @Nullable BoundaryMatcher matcher;
+    private final List<BoundaryMatcher> matchers = new ArrayList<>();
 
     Worker(Settings settings, BooleanSupplier stopped) {
       this.settings = settings;
       this.stopped = stopped;
     }
 
-    void measure(Prepared image, int k) {
+    /** One matcher for each annotator, all with an empty mask on the left. */
+    private List<BoundaryMatcher> matchers(Prepared image) {
       double radius = BoundaryMatcher.radius(settings.maxDistance, image.height, image.width);
-      BoundaryMatcher m = matcher;
-      if (m == null || m.radius() != radius) {
-        m = new BoundaryMatcher(radius);
-        m.cancelWhen(stopped);
-        matcher = m;
+      if (!matchers.isEmpty() && matchers.getFirst().radius() != radius) {
+        matchers.clear();
       }
-      byte[] mask = image.mask(k);
-      if (settings.thin) {
-        Thinning.thin(mask, image.height, image.width);
+      for (int i = 0; i < image.annotators.size(); i++) {
+        if (i == matchers.size()) {
+          BoundaryMatcher matcher = new BoundaryMatcher(radius);
+          matcher.cancelWhen(stopped);
+          matchers.add(matcher);
+        }
+        matchers.get(i).begin(image.annotators.get(i));
       }
-      PixelMask detected = new PixelMask(mask, image.height, image.width);
-      BitSet confirmed = new BitSet();
-      long found = 0;
-      for (PixelMask annotator : image.annotators) {
-        BoundaryMatcher.Match match = m.match(detected, annotator);
-        found += match.pairs();
-        confirmed.or(match.left());
+      return matchers.subList(0, image.annotators.size());
+    }
+
+    BoundaryCounts count(Prepared image, String id) {
+      int n = image.thresholds.length;
+      long[] cntR = new long[n];
+      long[] sumR = new long[n];
+      long[] cntP = new long[n];
+      long[] sumP = new long[n];
+      Arrays.fill(sumR, image.drawn);
+      List<BoundaryMatcher> annotators = matchers(image);
+      // From the highest threshold downward, masks grow.
+      for (int k = n - 1; k >= 0; k--) {
+        if (image.same[k] != k) {
+          continue;
+        }
+        byte[] mask = image.mask(k);
+        if (settings.thin) {
+          Thinning.thin(mask, image.height, image.width);
+        }
+        PixelMask detected = new PixelMask(mask, image.height, image.width);
+        PixelMask confirmed = new PixelMask(image.height, image.width);
+        for (BoundaryMatcher annotator : annotators) {
+          annotator.change(detected);
+          cntR[k] += annotator.pairs();
+          annotator.addMatched(confirmed);
+        }
+        cntP[k] = confirmed.count();
+        sumP[k] = detected.count();
       }
-      image.cntR[k] = found;
-      image.cntP[k] = confirmed.cardinality();
-      image.sumP[k] = detected.count();
+      for (int k = 0; k < n; k++) {
+        cntR[k] = cntR[image.same[k]];
+        cntP[k] = cntP[image.same[k]];
+        sumP[k] = sumP[image.same[k]];
+      }
+      return new BoundaryCounts(id, image.thresholds, cntR, sumR, cntP, sumP);
     }
   }
 
-  /** One thing to do: read an image ({@code prepared} is null), or measure it at a threshold. */
-  private record Turn(Job job, @Nullable Prepared prepared, int threshold) {}
-
-  /** Hands out the work in a fixed order: each image is read while the one before is measured. */
+  /** Hands out the images in their order. */
   private final class Run implements Runnable {
-    private final List<Job> jobs;
+    final List<Job> jobs;
     private final Listener listener;
-    private int reading;
-    private int current;
-    private int threshold;
+    private int next;
     private int finished;
     private @Nullable Throwable fault;
     private volatile boolean stop;
 
-    Run(List<Job> jobs, Listener listener) {
-      this.jobs = jobs;
+    Run(List<Image> images, Listener listener) {
+      this.jobs = images.stream().map(Job::new).toList();
       this.listener = listener;
     }
 
-    private synchronized @Nullable Turn next() throws InterruptedException {
-      while (!stop && !cancelled) {
-        if (reading < jobs.size() && reading <= current + 1) {
-          return new Turn(jobs.get(reading++), null, 0);
-        }
-        if (current == jobs.size()) {
-          return null;
-        }
-        Job job = jobs.get(current);
-        Prepared prepared = job.prepared;
-        if (prepared != null) {
-          Turn turn = new Turn(job, prepared, prepared.distinct[threshold++]);
-          if (threshold == prepared.distinct.length) {
-            current++;
-            threshold = 0;
-          }
-          return turn;
-        }
-        if (job.failure != null) {
-          current++;
-        } else {
-          wait();
-        }
-      }
-      return null;
+    private synchronized @Nullable Job next() {
+      return stopped() || next == jobs.size() ? null : jobs.get(next++);
     }
 
     synchronized void stop(@Nullable Throwable reason) {
@@ -566,7 +534,6 @@ public final class BoundaryBenchmark {
         fault = reason;
       }
       stop = true;
-      notifyAll();
     }
 
     synchronized @Nullable Throwable fault() {
@@ -581,14 +548,14 @@ public final class BoundaryBenchmark {
     public void run() {
       Worker worker = new Worker(settings, this::stopped);
       try {
-        for (Turn turn = next(); turn != null; turn = next()) {
-          if (turn.prepared == null) {
-            read(turn.job);
-          } else {
-            worker.measure(turn.prepared, turn.threshold);
-            if (turn.prepared.left.decrementAndGet() == 0) {
-              finish(turn.job, turn.prepared.counts(turn.job.image.id()), null);
-            }
+        for (Job job = next(); job != null; job = next()) {
+          Image image = job.image;
+          try {
+            Prepared prepared =
+                new Prepared(image.map.read(), image.truth.read(), image.id, settings);
+            finish(job, worker.count(prepared, image.id), null);
+          } catch (IOException | DataException e) {
+            finish(job, null, String.valueOf(e.getMessage()));
           }
         }
       } catch (CancellationException e) {
@@ -598,31 +565,16 @@ public final class BoundaryBenchmark {
       }
     }
 
-    private void read(Job job) {
-      try {
-        Prepared prepared =
-            new Prepared(job.image.map.read(), job.image.truth.read(), job.image.id, settings);
-        synchronized (this) {
-          job.prepared = prepared;
-          notifyAll();
-        }
-      } catch (IOException | DataException e) {
-        finish(job, null, String.valueOf(e.getMessage()));
-      }
-    }
-
     private synchronized void finish(
         Job job, @Nullable BoundaryCounts counts, @Nullable String failure) {
       job.counts = counts;
       job.failure = failure;
-      job.prepared = null;
       finished++;
       if (counts != null) {
         listener.scored(counts, finished, jobs.size());
       } else {
         listener.failed(job.image.id, String.valueOf(failure), finished, jobs.size());
       }
-      notifyAll();
     }
   }
 }

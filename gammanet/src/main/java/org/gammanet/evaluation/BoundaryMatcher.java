@@ -14,29 +14,36 @@ import java.util.function.BooleanSupplier;
  * pixel, plus an outlier cost of 100 times the radius for each pair that is missing. In practice
  * that is a matching with as many pairs as possible and, among those, of least total distance. The
  * BSDS500's own program gives each pixel six random outliers and so loses a few pairs; here the
- * optimum is exact, and there is nothing random.
+ * optimum is exact. Where several correspondences have the least cost, a term that depends on the
+ * two pixels and is smaller than any difference of costs decides, so the result is a function of
+ * the two masks alone.
  *
- * <p>Method: shortest augmenting paths with dual prices (Jonker and Volgenant, Computing 38, 1987).
- * A search ends as soon as it meets a free pixel, mostly within the same connected part of the
- * contours. A pixel's neighbors are read from the other mask's bits and kept only while there is
- * room, so memory is proportional to the number of pixels whatever the radius.
+ * <p>Method: shortest augmenting paths with dual prices on both sides (Jonker and Volgenant,
+ * Computing 38, 1987). Both masks may change pixel by pixel: a pixel that comes starts a search
+ * from itself, one that goes a search from the partner that it leaves. The masks that a map leaves
+ * at falling thresholds differ by few pixels, so a whole benchmark costs hardly more than its last
+ * threshold.
  *
  * <p>An instance keeps its work space for the next pair of masks; it is for one thread.
  */
 public final class BoundaryMatcher {
-  private static final int SPARE = -2;
   private static final int NONE = -1;
 
-  /** How many steps a bidding pass may take for each pixel before it leaves the rest to paths. */
-  private static final int BIDS = 8;
+  /** The masks' names in arrays of two. */
+  private static final int LEFT = 0;
 
-  /** How many neighbors are kept for later at most: 16 MB, enough for maps of usual size. */
-  private static final int KEPT = 1 << 21;
+  private static final int RIGHT = 1;
+
+  /**
+   * Costs are shifted by this to make room for what decides between equal ones: less than 2^20 for
+   * each of less than 2^20 pairs.
+   */
+  private static final int SHIFT = 40;
 
   private static final BooleanSupplier NEVER = () -> false;
 
   private final double radius;
-  private final int outlierCost;
+  private final long outlierCost;
 
   /** Largest dx at each dy in 0 … reach. */
   private final int[] half;
@@ -44,48 +51,30 @@ public final class BoundaryMatcher {
   /** Rounded distance at [dy][dx]. */
   private final int[][] cost;
 
-  /** The most neighbors that a pixel can have. */
-  private final int mostNeighbors;
-
-  /**
-   * Neighbors of rows, number and cost, one row after the other. A row that is looked at a second
-   * time finds its neighbors here if there was room for them; one more list fits in any case.
-   */
-  private int[] near = new int[1 << 12];
-
-  private int[] nearCost = new int[1 << 12];
-  private int nearUsed;
-
-  /** Where a row's neighbors begin and end in {@link #near}; end is 0 if they are not there. */
-  private int[] nearStart = new int[0];
-
-  private int[] nearEnd = new int[0];
-
-  /** End of the list that {@link #neighbors} found last. */
-  private int listEnd;
-
   private BooleanSupplier cancelled = NEVER;
 
-  // Rows are the pixels of the smaller mask, columns those of the other one.
-  private PixelMask columns;
   private int width;
-  private int[] rowAt = new int[0];
-  private int[] columnAt = new int[0];
-  private int[] rowMate = new int[0];
-  private int[] columnMate = new int[0];
-  private int[] price = new int[0];
+  private int pairs;
+  private final PixelMask[] mask = {new PixelMask(0, 0), new PixelMask(0, 0)};
 
-  // One search: distances from the row it started from.
-  private int[] distance = new int[0];
-  private int[] cameFrom = new int[0];
-  private int[] touched = new int[0];
-  private int[] settled = new int[0];
-  private int[] free = new int[0];
-  private long[] heap = new long[64];
+  /** By mask and pixel: the pixel of the other mask that it is paired with, or NONE. */
+  private final int[][] mate = {{}, {}};
+
+  /**
+   * By mask and pixel: what pairing the pixel with its partner saves, at least 0. No two pixels'
+   * prices together are less than what their pair saves, partners' are equal to it, and a pixel
+   * without partner has 0.
+   */
+  private final long[][] price = {{}, {}};
+
+  // One search: the pixels of the mask on the other side, by their distance from its start.
+  private long[] distance = {};
+  private int[] cameFrom = {};
+  private int[] touched = new int[64];
+  private int[] settled = new int[64];
+  private long[] heapKey = new long[64];
+  private int[] heapPixel = new int[64];
   private int heapSize;
-  private int touchedCount;
-
-  private static final PixelMask EMPTY = new PixelMask(new byte[0], 0, 0);
 
   /**
    * A correspondence.
@@ -104,17 +93,16 @@ public final class BoundaryMatcher {
    */
   public BoundaryMatcher(double radius) {
     if (!(radius >= 0 && radius <= 200)) {
-      // 100 times the rounded radius must stay far below the range of int along a path.
+      // The outlier cost, shifted, must fit into a long.
       throw new IllegalArgumentException(
           "The largest distance of a pair must be 0 to 200 pixels, found " + radius);
     }
     this.radius = radius;
-    this.outlierCost = (int) Math.ceil(100 * 100 * radius);
+    this.outlierCost = Math.max(1, (long) Math.ceil(100 * 100 * radius)) << SHIFT;
     double square = radius * radius;
     int reach = (int) radius;
     half = new int[reach + 1];
     cost = new int[reach + 1][];
-    int neighbors = 0;
     for (int dy = 0; dy <= reach; dy++) {
       while ((half[dy] + 1) * (half[dy] + 1) + dy * dy <= square) {
         half[dy]++;
@@ -123,15 +111,12 @@ public final class BoundaryMatcher {
       for (int dx = 0; dx <= half[dy]; dx++) {
         cost[dy][dx] = (int) Math.round(100 * Math.sqrt(dx * dx + dy * dy));
       }
-      neighbors += (2 * half[dy] + 1) * (dy == 0 ? 1 : 2);
     }
-    mostNeighbors = neighbors;
-    columns = EMPTY;
   }
 
-  /** The largest distance that the benchmark allows: a share of the image's diagonal, pixels. */
-  public static double radius(double share, int height, int width) {
-    return share * Math.sqrt((double) height * height + (double) width * width);
+  /** The largest distance that the benchmark allows: a fraction of the diagonal, pixels. */
+  public static double radius(double fraction, int height, int width) {
+    return fraction * Math.sqrt((double) height * height + (double) width * width);
   }
 
   /** Largest distance of a pair, pixels. */
@@ -152,312 +137,278 @@ public final class BoundaryMatcher {
    * @throws IllegalArgumentException if a mask has another length
    */
   public Match match(byte[] left, byte[] right, int height, int width) {
-    return match(new PixelMask(left, height, width), new PixelMask(right, height, width));
-  }
-
-  Match match(PixelMask left, PixelMask right) {
-    // Each row costs a search: take the mask with fewer pixels.
-    boolean swap = left.count() > right.count();
-    PixelMask rows = swap ? right : left;
-    columns = swap ? left : right;
-    width = columns.width;
-    rowAt = rows.positions();
-    columnAt = columns.positions();
-    reserve(rowAt.length, columnAt.length);
-    int freeCount = bid(pairEqualPixels());
-    for (int k = 0; k < freeCount; k++) {
-      if ((k & 63) == 0 && cancelled.getAsBoolean()) {
-        throw new CancellationException("matching was cancelled");
-      }
-      augment(free[k]);
-    }
-    return result(swap);
-  }
-
-  private void reserve(int rowCount, int columnCount) {
-    if (rowMate.length < rowCount) {
-      rowMate = new int[rowCount];
-      free = new int[rowCount];
-      nearStart = new int[rowCount];
-      nearEnd = new int[rowCount];
-    }
-    nearUsed = 0;
-    Arrays.fill(nearEnd, 0, rowCount, 0);
-    if (columnMate.length < columnCount) {
-      columnMate = new int[columnCount];
-      price = new int[columnCount];
-      distance = new int[columnCount];
-      cameFrom = new int[columnCount];
-      touched = new int[columnCount];
-      settled = new int[columnCount];
-    }
-    Arrays.fill(rowMate, 0, rowCount, NONE);
-    Arrays.fill(columnMate, 0, columnCount, NONE);
-    Arrays.fill(price, 0, columnCount, 0);
-    Arrays.fill(distance, 0, columnCount, Integer.MAX_VALUE);
-  }
-
-  private Match result(boolean swapped) {
-    BitSet ofRows = new BitSet();
-    BitSet ofColumns = new BitSet();
-    int pairs = 0;
+    PixelMask first = new PixelMask(left, height, width);
+    PixelMask second = new PixelMask(right, height, width);
+    // Each pixel of the first mask costs a search: take the one that has fewer.
+    boolean swap = first.count() > second.count();
+    begin(swap ? first : second);
+    change(swap ? second : first);
+    int[] mates = mate[LEFT];
+    BitSet ofLeft = new BitSet();
+    BitSet ofRight = new BitSet();
     long sum = 0;
-    for (int row = 0; row < rowAt.length; row++) {
-      int column = rowMate[row];
-      if (column >= 0) {
-        pairs++;
-        sum += costOf(row, column);
-        ofRows.set(rowAt[row]);
-        ofColumns.set(columnAt[column]);
+    for (int pixel = 0; pixel < height * width; pixel++) {
+      int partner = mates[pixel];
+      if (partner != NONE) {
+        int dx = Math.abs(pixel % width - partner % width);
+        sum += cost[Math.abs(pixel / width - partner / width)][dx];
+        ofLeft.set(pixel);
+        ofRight.set(partner);
       }
     }
-    return new Match(
-        pairs, sum / 100.0, swapped ? ofColumns : ofRows, swapped ? ofRows : ofColumns);
+    return new Match(pairs, sum / 100.0, swap ? ofRight : ofLeft, swap ? ofLeft : ofRight);
   }
 
-  private int costOf(int row, int column) {
-    int a = rowAt[row];
-    int b = columnAt[column];
-    return cost[Math.abs(a / width - b / width)][Math.abs(a % width - b % width)];
+  /** Starts anew, with this mask on the right and an empty one on the left. */
+  void begin(PixelMask right) {
+    int pixels = right.height * right.width;
+    width = right.width;
+    pairs = 0;
+    mask[LEFT] = new PixelMask(right.height, width);
+    mask[RIGHT] = right;
+    if (distance.length < pixels) {
+      distance = new long[pixels];
+      cameFrom = new int[pixels];
+      for (int side = LEFT; side <= RIGHT; side++) {
+        mate[side] = new int[pixels];
+        price[side] = new long[pixels];
+      }
+    }
+    Arrays.fill(distance, 0, pixels, Long.MAX_VALUE);
+    for (int side = LEFT; side <= RIGHT; side++) {
+      Arrays.fill(mate[side], 0, pixels, NONE);
+      Arrays.fill(price[side], 0, pixels, 0);
+    }
   }
 
-  /** Makes {@link #near} hold the columns within the radius of a row; says where they begin. */
-  private int neighbors(int row) {
-    if (nearEnd[row] > 0) {
-      listEnd = nearEnd[row];
-      return nearStart[row];
+  /** Makes the left mask equal to this one, and the correspondence the best one for it. */
+  void change(PixelMask left) {
+    int done = 0;
+    for (int pixel : mask[LEFT].without(left)) {
+      checkCancelled(done++);
+      remove(pixel);
     }
-    if (near.length < nearUsed + mostNeighbors) {
-      int size = Math.max(2 * near.length, nearUsed + mostNeighbors);
-      near = Arrays.copyOf(near, size);
-      nearCost = Arrays.copyOf(nearCost, size);
+    for (int pixel : left.without(mask[LEFT])) {
+      checkCancelled(done++);
+      add(pixel);
     }
-    int y = rowAt[row] / width;
-    int x = rowAt[row] % width;
-    int reach = half.length - 1;
-    int n = nearUsed;
-    int last = Math.min(columns.height - 1, y + reach);
-    for (int yy = Math.max(0, y - reach); yy <= last; yy++) {
-      int dy = Math.abs(yy - y);
-      int from = Math.max(0, x - half[dy]);
-      int to = Math.min(width - 1, x + half[dy]);
-      int[] costs = cost[dy];
-      for (int k = from >> 6; k <= to >> 6; k++) {
-        int word = yy * columns.stride + k;
-        long bits = columns.words[word];
-        int start = k << 6;
-        if (start < from) {
-          bits &= -1L << from;
-        }
-        if (start + 63 > to) {
-          bits &= -1L >>> (63 - to);
-        }
-        while (bits != 0) {
-          long bit = bits & -bits;
-          bits ^= bit;
-          near[n] = columns.number(word, bit);
-          nearCost[n++] = costs[Math.abs(start + Long.numberOfTrailingZeros(bit) - x)];
+  }
+
+  private void checkCancelled(int done) {
+    if ((done & 63) == 0 && cancelled.getAsBoolean()) {
+      throw new CancellationException("matching was cancelled");
+    }
+  }
+
+  /** How many pixels of either mask have a partner now. */
+  int pairs() {
+    return pairs;
+  }
+
+  /** Adds the left mask's pixels that have a partner now. */
+  void addMatched(PixelMask to) {
+    PixelMask left = mask[LEFT];
+    for (int w = 0; w < left.words.length; w++) {
+      int start = w / left.stride * width + (w % left.stride << 6);
+      for (long rest = left.words[w]; rest != 0; rest &= rest - 1) {
+        if (mate[LEFT][start + Long.numberOfTrailingZeros(rest)] != NONE) {
+          to.words[w] |= rest & -rest;
         }
       }
     }
-    int start = nearUsed;
-    listEnd = n;
-    if (n <= KEPT) {
-      nearStart[row] = start;
-      nearEnd[row] = n;
-      nearUsed = n;
-    }
-    return start;
   }
 
-  /** Pairs what costs nothing; returns how many rows are left, which go to {@link #free}. */
-  private int pairEqualPixels() {
-    int freeCount = 0;
-    for (int row = 0; row < rowAt.length; row++) {
-      int x = rowAt[row] % width;
-      int y = rowAt[row] / width;
-      if (columns.contains(x, y)) {
-        int column = columns.number(x, y);
-        rowMate[row] = column;
-        columnMate[column] = row;
-      } else {
-        free[freeCount++] = row;
+  private void add(int pixel) {
+    mask[LEFT].flip(pixel);
+    price[LEFT][pixel] = outlierCost; // no pair saves more
+    search(LEFT, pixel);
+  }
+
+  private void remove(int pixel) {
+    mask[LEFT].flip(pixel);
+    int partner = mate[LEFT][pixel];
+    price[LEFT][pixel] = 0;
+    if (partner != NONE) {
+      mate[LEFT][pixel] = NONE;
+      mate[RIGHT][partner] = NONE;
+      pairs--;
+      if (price[RIGHT][partner] > 0) {
+        search(RIGHT, partner);
       }
     }
-    return freeCount;
   }
 
   /**
-   * Lets free rows bid for their cheapest column, as far above the second cheapest as that allows
-   * ("augmenting row reduction"). Settles most rows for less than a search would cost. Prices stay
-   * feasible and free columns keep price 0.
-   *
-   * @return how many rows at the front of {@link #free} are left
+   * What decides between correspondences of equal cost: 20 bits of a hash, the same whichever mask
+   * a pixel is in.
    */
-  private int bid(int freeCount) {
-    for (int pass = 0; pass < 2; pass++) {
-      int left = 0;
-      int next = 0;
-      long bids = (long) BIDS * freeCount;
-      while (next < freeCount) {
-        int row = free[next++];
-        int best = SPARE;
-        int second = SPARE;
-        int min = outlierCost;
-        int min2 = outlierCost;
-        for (int k = neighbors(row); k < listEnd; k++) {
-          int reduced = nearCost[k] - price[near[k]];
-          if (reduced < min) {
-            min2 = min;
-            second = best;
-            min = reduced;
-            best = near[k];
-          } else if (reduced < min2) {
-            min2 = reduced;
-            second = near[k];
-          }
-        }
-        if (min == min2 && best != SPARE && columnMate[best] != NONE) {
-          best = second;
-        }
-        if (best == SPARE) {
-          // Only this row can use its own spare column, so this is final.
-          rowMate[row] = SPARE;
-          continue;
-        }
-        price[best] -= min2 - min;
-        int displaced = columnMate[best];
-        columnMate[best] = row;
-        rowMate[row] = best;
-        if (displaced != NONE) {
-          rowMate[displaced] = NONE;
-          if (min < min2 && bids-- > 0) {
-            free[--next] = displaced;
-          } else {
-            free[left++] = displaced;
-          }
-        }
-      }
-      freeCount = left;
-    }
-    return freeCount;
+  private static long tieBreak(int a, int b) {
+    return ((a + b) * 0x9E3779B97F4A7C15L ^ (long) a * b * 0xC2B2AE3D27D4EB4FL) >>> 44;
   }
 
-  /** Gives a free row a column or its spare one along the cheapest path of exchanges. */
-  private void augment(int start) {
+  /**
+   * Gives a pixel without a partner one along the cheapest path of exchanges, or leaves it or
+   * another one on its side without, whichever costs least.
+   */
+  private void search(int side, int start) {
+    long[] near = price[side];
+    long[] far = price[1 - side];
+    int[] nearMate = mate[side];
+    int[] farMate = mate[1 - side];
+    PixelMask others = mask[1 - side];
     heapSize = 0;
-    touchedCount = 0;
+    int touchedCount = 0;
     int settledCount = 0;
     int end = NONE;
-    int endRow = start;
-    int best = outlierCost;
-    int row = start;
-    int base = 0;
+    int unpaired = start;
+    long best = near[start];
+    int pixel = start;
+    long base = 0;
     while (true) {
-      if (base + outlierCost < best) {
-        best = base + outlierCost;
+      long own = base + near[pixel];
+      if (own < best) {
+        best = own;
         end = NONE;
-        endRow = row;
+        unpaired = pixel;
       }
-      for (int k = neighbors(row); k < listEnd; k++) {
-        int column = near[k];
-        int d = base + nearCost[k] - price[column];
-        if (d < best && d < distance[column]) {
-          if (distance[column] == Integer.MAX_VALUE) {
-            touched[touchedCount++] = column;
+      int y = pixel / width;
+      int x = pixel - y * width;
+      int reach = half.length - 1;
+      int last = Math.min(others.height - 1, y + reach);
+      for (int yy = Math.max(0, y - reach); yy <= last; yy++) {
+        int dy = Math.abs(yy - y);
+        int from = Math.max(0, x - half[dy]);
+        int to = Math.min(width - 1, x + half[dy]);
+        for (int k = from >> 6; k <= to >> 6; k++) {
+          long bits = others.words[yy * others.stride + k];
+          int column = k << 6;
+          if (column < from) {
+            bits &= -1L << from;
           }
-          distance[column] = d;
-          cameFrom[column] = row;
-          if (columnMate[column] == NONE) {
-            best = d;
-            end = column;
-          } else {
-            push((long) d << 32 | column);
+          if (column + 63 > to) {
+            bits &= -1L >>> (63 - to);
+          }
+          for (; bits != 0; bits &= bits - 1) {
+            int xx = column + Long.numberOfTrailingZeros(bits);
+            int other = yy * width + xx;
+            // Saved by the pair is the outlier cost less the distance.
+            long d =
+                own
+                    + far[other]
+                    - outlierCost
+                    + ((long) cost[dy][Math.abs(xx - x)] << SHIFT)
+                    + tieBreak(pixel, other);
+            if (d < best && d < distance[other]) {
+              if (distance[other] == Long.MAX_VALUE) {
+                if (touchedCount == touched.length) {
+                  touched = Arrays.copyOf(touched, 2 * touchedCount);
+                }
+                touched[touchedCount++] = other;
+              }
+              distance[other] = d;
+              cameFrom[other] = pixel;
+              if (farMate[other] == NONE) {
+                best = d;
+                end = other;
+              } else {
+                push(d, other);
+              }
+            }
           }
         }
       }
-      int column = NONE;
+      int nearest = NONE;
       while (heapSize > 0) {
-        long least = pop();
-        // An entry is stale if its column was reached on a shorter way afterwards.
-        if (least >>> 32 == distance[(int) least]) {
-          column = (int) least;
+        long key = heapKey[0];
+        int candidate = pop();
+        // An entry is stale if its pixel was reached on a shorter way afterwards.
+        if (key == distance[candidate]) {
+          nearest = candidate;
           break;
         }
       }
-      if (column == NONE || distance[column] >= best) {
+      if (nearest == NONE || distance[nearest] >= best) {
         break;
       }
-      settled[settledCount++] = column;
-      row = columnMate[column];
-      base = distance[column] - (costOf(row, column) - price[column]);
-    }
-    for (int k = 0; k < settledCount; k++) {
-      price[settled[k]] += distance[settled[k]] - best;
-    }
-    if (end == NONE) {
-      end = rowMate[endRow];
-      rowMate[endRow] = SPARE;
-      if (endRow != start) {
-        exchange(end, start);
+      if (settledCount == settled.length) {
+        settled = Arrays.copyOf(settled, 2 * settledCount);
       }
-    } else {
-      exchange(end, start);
+      settled[settledCount++] = nearest;
+      pixel = farMate[nearest];
+      base = distance[nearest];
+    }
+    near[start] -= best;
+    for (int k = 0; k < settledCount; k++) {
+      long by = best - distance[settled[k]];
+      far[settled[k]] += by;
+      near[farMate[settled[k]]] -= by;
     }
     for (int k = 0; k < touchedCount; k++) {
-      distance[touched[k]] = Integer.MAX_VALUE;
+      distance[touched[k]] = Long.MAX_VALUE;
     }
-  }
-
-  /** Shifts the columns along the path that led to {@code column} by one row each. */
-  private void exchange(int column, int start) {
-    while (true) {
-      int row = cameFrom[column];
-      int next = rowMate[row];
-      columnMate[column] = row;
-      rowMate[row] = column;
-      if (row == start) {
+    if (end == NONE) {
+      if (unpaired == start) {
         return;
       }
-      column = next;
+      end = nearMate[unpaired];
+      nearMate[unpaired] = NONE;
+    } else {
+      pairs++;
+    }
+    // Along the path that led to the end, each pixel takes the next one's partner.
+    while (true) {
+      int taker = cameFrom[end];
+      int next = nearMate[taker];
+      farMate[end] = taker;
+      nearMate[taker] = end;
+      if (taker == start) {
+        return;
+      }
+      end = next;
     }
   }
 
-  private void push(long value) {
-    if (heapSize == heap.length) {
-      heap = Arrays.copyOf(heap, 2 * heapSize);
+  private void push(long key, int pixel) {
+    if (heapSize == heapKey.length) {
+      heapKey = Arrays.copyOf(heapKey, 2 * heapSize);
+      heapPixel = Arrays.copyOf(heapPixel, 2 * heapSize);
     }
     int at = heapSize++;
     while (at > 0) {
       int parent = (at - 1) >> 1;
-      if (heap[parent] <= value) {
+      if (heapKey[parent] <= key) {
         break;
       }
-      heap[at] = heap[parent];
+      heapKey[at] = heapKey[parent];
+      heapPixel[at] = heapPixel[parent];
       at = parent;
     }
-    heap[at] = value;
+    heapKey[at] = key;
+    heapPixel[at] = pixel;
   }
 
-  private long pop() {
-    long least = heap[0];
-    long value = heap[--heapSize];
+  private int pop() {
+    int least = heapPixel[0];
+    long key = heapKey[--heapSize];
+    int pixel = heapPixel[heapSize];
     int at = 0;
     while (true) {
       int child = 2 * at + 1;
       if (child >= heapSize) {
         break;
       }
-      if (child + 1 < heapSize && heap[child + 1] < heap[child]) {
+      if (child + 1 < heapSize && heapKey[child + 1] < heapKey[child]) {
         child++;
       }
-      if (value <= heap[child]) {
+      if (key <= heapKey[child]) {
         break;
       }
-      heap[at] = heap[child];
+      heapKey[at] = heapKey[child];
+      heapPixel[at] = heapPixel[child];
       at = child;
     }
-    heap[at] = value;
+    heapKey[at] = key;
+    heapPixel[at] = pixel;
     return least;
   }
 }

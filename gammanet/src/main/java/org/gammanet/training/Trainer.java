@@ -790,9 +790,7 @@ public final class Trainer implements AutoCloseable {
         average.state().forEach((name, mean) -> tensors.put(EMA + name, StoredTensor.viewOf(mean)));
       }
       if (sides != null) {
-        sides
-            .parameters()
-            .forEach((name, p) -> tensors.put(SIDE + name, StoredTensor.viewOf(p.detach())));
+        sides.parameters().forEach((name, p) -> tensors.put(SIDE + name, StoredTensor.viewOf(p)));
       }
     }
     Checkpoint.of(NetworkWeights.of(network), tensors, metadata).save(file);

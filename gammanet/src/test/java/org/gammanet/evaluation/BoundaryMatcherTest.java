@@ -1,5 +1,6 @@
 package org.gammanet.evaluation;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -291,5 +292,38 @@ class BoundaryMatcherTest {
     BoundaryMatcher matcher = new BoundaryMatcher(1);
     assertThrows(
         IllegalArgumentException.class, () -> matcher.match(new byte[6], new byte[7], 2, 3));
+  }
+
+  /** Whatever came before, the correspondence is the one that the two masks alone determine. */
+  @ParameterizedTest
+  @CsvSource({"0, 40", "1, 30", "2.5, 30", "4.3, 60"})
+  void aMaskThatChangesIsMatchedAsIfItWereNew(double radius, int size) {
+    Random random = new Random(11);
+    byte[] drawn = scribble(random, size, size, 8);
+    byte[] found = new byte[size * size];
+    BoundaryMatcher changing = new BoundaryMatcher(radius);
+    changing.begin(new PixelMask(drawn, size, size));
+    for (int step = 0; step < 30; step++) {
+      byte[] lines = scribble(random, size, size, 1);
+      for (int i = 0; i < found.length; i++) {
+        // Lines come, single pixels go.
+        found[i] |= lines[i];
+        if (random.nextDouble() < 0.02) {
+          found[i] = 0;
+        }
+      }
+      changing.change(new PixelMask(found, size, size));
+      BoundaryMatcher.Match match = new BoundaryMatcher(radius).match(found, drawn, size, size);
+      PixelMask matched = new PixelMask(size, size);
+      changing.addMatched(matched);
+      byte[] expected = new byte[size * size];
+      match.left().stream().forEach(i -> expected[i] = 1);
+      assertArrayEquals(new PixelMask(expected, size, size).words, matched.words);
+      assertEquals(match.pairs(), changing.pairs());
+      BoundaryMatcher.Match mirrored = new BoundaryMatcher(radius).match(drawn, found, size, size);
+      assertEquals(match.left(), mirrored.right());
+      assertEquals(match.right(), mirrored.left());
+    }
+    check(found, drawn, size, size, radius);
   }
 }

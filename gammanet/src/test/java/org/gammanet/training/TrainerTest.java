@@ -217,10 +217,12 @@ class TrainerTest {
       expected = weights(network);
     }
     Log resumed = new Log();
+    long before = Tensor.liveHandles();
     try (Network network = Network.create(config.model(), 1);
         Trainer trainer = trainer(config, network, "parts", resumed)) {
       assertEquals(Trainer.End.LIMIT, trainer.run(3)); // in the middle of the second epoch
     }
+    assertEquals(before, Tensor.liveHandles());
     try (Network network = Network.create(config.model());
         Trainer trainer = trainer(config, network, "parts", resumed)) {
       trainer.resume(Checkpoint.load(last("parts")), "last");
