@@ -1,7 +1,7 @@
 package org.example.experiments;
 
-import java.util.List;
 import java.util.stream.IntStream;
+import org.gammanet.experiments.study.Description;
 import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Experiment;
 import org.gammanet.experiments.study.FigureSpec;
@@ -27,23 +27,9 @@ public final class CrossExperiment implements Experiment<CrossExperiment.Size> {
   record Summary(double[] armsPx, int n) {}
 
   @Override
-  public String name() {
-    return "cross";
-  }
-
-  @Override
-  public String title() {
-    return "Crosses";
-  }
-
-  @Override
-  public String about() {
-    return "Responses to crosses of several sizes.";
-  }
-
-  @Override
-  public List<String> requires() {
-    return List.of("orientation");
+  public Description description() {
+    return Description.of("cross", "Crosses", "Responses to crosses of several sizes.")
+        .requires("orientation");
   }
 
   @Override

@@ -18,6 +18,7 @@ import org.gammanet.experiments.stimuli.GratingStimuli;
 import org.gammanet.experiments.stimuli.InputScaling;
 import org.gammanet.experiments.stimuli.Stimulus;
 import org.gammanet.experiments.stimuli.StimulusSet;
+import org.gammanet.experiments.study.Description;
 import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Experiment;
 import org.gammanet.experiments.study.FigureSpec;
@@ -38,31 +39,21 @@ import org.jspecify.annotations.Nullable;
  * positions in the original's sequence of stimuli.
  */
 public abstract sealed class OriginalExperiment implements Experiment<Integer> {
-  private final String name;
-  private final String title;
-  private final String about;
+  private final Description description;
   private final InputScaling scaling;
 
-  private OriginalExperiment(String name, String title, String about, InputScaling scaling) {
-    this.name = name;
-    this.title = title + ", as in the original";
-    this.about = about;
+  private OriginalExperiment(Description description, InputScaling scaling) {
+    this.description = description;
     this.scaling = scaling;
   }
 
-  @Override
-  public final String name() {
-    return name;
+  private static Description describe(String name, String title, String about) {
+    return Description.of(name, title + ", as in the original", about);
   }
 
   @Override
-  public final String title() {
-    return title;
-  }
-
-  @Override
-  public final String about() {
-    return about;
+  public final Description description() {
+    return description;
   }
 
   @Override
@@ -161,17 +152,15 @@ public abstract sealed class OriginalExperiment implements Experiment<Integer> {
     /** For the service loader. */
     public Orientation() {
       super(
-          "orientation",
-          "Orientation tuning",
-          "Gratings of 12 orientations and six frequencies at one phase, standardized per image."
-              + " The response is the mean over the center window, all channels and timesteps; the"
-              + " frequency is the one whose responses vary most over orientations.",
+          describe(
+                  "orientation",
+                  "Orientation tuning",
+                  "Gratings of 12 orientations and six frequencies at one phase, standardized per"
+                      + " image. The response is the mean over the center window, all channels and"
+                      + " timesteps; the frequency is the one whose responses vary most over"
+                      + " orientations.")
+              .key("orientation_tuning"),
           InputScaling.ZSCORE);
-    }
-
-    @Override
-    public String key() {
-      return "orientation_tuning";
     }
 
     @Override
@@ -253,10 +242,11 @@ public abstract sealed class OriginalExperiment implements Experiment<Integer> {
     /** For the service loader. */
     public Contrast() {
       super(
-          "contrast_response",
-          "Contrast response",
-          "A grating at 45° and 4 cycles per image at eight contrasts. It is standardized per"
-              + " image, so that the network receives nearly the same image at each contrast.",
+          describe(
+              "contrast_response",
+              "Contrast response",
+              "A grating at 45° and 4 cycles per image at eight contrasts. It is standardized per"
+                  + " image, so that the network receives nearly the same image at each contrast."),
           InputScaling.ZSCORE);
     }
 
@@ -319,11 +309,12 @@ public abstract sealed class OriginalExperiment implements Experiment<Integer> {
     /** For the service loader. */
     public Kapadia() {
       super(
-          "kapadia",
-          "Flanked bars",
-          "Vertical bars and flankers on a background of 0. Flankers are written over the target"
-              + " where they overlap and left out where they do not fit; facilitation is relative"
-              + " to the smallest response of all.",
+          describe(
+              "kapadia",
+              "Flanked bars",
+              "Vertical bars and flankers on a background of 0. Flankers are written over the"
+                  + " target where they overlap and left out where they do not fit; facilitation is"
+                  + " relative to the smallest response of all."),
           InputScaling.RAW);
     }
 
@@ -402,10 +393,11 @@ public abstract sealed class OriginalExperiment implements Experiment<Integer> {
     /** For the service loader. */
     public Kinoshita() {
       super(
-          "kinoshita",
-          "Oriented surrounds",
-          "A disc of 25 px within a ring of 30 to 80 px at 4 cycles per image, as patterns about"
-              + " 0.",
+          describe(
+              "kinoshita",
+              "Oriented surrounds",
+              "A disc of 25 px within a ring of 30 to 80 px at 4 cycles per image, as patterns"
+                  + " about 0."),
           InputScaling.RAW);
     }
 

@@ -96,6 +96,18 @@ final class Charts {
     };
   }
 
+  /** The sample of a population after a timestep. */
+  interface SampleOverTime {
+    double[] at(State state, int step);
+  }
+
+  /** Means of every population over timesteps. */
+  static List<Series> overTime(RunContext context, SampleOverTime sample) {
+    double[] steps = Samples.steps(context.timesteps());
+    return ofStates(
+        context, s -> Series.mean(s.word(), steps, t -> sample.at(s, (int) t), context.seed()));
+  }
+
   /** Series of every population. */
   static List<Series> ofStates(
       RunContext context, java.util.function.Function<State, Series> series) {

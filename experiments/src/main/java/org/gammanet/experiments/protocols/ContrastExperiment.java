@@ -1,11 +1,11 @@
 package org.gammanet.experiments.protocols;
 
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.gammanet.experiments.analysis.ContrastResponse;
 import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.responses.State;
+import org.gammanet.experiments.study.Description;
 import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Experiment;
 import org.gammanet.experiments.study.FigureSpec;
@@ -59,31 +59,16 @@ public final class ContrastExperiment implements Experiment<ContrastExperiment.C
       double saturationIndexMedian) {}
 
   @Override
-  public String name() {
-    return "contrast_response";
-  }
-
-  @Override
-  public String title() {
-    return "Contrast response";
-  }
-
-  @Override
-  public String primary() {
-    return "c50";
-  }
-
-  @Override
-  public String about() {
-    return "Each unit's probe grating at eight contrasts from 1 to 100 %; the response to a blank"
-        + " is subtracted. Responses are fitted with a hyperbolic ratio (Naka and Rushton"
-        + " 1966; Albrecht and Hamilton 1982). The saturation index is positive where the"
-        + " response decreases at the highest contrasts (Peirce 2007).";
-  }
-
-  @Override
-  public List<String> requires() {
-    return List.of("orientation");
+  public Description description() {
+    return Description.of(
+            "contrast_response",
+            "Contrast response",
+            "Each unit's probe grating at eight contrasts from 1 to 100 %; the response to a blank"
+                + " is subtracted. Responses are fitted with a hyperbolic ratio (Naka and Rushton"
+                + " 1966; Albrecht and Hamilton 1982). The saturation index is positive where the"
+                + " response decreases at the highest contrasts (Peirce 2007).")
+        .primary("c50")
+        .requires("orientation");
   }
 
   @Override
@@ -102,24 +87,21 @@ public final class ContrastExperiment implements Experiment<ContrastExperiment.C
     return design;
   }
 
-  private static List<Condition> curve(Preferences preferences, int unit, double[] contrasts) {
-    int probe = preferences.probe()[unit];
+  private static List<Condition> curve(int probe, double[] contrasts) {
     return Arrays.stream(contrasts).mapToObj(c -> new Condition(probe, c)).toList();
   }
 
   @Override
   public Findings analyze(RunContext context, Recording<Condition> recording) {
-    Preferences preferences = Preferences.of(context);
-    int[] tested = preferences.tested();
+    Probed<Condition> probed = Probed.of(context, recording);
     UnitTable<Unit> units =
-        recording.table(
-            tested,
+        probed.table(
             Unit.class,
-            u -> {
-              double[] r = u.curve(curve(preferences, u.index(), CONTRASTS));
+            (u, probe) -> {
+              double[] r = u.curve(curve(probe, CONTRASTS));
               ContrastResponse fit = ContrastResponse.fit(CONTRASTS, r);
               return new Unit(
-                  preferences.probe()[u.index()] + 1,
+                  probe + 1,
                   fit.c50(),
                   fit.rMax(),
                   fit.exponent(),
@@ -128,7 +110,7 @@ public final class ContrastExperiment implements Experiment<ContrastExperiment.C
                   fit.saturationIndex(),
                   fit.rSquared());
             });
-    double[] percent = percent(CONTRASTS);
+    double[] percent = Samples.scaled(CONTRASTS, 100);
     Panel mean =
         Panel.at(0, 0, "mean")
             .title("Contrast response, " + context.layer())
@@ -137,14 +119,14 @@ public final class ContrastExperiment implements Experiment<ContrastExperiment.C
                 Axis.linear("Response (fraction of each unit's largest)"));
     Panel overview =
         Panel.at(0, 0, "contrast")
-            .title("Contrast", tested.length)
+            .title("Contrast", probed.n())
             .axes(
                 Axis.log("Contrast (%)").range(0.9, 112),
                 Axis.linear("Response (fraction of largest)"));
     double[] responses = {};
     ContrastResponse fit = null;
     for (State state : context.states()) {
-      double[][] normalized = normalized(recording, state, preferences, CONTRASTS, context);
+      double[][] normalized = probed.normalized(state, CONTRASTS.length, p -> curve(p, CONTRASTS));
       Series series = Series.mean(state.word(), percent, normalized, context.seed());
       mean.add(series.look(Series.Look.POINTS));
       overview.add(series);
@@ -161,7 +143,7 @@ public final class ContrastExperiment implements Experiment<ContrastExperiment.C
       Series line =
           Series.line(
               "fit",
-              percent(fine),
+              Samples.scaled(fine, 100),
               Samples.fill(101, i -> f.at(Math.min(1, fine[i]))),
               Style.BLACK.label("fit of the mean"));
       mean.add(line);
@@ -169,15 +151,14 @@ public final class ContrastExperiment implements Experiment<ContrastExperiment.C
       mean.marker(100 * f.c50())
           .note(
               "c_{50} = %.1f %%\nn = %.2f\nR^{2} = %.2f\n%d units"
-                  .formatted(100 * f.c50(), f.exponent(), f.rSquared(), tested.length));
+                  .formatted(100 * f.c50(), f.exponent(), f.rSquared(), probed.n()));
     }
-    State main = context.mainState();
     var summary =
         new Summary(
             CONTRASTS,
             responses,
             found,
-            tested.length,
+            probed.n(),
             units.mean(Unit::c50),
             Samples.median(units.values(Unit::c50)),
             Samples.median(units.values(Unit::exponent)),
@@ -197,34 +178,12 @@ public final class ContrastExperiment implements Experiment<ContrastExperiment.C
                     .title("Over time")
                     .axes(Charts.steps(context), Axis.linear("c_{50}"))
                     .add(units.dynamics(Unit::c50))))
-        .value("Units", tested.length)
+        .value("Units", probed.n())
         .value("c_{50}, median over units", summary.c50Median)
         .value("Exponent, median", summary.exponentMedian)
         .value("Saturation index, median", summary.saturationIndexMedian)
         .overview(overview)
         .overviewValue("c_{50}, median", Format.number(summary.c50Median));
-  }
-
-  private static double[] percent(double[] fractions) {
-    return Arrays.stream(fractions).map(f -> 100 * f).toArray();
-  }
-
-  /** Each responding unit's curve divided by its largest response: at each contrast, by unit. */
-  private static double[][] normalized(
-      Recording<Condition> recording,
-      State state,
-      Preferences preferences,
-      double[] contrasts,
-      RunContext context) {
-    Recording<Condition>.At at = recording.at(state, context.lastStep());
-    List<double[]> curves = new ArrayList<>();
-    for (int u : preferences.tested()) {
-      double[] curve = Samples.normalized(at.curve(curve(preferences, u, contrasts), u));
-      if (curve != null) {
-        curves.add(curve);
-      }
-    }
-    return Samples.columns(curves, contrasts.length);
   }
 
   @Override
@@ -235,12 +194,9 @@ public final class ContrastExperiment implements Experiment<ContrastExperiment.C
         "contrast in %, response as a fraction of the largest",
         (context, percent) -> design(context, fractions(percent)),
         (context, recording, percent) ->
-            normalized(
-                recording,
-                context.mainState(),
-                Preferences.of(context),
-                fractions(percent),
-                context));
+            Probed.of(context, recording)
+                .normalized(
+                    context.mainState(), percent.length, p -> curve(p, fractions(percent))));
   }
 
   private static double[] fractions(double[] percent) {

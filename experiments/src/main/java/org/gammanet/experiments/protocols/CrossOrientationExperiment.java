@@ -4,8 +4,8 @@ import java.util.Arrays;
 import java.util.List;
 import org.gammanet.experiments.analysis.Context;
 import org.gammanet.experiments.analysis.Statistics;
-import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.MaskedGrating;
+import org.gammanet.experiments.study.Description;
 import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Experiment;
 import org.gammanet.experiments.study.FigureSpec;
@@ -44,31 +44,16 @@ public final class CrossOrientationExperiment
       double maskAloneFractionMedian) {}
 
   @Override
-  public String name() {
-    return "cross_orientation";
-  }
-
-  @Override
-  public String title() {
-    return "Cross-orientation suppression";
-  }
-
-  @Override
-  public String primary() {
-    return "suppression_equal";
-  }
-
-  @Override
-  public String about() {
-    return "Each unit's probe grating at 25 % contrast with an orthogonal grating added to it, at"
-        + " rising contrasts of this mask. In V1 the mask, which drives a cell little by itself,"
-        + " suppresses the response (Morrone, Burr and Maffei 1982; Carandini, Heeger and Movshon"
-        + " 1997).";
-  }
-
-  @Override
-  public List<String> requires() {
-    return List.of("orientation");
+  public Description description() {
+    return Description.of(
+            "cross_orientation",
+            "Cross-orientation suppression",
+            "Each unit's probe grating at 25 % contrast with an orthogonal grating added to it, at"
+                + " rising contrasts of this mask. In V1 the mask, which drives a cell little by"
+                + " itself, suppresses the response (Morrone, Burr and Maffei 1982; Carandini,"
+                + " Heeger and Movshon 1997).")
+        .primary("suppression_equal")
+        .requires("orientation");
   }
 
   @Override
@@ -100,13 +85,11 @@ public final class CrossOrientationExperiment
 
   @Override
   public Findings analyze(RunContext context, Recording<Condition> recording) {
-    Preferences preferences = Preferences.of(context);
+    Probed<Condition> probed = Probed.of(context, recording);
     UnitTable<Unit> units =
-        recording.table(
-            preferences.tested(),
+        probed.table(
             Unit.class,
-            u -> {
-              int p = preferences.probe()[u.index()];
+            (u, p) -> {
               double alone = u.evoked(new Condition(p, TEST, 0));
               double equal = u.evoked(new Condition(p, TEST, TEST));
               double strongest = u.evoked(new Condition(p, TEST, MASKS[MASKS.length - 1]));
@@ -118,18 +101,11 @@ public final class CrossOrientationExperiment
                   Samples.suppression(base, equal),
                   Samples.suppression(base, strongest));
             });
-    State main = context.mainState();
-    int last = context.lastStep();
     double[] equal = units.values(Unit::suppressionEqual);
     double[][] atMask =
-        Arrays.stream(MASKS)
-            .mapToObj(
-                mask ->
-                    Samples.fill(
-                        preferences.tested().length,
-                        i ->
-                            relative(recording.last(), preferences, preferences.tested()[i], mask)))
-            .toArray(double[][]::new);
+        probed.sample(
+            MASKS.length,
+            (u, p) -> Arrays.stream(MASKS).map(mask -> relative(u, p, mask)).toArray());
     var summary =
         new Summary(
             TEST,
@@ -151,7 +127,7 @@ public final class CrossOrientationExperiment
                     .title("Orthogonal mask", summary.n)
                     .axes(Axis.linear("Mask contrast"), Axis.linear("Response / test alone"))
                     .horizontal(1)
-                    .add(Series.mean(main.word(), MASKS, atMask, context.seed())),
+                    .add(Series.mean(context.mainState().word(), MASKS, atMask, context.seed())),
                 Charts.dynamics(0, 1, context, "Over time, equal contrasts", "Suppression index")
                     .add(units.dynamics(Unit::suppressionEqual))))
         .value("Units", summary.n)
@@ -163,10 +139,9 @@ public final class CrossOrientationExperiment
   }
 
   /** A unit's response with a mask over that without one. */
-  private static double relative(
-      Recording<Condition>.At at, Preferences preferences, int unit, double mask) {
-    int p = preferences.probe()[unit];
-    double with = at.evoked(new Condition(p, TEST, mask), unit);
-    return Context.normalized(Samples.base(at.evoked(new Condition(p, TEST, 0), unit), with), with);
+  private static double relative(Recording.Unit<Condition> u, int probe, double mask) {
+    double with = u.evoked(new Condition(probe, TEST, mask));
+    double alone = u.evoked(new Condition(probe, TEST, 0));
+    return Context.normalized(Samples.base(alone, with), with);
   }
 }

@@ -11,6 +11,7 @@ import org.gammanet.experiments.stimuli.Frame;
 import org.gammanet.experiments.stimuli.Occluded;
 import org.gammanet.experiments.stimuli.Stimulus;
 import org.gammanet.experiments.stimuli.StimulusSet;
+import org.gammanet.experiments.study.Description;
 import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Experiment;
 import org.gammanet.experiments.study.FigureSpec;
@@ -58,31 +59,21 @@ public final class FieldExperiment implements Experiment<FieldExperiment.Conditi
   }
 
   @Override
-  public String name() {
-    return "receptive_field";
-  }
-
-  @Override
-  public String title() {
-    return "Receptive field";
-  }
-
-  @Override
-  public String about() {
-    return "Which pixels a unit depends on, by two methods. Gradient: of the response, averaged"
-        + " over channels, with respect to images of normal noise; mean absolute value over"
-        + " colors and "
-        + DRAWS
-        + " images. The extent is that of all pixels above 10 % of the maximum. The first timestep"
-        + " adds the cell's own kernel to the receptive field of the convolutions; in later ones"
-        + " horizontal and top-down connections widen it. Occlusion: a gray square covers part of"
-        + " the probe grating, and the response is reduced by a fraction, which is negative where"
-        + " occlusion disinhibits. Its extent includes the side of the square.";
-  }
-
-  @Override
-  public List<String> requires() {
-    return List.of("orientation");
+  public Description description() {
+    return Description.of(
+            "receptive_field",
+            "Receptive field",
+            "Which pixels a unit depends on, by two methods. Gradient: of the response, averaged"
+                + " over channels, with respect to images of normal noise; mean absolute value over"
+                + " colors and "
+                + DRAWS
+                + " images. The extent is that of all pixels above 10 % of the maximum. The first"
+                + " timestep adds the cell's own kernel to the receptive field of the convolutions;"
+                + " in later ones horizontal and top-down connections widen it. Occlusion: a gray"
+                + " square covers part of the probe grating, and the response is reduced by a"
+                + " fraction, which is negative where occlusion disinhibits. Its extent includes"
+                + " the side of the square.")
+        .requires("orientation");
   }
 
   /** The probes with the most units: one, or all. */

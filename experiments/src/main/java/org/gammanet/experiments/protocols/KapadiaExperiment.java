@@ -10,6 +10,7 @@ import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.FlankedBars;
 import org.gammanet.experiments.stimuli.Orientation;
+import org.gammanet.experiments.study.Description;
 import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Experiment;
 import org.gammanet.experiments.study.FigureSpec;
@@ -108,37 +109,23 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
       double profileSigmaPx) {}
 
   @Override
-  public String name() {
-    return "kapadia";
-  }
-
-  @Override
-  public String title() {
-    return "Flanked bars";
-  }
-
-  @Override
-  public String primary() {
-    return "facilitation_index_outside_field";
-  }
-
-  @Override
-  public String about() {
-    return "A bar on the units' preferred axis between two flankers, collinear or orthogonal, at"
-        + " several center-to-center distances, after Kapadia, Ito, Gilbert and Westheimer (1995),"
-        + " who found that 42 % of complex cells in V1 of alert monkeys responded more strongly to"
-        + " a bar when a collinear one stood outside the receptive field. The baseline is the"
-        + " response to the target alone; units to which the target evokes less than a tenth of"
-        + " their largest response are excluded. Flankers are outside the field of a unit in which"
-        + " they alone evoke less than 5 % of the target's response; where they are not, a larger"
-        + " response is summation within the field. A unit counts as facilitated if the flankers"
-        + " are outside its field, and it responds to both more than to the target and more than"
-        + " the sum of the responses to each. Angles of bars are axes: 0° is horizontal.";
-  }
-
-  @Override
-  public List<String> requires() {
-    return List.of("orientation");
+  public Description description() {
+    return Description.of(
+            "kapadia",
+            "Flanked bars",
+            "A bar on the units' preferred axis between two flankers, collinear or orthogonal, at"
+                + " several center-to-center distances, after Kapadia, Ito, Gilbert and Westheimer"
+                + " (1995), who found that 42 % of complex cells in V1 of alert monkeys responded"
+                + " more strongly to a bar when a collinear one stood outside the receptive field."
+                + " The baseline is the response to the target alone; units to which the target"
+                + " evokes less than a tenth of their largest response are excluded. Flankers are"
+                + " outside the field of a unit in which they alone evoke less than 5 % of the"
+                + " target's response; where they are not, a larger response is summation within"
+                + " the field. A unit counts as facilitated if the flankers are outside its field,"
+                + " and it responds to both more than to the target and more than the sum of the"
+                + " responses to each. Angles of bars are axes: 0° is horizontal.")
+        .primary("facilitation_index_outside_field")
+        .requires("orientation");
   }
 
   /** Axes of the probes, or eight; each once. */
@@ -261,23 +248,20 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
 
   @Override
   public Findings analyze(RunContext context, Recording<Condition> recording) {
-    int[] tested = Preferences.of(context).tested();
-    double[] axisOf =
-        Samples.fill(
-            tested.length == 0 ? 0 : tested[tested.length - 1] + 1, u -> axisOf(context, u));
+    Probed<Condition> probed = Probed.of(context, recording);
     double[] distances = distances(context);
     List<Arrangement> arrangements = arrangements(context);
     UnitTable<Unit> units =
-        recording.tables(
-            tested,
+        probed.tables(
             Unit.class,
-            u -> {
+            (u, probe) -> {
+              double axis = axisOf(context, u.index());
               List<Unit> rows = new ArrayList<>();
               for (Arrangement a : arrangements) {
                 for (double d : distances) {
                   for (double c : CONTRASTS) {
                     if (shown(context, a, c)) {
-                      rows.add(measure(u, axisOf[u.index()], a, d, c));
+                      rows.add(measure(u, axis, a, d, c));
                     }
                   }
                 }
@@ -285,7 +269,6 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
               return rows;
             });
     State main = context.mainState();
-    int last = context.lastStep();
     long seed = context.seed();
     List<Series> facilitation = new ArrayList<>();
     List<Series> superadditivity = new ArrayList<>();
@@ -310,11 +293,10 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
     }
     double near = distances[0];
     double weak = CONTRASTS[0];
-    double[] collinear =
-        units.values(m -> m.is(Arrangement.COLLINEAR, near, weak), Unit::facilitation);
+    Predicate<Unit> nearest = m -> m.is(Arrangement.COLLINEAR, near, weak);
+    double[] collinear = units.values(nearest, Unit::facilitation);
     double[] orthogonal =
         units.values(m -> m.is(Arrangement.ORTHOGONAL, near, weak), Unit::facilitation);
-    Predicate<Unit> nearest = m -> m.is(Arrangement.COLLINEAR, near, weak);
     double[] outside =
         Series.finite(units.values(nearest.and(m -> m.outsideField), Unit::facilitationIndex));
     long facilitated =
@@ -324,7 +306,6 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
                     m -> m.facilitation > 0 ? 1 : Double.NaN))
             .length;
     double[] known = Series.finite(collinear);
-    double[][] pairs = Samples.pairs(collinear, orthogonal);
     double[] profile = fractions(facilitation.getFirst().y());
     Context.FacilitationProfile fit =
         Arrays.stream(profile).allMatch(Double::isFinite)
@@ -346,13 +327,13 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
             profile,
             fractions(across),
             known.length,
-            tested.length,
+            probed.n(),
             outside.length,
             outside.length == 0 ? Double.NaN : facilitated / (double) outside.length,
             Series.mean(outside, seed),
             Series.mean(collinear, seed),
             Series.mean(orthogonal, seed),
-            pairs[0].length < 5 ? null : Statistics.wilcoxon(pairs[0], pairs[1]),
+            Samples.wilcoxon(collinear, orthogonal),
             fit.bestDistance(),
             fit.maximum(),
             fit.sigma());
@@ -360,8 +341,7 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
         outside.length == 0
             ? "not measurable: 0 of %d units outside".formatted(summary.n)
             : "%s, n = %d".formatted(Format.percent(summary.fractionFacilitated), outside.length);
-    List<Series> dynamics =
-        units.dynamics(m -> m.is(Arrangement.COLLINEAR, near, weak), m -> 100 * m.facilitation);
+    List<Series> dynamics = units.dynamics(nearest, m -> 100 * m.facilitation);
     Panel flankers =
         Panel.at(0, 0, "facilitation")
             .span(2)
@@ -393,11 +373,15 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
                     0,
                     "Single units, nearest flankers",
                     "Orthogonal, facilitation (%)",
-                    percent(orthogonal),
+                    Samples.scaled(orthogonal, 100),
                     "Collinear, facilitation (%)",
-                    percent(collinear)),
+                    Samples.scaled(collinear, 100)),
                 Charts.distribution(
-                    1, 1, "Distribution", "Collinear, facilitation (%)", percent(collinear)),
+                    1,
+                    1,
+                    "Distribution",
+                    "Collinear, facilitation (%)",
+                    Samples.scaled(collinear, 100)),
                 Charts.dynamics(1, 2, context, "Over time, nearest flankers", "Facilitation (%)")
                     .add(dynamics)))
         .value("Units", summary.n)
@@ -414,11 +398,7 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
         .value("All units, orthogonal, mean [95 %]", summary.facilitationOrthogonal)
         .value(
             "Collinear against orthogonal, Wilcoxon",
-            "p "
-                + Format.p(
-                    summary.wilcoxonCollinearAgainstOrthogonal == null
-                        ? Double.NaN
-                        : summary.wilcoxonCollinearAgainstOrthogonal.p()))
+            Format.p(summary.wilcoxonCollinearAgainstOrthogonal))
         .value(
             "Best distance",
             "%s px (clear gap %s px)"
@@ -427,10 +407,6 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
                     Format.number(summary.bestDistancePx - LENGTH)))
         .overview(flankers)
         .overviewValue("units facilitated", percentage);
-  }
-
-  private static double[] percent(double[] fractions) {
-    return Arrays.stream(fractions).map(v -> 100 * v).toArray();
   }
 
   private static double[] fractions(double[] percent) {
@@ -444,20 +420,16 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
         "facilitation",
         "center-to-center distance in px, facilitation in %",
         (context, distances) -> design(context, distances, List.of(Arrangement.COLLINEAR)),
-        (context, recording, distances) -> {
-          int[] tested = Preferences.of(context).tested();
-          double[][] out = new double[distances.length][tested.length];
-          for (int i = 0; i < tested.length; i++) {
-            var unit = new Recording.Unit<>(recording.last(), tested[i]);
-            double axis = axisOf(context, tested[i]);
-            for (int d = 0; d < distances.length; d++) {
-              out[d][i] =
-                  100
-                      * measure(unit, axis, Arrangement.COLLINEAR, distances[d], CONTRASTS[0])
-                          .facilitation;
-            }
-          }
-          return out;
-        });
+        (context, recording, distances) ->
+            Probed.of(context, recording)
+                .sample(
+                    distances.length,
+                    (u, probe) -> {
+                      double axis = axisOf(context, u.index());
+                      return Arrays.stream(distances)
+                          .mapToObj(d -> measure(u, axis, Arrangement.COLLINEAR, d, CONTRASTS[0]))
+                          .mapToDouble(m -> 100 * m.facilitation)
+                          .toArray();
+                    }));
   }
 }

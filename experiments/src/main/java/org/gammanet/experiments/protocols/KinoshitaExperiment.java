@@ -4,12 +4,12 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.IntStream;
 import org.gammanet.experiments.analysis.Context;
 import org.gammanet.experiments.analysis.Dynamics;
 import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.CenterSurround;
+import org.gammanet.experiments.study.Description;
 import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Experiment;
 import org.gammanet.experiments.study.FigureSpec;
@@ -68,34 +68,19 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
       Statistics.@Nullable Test wilcoxonIsoAgainstCross) {}
 
   @Override
-  public String name() {
-    return "kinoshita";
-  }
-
-  @Override
-  public String title() {
-    return "Oriented surrounds";
-  }
-
-  @Override
-  public String primary() {
-    return "iso_cross_index";
-  }
-
-  @Override
-  public String about() {
-    return "A disc of each unit's probe grating, as large as the median summation field of the"
-        + " units tested with it, within a ring of another orientation, in several phases."
-        + " The ring begins where it evokes nothing by itself. Units to which the disc"
-        + " evokes less than a tenth of their largest response here are excluded."
-        + " Orientation-tuned suppression in V1 is reported by Cavanaugh, Bair and Movshon"
-        + " (2002) and Shushruth et al. (2013); the name of the experiment is historical,"
-        + " see Kinoshita, Gilbert and Das (2009).";
-  }
-
-  @Override
-  public List<String> requires() {
-    return List.of("orientation", "size_tuning");
+  public Description description() {
+    return Description.of(
+            "kinoshita",
+            "Oriented surrounds",
+            "A disc of each unit's probe grating, as large as the median summation field of the"
+                + " units tested with it, within a ring of another orientation, in several phases."
+                + " The ring begins where it evokes nothing by itself. Units to which the disc"
+                + " evokes less than a tenth of their largest response here are excluded."
+                + " Orientation-tuned suppression in V1 is reported by Cavanaugh, Bair and Movshon"
+                + " (2002) and Shushruth et al. (2013); the name of the experiment is historical,"
+                + " see Kinoshita, Gilbert and Das (2009).")
+        .primary("iso_cross_index")
+        .requires("orientation", "size_tuning");
   }
 
   private static double[] differences(RunContext context) {
@@ -163,18 +148,15 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
 
   @Override
   public Findings analyze(RunContext context, Recording<Condition> recording) {
-    Preferences preferences = Preferences.of(context);
+    Probed<Condition> probed = Probed.of(context, recording);
     SizeExperiment.Fields fields = SizeExperiment.Fields.of(context);
     double[] differences = differences(context);
     int iso = Arrays.binarySearch(differences, 0);
     int cross = differences.length - 1;
-    int[] tested = preferences.tested();
     UnitTable<Unit> units =
-        recording.table(
-            tested,
+        probed.table(
             Unit.class,
-            u -> {
-              int p = preferences.probe()[u.index()];
+            (u, p) -> {
               double alone = u.evoked(new Center(p));
               double[] with = withRing(context, u, p, differences);
               double base = Samples.base(alone, with);
@@ -192,19 +174,18 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
                   normalized);
             });
     State main = context.mainState();
-    int last = context.lastStep();
     long seed = context.seed();
     List<Series> response =
         Charts.ofStates(
             context,
-            s -> {
-              double[][] at =
-                  Arrays.stream(differences)
-                      .mapToObj(
-                          d -> units.values(s, last, m -> true, m -> m.normalized.get(column(d))))
-                      .toArray(double[][]::new);
-              return Series.mean(s.word(), differences, at, context.seed());
-            });
+            s ->
+                Series.mean(
+                    s.word(),
+                    differences,
+                    d ->
+                        units.values(
+                            s, context.lastStep(), m -> true, m -> m.normalized.get(column(d))),
+                    seed));
     Panel dynamics = Charts.dynamics(0, 1, context, "Suppression over time", "Suppression index");
     for (State s : context.states()) {
       Style style = Series.style(s.word()).label(s.word() + ", iso");
@@ -225,7 +206,6 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
     double[] isoIndex = units.values(Unit::suppressionIso);
     double[] crossIndex = units.values(Unit::suppressionCross);
     double[] index = units.values(Unit::isoCrossIndex);
-    double[][] pairs = Samples.pairs(isoIndex, crossIndex);
     Series overTime = dynamics.series(main.word() + ", iso");
     var summary =
         new Summary(
@@ -234,12 +214,12 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
             fields.ringInnerDiameterPx(),
             Dynamics.firstAbove(overTime.y(), 0.05),
             Series.finite(isoIndex).length,
-            tested.length,
+            probed.n(),
             Series.mean(isoIndex, seed),
             Series.mean(crossIndex, seed),
             Series.mean(index, seed),
             Samples.median(units.values(Unit::surroundAloneFraction)),
-            pairs[0].length < 5 ? null : Statistics.wilcoxon(pairs[0], pairs[1]));
+            Samples.wilcoxon(isoIndex, crossIndex));
     Axis difference = Axis.linear("Surround − center (deg)").ticks(-90, -60, -30, 0, 30, 60, 90);
     Panel responsePanel =
         Panel.at(0, 0, "response")
@@ -277,12 +257,7 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
             .value("Suppression index, orthogonal, mean [95 %]", summary.suppressionCross)
             .value("Iso/cross index, mean [95 %]", summary.isoCrossIndex)
             .value(
-                "Parallel against orthogonal, Wilcoxon",
-                "p "
-                    + Format.p(
-                        summary.wilcoxonIsoAgainstCross == null
-                            ? Double.NaN
-                            : summary.wilcoxonIsoAgainstCross.p()))
+                "Parallel against orthogonal, Wilcoxon", Format.p(summary.wilcoxonIsoAgainstCross))
             .value(
                 "Response to the ring alone, fraction of that to the center, median",
                 summary.surroundAloneFractionMedian)
@@ -305,20 +280,14 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
         "response",
         "surround - center in degrees, response over that to the center",
         KinoshitaExperiment::design,
-        (context, recording, differences) -> {
-          Preferences preferences = Preferences.of(context);
-          int[] tested = preferences.tested();
-          double[][] out = new double[differences.length][tested.length];
-          for (int i = 0; i < tested.length; i++) {
-            var unit = new Recording.Unit<>(recording.last(), tested[i]);
-            int p = preferences.probe()[tested[i]];
-            double[] with = withRing(context, unit, p, differences);
-            double base = Samples.base(unit.evoked(new Center(p)), with);
-            for (int d : IntStream.range(0, with.length).toArray()) {
-              out[d][i] = Context.normalized(base, with[d]);
-            }
-          }
-          return out;
-        });
+        (context, recording, differences) ->
+            Probed.of(context, recording)
+                .sample(
+                    differences.length,
+                    (u, p) -> {
+                      double[] with = withRing(context, u, p, differences);
+                      double base = Samples.base(u.evoked(new Center(p)), with);
+                      return Arrays.stream(with).map(w -> Context.normalized(base, w)).toArray();
+                    }));
   }
 }

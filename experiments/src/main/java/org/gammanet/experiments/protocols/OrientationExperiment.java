@@ -22,6 +22,7 @@ import org.gammanet.experiments.stimuli.Grating;
 import org.gammanet.experiments.stimuli.GratingStimuli;
 import org.gammanet.experiments.stimuli.Stimulus;
 import org.gammanet.experiments.stimuli.StimulusSet;
+import org.gammanet.experiments.study.Description;
 import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Experiment;
 import org.gammanet.experiments.study.FigureSpec;
@@ -178,38 +179,24 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
       double populationSparseness) {}
 
   @Override
-  public String name() {
-    return "orientation";
-  }
-
-  @Override
-  public String title() {
-    return "Orientation tuning";
-  }
-
-  @Override
-  public String key() {
-    return "orientation_tuning";
-  }
-
-  @Override
-  public String primary() {
-    return "circular_variance";
-  }
-
-  @Override
-  public String about() {
-    return "Gratings of 12 orientations, in several spatial frequencies and four phases. Each unit"
-        + " is measured at the frequency of its largest response averaged over phases, by the mean"
-        + " over phases (F0), or by the modulation with phase (F1) where that is larger, as in"
-        + " simple cells. A unit is responsive if its largest F0 exceeds the response to a blank,"
-        + " or its largest F1 exceeds 0, by more than a tenth of the range of its responses. The"
-        + " headline index is the circular variance (Ringach, Shapley and Hawken 2002): 1 −"
-        + " |Σ R e^{2iθ}| / Σ R, of responses from which the blank is not subtracted. Unlike the"
-        + " index of preferred and orthogonal responses it does not depend on which sample is"
-        + " largest (Mazurek, Kager and Van Hooser 2014). Curves are fitted with a von Mises"
-        + " function; widths enter the summary where R² is at least 0.75 and the width is not at a"
-        + " bound of the fit. Angles are directions of modulation: 0° is vertical stripes.";
+  public Description description() {
+    return Description.of(
+            "orientation",
+            "Orientation tuning",
+            "Gratings of 12 orientations, in several spatial frequencies and four phases. Each unit"
+                + " is measured at the frequency of its largest response averaged over phases, by"
+                + " the mean over phases (F0), or by the modulation with phase (F1) where that is"
+                + " larger, as in simple cells. A unit is responsive if its largest F0 exceeds the"
+                + " response to a blank, or its largest F1 exceeds 0, by more than a tenth of the"
+                + " range of its responses. The headline index is the circular variance (Ringach,"
+                + " Shapley and Hawken 2002): 1 − |Σ R e^{2iθ}| / Σ R, of responses from which the"
+                + " blank is not subtracted. Unlike the index of preferred and orthogonal responses"
+                + " it does not depend on which sample is largest (Mazurek, Kager and Van Hooser"
+                + " 2014). Curves are fitted with a von Mises function; widths enter the summary"
+                + " where R² is at least 0.75 and the width is not at a bound of the fit. Angles"
+                + " are directions of modulation: 0° is vertical stripes.")
+        .key("orientation_tuning")
+        .primary("circular_variance");
   }
 
   /** The gratings, then a blank. */

@@ -64,6 +64,10 @@ final class Samples {
     return new double[] {quantile(values, 0.25), median(values), quantile(values, 0.75)};
   }
 
+  static double[] scaled(double[] values, double factor) {
+    return Arrays.stream(values).map(v -> factor * v).toArray();
+  }
+
   static double mean(double[] values) {
     return Arrays.stream(values).average().orElse(Double.NaN);
   }
@@ -75,6 +79,12 @@ final class Samples {
             .filter(i -> Double.isFinite(a[i]) && Double.isFinite(b[i]))
             .toArray();
     return new double[][] {pick(a, both), pick(b, both)};
+  }
+
+  /** Wilcoxon's test of pairs that are both finite; null for fewer than five. */
+  static Statistics.@Nullable Test wilcoxon(double[] a, double[] b) {
+    double[][] pairs = pairs(a, b);
+    return pairs[0].length < 5 ? null : Statistics.wilcoxon(pairs[0], pairs[1]);
   }
 
   /**

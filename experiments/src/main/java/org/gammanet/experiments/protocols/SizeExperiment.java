@@ -7,6 +7,7 @@ import org.gammanet.experiments.analysis.SizeTuning;
 import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.CenterSurround;
+import org.gammanet.experiments.study.Description;
 import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Experiment;
 import org.gammanet.experiments.study.FigureSpec;
@@ -82,33 +83,18 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
       double summationFieldLowContrastMedianPx) {}
 
   @Override
-  public String name() {
-    return "size_tuning";
-  }
-
-  @Override
-  public String title() {
-    return "Size tuning";
-  }
-
-  @Override
-  public String primary() {
-    return "suppression_index";
-  }
-
-  @Override
-  public String about() {
-    return "Each unit's probe grating in discs of rising diameter, and in rings of rising inner"
-        + " diameter; the response to a blank is subtracted. The summation field is the"
-        + " smallest disc that evokes 95 % of the largest response. The suppression index is"
-        + " the fraction of the largest response that is lost with the largest disc, at most"
-        + " 1. Curves are fitted with a ratio of Gaussians (Cavanaugh, Bair and Movshon"
-        + " 2002).";
-  }
-
-  @Override
-  public List<String> requires() {
-    return List.of("orientation");
+  public Description description() {
+    return Description.of(
+            "size_tuning",
+            "Size tuning",
+            "Each unit's probe grating in discs of rising diameter, and in rings of rising inner"
+                + " diameter; the response to a blank is subtracted. The summation field is the"
+                + " smallest disc that evokes 95 % of the largest response. The suppression index"
+                + " is the fraction of the largest response that is lost with the largest disc, at"
+                + " most 1. Curves are fitted with a ratio of Gaussians (Cavanaugh, Bair and"
+                + " Movshon 2002).")
+        .primary("suppression_index")
+        .requires("orientation");
   }
 
   private static double[] diameters(RunContext context) {
@@ -160,16 +146,13 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
 
   @Override
   public Findings analyze(RunContext context, Recording<Condition> recording) {
-    Preferences preferences = Preferences.of(context);
+    Probed<Condition> probed = Probed.of(context, recording);
     double[] diameters = diameters(context);
     double[] contrasts = contrasts(context);
-    int[] tested = preferences.tested();
     UnitTable<Unit> units =
-        recording.table(
-            tested,
+        probed.table(
             Unit.class,
-            u -> {
-              int probe = preferences.probe()[u.index()];
+            (u, probe) -> {
               double[] r = u.curve(discs(probe, contrasts[0], diameters));
               SizeTuning tuning = SizeTuning.of(diameters, r, 0);
               boolean fitted =
@@ -192,15 +175,11 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
                   fit == null ? Double.NaN : fit.rSquared(),
                   low);
             });
-    State main = context.mainState();
-    int last = context.lastStep();
-    long seed = context.seed();
     List<Series> curves =
         Charts.ofStates(
             context,
             s ->
-                Series.mean(
-                    s.word(), diameters, normalized(context, recording, s, diameters), seed));
+                Series.mean(s.word(), diameters, normalized(probed, s, diameters), context.seed()));
     List<Series> suppression = units.dynamics(Unit::suppressionIndex);
     List<double[]> rings = new ArrayList<>();
     var summary =
@@ -208,15 +187,15 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
             diameters,
             innerDiameters(context),
             contrasts,
-            fields(context, recording, preferences, rings),
-            tested.length,
+            fields(probed, rings),
+            probed.n(),
             units.mean(Unit::suppressionIndex),
             Samples.median(units.values(Unit::summationFieldPx)),
             Samples.median(units.values(Unit::summationFieldLowContrastPx)));
     double[] inner = innerDiameters(context);
     Panel discs =
         Panel.at(0, 0, "discs")
-            .title("Size", tested.length)
+            .title("Size", probed.n())
             .axes(Axis.linear("Diameter (px)"), Axis.linear("Response (fraction of largest)"))
             .add(curves);
     Panel ringPanel =
@@ -227,7 +206,12 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
             .horizontal(0)
             .criterion(SILENT);
     if (inner.length > 0) {
-      ringPanel.add(Series.mean(main.word(), inner, Samples.columns(rings, inner.length), seed));
+      ringPanel.add(
+          Series.mean(
+              context.mainState().word(),
+              inner,
+              Samples.columns(rings, inner.length),
+              context.seed()));
     }
     Findings findings =
         Findings.of(summary, units)
@@ -244,7 +228,7 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
                     ringPanel,
                     Charts.dynamics(0, 2, context, "Suppression over time", "Suppression index")
                         .add(suppression)))
-            .value("Units", tested.length)
+            .value("Units", probed.n())
             .value("Suppression index, mean [95 %]", summary.suppressionIndex)
             .value(
                 "Summation field, median",
@@ -263,30 +247,16 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
             Format.number(summary.summationFieldLowContrastMedianPx, " px"));
   }
 
-  /** Each responding unit's curve divided by its largest response: at each diameter, by unit. */
-  private static double[][] normalized(
-      RunContext context, Recording<Condition> recording, State state, double[] diameters) {
-    Preferences preferences = Preferences.of(context);
-    Recording<Condition>.At at = recording.at(state, context.lastStep());
-    List<double[]> curves = new ArrayList<>();
-    for (int u : preferences.tested()) {
-      double[] curve =
-          Samples.normalized(
-              at.curve(discs(preferences.probe()[u], context.settings().contrast(), diameters), u));
-      if (curve != null) {
-        curves.add(curve);
-      }
-    }
-    return Samples.columns(curves, diameters.length);
+  private static double[][] normalized(Probed<Condition> probed, State state, double[] diameters) {
+    double contrast = probed.context().settings().contrast();
+    return probed.normalized(state, diameters.length, p -> discs(p, contrast, diameters));
   }
 
   /** Fields per probe; {@code rings} gets the medians of the probe's units for each ring. */
-  private static Fields fields(
-      RunContext context,
-      Recording<Condition> recording,
-      Preferences preferences,
-      List<double[]> rings) {
-    Recording<Condition>.At at = recording.last();
+  private static Fields fields(Probed<Condition> probed, List<double[]> rings) {
+    RunContext context = probed.context();
+    Preferences preferences = probed.preferences();
+    Recording<Condition>.At at = probed.recording().last();
     double[] diameters = diameters(context);
     double[] inner = innerDiameters(context);
     int probes = preferences.probes().size();
@@ -333,6 +303,7 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
         "discs",
         "diameter in px, response as a fraction of the largest",
         (context, d) -> design(context, contrasts(context), d, new double[0]),
-        (context, recording, d) -> normalized(context, recording, context.mainState(), d));
+        (context, recording, d) ->
+            normalized(Probed.of(context, recording), context.mainState(), d));
   }
 }

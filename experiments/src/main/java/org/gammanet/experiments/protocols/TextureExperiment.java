@@ -12,6 +12,7 @@ import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.PixelPoint;
 import org.gammanet.experiments.stimuli.Sine;
 import org.gammanet.experiments.stimuli.TextureBoundary;
+import org.gammanet.experiments.study.Description;
 import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Experiment;
 import org.gammanet.experiments.study.FigureSpec;
@@ -101,32 +102,17 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
   }
 
   @Override
-  public String name() {
-    return "texture_boundary";
-  }
-
-  @Override
-  public String title() {
-    return "Texture boundaries";
-  }
-
-  @Override
-  public String primary() {
-    return "modulation_at90";
-  }
-
-  @Override
-  public String about() {
-    return "Two gratings that meet along a vertical line and differ in orientation; stripes at the"
-        + " unit run along the boundary or across it. Units of each channel are recorded at"
-        + " distances from −32 to 32 px. The modulation compares the response beside a boundary"
-        + " with that in a uniform texture of the same orientation whose phase also jumps; d′ is"
-        + " computed over phases and positions along the boundary.";
-  }
-
-  @Override
-  public List<String> requires() {
-    return List.of("orientation");
+  public Description description() {
+    return Description.of(
+            "texture_boundary",
+            "Texture boundaries",
+            "Two gratings that meet along a vertical line and differ in orientation; stripes at the"
+                + " unit run along the boundary or across it. Units of each channel are recorded at"
+                + " distances from −32 to 32 px. The modulation compares the response beside a"
+                + " boundary with that in a uniform texture of the same orientation whose phase"
+                + " also jumps; d′ is computed over phases and positions along the boundary.")
+        .primary("modulation_at90")
+        .requires("orientation");
   }
 
   private static double[] differences(RunContext context) {
@@ -205,16 +191,14 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
 
   @Override
   public Findings analyze(RunContext context, Recording<Condition> recording) {
-    Preferences preferences = Preferences.of(context);
+    Probed<Condition> probed = Probed.of(context, recording);
     Positions positions = Positions.of(context);
-    int[] tested = preferences.tested();
     double[] all = differences(context);
     double[] differences = Arrays.copyOfRange(all, 1, all.length);
     UnitTable<Unit> units =
-        recording.tables(
-            tested,
+        probed.tables(
             Unit.class,
-            u -> {
+            (u, probe) -> {
               List<Unit> rows = new ArrayList<>();
               for (double texture : textures(context)) {
                 for (double d : differences) {
@@ -250,7 +234,7 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
     var summary =
         new Summary(
             all,
-            preferences.commonFrequency(),
+            probed.preferences().commonFrequency(),
             positions.distances(),
             DoubleStream.concat(DoubleStream.of(0), Arrays.stream(modulation.getFirst().y()))
                 .toArray(),
@@ -265,11 +249,11 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
                 m -> m.textureDeg == 0 && m.differenceDeg == widest, Unit::boundaryModulation),
             units.mean(
                 m -> m.textureDeg == 90 && m.differenceDeg == widest, Unit::boundaryModulation),
-            tested.length);
+            probed.n());
     List<Series> profiles = new ArrayList<>();
     List<Series> outputs = new ArrayList<>();
     for (double d : new double[] {0, widest}) {
-      profiles.add(profile(context, recording, positions, tested, d));
+      profiles.add(profile(context, recording, positions, probed.tested(), d));
       if (recording.hasOutput()) {
         outputs.add(output(context, recording, positions, d));
       }
@@ -289,7 +273,7 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
                     + " largest response. C: d′ of boundary against uniform texture. D: logit of"
                     + " the network's output. E: modulation after each timestep. F: a stimulus.",
                 Panel.at(0, 0, "modulation")
-                    .title("Modulation beside the boundary", tested.length)
+                    .title("Modulation beside the boundary", probed.n())
                     .axes(difference, Axis.linear("Boundary modulation"))
                     .horizontal(0)
                     .add(modulation),
@@ -313,7 +297,7 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
                 Panel.at(1, 2, "stimulus")
                     .title("Stripes along | across the boundary")
                     .picture(recording.design().stimulus(new Condition(0, widest, 0)))))
-        .value("Units", tested.length)
+        .value("Units", probed.n())
         .value("Modulation at 90°, mean [95 %]", summary.modulationAt90)
         .value("… stripes along the boundary", summary.modulationParallel)
         .value("… stripes across the boundary", summary.modulationOrthogonal)
@@ -393,21 +377,20 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
                 DoubleStream.concat(DoubleStream.of(0), Arrays.stream(x)).distinct().toArray()),
         (context, recording, x) -> {
           Positions positions = Positions.of(context);
-          int[] tested = Preferences.of(context).tested();
-          return Arrays.stream(x)
-              .mapToObj(
-                  d ->
+          return Probed.of(context, recording)
+              .sample(
+                  x.length,
+                  (u, probe) ->
                       Samples.fill(
-                          tested.length,
-                          i ->
+                          x.length,
+                          k ->
                               Arrays.stream(textures(context))
                                   .map(
                                       t ->
-                                          measure(positions, recording.last(), tested[i], t, d)
+                                          measure(positions, u.at(), u.index(), t, x[k])
                                               .boundaryModulation)
                                   .average()
-                                  .orElse(Double.NaN)))
-              .toArray(double[][]::new);
+                                  .orElse(Double.NaN)));
         });
   }
 }

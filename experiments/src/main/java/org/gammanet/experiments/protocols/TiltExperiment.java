@@ -16,6 +16,7 @@ import org.gammanet.experiments.stimuli.Orientation;
 import org.gammanet.experiments.stimuli.Sine;
 import org.gammanet.experiments.stimuli.Stimulus;
 import org.gammanet.experiments.stimuli.StimulusSet;
+import org.gammanet.experiments.study.Description;
 import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Experiment;
 import org.gammanet.experiments.study.FigureSpec;
@@ -73,30 +74,19 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
       int n) {}
 
   @Override
-  public String name() {
-    return "tilt_illusion";
-  }
-
-  @Override
-  public String title() {
-    return "Tilt illusion";
-  }
-
-  @Override
-  public String primary() {
-    return "bias_at15";
-  }
-
-  @Override
-  public String about() {
-    return "A linear decoder from the center units of all channels to [sin 2θ, cos 2θ] is fitted to"
-        + " gratings without a surround, of random orientation, wavelength, size and phase, by"
-        + " ridge regression with a penalty that is chosen by leaving one grating out. It then"
-        + " decodes the orientation of a center within a ring of another orientation, as in"
-        + " Linsley, Kim, Ashok and Serre (2020). Positive bias is repulsion: human observers"
-        + " perceive about 3° near a difference of 15 to 20°, none near 50°, and a small attraction"
-        + " near 75° (O'Toole and Wenderoth 1977). A decoder with a mean error above 5° is not"
-        + " accurate enough for the measurement.";
+  public Description description() {
+    return Description.of(
+            "tilt_illusion",
+            "Tilt illusion",
+            "A linear decoder from the center units of all channels to [sin 2θ, cos 2θ] is fitted"
+                + " to gratings without a surround, of random orientation, wavelength, size and"
+                + " phase, by ridge regression with a penalty that is chosen by leaving one grating"
+                + " out. It then decodes the orientation of a center within a ring of another"
+                + " orientation, as in Linsley, Kim, Ashok and Serre (2020). Positive bias is"
+                + " repulsion: human observers perceive about 3° near a difference of 15 to 20°,"
+                + " none near 50°, and a small attraction near 75° (O'Toole and Wenderoth 1977). A"
+                + " decoder with a mean error above 5° is not accurate enough for the measurement.")
+        .primary("bias_at15");
   }
 
   @Override
@@ -244,8 +234,7 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
               .distinct()
               .sorted()
               .toArray();
-      return Series.mean(
-          name, x, Arrays.stream(x).mapToObj(this::folded).toArray(double[][]::new), seed);
+      return Series.mean(name, x, this::folded, seed);
     }
   }
 
@@ -293,13 +282,7 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
                 Axis.linear("Surround − center (deg)").range(-95, 95).ticks(-90, -45, 0, 45, 90),
                 Axis.linear("Bias (deg), > 0 repulsion"))
             .horizontal(0)
-            .add(
-                Series.mean(
-                        "intact",
-                        differences,
-                        Arrays.stream(differences).mapToObj(main::at).toArray(double[][]::new),
-                        seed)
-                    .style(Style.EXCITATORY)));
+            .add(Series.mean("intact", differences, main::at, seed).style(Style.EXCITATORY)));
     panels.add(
         Panel.at(0, 1, "folded")
             .title("Folded", folded.n())

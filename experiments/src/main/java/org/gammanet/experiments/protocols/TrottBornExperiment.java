@@ -3,14 +3,15 @@ package org.gammanet.experiments.protocols;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
 import org.gammanet.experiments.analysis.Context;
 import org.gammanet.experiments.analysis.Context.PopulationGain;
-import org.gammanet.experiments.analysis.Statistics;
-import org.gammanet.experiments.responses.State;
+import org.gammanet.experiments.analysis.Statistics.Interval;
 import org.gammanet.experiments.stimuli.CenterSurround;
 import org.gammanet.experiments.stimuli.Orientation;
 import org.gammanet.experiments.stimuli.Sine;
+import org.gammanet.experiments.study.Description;
 import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Experiment;
 import org.gammanet.experiments.study.FigureSpec;
@@ -62,38 +63,23 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
       double centerRadiusPx,
       double ringInnerRadiusPx,
       int n,
-      Statistics.@Nullable Interval plaidShiftAwayDeg,
-      Statistics.@Nullable Interval scaleIso,
-      Statistics.@Nullable Interval residualIso,
-      Statistics.@Nullable Interval scaleCross) {}
+      @Nullable Interval plaidShiftAwayDeg,
+      @Nullable Interval scaleIso,
+      @Nullable Interval residualIso,
+      @Nullable Interval scaleCross) {}
 
   @Override
-  public String name() {
-    return "trott_born";
-  }
-
-  @Override
-  public String title() {
-    return "Input gain or response gain";
-  }
-
-  @Override
-  public String primary() {
-    return "plaid_shift_away_deg";
-  }
-
-  @Override
-  public String about() {
-    return "Population responses to gratings, and to plaids of two gratings 60° apart, without and"
-        + " with a surround, after Trott and Born (2015). A surround that controls the gain of the"
-        + " response scales the population's profile. A surround that controls the gain of the"
-        + " input suppresses the component of a plaid that it matches, so that the population's"
-        + " peak moves away from that component.";
-  }
-
-  @Override
-  public List<String> requires() {
-    return List.of("orientation", "size_tuning");
+  public Description description() {
+    return Description.of(
+            "trott_born",
+            "Input gain or response gain",
+            "Population responses to gratings, and to plaids of two gratings 60° apart, without and"
+                + " with a surround, after Trott and Born (2015). A surround that controls the gain"
+                + " of the response scales the population's profile. A surround that controls the"
+                + " gain of the input suppresses the component of a plaid that it matches, so that"
+                + " the population's peak moves away from that component.")
+        .primary("plaid_shift_away_deg")
+        .requires("orientation", "size_tuning");
   }
 
   private static double[] centers(RunContext context) {
@@ -196,51 +182,29 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
                   iso,
                   Context.normalized(alone, iso));
             });
-    double[] steps = Samples.steps(context.timesteps());
     Panel gainOverTime =
         Panel.at(1, 0, "gain over time")
             .title("Scale over time, parallel surround")
             .axes(Charts.steps(context), Axis.linear("Scale"))
-            .horizontal(1);
+            .horizontal(1)
+            .add(
+                Charts.overTime(
+                    context, (s, t) -> scales(population, recording.at(s, t), centers, 0)));
     Panel shiftOverTime =
         Panel.at(1, 1, "shift over time")
             .title("Shift for plaids over time")
             .axes(Charts.steps(context), Axis.linear("Away from the matched component (deg)"))
-            .horizontal(0);
-    for (State state : context.states()) {
-      double[][] gains = new double[steps.length][];
-      double[][] shifts = new double[steps.length][];
-      for (int t = 0; t < steps.length; t++) {
-        Recording<Condition>.At at = recording.at(state, t);
-        gains[t] = scales(population, at, centers, 0);
-        shifts[t] = shifts(population, at, centers);
-      }
-      gainOverTime.add(Series.mean(state.word(), steps, gains, seed));
-      shiftOverTime.add(Series.mean(state.word(), steps, shifts, seed));
-    }
+            .horizontal(0)
+            .add(
+                Charts.overTime(
+                    context, (s, t) -> shifts(population, recording.at(s, t), centers)));
     Recording<Condition>.At last = recording.last();
-    double[][] scale = new double[differences.length][];
-    double[][] residual = new double[differences.length][];
-    for (int d = 0; d < differences.length; d++) {
-      double difference = differences[d];
-      scale[d] = scales(population, last, centers, difference);
-      residual[d] =
-          Arrays.stream(centers)
-              .map(
-                  c ->
-                      population
-                          .gain(last, Condition.grating(c), Condition.grating(c).with(difference))
-                          .residual())
-              .toArray();
-    }
-    Summary summary =
-        summary(
-            context,
-            population,
-            Series.mean(shifts(population, last, centers), seed),
-            Series.mean(scale[0], seed),
-            Series.mean(residual[0], seed),
-            Series.mean(scale[differences.length - 1], seed));
+    Interval scaleIso = Series.mean(scales(population, last, centers, 0), seed);
+    Interval scaleCross =
+        Series.mean(scales(population, last, centers, differences[differences.length - 1]), seed);
+    Interval residualIso = Series.mean(residuals(population, last, centers, 0), seed);
+    Interval shift = Series.mean(shifts(population, last, centers), seed);
+    Summary summary = summary(context, population, shift, scaleIso, residualIso, scaleCross);
     Axis preference =
         Axis.linear("Preferred − center orientation (deg)").ticks(-90, -45, 0, 45, 90);
     return Findings.of(summary, units)
@@ -305,27 +269,35 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
                     .add(
                         Charts.colored(
                             List.of(
-                                Series.mean("scale", differences, scale, seed),
-                                Series.mean("residual", differences, residual, seed)))),
+                                Series.mean(
+                                    "scale",
+                                    differences,
+                                    d -> scales(population, last, centers, d),
+                                    seed),
+                                Series.mean(
+                                    "residual",
+                                    differences,
+                                    d -> residuals(population, last, centers, d),
+                                    seed)))),
                 gainOverTime,
                 shiftOverTime,
                 Panel.at(1, 2, "stimulus")
                     .title("Plaid, surround matches one component")
                     .picture(recording.design().stimulus(Condition.plaid(0).with(0)))))
         .value("Units", summary.n)
-        .value("Scale, parallel surround, mean [95 %]", Series.mean(scale[0], seed))
-        .value("Scale, orthogonal surround", Series.mean(scale[differences.length - 1], seed))
-        .value("Residual of scaling, parallel", Series.mean(residual[0], seed))
-        .value("Shift away for plaids (deg)", Series.mean(shifts(population, last, centers), seed));
+        .value("Scale, parallel surround, mean [95 %]", scaleIso)
+        .value("Scale, orthogonal surround", scaleCross)
+        .value("Residual of scaling, parallel", residualIso)
+        .value("Shift away for plaids (deg)", shift);
   }
 
   private static Summary summary(
       RunContext context,
       Population population,
-      Statistics.@Nullable Interval shift,
-      Statistics.@Nullable Interval scaleIso,
-      Statistics.@Nullable Interval residualIso,
-      Statistics.@Nullable Interval scaleCross) {
+      @Nullable Interval shift,
+      @Nullable Interval scaleIso,
+      @Nullable Interval residualIso,
+      @Nullable Interval scaleCross) {
     return new Summary(
         centers(context),
         differences(context),
@@ -342,12 +314,24 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
 
   private static double[] scales(
       Population population, Recording<Condition>.At at, double[] centers, double difference) {
+    return overCenters(population, at, centers, difference, PopulationGain::scale);
+  }
+
+  private static double[] residuals(
+      Population population, Recording<Condition>.At at, double[] centers, double difference) {
+    return overCenters(population, at, centers, difference, PopulationGain::residual);
+  }
+
+  private static double[] overCenters(
+      Population population,
+      Recording<Condition>.At at,
+      double[] centers,
+      double difference,
+      ToDoubleFunction<PopulationGain> measure) {
     return Arrays.stream(centers)
-        .map(
-            c ->
-                population
-                    .gain(at, Condition.grating(c), Condition.grating(c).with(difference))
-                    .scale())
+        .mapToObj(Condition::grating)
+        .map(c -> population.gain(at, c, c.with(difference)))
+        .mapToDouble(measure)
         .toArray();
   }
 

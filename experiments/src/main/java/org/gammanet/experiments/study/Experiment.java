@@ -1,6 +1,5 @@
 package org.gammanet.experiments.study;
 
-import java.util.List;
 import org.gammanet.experiments.Mode;
 import org.gammanet.experiments.stimuli.StimulusSet;
 import org.jspecify.annotations.Nullable;
@@ -12,23 +11,17 @@ import org.jspecify.annotations.Nullable;
  * @param <C> the conditions, records
  */
 public interface Experiment<C> {
-  /** The name on the command line, such as {@code size_tuning}. */
-  String name();
+  /** Its name, what it shows and measures, and what it builds on. */
+  Description description();
 
-  /** A heading. */
-  String title();
-
-  /** What is shown and measured, with sources; for reports. */
-  String about();
+  /** The name on the command line. */
+  default String name() {
+    return description().name();
+  }
 
   /** The key of its findings in the results. */
   default String key() {
-    return name();
-  }
-
-  /** Names of the experiments whose findings it needs, which run before it. */
-  default List<String> requires() {
-    return List.of();
+    return description().key();
   }
 
   /** Whose definitions it follows. */
@@ -54,15 +47,6 @@ public interface Experiment<C> {
   /** About how many stimuli it shows. */
   default int stimuli(RunContext context) {
     return design(context).conditions().size() + 1;
-  }
-
-  /**
-   * The name of the number in the findings that the experiment is about, which is declared before
-   * anything is measured: p values of the other numbers are not corrected for multiple tests. Empty
-   * where there is none.
-   */
-  default String primary() {
-    return "";
   }
 
   /** The curve that recordings can be compared with; null where there is none. */

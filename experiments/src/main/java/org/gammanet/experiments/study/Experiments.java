@@ -38,7 +38,7 @@ public final class Experiments {
     }
     var path = new LinkedHashSet<>(waiting);
     path.add(e.name());
-    for (String name : e.requires()) {
+    for (String name : e.description().requires()) {
       Experiment<?> required =
           found.stream()
               .filter(f -> f.name().equals(name))
@@ -94,7 +94,7 @@ public final class Experiments {
       if (names.contains(e.name())
           || experiments.stream().anyMatch(f -> f.name().equals(e.name()))) {
         names.add(e.name());
-        names.addAll(e.requires());
+        names.addAll(e.description().requires());
       }
     }
     return all.stream().filter(e -> names.contains(e.name())).toList();

@@ -2,6 +2,7 @@ package org.gammanet.experiments.study;
 
 import java.util.Locale;
 import org.gammanet.experiments.analysis.Statistics;
+import org.jspecify.annotations.Nullable;
 
 /** Numbers for reading. */
 public final class Format {
@@ -42,6 +43,11 @@ public final class Format {
   /** A value with its interval. */
   public static String interval(Statistics.Interval i) {
     return "%s [%s, %s]".formatted(number(i.value()), number(i.low()), number(i.high()));
+  }
+
+  /** The p value of a test; "n/a" where there was none. */
+  public static String p(Statistics.@Nullable Test test) {
+    return "p " + p(test == null ? Double.NaN : test.p());
   }
 
   /** A p value. */

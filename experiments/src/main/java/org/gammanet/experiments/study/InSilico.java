@@ -353,7 +353,7 @@ public final class InSilico {
   /** The primary numbers of experiments by the keys of their results. */
   static Map<String, String> primary(List<Experiment<?>> experiments) {
     Map<String, String> out = new LinkedHashMap<>();
-    experiments.forEach(e -> out.put(e.key(), e.primary()));
+    experiments.forEach(e -> out.put(e.key(), e.description().primary()));
     return out;
   }
 

@@ -52,8 +52,8 @@ record InSilicoReport(
     }
     for (Experiment<?> e : experiments) {
       ObjectNode result = (ObjectNode) study.results().path(e.key());
-      report.section(e.title());
-      report.text(e.about());
+      report.section(e.description().title());
+      report.text(e.description().about());
       Findings.addTo(report, result, footer);
       for (FigureSpec figure : Findings.figures(result)) {
         study.write(figure.name(), figure.draw(footer));

@@ -1,6 +1,7 @@
 package org.gammanet.experiments.study;
 
 import java.util.Arrays;
+import java.util.function.DoubleFunction;
 import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.figures.Plot;
@@ -88,6 +89,11 @@ public record Series(
       n = Math.max(n, interval.n());
     }
     return new Series(name, x, y, low, high, n, Look.CURVE, style(name));
+  }
+
+  /** As above, with a function that gives the sample at an x. */
+  public static Series mean(String name, double[] x, DoubleFunction<double[]> sample, long seed) {
+    return mean(name, x, Arrays.stream(x).mapToObj(sample).toArray(double[][]::new), seed);
   }
 
   /** A mean with its bootstrap interval of 95 %; NaN are left out. */

@@ -5,7 +5,6 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.lang.reflect.RecordComponent;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -94,11 +93,8 @@ public final class UnitTable<M extends Record> {
       double[] x,
       DoubleFunction<Predicate<M>> rows,
       ToDoubleFunction<M> measure) {
-    double[][] at =
-        Arrays.stream(x)
-            .mapToObj(v -> values(state, context.lastStep(), rows.apply(v), measure))
-            .toArray(double[][]::new);
-    return Series.mean(name, x, at, context.seed());
+    return Series.mean(
+        name, x, v -> values(state, context.lastStep(), rows.apply(v), measure), context.seed());
   }
 
   /** Means of each population after each timestep. */
@@ -115,11 +111,7 @@ public final class UnitTable<M extends Record> {
   public Series dynamics(
       String name, State state, Predicate<M> condition, ToDoubleFunction<M> measure) {
     double[] x = IntStream.range(0, context.timesteps()).asDoubleStream().toArray();
-    double[][] at =
-        IntStream.range(0, x.length)
-            .mapToObj(t -> values(state, t, condition, measure))
-            .toArray(double[][]::new);
-    return Series.mean(name, x, at, context.seed());
+    return Series.mean(name, x, t -> values(state, (int) t, condition, measure), context.seed());
   }
 
   /** The table as {@code {"columns": [...], "rows": [[...], ...]}}. */
