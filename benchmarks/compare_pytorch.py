@@ -189,12 +189,12 @@ class Network(torch.nn.Module):
 
 
 class Java:
-    """`gammanet bench --serve`: one pass for each line sent, so that both sides can take turns."""
+    """`gammanet passes`: one pass for each line sent, so that both sides can take turns."""
 
     def __init__(self, arguments, weights, image, folder):
         root = pathlib.Path(__file__).resolve().parent.parent
         self.output = folder / "java.npy"
-        command = [arguments.gammanet or str(root / "cli" / "gammanet"), "bench", "--serve",
+        command = [arguments.gammanet or str(root / "cli" / "gammanet"), "passes",
                    "--checkpoint", str(weights), "--input", str(image), "--write", str(self.output),
                    "--timesteps", str(arguments.timesteps), "--threads", str(arguments.threads),
                    "--device", arguments.device, "--precision", arguments.precision]
@@ -207,13 +207,13 @@ class Java:
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
-            sys.exit("gammanet bench stopped; its message is above")
+            sys.exit("gammanet passes stopped; its message is above")
         return json.loads(line)
 
     def close(self):
         self.process.stdin.close()
         if self.process.wait() != 0:
-            sys.exit("gammanet bench failed; its message is above")
+            sys.exit("gammanet passes failed; its message is above")
 
 
 def main():

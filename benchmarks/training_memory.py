@@ -3,7 +3,7 @@
 
     python3 benchmarks/training_memory.py --size 320 --timesteps 1 2 4 8
 
-Each row comes from a process of its own: `gammanet bench --train` with one choice of what is
+Each row comes from a process of its own: `gammanet passes --train` with one choice of what is
 recomputed (none, cells, timesteps), the same without native kernels (composed: automatic
 differentiation of LibTorch's operators, nothing recomputed), and PyTorch on the network of
 compare_pytorch.py (torch). A step is a forward and backward pass of one image. The first pass warms
@@ -87,7 +87,7 @@ def main():
                 command = [sys.executable, __file__, "--threads", str(arguments.threads),
                            "--torch-step", str(arguments.size), str(timesteps)]
             else:
-                command = [arguments.gammanet, "bench", "--train",
+                command = [arguments.gammanet, "passes", "--train",
                            "--size", str(arguments.size), "--timesteps", str(timesteps),
                            "--threads", str(arguments.threads), "--runs", "2",
                            "--precision", arguments.precision]

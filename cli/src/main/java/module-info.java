@@ -9,5 +9,6 @@ module org.gammanet.cli {
   requires static transitive org.jspecify;
 
   opens org.gammanet.cli to
+      com.fasterxml.jackson.databind,
       info.picocli;
 }

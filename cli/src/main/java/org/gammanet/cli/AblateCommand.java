@@ -25,6 +25,8 @@ import org.gammanet.evaluation.BoundaryBenchmark;
 import org.gammanet.evaluation.BoundaryCounts;
 import org.gammanet.evaluation.BoundaryFiles;
 import org.gammanet.evaluation.EdgeNms;
+import org.gammanet.experiments.study.Json;
+import org.gammanet.experiments.study.Study;
 import org.gammanet.io.DataException;
 import org.gammanet.io.FolderLock;
 import org.gammanet.model.ForwardOptions;
@@ -77,6 +79,11 @@ final class AblateCommand implements Callable<Integer> {
       defaultValue = "ablation_results",
       description = "Folder for everything; default: ${DEFAULT-VALUE}.")
   Path output = Path.of("ablation_results");
+
+  @Option(
+      names = {"-f", "--force"},
+      description = "Replace the comparison of another run in the folder; trainings continue.")
+  boolean force;
 
   /** How much the networks are trained. */
   static final class Training {
@@ -134,12 +141,39 @@ final class AblateCommand implements Callable<Integer> {
     }
     Device where = compute.open();
     Evaluation.Data data = Evaluation.Data.open(dataDir, scoring.split);
-    try (FolderLock lock = FolderLock.take(output)) {
-      return compare(configs, where, data, settings);
+    try (FolderLock lock = FolderLock.take(output);
+        var interrupt = Interrupt.handle(() -> {})) {
+      return compare(open(interrupt, settings, data, where), configs, where, data, settings);
+    }
+  }
+
+  private Study open(
+      Interrupt interrupt, BoundaryBenchmark.Settings settings, Evaluation.Data data, Device where)
+      throws IOException {
+    Map<String, Object> all = new LinkedHashMap<>();
+    all.put("split", data.split());
+    all.put("seed", compute.seed == null ? "of each configuration" : compute.seed);
+    all.put("overrides", overrides);
+    Json.object(settings).fields().forEachRemaining(f -> all.put(f.getKey(), f.getValue()));
+    try {
+      Study study =
+          Study.open(
+              output,
+              "comparison.json",
+              new Study.Identity("ablate", all, ""),
+              Map.of(),
+              force ? Study.Existing.REPLACE : Study.Existing.CONTINUE,
+              new StudyProgress(console, interrupt));
+      study.metadata().set("parameters", Json.object(parameters(settings, data, where)));
+      study.complete(false);
+      return study;
+    } catch (IllegalStateException e) {
+      throw new CommandException(String.valueOf(e.getMessage()), e);
     }
   }
 
   private int compare(
+      Study study,
       Map<String, GammaNetConfig> configs,
       Device where,
       Evaluation.Data data,
@@ -149,9 +183,10 @@ final class AblateCommand implements Callable<Integer> {
     List<String> failed = new ArrayList<>();
     for (Map.Entry<String, GammaNetConfig> entry : configs.entrySet()) {
       String name = entry.getKey();
-      console.printf("%s (%d of %d)%n", name, entries.size() + 1, configs.size());
+      study.progress().begin(name, entries.size() + 1, configs.size());
       try {
-        entries.add(one(name, entry.getValue(), where, data, settings));
+        entries.add(one(study, name, entry.getValue(), where, data, settings));
+        study.progress().finish(name, List.of());
       } catch (TrainingException
           | CheckpointException
           | DataException
@@ -164,10 +199,10 @@ final class AblateCommand implements Callable<Integer> {
     }
     long drawSeed = configs.values().iterator().next().seed();
     var comparison = new NetworkComparison(entries, parameters(settings, data, where), drawSeed);
-    comparison.write(output);
+    comparison.write(study);
     console.print("");
     console.print(comparison.text().stripTrailing());
-    console.print(output.resolve("comparison.html"));
+    console.print(output.resolve("report.html"));
     return failed.isEmpty() ? 0 : Failures.FAILED;
   }
 
@@ -237,6 +272,7 @@ final class AblateCommand implements Callable<Integer> {
   // One network
 
   private NetworkComparison.Entry one(
+      Study study,
       String name,
       GammaNetConfig config,
       Device where,
@@ -245,20 +281,20 @@ final class AblateCommand implements Callable<Integer> {
       throws IOException, InterruptedException {
     Path folder = output.resolve(name);
     if (!training.noTrain) {
-      train(name, config, where, folder);
+      train(study, name, config, where, folder);
     }
     Path checkpoint = weights(folder);
     long[] time = new long[2];
     try (GammaNet net = GammaNet.load(checkpoint, config, where, console::note)) {
-      Map<String, String> facts = new LinkedHashMap<>();
-      facts.put("checkpoint", checkpoint.toString());
-      facts.put("network sha256", net.network().digest());
-      facts.put("timesteps", Integer.toString(net.config().model().timesteps()));
-      facts.put("device", where.toString());
+      Map<String, String> about = new LinkedHashMap<>();
+      about.put("checkpoint", checkpoint.toString());
+      about.put("device", where.toString());
       var detector =
           new EvaluateCommand.ImageDetector(
               name,
-              facts,
+              Map.of("timesteps", Integer.toString(net.config().model().timesteps())),
+              about,
+              net.network().digest(),
               data.images(),
               image -> {
                 long start = System.nanoTime();
@@ -268,22 +304,25 @@ final class AblateCommand implements Callable<Integer> {
                 return maps;
               },
               List.of());
-      Evaluation.Outcome outcome =
+      Evaluation.Outcome outcome;
+      try (var evaluation =
           new Evaluation(
-                  console,
-                  detector,
-                  data,
-                  settings,
-                  List.of(new Evaluation.Output(folder.resolve("evaluation"), "", Map.of())),
-                  compute.workers(),
-                  scoring.limit())
-              .run()
-              .getLast();
+              console,
+              detector,
+              data,
+              settings,
+              List.of(new Evaluation.Output(folder.resolve("evaluation"), "", Map.of())),
+              compute.workers(),
+              scoring.limit(),
+              Study.Existing.REPLACE_OTHERS)) { // weights change when training continues
+        outcome = evaluation.run().getLast();
+      }
       if (outcome.scores() == null) {
         throw new CommandException("no image could be scored");
       }
       console.printf(
-          "  ODS %.4f  OIS %.4f  AP %.4f  (%d images)%n",
+          "%s: ODS %.4f  OIS %.4f  AP %.4f  (%d images)%n",
+          name,
           outcome.scores().ods().f(),
           outcome.scores().ois().f(),
           outcome.scores().ap(),
@@ -320,10 +359,13 @@ final class AblateCommand implements Callable<Integer> {
     return NetworkOptions.inRun(folder, kinds);
   }
 
-  private void train(String name, GammaNetConfig config, Device where, Path folder)
+  /** How far a network has been trained. */
+  record Trained(String target, long updates) {}
+
+  private void train(Study study, String name, GammaNetConfig config, Device where, Path folder)
       throws IOException, InterruptedException {
     Path last = folder.resolve("checkpoints").resolve("last.safetensors");
-    Path done = folder.resolve("trained.txt");
+    String step = "training_" + name;
     Integer maxSteps = training.maxSteps;
     String target = maxSteps == null ? "all epochs" : maxSteps + " updates";
     Checkpoint checkpoint = Files.isRegularFile(last) ? Checkpoint.load(last) : null;
@@ -334,8 +376,8 @@ final class AblateCommand implements Callable<Integer> {
                 + " holds a training with another configuration; choose another --output or remove"
                 + " it");
       }
-      if (Files.isRegularFile(done) && Files.readString(done).strip().equals(target)) {
-        console.print("  trained already");
+      if (study.has(step) && study.result(step, Trained.class).target().equals(target)) {
+        console.print(name + ": trained already");
         return;
       }
     }
@@ -356,8 +398,8 @@ final class AblateCommand implements Callable<Integer> {
       if (end == Trainer.End.STOPPED) {
         throw interrupt.exception("interrupted; saved, and the same command continues there");
       }
-      BoundaryFiles.write(done, target + "\n");
-      console.printf("  %d updates%n", trainer.globalStep());
+      study.put(step, new Trained(target, trainer.globalStep()));
+      console.printf("%s: %d updates%n", name, trainer.globalStep());
     }
   }
 

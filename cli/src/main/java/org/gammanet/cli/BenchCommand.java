@@ -4,33 +4,22 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.InputStreamReader;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
-import java.util.Random;
 import java.util.concurrent.Callable;
 import org.gammanet.GammaNet;
-import org.gammanet.config.TrainingConfig.Recompute;
 import org.gammanet.fused.Kernels;
-import org.gammanet.io.Npy;
 import org.gammanet.javacell.JavaCell;
 import org.gammanet.kernels.NativeKernels;
 import org.gammanet.model.CellSite;
 import org.gammanet.model.ForwardOptions;
-import org.gammanet.model.LayerSummary;
 import org.gammanet.model.Network;
 import org.gammanet.nn.FgruCell;
 import org.gammanet.nn.ForwardContext;
-import org.gammanet.nn.Parameter;
 import org.gammanet.nn.Segment;
-import org.gammanet.nn.Tape;
 import org.gammanet.simd.Simd;
 import org.gammanet.torch.Autograd;
 import org.gammanet.torch.LibTorch;
@@ -76,48 +65,6 @@ final class BenchCommand implements Callable<Integer> {
   @Option(names = "--json", description = "Print JSON instead of tables.")
   boolean json;
 
-  /** Single passes, for programs that measure. */
-  static final class Passes {
-    @Option(
-        names = "--serve",
-        description =
-            "Run one pass for each line on standard input and answer with a line of JSON, so that"
-                + " another program can take turns.")
-    boolean serve;
-
-    @Option(
-        names = "--train",
-        description =
-            "Time forward and backward passes of the mean logit: --runs of them, or with --serve"
-                + " one for each line; a line of JSON for each.")
-    boolean train;
-
-    @Option(
-        names = "--recompute",
-        paramLabel = "WHAT",
-        defaultValue = "none",
-        completionCandidates = OptoCommand.Recomputes.class,
-        description =
-            "What the backward pass recomputes: one of ${COMPLETION-CANDIDATES}; default:"
-                + " ${DEFAULT-VALUE}.")
-    Recompute recompute = Recompute.NONE;
-
-    @Option(names = "--composed", description = "Run these passes without native kernels.")
-    boolean composed;
-
-    @Option(
-        names = "--input",
-        paramLabel = "FILE",
-        description = "Image batch (N, 3, H, W), float32, as .npy, in place of --size.")
-    @Nullable Path input;
-
-    @Option(names = "--write", paramLabel = "FILE", description = "Write the logits as .npy.")
-    @Nullable Path write;
-  }
-
-  @ArgGroup(exclusive = false, heading = "%nSingle passes:%n")
-  Passes single = new Passes();
-
   @ArgGroup(exclusive = false, heading = NetworkOptions.HEADING)
   NetworkOptions model = new NetworkOptions();
 
@@ -134,22 +81,11 @@ final class BenchCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     console = new Console(spec);
-    boolean passes = single.serve || single.train;
-    if (!passes && (single.input != null || single.write != null || single.composed)) {
-      throw new UsageException("--input, --write and --composed go with --serve or --train");
-    }
-    if (single.recompute == Recompute.AUTO) {
-      throw new UsageException("--recompute must be none, cells or timesteps");
-    }
     model.weights.random |= model.weights.checkpoint == null; // times do not depend on them
     try (GammaNet net = compute.applyTo(model.open(compute, console));
         var scope = TensorScope.open()) {
       Network network = net.network();
-      network.requiresGrad(single.train);
-      if (passes) {
-        passes(network);
-        return 0;
-      }
+      network.requiresGrad(false);
       int least = network.minimumSize();
       if (size < least) {
         throw new UsageException("--size must be at least " + least);
@@ -186,7 +122,8 @@ final class BenchCommand implements Callable<Integer> {
         Tensor[] inputs = new Tensor[1 + cell.states()];
         for (int k = 0; k < inputs.length; k++) {
           Tensor map =
-              Tensor.of(noise(k, cell.channels() * side * side), 1, cell.channels(), side, side);
+              Tensor.of(
+                  Timing.noise(k, cell.channels() * side * side), 1, cell.channels(), side, side);
           inputs[k] = map.to(network.device());
         }
         boolean kernels = network.fallbackReason() == null;
@@ -213,10 +150,11 @@ final class BenchCommand implements Callable<Integer> {
               .map(map -> channelsLast ? Ops.channelsLast(map) : map)
               .toArray(Tensor[]::new);
       return 1e3
-          * median(
+          * Timing.median(
+              runs,
               () -> {
                 try (var inner = TensorScope.open()) {
-                  waitFor(step.run(context, inputs)[0]);
+                  Timing.waitFor(step.run(context, inputs)[0]);
                 }
               });
     }
@@ -236,9 +174,9 @@ final class BenchCommand implements Callable<Integer> {
       return null;
     }
     int n = cell.channels() * side * side;
-    float[] x = noise(0, n);
-    float[] e = noise(1, n);
-    float[] i = noise(2, n);
+    float[] x = Timing.noise(0, n);
+    float[] e = Timing.noise(1, n);
+    float[] i = Timing.noise(2, n);
     int threads = LibTorch.threads();
     // Compiles the loops on a few rows first.
     int few = cell.channels() * side * Math.min(side, 8);
@@ -247,7 +185,7 @@ final class BenchCommand implements Callable<Integer> {
       java.step(small, small, small, small, small.clone(), 1, Math.min(side, 8), side, threads);
     }
     if (vector) {
-      return 1e3 * median(() -> java.step(x, e, i, e, i, 1, side, side, threads));
+      return 1e3 * Timing.median(runs, () -> java.step(x, e, i, e, i, 1, side, side, threads));
     }
     long start = System.nanoTime(); // seconds each: once is enough
     java.step(x, e, i, e, i, 1, side, side, threads);
@@ -263,105 +201,37 @@ final class BenchCommand implements Callable<Integer> {
         .toFloatArray();
   }
 
-  private static float[] noise(long seed, int n) {
-    Random random = new Random(seed);
-    float[] values = new float[n];
-    for (int i = 0; i < n; i++) {
-      values[i] = random.nextFloat();
-    }
-    return values;
-  }
-
   private ObjectNode network(Network network) throws IOException {
     ObjectNode row = new ObjectMapper().createObjectNode();
     int steps = network.config().timesteps();
     row.put("size", size);
     row.put("timesteps", steps);
     try (var scope = TensorScope.open()) {
-      Tensor image = image().to(network.device());
+      Tensor image =
+          Tensor.of(Timing.noise(5, 3 * size * size), 1, 3, size, size).to(network.device());
       ForwardOptions options = ForwardOptions.DEFAULTS.withTimesteps(steps);
       Terminal.draw("network");
-      boolean resets = resetPeakMemory();
+      boolean resets = Timing.resetPeakMemory();
       row.put(
           "fused_s",
           network.fallbackReason() == null ? (Double) pass(network, image, options) : null);
-      Double peak = resets && network.fallbackReason() == null ? peakMemory() : null;
+      Double peak = resets && network.fallbackReason() == null ? Timing.peakMemory() : null;
       row.put("composed_s", pass(network, image, options.withComposedOnly()));
-      row.put("peak_rss_mb", peak != null ? peak : peakMemory());
-      row.put("floor_s", floor(network, size, size, steps));
+      row.put("peak_rss_mb", peak != null ? peak : Timing.peakMemory());
+      row.put("floor_s", Timing.floor(runs, network, size, size, steps));
     }
     Terminal.clear();
     return row;
   }
 
   private double pass(Network network, Tensor image, ForwardOptions options) {
-    return median(
+    return Timing.median(
+        runs,
         () -> {
           try (var inner = TensorScope.open()) {
-            waitFor(network.forward(image, options).logits());
+            Timing.waitFor(network.forward(image, options).logits());
           }
         });
-  }
-
-  /** Seconds; the first of the runs warms up and does not count. */
-  private double median(Runnable body) {
-    body.run();
-    double[] seconds = new double[runs];
-    for (int i = 0; i < runs; i++) {
-      long start = System.nanoTime();
-      body.run();
-      seconds[i] = (System.nanoTime() - start) / 1e9;
-    }
-    Arrays.sort(seconds);
-    return (seconds[(runs - 1) / 2] + seconds[runs / 2]) / 2;
-  }
-
-  /**
-   * Seconds that the multiply-accumulates of a pass would take at the speed of the fastest 3x3
-   * convolution of LibTorch among VGG16's sizes.
-   */
-  private double floor(Network network, long height, long width, int steps) {
-    double fastest = 0;
-    try (var scope = TensorScope.open();
-        var noGrad = Autograd.noGrad()) {
-      for (int c = 64; c <= 512; c *= 2) {
-        try (var inner = TensorScope.open()) {
-          int side = 160 * 64 / c;
-          Tensor weight = Tensor.ones(c, c, 3, 3).to(network.device());
-          Tensor rows = Tensor.ones(1, c, side, side).to(network.device());
-          Tensor last = Ops.channelsLast(rows);
-          for (Tensor x : List.of(rows, last)) {
-            double seconds = median(() -> waitFor(Ops.conv2d(x, weight, null, 1, 1)));
-            fastest = Math.max(fastest, 9.0 * c * c * side * side / seconds);
-          }
-        }
-      }
-    }
-    return LayerSummary.macs(network.summary(height, width), steps) / fastest;
-  }
-
-  /** Forgets the largest memory so far (Linux). */
-  private static boolean resetPeakMemory() {
-    try {
-      Files.writeString(Path.of("/proc/self/clear_refs"), "5");
-      return true;
-    } catch (IOException | SecurityException e) {
-      return false;
-    }
-  }
-
-  /** Largest resident memory in MiB; null where the system does not tell (it does on Linux). */
-  private static @Nullable Double peakMemory() throws IOException {
-    Path status = Path.of("/proc/self/status");
-    if (!Files.isReadable(status)) {
-      return null;
-    }
-    for (String line : Files.readAllLines(status)) {
-      if (line.startsWith("VmHWM:")) {
-        return Double.parseDouble(line.replaceAll("[^0-9]", "")) / 1024;
-      }
-    }
-    return null;
   }
 
   private void print(ObjectNode root) throws IOException {
@@ -401,101 +271,5 @@ final class BenchCommand implements Callable<Integer> {
     return value == null || value.isNull()
         ? "-"
         : String.format(Locale.ROOT, "%." + digits + "f", value.asDouble());
-  }
-
-  // ---- Taking turns with another program ----
-
-  private void passes(Network network) throws IOException {
-    Tensor image = image().to(network.device());
-    if (!single.serve) {
-      for (int i = 0; i < runs; i++) {
-        pass(network, image);
-      }
-      return;
-    }
-    BufferedReader lines =
-        new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
-    for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-      if (line.strip().equals("floor")) {
-        int steps = network.config().timesteps();
-        double floor = floor(network, image.size(2), image.size(3), steps) * image.size(0);
-        console.printf("{\"floor_seconds\": %.6f}%n", floor);
-      } else {
-        pass(network, image);
-      }
-    }
-  }
-
-  private Tensor image() {
-    Path file = single.input;
-    if (file == null) {
-      return Tensor.of(noise(5, 3 * size * size), 1, 3, size, size);
-    }
-    Npy array = Npy.read(file);
-    long[] shape = new long[array.shape().length];
-    for (int i = 0; i < shape.length; i++) {
-      shape[i] = array.shape()[i];
-    }
-    return Tensor.of(array.floats(), shape);
-  }
-
-  private static void waitFor(Tensor result) {
-    try (Tensor largest = TensorScope.detach(Ops.amax(result, 0, 1, 2, 3))) {
-      largest.item();
-    }
-  }
-
-  private void pass(Network network, Tensor image) throws IOException {
-    ForwardOptions options = ForwardOptions.DEFAULTS;
-    if (single.composed) {
-      options = options.withComposedOnly();
-    }
-    try (var scope = TensorScope.open();
-        var tape = new Tape(single.recompute);
-        var recording = single.train ? Autograd.enableGrad() : Autograd.noGrad()) {
-      if (single.train) {
-        options = options.withExecutor(tape);
-        network.parameters().forEach(p -> p.tensor().zeroGrad());
-      }
-      long start = System.nanoTime();
-      Tensor logits = network.forward(image, options).logits();
-      if (single.train) {
-        double fraction = 1.0 / logits.numel(); // of a pixel in the mean
-        tape.backward(
-            logits, Tensor.full(fraction, logits.dtype(), logits.device(), logits.shape()));
-      }
-      waitFor(logits);
-      double seconds = (System.nanoTime() - start) / 1e9;
-      console.printf("{\"seconds\": %.6f", seconds);
-      if (single.train) {
-        console.printf(", \"gradient_norm\": %.9g", gradientNorm(network));
-      }
-      Double peak = peakMemory();
-      if (peak != null) {
-        console.printf(", \"peak_rss_mb\": %.0f", peak);
-      }
-      console.print("}");
-      if (single.write != null) {
-        long[] shape = logits.shape();
-        Npy.write(
-            single.write,
-            logits.toFloatArray(),
-            (int) shape[0],
-            (int) shape[1],
-            (int) shape[2],
-            (int) shape[3]);
-      }
-    }
-  }
-
-  private static double gradientNorm(Network network) {
-    double sum = 0;
-    for (Parameter parameter : network.parameters()) {
-      Tensor gradient = parameter.tensor().grad();
-      if (gradient != null) {
-        sum += Ops.sum(Ops.square(gradient)).item();
-      }
-    }
-    return Math.sqrt(sum);
   }
 }

@@ -1,13 +1,12 @@
 package org.gammanet.cli;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -20,6 +19,8 @@ import org.gammanet.evaluation.BoundaryCounts;
 import org.gammanet.evaluation.BoundaryFiles;
 import org.gammanet.evaluation.ClassicDetector;
 import org.gammanet.evaluation.EdgeNms;
+import org.gammanet.experiments.study.Progress;
+import org.gammanet.experiments.study.Study;
 import org.gammanet.io.FolderLock;
 import org.gammanet.model.ForwardOptions;
 import org.jspecify.annotations.Nullable;
@@ -40,10 +41,10 @@ import picocli.CommandLine.Spec;
           + " 'gammanet evaluate', whose counts are taken as they are. NAME=SOURCE names it in plot"
           + " and table. The others are compared with the first.",
       "",
-      "Writes comparison.csv, .json, .html, and pr_curves.svg and .png. What is scored here has the"
-          + " files of 'gammanet evaluate' in a folder of its name, and is not scored again when"
-          + " the command is repeated. Intervals (95 %%) come from drawing the images anew, the"
-          + " same ones for both detectors of a difference."
+      "Writes comparison.csv, .json, report.html, and pr_curves.svg and .png. What is scored here"
+          + " has the files of 'gammanet evaluate' in a folder of its name, and is not scored again"
+          + " when the command is repeated. Intervals (95 %%) come from drawing the images anew,"
+          + " the same ones for both detectors of a difference."
     },
     footer = {
       "Examples:",
@@ -140,11 +141,28 @@ final class CompareMapsCommand implements Callable<Integer> {
       }
       var comparison = MapComparison.of(entries, compute.seed == null ? 1 : compute.seed);
       comparison.notes().forEach(console::note);
-      comparison.write(output);
+      comparison.write(study());
       console.print(comparison.text());
-      console.print(output.resolve("comparison.html"));
+      console.print(output.resolve("report.html"));
     }
     return complete ? 0 : Failures.FAILED;
+  }
+
+  /** The comparison as a run of its own, which replaces an earlier one. */
+  private Study study() throws IOException {
+    Map<String, Object> settings = new LinkedHashMap<>();
+    settings.put("sources", words);
+    settings.put("split", scoring.split);
+    settings.put("thresholds", scoring.thresholds);
+    settings.put("nms", nms == null ? "of each source" : nms);
+    settings.put("seed", compute.seed == null ? 1 : compute.seed);
+    return Study.open(
+        output,
+        "comparison.json",
+        new Study.Identity("compare_maps", settings, ""),
+        Map.of("version", GammanetCommand.Version.program()),
+        Study.Existing.REPLACE,
+        Progress.NONE);
   }
 
   private List<Source> sources() throws IOException {
@@ -193,7 +211,7 @@ final class CompareMapsCommand implements Callable<Integer> {
           "there is no file or folder %s, and no detector of that name: there are bundled, %s"
               .formatted(what, String.join(", ", Converters.words(ClassicDetector.values()))));
     }
-    if (Files.isRegularFile(path.resolve("eval.json"))) {
+    if (Files.isRegularFile(path.resolve(Evaluation.FILE))) {
       return new Kind.Scored(path);
     }
     try (Stream<Path> files = Files.list(path)) {
@@ -249,7 +267,8 @@ final class CompareMapsCommand implements Callable<Integer> {
   private Evaluation.Outcome score(
       Source source, Evaluation.Data data, Evaluation.Detector detector)
       throws IOException, InterruptedException {
-    Evaluation evaluation =
+    Evaluation.Outcome outcome;
+    try (var evaluation =
         new Evaluation(
             console,
             detector,
@@ -257,11 +276,10 @@ final class CompareMapsCommand implements Callable<Integer> {
             settings(source.kind),
             List.of(new Evaluation.Output(output.resolve(source.name), "", Map.of())),
             compute.workers(),
-            scoring.limit());
-    if (!force) {
-      evaluation.requireOwnFolders();
+            scoring.limit(),
+            force ? Study.Existing.REPLACE : Study.Existing.CONTINUE)) {
+      outcome = evaluation.run().getFirst();
     }
-    Evaluation.Outcome outcome = evaluation.run().getFirst();
     if (outcome.counts().isEmpty()) {
       throw new CommandException("no image of " + source.name + " could be scored");
     }
@@ -270,13 +288,7 @@ final class CompareMapsCommand implements Callable<Integer> {
 
   /** The counts of a run of evaluate, and how it made its maps comparable. */
   private static MapComparison.Entry scored(String name, Path folder) throws IOException {
-    Path file = folder.resolve("eval.json");
-    JsonNode json;
-    try {
-      json = new ObjectMapper().readTree(file.toFile());
-    } catch (JsonProcessingException e) {
-      throw new CommandException(file + " is damaged: evaluate again", e);
-    }
+    JsonNode json = Study.read(folder, Evaluation.FILE);
     List<BoundaryCounts> counts = new ArrayList<>();
     for (JsonNode image : json.path("images")) {
       String id = image.path("id").asText();
@@ -286,6 +298,6 @@ final class CompareMapsCommand implements Callable<Integer> {
       throw new CommandException(folder + " holds no scores");
     }
     return new MapComparison.Entry(
-        name, json.path("manifest").path("protocol").asText("unknown"), counts);
+        name, json.at("/metadata/manifest/protocol").asText("unknown"), counts);
   }
 }

@@ -1,5 +1,7 @@
 package org.gammanet.cli;
 
+import static org.gammanet.experiments.study.Format.score;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -19,6 +21,9 @@ import org.gammanet.evaluation.BoundaryFiles;
 import org.gammanet.evaluation.BoundaryScores;
 import org.gammanet.evaluation.ClassicDetector;
 import org.gammanet.evaluation.EdgeNms;
+import org.gammanet.experiments.study.Csv;
+import org.gammanet.experiments.study.Json;
+import org.gammanet.experiments.study.Study;
 import org.gammanet.io.DataException;
 import org.gammanet.io.EdgeMap;
 import org.gammanet.io.FolderLock;
@@ -319,50 +324,53 @@ final class EvaluateCommand implements Callable<Integer> {
       BoundaryBenchmark.Settings settings,
       List<Evaluation.Output> outputs)
       throws IOException, InterruptedException {
-    Evaluation evaluation =
+    try (var evaluation =
         new Evaluation(
-            console, detector, data, settings, outputs, compute.workers(), scoring.limit());
-    if (!force) {
-      evaluation.requireOwnFolders();
+            console,
+            detector,
+            data,
+            settings,
+            outputs,
+            compute.workers(),
+            scoring.limit(),
+            force ? Study.Existing.REPLACE : Study.Existing.CONTINUE)) {
+      evaluation.printParameters(output);
+      List<Evaluation.Outcome> outcomes = evaluation.run();
+      Evaluation.Outcome last = outcomes.getLast();
+      BoundaryScores scores = last.scores();
+      if (scores == null) {
+        throw new CommandException("no image could be scored");
+      }
+      if (json != null) {
+        evaluation.copyTo(json);
+      }
+      evaluation.printScores(scores);
+      if (!last.failures().isEmpty()) {
+        console.printf(
+            "%d of %d images have no score%n",
+            last.failures().size(), last.failures().size() + scores.images().size());
+      }
+      if (passes.allTimesteps) {
+        printTimesteps(outcomes);
+      } else {
+        console.print(output.resolve("report.html"));
+      }
+      return last.failures().isEmpty() ? 0 : Failures.FAILED;
     }
-    evaluation.printParameters(output);
-    List<Evaluation.Outcome> outcomes = evaluation.run();
-    Evaluation.Outcome last = outcomes.getLast();
-    BoundaryScores scores = last.scores();
-    if (scores == null) {
-      throw new CommandException("no image could be scored");
-    }
-    if (json != null) {
-      evaluation.writeJson(json, last);
-    }
-    evaluation.printScores(scores);
-    if (!last.failures().isEmpty()) {
-      console.printf(
-          "%d of %d images have no score%n",
-          last.failures().size(), last.failures().size() + scores.images().size());
-    }
-    if (passes.allTimesteps) {
-      printTimesteps(outcomes);
-    } else {
-      console.print(output.resolve("report.html"));
-    }
-    return last.failures().isEmpty() ? 0 : Failures.FAILED;
   }
 
   private void printTimesteps(List<Evaluation.Outcome> outcomes) throws IOException {
-    StringBuilder csv = new StringBuilder("timestep,ods,ois,ap,r50\n");
+    var csv = new Csv().row(List.of("timestep", "ods", "ois", "ap", "r50"));
     for (Evaluation.Outcome outcome : outcomes) {
       BoundaryScores s = outcome.scores();
       if (s != null) {
-        csv.append(
-            String.format(
-                Locale.ROOT,
-                "%s,%.4f,%.4f,%.4f,%.4f\n",
-                outcome.output().facts().get("timesteps"),
-                s.ods().f(),
-                s.ois().f(),
-                s.ap(),
-                s.r50()));
+        csv.row(
+            List.of(
+                outcome.output().settings().getOrDefault("timesteps", ""),
+                score(s.ods().f()),
+                score(s.ois().f()),
+                score(s.ap()),
+                score(s.r50())));
       }
     }
     Path table = output.resolve("timesteps.csv");
@@ -402,7 +410,9 @@ final class EvaluateCommand implements Callable<Integer> {
     }
 
     private final String name;
-    private final Map<String, String> facts;
+    private final Map<String, String> settings;
+    private final Map<String, String> about;
+    private final String digest;
     private final Map<String, Path> images;
     private final Method method;
     private final List<Path> saved;
@@ -412,12 +422,16 @@ final class EvaluateCommand implements Callable<Integer> {
      */
     ImageDetector(
         String name,
-        Map<String, String> facts,
+        Map<String, String> settings,
+        Map<String, String> about,
+        String digest,
         Map<String, Path> images,
         Method method,
         List<Path> saved) {
       this.name = name;
-      this.facts = facts;
+      this.settings = settings;
+      this.about = about;
+      this.digest = digest;
       this.images = images;
       this.method = method;
       this.saved = saved;
@@ -433,18 +447,20 @@ final class EvaluateCommand implements Callable<Integer> {
         ForwardOptions options,
         List<Path> saved) {
       var augmentation = new TestTimeAugmentation(passes.tta, passes.multiscale);
-      Map<String, String> facts = new LinkedHashMap<>();
-      facts.put("checkpoint", model.name());
-      facts.put("network sha256", net.network().digest());
-      facts.put("network", net.config().model().name());
-      facts.put("timesteps", Integer.toString(net.config().model().timesteps()));
-      facts.put("tta", passes.tta ? "on" : "off");
-      facts.put("multiscale", passes.multiscale ? "on" : "off");
-      facts.put("precision", compute.precision.name().toLowerCase(Locale.ROOT));
-      facts.put("device", net.network().device().toString());
+      Map<String, String> settings = new LinkedHashMap<>();
+      settings.put("network", net.config().model().name());
+      settings.put("timesteps", Integer.toString(net.config().model().timesteps()));
+      settings.put("tta", passes.tta ? "on" : "off");
+      settings.put("multiscale", passes.multiscale ? "on" : "off");
+      settings.put("precision", Json.name(compute.precision));
+      Map<String, String> about = new LinkedHashMap<>();
+      about.put("checkpoint", model.name());
+      about.put("device", net.network().device().toString());
       return new ImageDetector(
           net.config().model().name() + ", " + model.title(),
-          facts,
+          settings,
+          about,
+          net.network().digest(),
           data.images(),
           image -> augmentation.detectAll(image, i -> net.detect(i, options)),
           saved);
@@ -456,6 +472,8 @@ final class EvaluateCommand implements Callable<Integer> {
       return new ImageDetector(
           baseline.name().toLowerCase(Locale.ROOT) + " baseline",
           Map.of("sigma", sigma + " pixels"),
+          Map.of(),
+          "",
           data.images(),
           image -> List.of(baseline.detect(image, sigma)),
           saved);
@@ -467,13 +485,18 @@ final class EvaluateCommand implements Callable<Integer> {
     }
 
     @Override
-    public String key() {
-      return name + facts;
+    public Map<String, String> settings() {
+      return settings;
     }
 
     @Override
-    public Map<String, String> facts() {
-      return facts;
+    public Map<String, String> about() {
+      return about;
+    }
+
+    @Override
+    public String digest() {
+      return digest;
     }
 
     @Override
@@ -527,12 +550,12 @@ final class EvaluateCommand implements Callable<Integer> {
     }
 
     @Override
-    public String key() {
-      return "maps";
+    public Map<String, String> settings() {
+      return Map.of();
     }
 
     @Override
-    public Map<String, String> facts() {
+    public Map<String, String> about() {
       return Map.of("folder", folder.toString());
     }
 

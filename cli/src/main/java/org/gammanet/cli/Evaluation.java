@@ -1,25 +1,20 @@
 package org.gammanet.cli;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
-import java.time.Duration;
-import java.time.Instant;
-import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
-import java.util.Set;
+import java.util.Objects;
 import java.util.TreeSet;
 import java.util.concurrent.CancellationException;
 import org.gammanet.data.DatasetIndex;
@@ -28,28 +23,39 @@ import org.gammanet.evaluation.BoundaryBenchmark;
 import org.gammanet.evaluation.BoundaryBenchmark.Prediction;
 import org.gammanet.evaluation.BoundaryBenchmark.Settings;
 import org.gammanet.evaluation.BoundaryCounts;
-import org.gammanet.evaluation.BoundaryEvaluation;
 import org.gammanet.evaluation.BoundaryFiles;
 import org.gammanet.evaluation.BoundaryScores;
-import org.gammanet.evaluation.EdgeNms;
 import org.gammanet.evaluation.InputChecks;
+import org.gammanet.experiments.study.Json;
+import org.gammanet.experiments.study.Partial;
+import org.gammanet.experiments.study.Progress;
+import org.gammanet.experiments.study.Study;
 import org.gammanet.io.DataException;
 import org.gammanet.io.Images;
 import org.gammanet.io.Sha256;
 import org.jspecify.annotations.Nullable;
 
-/** A benchmark run of any detector with everything that it prints and writes. */
-final class Evaluation {
+/**
+ * A benchmark run of any detector with everything that it prints and writes: a {@link Study} for
+ * each map that the detector gives of an image. The counts of each image are partial work of the
+ * study, known again by the files that they depend on.
+ */
+final class Evaluation implements AutoCloseable {
   /** Gives the maps of images. */
   interface Detector {
     /** A name for headings. */
     String name();
 
-    /** Whatever its maps depend on, apart from the files of {@link #inputs}. */
-    String key();
+    /** What its maps depend on, apart from weights and the files of {@link #inputs}. */
+    Map<String, String> settings();
 
-    /** What tells it apart from others, for the manifest. */
-    Map<String, String> facts();
+    /** What else tells it apart from others, for the manifest. */
+    Map<String, String> about();
+
+    /** Digest of the network's weights; empty where there is no network. */
+    default String digest() {
+      return "";
+    }
 
     /** Files that an image's maps depend on. */
     List<Path> inputs(String id);
@@ -108,9 +114,9 @@ final class Evaluation {
    * Where the results of one of the detector's maps go.
    *
    * @param label tells it apart from the others; empty for a single one
-   * @param facts in addition to, or in place of, those of the detector
+   * @param settings in addition to, or in place of, those of the detector
    */
-  record Output(Path folder, String label, Map<String, String> facts) {}
+  record Output(Path folder, String label, Map<String, String> settings) {}
 
   /**
    * What came out for one output.
@@ -123,6 +129,26 @@ final class Evaluation {
       List<BoundaryCounts> counts,
       Map<String, String> failures) {}
 
+  /** Name of the results file. */
+  static final String FILE = "eval.json";
+
+  /** The step whose partial work the counts of images are; grows when the counting changes. */
+  private static final String COUNTS = "counts1";
+
+  /** One of the detector's maps, and what is known of its images. */
+  private record Target(
+      Output output,
+      Study study,
+      Map<String, BoundaryCounts> counts,
+      Map<String, String> failures) {
+    Target(Output output, Study study) {
+      this(output, study, new HashMap<>(), new HashMap<>());
+    }
+  }
+
+  /** An image that has to be scored for a target; {@code kept} is null if a file is missing. */
+  private record Job(Target target, String id, @Nullable Partial kept) {}
+
   private final Console console;
   private final Detector detector;
   private final Data data;
@@ -131,7 +157,10 @@ final class Evaluation {
   private final int threads;
   private final boolean limited;
   private final List<String> ids = new ArrayList<>();
-  private final BoundaryEvaluation evaluation;
+  private final BoundaryBenchmark benchmark;
+  private final Interrupt interrupt;
+  private final Progress progress;
+  private final List<Target> targets = new ArrayList<>();
   private final InputChecks checks = new InputChecks();
   private final Map<String, String> parameters = new LinkedHashMap<>();
 
@@ -139,14 +168,13 @@ final class Evaluation {
   private final Map<String, List<? extends Prediction>> recent = new LinkedHashMap<>();
 
   private final MapCache shown = new MapCache();
-  private Duration time = Duration.ZERO;
-  private Instant end = Instant.EPOCH;
 
   /**
-   * Prepares a run.
+   * Opens the folders of the outputs.
    *
    * @param outputs one for each map that the detector gives of an image
    * @param limit how many images at most, the first ones
+   * @throws CommandException where a folder holds another run's results
    */
   Evaluation(
       Console console,
@@ -155,7 +183,8 @@ final class Evaluation {
       Settings settings,
       List<Output> outputs,
       int threads,
-      int limit)
+      int limit,
+      Study.Existing existing)
       throws IOException {
     this.console = console;
     this.detector = detector;
@@ -172,13 +201,57 @@ final class Evaluation {
         }
       }
     }
-    evaluation = new BoundaryEvaluation(settings, threads);
     describe();
+    benchmark = new BoundaryBenchmark(settings, threads);
+    interrupt = Interrupt.handle(benchmark::cancel);
+    progress = new StudyProgress(console, interrupt);
+    try {
+      for (Output output : outputs) {
+        targets.add(new Target(output, open(output, existing)));
+      }
+    } catch (IllegalStateException e) {
+      interrupt.close();
+      throw new CommandException(String.valueOf(e.getMessage()), e);
+    } catch (IOException e) {
+      interrupt.close();
+      throw e;
+    }
+  }
+
+  private Study open(Output output, Study.Existing existing) throws IOException {
+    Map<String, Object> all = new LinkedHashMap<>();
+    all.put("detector", detector.name());
+    all.putAll(detector.settings());
+    all.putAll(output.settings);
+    all.put("split", data.split);
+    Json.object(settings).fields().forEachRemaining(f -> all.put(f.getKey(), f.getValue()));
+    Study study =
+        Study.open(
+            output.folder,
+            FILE,
+            new Study.Identity("evaluate", all, detector.digest()),
+            Map.of(),
+            existing,
+            progress);
+    ObjectNode manifest = study.metadata().putObject("manifest");
+    parameters(output).forEach((name, value) -> manifest.put(key(name), value));
+    manifest.put("threads", threads);
+    study.metadata().put("complete", false);
+    return study;
+  }
+
+  @Override
+  public void close() {
+    interrupt.close();
   }
 
   private void describe() throws IOException {
     parameters.put("detector", detector.name());
-    parameters.putAll(detector.facts());
+    parameters.putAll(detector.about());
+    if (!detector.digest().isEmpty()) {
+      parameters.put("network sha256", detector.digest());
+    }
+    parameters.putAll(detector.settings());
     parameters.put(
         "data",
         "%s, split %s, %s"
@@ -194,7 +267,7 @@ final class Evaluation {
     parameters.put(
         "thresholds", n + ", k/" + (n + 1) + (n == 99 ? "" : " (compare only equal numbers)"));
     parameters.put("max. distance", settings.maxDistance() + " of the image's diagonal");
-    parameters.put("nms", word(settings.nms()));
+    parameters.put("nms", Json.name(settings.nms()));
     parameters.put("thinning", settings.thin() ? "on" : "off");
     parameters.put(
         "resize",
@@ -232,60 +305,9 @@ final class Evaluation {
 
   private Map<String, String> parameters(Output output) {
     Map<String, String> all = new LinkedHashMap<>(parameters);
-    all.putAll(output.facts);
+    all.putAll(output.settings);
     return all;
   }
-
-  /**
-   * Requires that the folders hold no scores of another detector, of other images or of other
-   * settings. Counts of single images are never mixed up; this is about the results' files.
-   *
-   * @throws CommandException if they do; it says in what they differ
-   */
-  void requireOwnFolders() throws IOException {
-    for (Output output : outputs) {
-      requireOwnFolder(output);
-    }
-  }
-
-  private void requireOwnFolder(Output output) throws IOException {
-    Path file = output.folder.resolve("eval.json");
-    if (!Files.isRegularFile(file)) {
-      return;
-    }
-    JsonNode was;
-    try {
-      was = new ObjectMapper().readTree(file.toFile());
-    } catch (JsonProcessingException e) {
-      throw new CommandException(
-          file + " is damaged: choose another --output, or replace it with --force", e);
-    }
-    if (was.path("images").isEmpty()) {
-      return; // a run without a score
-    }
-    List<String> differences = new ArrayList<>();
-    parameters(output)
-        .forEach(
-            (name, value) -> {
-              String before = was.path("manifest").path(key(name)).asText();
-              if (!NOT_DECISIVE.contains(name) && !before.equals(value)) {
-                differences.add(
-                    "%s %s, not %s".formatted(name, before.isEmpty() ? "absent" : before, value));
-              }
-            });
-    if (!was.path("split").asText().equals(data.split)) {
-      differences.add("split %s, not %s".formatted(was.path("split").asText(), data.split));
-    }
-    if (!differences.isEmpty()) {
-      throw new CommandException(
-          "%s holds the scores of another run (%s): choose another --output, or replace them with --force"
-              .formatted(output.folder, String.join("; ", differences)));
-    }
-  }
-
-  /** Parameters that may differ between runs in a folder: how many images, where, with what. */
-  private static final Set<String> NOT_DECISIVE =
-      Set.of("data", "drawings sha256", "gammanet", "java", "device", "checkpoint", "folder");
 
   private static String key(String parameter) {
     return parameter.replace(". ", "_").replace(' ', '_');
@@ -297,95 +319,215 @@ final class Evaluation {
     console.printf("%-16s %s%n", "output", folder);
   }
 
-  /** Scores, and writes the results; what has been counted before is taken over. */
+  /** Scores, and writes the results; images that have been counted before are not read again. */
   List<Outcome> run() throws IOException, InterruptedException {
-    Instant start = Instant.now();
-    List<BoundaryEvaluation.Item> items = new ArrayList<>();
+    for (Target target : targets) {
+      target.study.save(); // fails at once where the folder cannot be written to
+    }
+    Map<String, Job> jobs = new HashMap<>();
+    List<BoundaryBenchmark.Image> missing = new ArrayList<>();
     for (String id : ids) {
-      Path truth = data.truth.get(id);
-      List<Path> inputs = new ArrayList<>(detector.inputs(id));
-      if (truth != null) {
-        inputs.add(truth);
-      }
-      for (int k = 0; k < outputs.size(); k++) {
-        Output output = outputs.get(k);
-        int map = k;
-        items.add(
-            new BoundaryEvaluation.Item(
-                new BoundaryBenchmark.Image(
-                    id + output.label, () -> checked(id, map), () -> truth(id)),
-                output.folder,
-                id,
-                detector.key() + output.facts,
-                inputs,
-                detector.isWanted(id)));
+      String inputs = hash(id);
+      boolean again = detector.isWanted(id);
+      for (int k = 0; k < targets.size(); k++) {
+        Target target = targets.get(k);
+        Partial kept = inputs == null ? null : target.study.partial(COUNTS, id, inputs);
+        if (kept != null && !kept.isEmpty() && !again) {
+          target.counts.put(id, read(kept, id));
+          export(target, id);
+        } else {
+          String name = id + target.output.label;
+          jobs.put(name, new Job(target, id, kept));
+          int map = k;
+          missing.add(new BoundaryBenchmark.Image(name, () -> checked(id, map), () -> truth(id)));
+        }
       }
     }
-    BoundaryBenchmark.Result result;
-    try (var interrupt = Interrupt.handle(evaluation::cancel)) {
-      try {
-        result = evaluation.run(items, new Progress());
-      } catch (CancellationException e) {
-        throw interrupt.happened()
-            ? interrupt.exception(
-                "interrupted; the images counted so far are kept, and the same command continues"
-                    + " there")
-            : e;
-      }
+    progress.begin("images", 1, 1);
+    try {
+      benchmark.run(missing, new Listener(jobs, ids.size() * targets.size() - missing.size()));
+    } catch (CancellationException e) {
+      throw interrupt.happened()
+          ? interrupt.exception(
+              "interrupted; the images counted so far are kept, and the same command continues"
+                  + " there")
+          : e;
     }
     Terminal.clear();
-    checks.remarks(settings).forEach(console::note);
-    end = Instant.now();
-    time = Duration.between(start, end);
+    checks.remarks(settings).forEach(progress::note);
     List<Outcome> outcomes = new ArrayList<>();
-    for (Output output : outputs) {
-      outcomes.add(write(outcome(output, result)));
+    for (Target target : targets) {
+      var result = BoundaryBenchmark.Result.of(ids, target.counts, target.failures);
+      var outcome =
+          new Outcome(
+              target.output,
+              result.counts().isEmpty() ? null : BoundaryScores.of(result.counts()),
+              result.counts(),
+              result.failures());
+      write(target, outcome);
+      outcomes.add(outcome);
     }
     return outcomes;
   }
 
-  /** The part of a result that belongs to an output. */
-  private Outcome outcome(Output output, BoundaryBenchmark.Result result) {
-    Map<String, BoundaryCounts> byId = new HashMap<>();
-    result.counts().forEach(c -> byId.put(c.id(), c));
-    List<BoundaryCounts> counts = new ArrayList<>();
-    Map<String, String> failures = new LinkedHashMap<>();
-    for (String id : ids) {
-      BoundaryCounts c = byId.get(id + output.label);
-      if (c == null) {
-        failures.put(id, String.valueOf(result.failures().get(id + output.label)));
-      } else {
-        counts.add(new BoundaryCounts(id, c.thresholds(), c.cntR(), c.sumR(), c.cntP(), c.sumP()));
+  /** Hash of all files that an image's counts depend on; null if one of them cannot be read. */
+  private @Nullable String hash(String id) {
+    MessageDigest sha = Sha256.digest();
+    try {
+      for (Path input : detector.inputs(id)) {
+        Sha256.update(sha, input);
       }
+      Path truth = data.truth.get(id);
+      if (truth != null) {
+        Sha256.update(sha, truth);
+      }
+      return Sha256.hex(sha);
+    } catch (IOException e) {
+      return null;
     }
-    return new Outcome(
-        output, counts.isEmpty() ? null : BoundaryScores.of(counts), counts, failures);
   }
 
-  private Outcome write(Outcome outcome) throws IOException {
-    BoundaryScores scores = outcome.scores;
-    if (scores != null) {
-      Path folder = outcome.output.folder;
-      BoundaryFiles.write(folder, scores);
-      writeJson(folder.resolve("eval.json"), outcome);
-      List<String> remarks = new ArrayList<>(checks.remarks(settings));
-      if (limited) {
-        remarks.add(
-            "Only the first %d of %d images were scored: these scores are not comparable with published ones."
-                .formatted(ids.size(), data.truth.size()));
-      }
-      int map = outputs.indexOf(outcome.output);
-      new EvaluationReport(
-              detector.name() + outcome.output.label,
-              scores,
-              settings,
-              parameters(outcome.output),
-              outcome.failures,
-              remarks,
-              data.isBsds500())
-          .write(folder, id -> sample(id, map), 4);
+  private static BoundaryCounts read(Partial kept, String id) {
+    return new BoundaryCounts(
+        id,
+        kept.doubles("thresholds"),
+        longs(kept, "cntR"),
+        longs(kept, "sumR"),
+        longs(kept, "cntP"),
+        longs(kept, "sumP"));
+  }
+
+  private static long[] longs(Partial kept, String name) {
+    return Arrays.stream(kept.doubles(name)).mapToLong(v -> (long) v).toArray();
+  }
+
+  private static void keep(Partial kept, BoundaryCounts c) throws IOException {
+    kept.put("thresholds", c.thresholds())
+        .put("cntR", doubles(c.cntR()))
+        .put("sumR", doubles(c.sumR()))
+        .put("cntP", doubles(c.cntP()))
+        .put("sumP", doubles(c.sumP()))
+        .save();
+  }
+
+  private static double[] doubles(long[] counts) {
+    return Arrays.stream(counts).mapToDouble(v -> v).toArray();
+  }
+
+  /** Writes the counts of an image for the original program; they are never read. */
+  private static void export(Target target, String id) throws IOException {
+    String name = id + "_ev1.txt";
+    String text = BoundaryFiles.counts(Objects.requireNonNull(target.counts.get(id)));
+    Path file = target.study.folder().resolve(name);
+    if (!Files.isRegularFile(file) || !text.equals(Files.readString(file))) {
+      target.study.write(name, text);
     }
-    return outcome;
+  }
+
+  /** Keeps counts before they are reported, and shows what went wrong. */
+  private final class Listener implements BoundaryBenchmark.Listener {
+    private final Map<String, Job> jobs;
+    private final int known;
+
+    Listener(Map<String, Job> jobs, int known) {
+      this.jobs = jobs;
+      this.known = known;
+    }
+
+    private Job job(String name) {
+      return Objects.requireNonNull(jobs.get(name));
+    }
+
+    private void advance(int finished, int total) {
+      progress.advance("images", known + finished, known + total, "");
+    }
+
+    @Override
+    public void scored(BoundaryCounts c, int finished, int total) {
+      Job job = job(c.id());
+      try {
+        if (job.kept != null) {
+          keep(job.kept, c);
+        }
+        job.target.counts.put(
+            job.id,
+            new BoundaryCounts(job.id, c.thresholds(), c.cntR(), c.sumR(), c.cntP(), c.sumP()));
+        export(job.target, job.id);
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+      advance(finished, total);
+    }
+
+    @Override
+    public void failed(String name, String reason, int finished, int total) {
+      Job job = job(name);
+      job.target.failures.put(job.id, reason);
+      console.error((reason.contains(job.id) ? "" : name + ": ") + reason);
+      advance(finished, total);
+    }
+  }
+
+  private void write(Target target, Outcome outcome) throws IOException {
+    Study study = target.study;
+    ObjectNode failures = study.results().putObject("failures");
+    outcome.failures.forEach(failures::put);
+    BoundaryScores scores = outcome.scores;
+    if (scores == null) {
+      study.save();
+      return;
+    }
+    study.results().setAll(json(scores));
+    study.write("eval_bdry.txt", BoundaryFiles.summary(scores));
+    study.write("eval_bdry_thr.txt", BoundaryFiles.curve(scores));
+    study.write("eval_bdry_img.txt", BoundaryFiles.images(scores));
+    List<String> remarks = new ArrayList<>(checks.remarks(settings));
+    if (limited) {
+      remarks.add(
+          "Only the first %d of %d images were scored: these scores are not comparable with published ones."
+              .formatted(ids.size(), data.truth.size()));
+    }
+    int map = targets.indexOf(target);
+    new EvaluationReport(
+            detector.name() + outcome.output.label,
+            scores,
+            settings,
+            parameters(outcome.output),
+            outcome.failures,
+            remarks,
+            data.isBsds500())
+        .write(study, id -> sample(id, map), 4);
+    study.complete(true);
+  }
+
+  /** The scores as JSON; {@code results} has them under the names of the original program. */
+  private static ObjectNode json(BoundaryScores scores) {
+    ObjectNode root = Json.MAPPER.createObjectNode();
+    root.put("ods", scores.ods().f());
+    root.put("ois", scores.ois().f());
+    root.put("ap", scores.ap());
+    root.put("r50", scores.r50());
+    root.put("threshold", scores.ods().threshold());
+    root.set("ods_point", Json.object(scores.ods()));
+    root.set("ois_point", Json.object(scores.ois()));
+    ArrayNode images = root.putArray("images");
+    for (BoundaryScores.ImageScore image : scores.images()) {
+      images.addObject().put("id", image.id()).setAll(Json.object(image.best()));
+    }
+    ArrayNode curve = root.putArray("curve");
+    scores.curve().forEach(p -> curve.add(Json.object(p)));
+    ObjectNode results = root.putObject("results");
+    results.put("ods_f1", scores.ods().f());
+    results.put("ois_f1", scores.ois().f());
+    results.put("ods_threshold", scores.ods().threshold());
+    results.put("ap", scores.ap());
+    return root;
+  }
+
+  /** Writes the results of the last output to another file, too. */
+  void copyTo(Path file) throws IOException {
+    Files.createDirectories(Objects.requireNonNull(file.toAbsolutePath().getParent()));
+    BoundaryFiles.write(file, Files.readString(targets.getLast().study.file()));
   }
 
   private Prediction checked(String id, int map) throws IOException {
@@ -475,81 +617,5 @@ final class Evaluation {
     console.printf(
         "OIS %.4f  (recall %.4f, precision %.4f)%n", ois.f(), ois.recall(), ois.precision());
     console.printf("AP  %.4f%nR50 %.4f%n", scores.ap(), scores.r50());
-  }
-
-  /** Writes everything that came out as JSON. */
-  void writeJson(Path file, Outcome outcome) throws IOException {
-    BoundaryScores scores = outcome.scores;
-    ObjectMapper mapper = new ObjectMapper();
-    ObjectNode root = mapper.createObjectNode();
-    if (scores != null) {
-      root.put("ods", scores.ods().f());
-      root.put("ois", scores.ois().f());
-      root.put("ap", scores.ap());
-      root.put("r50", scores.r50());
-      root.put("threshold", scores.ods().threshold());
-      root.set("ods_point", point(mapper, scores.ods()));
-      root.set("ois_point", point(mapper, scores.ois()));
-      ArrayNode images = root.putArray("images");
-      for (BoundaryScores.ImageScore image : scores.images()) {
-        ObjectNode node = images.addObject();
-        node.put("id", image.id());
-        node.setAll(point(mapper, image.best()));
-      }
-      ArrayNode curve = root.putArray("curve");
-      scores.curve().forEach(p -> curve.add(point(mapper, p)));
-      ObjectNode results = root.putObject("results");
-      results.put("ods_f1", scores.ods().f());
-      results.put("ois_f1", scores.ois().f());
-      results.put("ods_threshold", scores.ods().threshold());
-      results.put("ap", scores.ap());
-    }
-    ObjectNode failures = root.putObject("failures");
-    outcome.failures.forEach(failures::put);
-    root.put("split", data.split);
-    ObjectNode set = root.putObject("settings");
-    set.put("thresholds", settings.thresholds());
-    set.put("max_dist", settings.maxDistance());
-    set.put("thinning", settings.thin());
-    set.put("nms", word(settings.nms()));
-    set.put("resize", settings.resize());
-    ObjectNode manifest = root.putObject("manifest");
-    parameters(outcome.output).forEach((name, value) -> manifest.put(key(name), value));
-    manifest.put("threads", threads);
-    manifest.put("seconds", time.toMillis() / 1000.0);
-    manifest.put("created", end.truncatedTo(ChronoUnit.SECONDS).toString());
-    Path parent = file.toAbsolutePath().getParent();
-    if (parent != null) {
-      Files.createDirectories(parent);
-    }
-    BoundaryFiles.write(
-        file, mapper.writerWithDefaultPrettyPrinter().writeValueAsString(root) + "\n");
-  }
-
-  static String word(EdgeNms nms) {
-    return nms.name().toLowerCase(Locale.ROOT);
-  }
-
-  private static ObjectNode point(ObjectMapper mapper, BoundaryScores.Point p) {
-    ObjectNode node = mapper.createObjectNode();
-    node.put("f", p.f());
-    node.put("recall", p.recall());
-    node.put("precision", p.precision());
-    node.put("threshold", p.threshold());
-    return node;
-  }
-
-  /** Shows progress, and what went wrong. */
-  private final class Progress implements BoundaryBenchmark.Listener {
-    @Override
-    public void scored(BoundaryCounts counts, int finished, int total) {
-      console.progress("images", finished, total, "");
-    }
-
-    @Override
-    public void failed(String id, String reason, int finished, int total) {
-      console.error((reason.contains(id) ? "" : id + ": ") + reason);
-      console.progress("images", finished, total, "");
-    }
   }
 }

@@ -1,15 +1,15 @@
 package org.gammanet.cli;
 
+import static org.gammanet.experiments.study.Format.score;
+
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import javax.imageio.ImageIO;
 import org.gammanet.data.GroundTruth;
@@ -19,10 +19,11 @@ import org.gammanet.evaluation.BoundaryBenchmark.Segmentations;
 import org.gammanet.evaluation.BoundaryBenchmark.Settings;
 import org.gammanet.evaluation.BoundaryBenchmark.Strengths;
 import org.gammanet.evaluation.BoundaryBenchmark.Verdict;
-import org.gammanet.evaluation.BoundaryFiles;
 import org.gammanet.evaluation.BoundaryScores;
 import org.gammanet.evaluation.BoundaryScores.ImageScore;
 import org.gammanet.evaluation.BoundaryScores.Point;
+import org.gammanet.experiments.study.Csv;
+import org.gammanet.experiments.study.Study;
 import org.gammanet.figures.Figure;
 import org.gammanet.figures.HtmlReport;
 import org.gammanet.figures.PrecisionRecall;
@@ -131,21 +132,12 @@ final class EvaluationReport {
 
   /** One line for each image: id, threshold, R, P, F of its best point. */
   public String csv() {
-    var text = new StringBuilder("id,threshold,recall,precision,f\n");
+    var csv = new Csv().row(List.of("id", "threshold", "recall", "precision", "f"));
     for (ImageScore image : scores.images()) {
-      String id = image.id();
       Point p = image.best();
-      text.append(id.matches(".*[\",\\s].*") ? '"' + id.replace("\"", "\"\"") + '"' : id)
-          .append(
-              String.format(
-                  Locale.ROOT,
-                  ",%.6f,%.6f,%.6f,%.6f\n",
-                  p.threshold(),
-                  p.recall(),
-                  p.precision(),
-                  p.f()));
+      csv.row(List.of(image.id(), p.threshold(), p.recall(), p.precision(), p.f()));
     }
-    return text.toString();
+    return csv.toString();
   }
 
   /**
@@ -154,10 +146,10 @@ final class EvaluationReport {
    * @param samples what the page shows; asked for {@code 2 * each} images at most
    * @param each how many of the best and how many of the worst images are shown
    */
-  public void write(Path folder, Samples samples, int each) throws IOException {
-    figure().write(folder.resolve("pr_curve"));
-    BoundaryFiles.write(folder.resolve("images.csv"), csv());
-    page(samples, each).write(folder.resolve("report.html"));
+  public void write(Study study, Samples samples, int each) throws IOException {
+    study.write("pr_curve", figure());
+    study.write("images.csv", csv());
+    study.write(page(samples, each));
   }
 
   private HtmlReport page(Samples samples, int each) {
@@ -169,10 +161,10 @@ final class EvaluationReport {
                 "%d images. ODS %s, OIS %s, AP %s, R50 %s."
                     .formatted(
                         scores.images().size(),
-                        f(ods.f()),
-                        f(ois.f()),
-                        f(scores.ap()),
-                        f(scores.r50())));
+                        score(ods.f()),
+                        score(ois.f()),
+                        score(scores.ap()),
+                        score(scores.r50())));
     page.section("Scores");
     remarks.forEach(page::warning);
     if (!failures.isEmpty()) {
@@ -183,13 +175,18 @@ final class EvaluationReport {
         "Scores of the whole set. ODS: one threshold for all images; OIS: each image its own.",
         List.of("", "F", "recall", "precision", "threshold"),
         List.of(
-            List.of("ODS", f(ods.f()), f(ods.recall()), f(ods.precision()), f(ods.threshold())),
+            List.of(
+                "ODS",
+                score(ods.f()),
+                score(ods.recall()),
+                score(ods.precision()),
+                score(ods.threshold())),
             List.of(
                 "OIS",
-                f(ois.f()),
-                f(ois.recall()),
-                f(ois.precision()),
-                "mean " + f(ois.threshold()))));
+                score(ois.f()),
+                score(ois.recall()),
+                score(ois.precision()),
+                "mean " + score(ois.threshold()))));
     page.figure(
         figure(),
         "Precision and recall at %d thresholds; green lines join points of equal F."
@@ -227,7 +224,9 @@ final class EvaluationReport {
     List<List<String>> rows = new ArrayList<>();
     for (ImageScore i : scores.images()) {
       Point p = i.best();
-      rows.add(List.of(i.id(), f(p.f()), f(p.recall()), f(p.precision()), f(p.threshold())));
+      rows.add(
+          List.of(
+              i.id(), score(p.f()), score(p.recall()), score(p.precision()), score(p.threshold())));
     }
     page.table(
         "Each image at its own best threshold.",
@@ -245,10 +244,10 @@ final class EvaluationReport {
           "%s: F %s (recall %s, precision %s) at threshold %s"
               .formatted(
                   image.id(),
-                  f(image.best().f()),
-                  f(image.best().recall()),
-                  f(image.best().precision()),
-                  f(image.best().threshold()));
+                  score(image.best().f()),
+                  score(image.best().recall()),
+                  score(image.best().precision()),
+                  score(image.best().threshold()));
       try {
         page.pictures(pictures(samples.read(image.id())), caption);
       } catch (IOException | DataException e) {
@@ -339,9 +338,5 @@ final class EvaluationReport {
       throw new UncheckedIOException(e); // memory does not fail
     }
     return new HtmlReport.Picture(out.toByteArray(), "image/" + format, what);
-  }
-
-  private static String f(double value) {
-    return String.format(Locale.ROOT, "%.4f", value);
   }
 }

@@ -39,6 +39,7 @@ import picocli.CommandLine.Spec;
       ArchitectureCommand.class,
       InfoCommand.class,
       BenchCommand.class,
+      PassesCommand.class,
       CompletionCommand.class,
       HelpCommand.class
     },

@@ -1,21 +1,25 @@
 package org.gammanet.cli;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
+import static org.gammanet.experiments.study.Format.score;
+
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.TreeSet;
 import org.gammanet.evaluation.BoundaryBootstrap;
 import org.gammanet.evaluation.BoundaryBootstrap.Interval;
 import org.gammanet.evaluation.BoundaryCounts;
-import org.gammanet.evaluation.BoundaryFiles;
 import org.gammanet.evaluation.BoundaryScores;
 import org.gammanet.evaluation.BoundaryScores.Point;
+import org.gammanet.experiments.study.Csv;
+import org.gammanet.experiments.study.Json;
+import org.gammanet.experiments.study.Study;
 import org.gammanet.figures.Figure;
 import org.gammanet.figures.HtmlReport;
 import org.gammanet.figures.PrecisionRecall;
@@ -141,17 +145,13 @@ final class MapComparison {
               head.formatted(
                       row.name,
                       interval("%.4f", row.own.ods()),
-                      f(row.scores.ois().f()),
-                      f(row.scores.ap()),
-                      f(row.scores.r50()),
+                      score(row.scores.ois().f()),
+                      score(row.scores.ap()),
+                      score(row.scores.r50()),
                       d == null ? "" : interval("%+.4f", d.ods()))
                   .stripTrailing());
     }
     return text.toString();
-  }
-
-  private static String f(double value) {
-    return String.format(Locale.ROOT, "%.4f", value);
   }
 
   private static String interval(String number, Interval i) {
@@ -164,66 +164,44 @@ final class MapComparison {
 
   /** One line for each detector; empty cells where there is no interval. */
   String csv() {
-    var text =
-        new StringBuilder(
-            "name,images,ods,ods_low,ods_high,ois,ois_low,ois_high,ap,ap_low,ap_high,r50,d_ods,d_ods_low,d_ods_high,d_ois,d_ois_low,d_ois_high,d_ap,d_ap_low,d_ap_high\n");
+    var csv = new Csv();
     for (Row row : rows) {
-      List<String> cells = new ArrayList<>();
-      cells.add(row.name.matches(".*[\",\\s].*") ? quoted(row.name) : row.name);
-      cells.add(Integer.toString(images));
-      cells.addAll(cells(row.own));
-      cells.add(cell(row.scores.r50()));
+      Map<String, Object> cells = new LinkedHashMap<>();
+      cells.put("name", row.name);
+      cells.put("images", images);
+      NetworkComparison.flat(cells, "", row.own);
+      cells.put("r50", row.scores.r50());
       BoundaryBootstrap d = row.difference;
-      cells.addAll(d == null ? List.of("", "", "", "", "", "", "", "", "") : cells(d));
-      text.append(String.join(",", cells)).append('\n');
+      NetworkComparison.flat(cells, "d_", d == null ? NetworkComparison.NOTHING : d);
+      if (row == rows.getFirst()) {
+        csv.row(cells.keySet());
+      }
+      csv.row(cells.values());
     }
-    return text.toString();
-  }
-
-  private static String quoted(String name) {
-    return '"' + name.replace("\"", "\"\"") + '"';
-  }
-
-  private static List<String> cells(BoundaryBootstrap b) {
-    List<String> cells = new ArrayList<>();
-    for (Interval i : List.of(b.ods(), b.ois(), b.ap())) {
-      cells.addAll(List.of(cell(i.value()), cell(i.low()), cell(i.high())));
-    }
-    return cells;
-  }
-
-  private static String cell(double value) {
-    return Double.isNaN(value) ? "" : String.format(Locale.ROOT, "%.6g", value);
+    return csv.toString();
   }
 
   /** Everything as JSON; null where there is no interval. */
-  String json() throws IOException {
-    ObjectMapper mapper = new ObjectMapper();
-    ObjectNode root = mapper.createObjectNode();
+  ObjectNode json() {
+    ObjectNode root = Json.MAPPER.createObjectNode();
     root.put("reference", reference());
     root.put("images", images);
     root.put("resamples", resamples);
     ArrayNode detectors = root.putArray("detectors");
     for (Row row : rows) {
-      ObjectNode node = detectors.addObject();
+      Map<String, Object> node = new LinkedHashMap<>();
       node.put("name", row.name);
       node.put("protocol", row.protocol);
-      NetworkComparison.put(node, row.own);
+      node.putAll(NetworkComparison.nested(row.own));
       node.put("r50", row.scores.r50());
       BoundaryBootstrap d = row.difference;
       if (d != null) {
-        NetworkComparison.put(node.putObject("difference"), d);
+        node.put("difference", NetworkComparison.nested(d));
       }
-      ArrayNode curve = node.putArray("curve");
-      for (Point p : row.scores.curve()) {
-        curve
-            .addObject()
-            .put("threshold", p.threshold())
-            .put("recall", p.recall())
-            .put("precision", p.precision());
-      }
+      node.put("curve", row.scores.curve());
+      detectors.add(Json.object(node));
     }
-    return mapper.writerWithDefaultPrettyPrinter().writeValueAsString(root) + "\n";
+    return root;
   }
 
   /** All curves in one precision-recall plot. */
@@ -243,13 +221,18 @@ final class MapComparison {
   }
 
   /**
-   * Writes {@code comparison.csv}, {@code .json} and {@code .html}, {@code pr_curves.svg} and
-   * {@code .png}.
+   * Writes {@code comparison.csv} and {@code .json}, {@code pr_curves.svg} and {@code .png}, and
+   * {@code report.html}.
    */
-  void write(Path folder) throws IOException {
-    BoundaryFiles.write(folder.resolve("comparison.csv"), csv());
-    BoundaryFiles.write(folder.resolve("comparison.json"), json());
-    figure().write(folder.resolve("pr_curves"));
+  void write(Study study) throws IOException {
+    study.results().setAll(json());
+    study.write("comparison.csv", csv());
+    study.write("pr_curves", figure());
+    study.write(page());
+    study.complete(true);
+  }
+
+  private HtmlReport page() {
     var page =
         new HtmlReport("Comparison of edge detectors")
             .lead(
@@ -285,6 +268,6 @@ final class MapComparison {
         "The intervals say how far scores and differences depend on the images. Detectors whose"
             + " maps are suppressed differently are not compared on equal terms; --nms sets one"
             + " suppression for all.");
-    page.write(folder.resolve("comparison.html"));
+    return page;
   }
 }

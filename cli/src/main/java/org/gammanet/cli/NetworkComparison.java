@@ -1,20 +1,23 @@
 package org.gammanet.cli;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
+import static org.gammanet.experiments.study.Format.score;
+import static org.gammanet.experiments.study.Format.significant;
+
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import org.gammanet.evaluation.BoundaryBootstrap;
 import org.gammanet.evaluation.BoundaryBootstrap.Interval;
 import org.gammanet.evaluation.BoundaryCounts;
-import org.gammanet.evaluation.BoundaryFiles;
+import org.gammanet.experiments.study.Csv;
+import org.gammanet.experiments.study.Json;
+import org.gammanet.experiments.study.Study;
 import org.gammanet.figures.Axis;
 import org.gammanet.figures.Figure;
 import org.gammanet.figures.HtmlReport;
@@ -23,7 +26,7 @@ import org.gammanet.figures.Style;
 
 /**
  * Compares networks that were trained and scored on the same data with the first of them: scores
- * with intervals, differences, loss, size, cost and time; as a table, a figure, CSV and JSON.
+ * with intervals, differences, loss, size, cost and time; as a report, a figure, CSV and JSON.
  *
  * <p>Intervals come from drawing the scored images anew ({@link BoundaryBootstrap}). They say how
  * far a difference depends on the images, not how far it depends on the seed of the training.
@@ -63,6 +66,20 @@ final class NetworkComparison {
       return mean(losses.length - part(), losses.length);
     }
 
+    /** Everything but the scores, by its name in tables. */
+    Map<String, Object> numbers() {
+      Map<String, Object> out = new LinkedHashMap<>();
+      out.put("loss", lastLoss());
+      out.put("first_loss", firstLoss());
+      out.put("updates", losses.length);
+      out.put("parameters", parameters);
+      out.put("gmac_320", gmac);
+      out.put("seconds_per_update", secondsPerUpdate);
+      out.put("seconds_per_image", secondsPerImage);
+      out.put("images", counts.size());
+      return out;
+    }
+
     private int part() {
       return Math.min(losses.length, Math.max(5, losses.length / 10));
     }
@@ -75,7 +92,7 @@ final class NetworkComparison {
   private record Scored(Entry entry, BoundaryBootstrap own, BoundaryBootstrap difference) {}
 
   private static final Interval UNKNOWN = new Interval(Double.NaN, Double.NaN, Double.NaN);
-  private static final BoundaryBootstrap NOTHING = new BoundaryBootstrap(UNKNOWN, UNKNOWN, UNKNOWN);
+  static final BoundaryBootstrap NOTHING = new BoundaryBootstrap(UNKNOWN, UNKNOWN, UNKNOWN);
 
   private final List<Scored> rows = new ArrayList<>();
   private final Map<String, String> parameters;
@@ -131,25 +148,17 @@ final class NetworkComparison {
               Locale.ROOT,
               "%-20s %6s %6s %6s  %-25s %9s %9s %,11d %8.1f %9s%n",
               e.name,
-              f(row.own.ods().value()),
-              f(row.own.ois().value()),
-              f(row.own.ap().value()),
+              score(row.own.ods().value()),
+              score(row.own.ois().value()),
+              score(row.own.ap().value()),
               Double.isNaN(d.value()) ? "" : signed(d),
-              short4(e.lastLoss()),
-              short4(e.firstLoss()),
+              significant(e.lastLoss()),
+              significant(e.firstLoss()),
               e.parameters,
               e.gmac,
-              short4(e.secondsPerUpdate)));
+              significant(e.secondsPerUpdate)));
     }
     return text.toString();
-  }
-
-  private static String f(double value) {
-    return Double.isNaN(value) ? "n/a" : String.format(Locale.ROOT, "%.4f", value);
-  }
-
-  private static String short4(double value) {
-    return Double.isNaN(value) ? "n/a" : String.format(Locale.ROOT, "%.4g", value);
   }
 
   private static String signed(Interval i) {
@@ -157,95 +166,71 @@ final class NetworkComparison {
   }
 
   /** One line for each network; empty cells where something is not known. */
-  public String csv() {
-    var text =
-        new StringBuilder(
-            "name,ods,ods_low,ods_high,ois,ois_low,ois_high,ap,ap_low,ap_high,d_ods,d_ods_low,"
-                + "d_ods_high,d_ois,d_ois_low,d_ois_high,d_ap,d_ap_low,d_ap_high,loss,first_loss,"
-                + "updates,parameters,gmac_320,seconds_per_update,seconds_per_image,images\n");
+  String csv() {
+    var csv = new Csv();
     for (Scored row : rows) {
-      Entry e = row.entry;
-      List<String> cells = new ArrayList<>();
-      cells.add(e.name);
-      for (BoundaryBootstrap b : List.of(row.own, row.difference)) {
-        for (Interval i : List.of(b.ods(), b.ois(), b.ap())) {
-          cells.add(cell(i.value()));
-          cells.add(cell(i.low()));
-          cells.add(cell(i.high()));
-        }
+      Map<String, Object> cells = new LinkedHashMap<>();
+      cells.put("name", row.entry.name);
+      flat(cells, "", row.own);
+      flat(cells, "d_", row.difference);
+      cells.putAll(row.entry.numbers());
+      if (row == rows.getFirst()) {
+        csv.row(cells.keySet());
       }
-      cells.add(cell(e.lastLoss()));
-      cells.add(cell(e.firstLoss()));
-      cells.add(Integer.toString(e.losses.length));
-      cells.add(Long.toString(e.parameters));
-      cells.add(cell(e.gmac));
-      cells.add(cell(e.secondsPerUpdate));
-      cells.add(cell(e.secondsPerImage));
-      cells.add(Integer.toString(e.counts.size()));
-      text.append(String.join(",", cells)).append('\n');
+      csv.row(cells.values());
     }
-    return text.toString();
+    return csv.toString();
   }
 
-  private static String cell(double value) {
-    return Double.isNaN(value) ? "" : String.format(Locale.ROOT, "%.6g", value);
+  /** Scores with their intervals as cells of a table. */
+  static void flat(Map<String, Object> cells, String prefix, BoundaryBootstrap b) {
+    intervals(b)
+        .forEach(
+            (name, i) -> {
+              cells.put(prefix + name, i.value());
+              cells.put(prefix + name + "_low", i.low());
+              cells.put(prefix + name + "_high", i.high());
+            });
+  }
+
+  private static Map<String, Interval> intervals(BoundaryBootstrap b) {
+    Map<String, Interval> out = new LinkedHashMap<>();
+    out.put("ods", b.ods());
+    out.put("ois", b.ois());
+    out.put("ap", b.ap());
+    return out;
   }
 
   /** Everything as JSON; null where something is not known. */
-  public String json() throws IOException {
-    ObjectMapper mapper = new ObjectMapper();
-    ObjectNode root = mapper.createObjectNode();
+  ObjectNode json() {
+    ObjectNode root = Json.MAPPER.createObjectNode();
     root.put("reference", reference());
     root.put("resamples", RESAMPLES);
-    ObjectNode how = root.putObject("parameters");
-    parameters.forEach(how::put);
     ArrayNode networks = root.putArray("networks");
     for (Scored row : rows) {
-      Entry e = row.entry;
-      ObjectNode node = networks.addObject();
-      node.put("name", e.name);
-      if (!e.remark.isEmpty()) {
-        node.put("remark", e.remark);
+      Map<String, Object> node = new LinkedHashMap<>();
+      node.put("name", row.entry.name);
+      if (!row.entry.remark.isEmpty()) {
+        node.put("remark", row.entry.remark);
       }
-      put(node, row.own);
-      put(node.putObject("difference"), row.difference);
-      number(node, "loss", e.lastLoss());
-      number(node, "first_loss", e.firstLoss());
-      node.put("updates", e.losses.length);
-      node.put("parameters", e.parameters);
-      number(node, "gmac_320", e.gmac);
-      number(node, "seconds_per_update", e.secondsPerUpdate);
-      number(node, "seconds_per_image", e.secondsPerImage);
-      node.put("images", e.counts.size());
+      node.putAll(nested(row.own));
+      node.put("difference", nested(row.difference));
+      node.putAll(row.entry.numbers());
+      networks.add(Json.object(node));
     }
-    return mapper.writerWithDefaultPrettyPrinter().writeValueAsString(root) + "\n";
+    return root;
   }
 
   /** Scores with their intervals. */
-  static void put(ObjectNode node, BoundaryBootstrap b) {
-    Map<String, Interval> scores = Map.of("ods", b.ods(), "ois", b.ois(), "ap", b.ap());
-    for (String name : List.of("ods", "ois", "ap")) {
-      Interval i = scores.get(name);
-      if (i != null) {
-        number(node, name, i.value());
-        ArrayNode interval = node.putArray(name + "_interval");
-        for (double bound : new double[] {i.low(), i.high()}) {
-          if (Double.isNaN(bound)) {
-            interval.addNull();
-          } else {
-            interval.add(bound);
-          }
-        }
-      }
-    }
-  }
-
-  private static void number(ObjectNode node, String name, double value) {
-    if (Double.isNaN(value)) {
-      node.putNull(name);
-    } else {
-      node.put(name, value);
-    }
+  static Map<String, Object> nested(BoundaryBootstrap b) {
+    Map<String, Object> out = new LinkedHashMap<>();
+    intervals(b)
+        .forEach(
+            (name, i) -> {
+              out.put(name, i.value());
+              out.put(name + "_interval", new double[] {i.low(), i.high()});
+            });
+    return out;
   }
 
   /** Scores and differences with their intervals, and the losses on the way. */
@@ -316,15 +301,20 @@ final class NetworkComparison {
   }
 
   /**
-   * Writes {@code comparison.csv}, {@code .json}, {@code .svg}, {@code .png} and {@code .html}.
+   * Writes {@code comparison.csv}, {@code .json}, {@code .svg} and {@code .png}, and {@code
+   * report.html}.
    *
    * @throws IOException when a file cannot be written
    */
-  public void write(Path folder) throws IOException {
-    Files.createDirectories(folder);
-    BoundaryFiles.write(folder.resolve("comparison.csv"), csv());
-    BoundaryFiles.write(folder.resolve("comparison.json"), json());
-    figure().write(folder.resolve("comparison"));
+  void write(Study study) throws IOException {
+    study.results().setAll(json());
+    study.write("comparison.csv", csv());
+    study.write("comparison", figure());
+    study.write(page());
+    study.complete(true);
+  }
+
+  private HtmlReport page() {
     var page =
         new HtmlReport("Comparison of networks")
             .lead("%d networks, compared with %s.".formatted(rows.size(), reference()))
@@ -336,9 +326,9 @@ final class NetworkComparison {
       scores.add(
           List.of(
               e.name,
-              f(row.own.ods().value()),
-              f(row.own.ois().value()),
-              f(row.own.ap().value()),
+              score(row.own.ods().value()),
+              score(row.own.ois().value()),
+              score(row.own.ap().value()),
               Double.isNaN(row.difference.ods().value()) ? "" : signed(row.difference.ods()),
               Double.isNaN(row.difference.ois().value()) ? "" : signed(row.difference.ois()),
               Double.isNaN(row.difference.ap().value()) ? "" : signed(row.difference.ap()),
@@ -346,13 +336,13 @@ final class NetworkComparison {
       costs.add(
           List.of(
               e.name,
-              short4(e.firstLoss()),
-              short4(e.lastLoss()),
+              significant(e.firstLoss()),
+              significant(e.lastLoss()),
               Integer.toString(e.losses.length),
               String.format(Locale.ROOT, "%,d", e.parameters),
               String.format(Locale.ROOT, "%.1f", e.gmac),
-              short4(e.secondsPerUpdate),
-              short4(e.secondsPerImage)));
+              significant(e.secondsPerUpdate),
+              significant(e.secondsPerImage)));
     }
     page.table(
         "Scores, and differences from "
@@ -383,6 +373,6 @@ final class NetworkComparison {
     page.text(
         "The intervals say how far a difference depends on the images that were scored. How far it"
             + " depends on the seed of the training takes several trainings to see.");
-    page.write(folder.resolve("comparison.html"));
+    return page;
   }
 }

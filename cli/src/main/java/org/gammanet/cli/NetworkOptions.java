@@ -9,6 +9,7 @@ import org.gammanet.GammaNet;
 import org.gammanet.PretrainedModel;
 import org.gammanet.checkpoint.Checkpoint;
 import org.gammanet.config.GammaNetConfig;
+import org.gammanet.config.ModelConfig;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Option;
@@ -134,15 +135,32 @@ final class NetworkOptions {
     if (exact) {
       GammaNetConfig stored = loaded.config(GammaNetConfig.defaults(), console::note);
       GammaNetConfig asked = config == null ? stored.with(overrides()) : readConfig(console::note);
-      int steps = stored.model().timesteps();
-      if (!asked.model().withTimesteps(steps).equals(stored.model())) {
-        throw new UsageException(
-            "the options describe another network than the bundled one: name its weights with"
-                + " --checkpoint, or add --random for untrained ones");
-      }
+      requireSameNetwork(
+          "the options describe another network than the bundled one: name its weights with"
+              + " --checkpoint, or add --random for untrained ones",
+          stored.model(),
+          asked.model());
       return asked;
     }
     return config(loaded, console);
+  }
+
+  /**
+   * Requires that two configurations describe one network, however it is spelled.
+   *
+   * @throws UsageException with the sentence and the first keys that differ
+   */
+  static void requireSameNetwork(String sentence, ModelConfig is, ModelConfig described) {
+    List<String> differences = is.differencesFrom(described);
+    if (!differences.isEmpty()) {
+      int more = differences.size() - 3;
+      throw new UsageException(
+          "%s (%s%s)"
+              .formatted(
+                  sentence,
+                  String.join("; ", differences.stream().limit(3).toList()),
+                  more > 0 ? "; and %d more".formatted(more) : ""));
+    }
   }
 
   /** What a network of a checkpoint is built from. */

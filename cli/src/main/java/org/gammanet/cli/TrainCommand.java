@@ -13,7 +13,6 @@ import org.gammanet.GammaNet;
 import org.gammanet.PretrainedModel;
 import org.gammanet.checkpoint.Checkpoint;
 import org.gammanet.config.GammaNetConfig;
-import org.gammanet.config.ModelConfig;
 import org.gammanet.config.TrainingConfig;
 import org.gammanet.config.TrainingConfig.Recompute;
 import org.gammanet.data.EdgeDataset;
@@ -284,12 +283,11 @@ final class TrainCommand implements Callable<Integer> {
     if (checkpoint == null) {
       return GammaNet.random(config, config.seed(), compute.open());
     }
-    ModelConfig stored = checkpoint.config(config, console::note).model();
     // Weights may be trained further with other timesteps, which they do not depend on.
-    if (!stored.withTimesteps(config.model().timesteps()).equals(config.model())) {
-      throw new CommandException(
-          network.weights.checkpoint + " is another network than the configuration describes");
-    }
+    NetworkOptions.requireSameNetwork(
+        network.weights.checkpoint + " is another network than the configuration describes",
+        checkpoint.config(config, console::note).model(),
+        config.model());
     return GammaNet.of(checkpoint, config, compute.open());
   }
 

@@ -76,7 +76,7 @@ class AblateCommandTest {
     List<String> csv = Files.readAllLines(folder.resolve("out/comparison.csv"));
     assertEquals(3, csv.size());
     assertEquals(csv.get(0).split(",", -1).length, csv.get(2).split(",", -1).length);
-    for (String name : List.of("comparison.svg", "comparison.png", "comparison.html")) {
+    for (String name : List.of("comparison.svg", "comparison.png", "report.html")) {
       assertTrue(Files.size(folder.resolve("out").resolve(name)) > 0, name);
     }
     assertTrue(Files.exists(folder.resolve("out/full/evaluation/eval_bdry.txt")));
@@ -91,7 +91,9 @@ class AblateCommandTest {
     assertEquals(first, updates("full").subList(0, 3));
     assertEquals(0, run("full", "--no-train"), err.toString());
 
-    assertEquals(1, run("full", "--max-steps", 3, "--seed", 7), "another configuration");
+    assertEquals(1, run("full", "--max-steps", 3, "--seed", 7), "another run");
+    assertTrue(err.toString().contains("another run (seed of each"), err.toString());
+    assertEquals(1, run("full", "--max-steps", 3, "--seed", 7, "--force"), "trainings stay");
     assertTrue(err.toString().contains("another configuration"), err.toString());
   }
 

@@ -146,7 +146,7 @@ class CommandsTest {
         "nonsense",
         "architecture --size 3",
         "detect PHOTO --precision half",
-        "bench --input x.npy",
+        "passes --recompute auto",
         "bench --runs 0"
       })
   void wrongUsageIsTwo(String words, @TempDir Path folder) throws IOException {

@@ -65,7 +65,7 @@ class CompareMapsCommandTest {
     assertEquals(
         sobel.get("ods").asDouble() - perfect, sobel.at("/difference/ods").asDouble(), 1e-9);
     assertEquals(0, json.at("/detectors/2/difference/ods").asDouble(), "the same maps");
-    for (String name : List.of("comparison.csv", "comparison.html", "pr_curves.svg")) {
+    for (String name : List.of("comparison.csv", "report.html", "pr_curves.svg")) {
       assertTrue(Files.size(results.resolve(name)) > 0, name);
     }
     assertEquals(4, Files.readAllLines(results.resolve("comparison.csv")).size());

@@ -11,10 +11,12 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
 import org.gammanet.io.EdgeMap;
 import org.gammanet.io.FolderLock;
 import org.gammanet.io.Images;
@@ -95,7 +97,7 @@ class EvaluateCommandTest {
     assertEquals(0, root.get("ap").asDouble());
     assertEquals(3, root.get("images").size());
     assertEquals("p1", root.get("images").get(1).get("id").asText());
-    assertEquals(9, root.get("settings").get("thresholds").asInt());
+    assertEquals(9, root.at("/metadata/settings/thresholds").asInt());
     assertEquals(root, new ObjectMapper().readTree(folder.resolve("copy.json").toFile()));
     assertEquals(4, Files.readAllLines(results().resolve("images.csv")).size());
     String page = Files.readString(results().resolve("report.html"));
@@ -115,9 +117,59 @@ class EvaluateCommandTest {
     assertTrue(Files.exists(results().resolve("p2_ev1.txt")));
     assertEquals(1, run(maps("--thresholds", 7)), err.toString());
     assertTrue(err.toString().contains("another run (thresholds 9,"), err.toString());
-    assertEquals(9, json().get("settings").get("thresholds").asInt());
+    assertEquals(9, json().at("/metadata/settings/thresholds").asInt());
     assertEquals(0, run(maps("--thresholds", 7, "--force")), err.toString());
     assertEquals(7, Files.readAllLines(counts).size());
+  }
+
+  private List<Path> kept() throws IOException {
+    try (Stream<Path> files = Files.list(results().resolve(".partial"))) {
+      return files.sorted().toList();
+    }
+  }
+
+  @Test
+  void onlyWhatHasChangedIsCountedAgain() throws IOException {
+    assertEquals(0, run(maps("--thresholds", 9)), err.toString());
+    List<Path> before = kept();
+    assertEquals(3, before.size());
+    Files.copy(
+        folder.resolve("maps/p1.png"),
+        folder.resolve("maps/p0.png"),
+        StandardCopyOption.REPLACE_EXISTING);
+    assertEquals(0, run(maps("--thresholds", 9)), err.toString());
+    assertTrue(json().get("ods").asDouble() < 0.999, "the map of another image");
+    List<Path> after = new ArrayList<>(kept());
+    after.removeAll(before);
+    assertEquals(1, after.size(), "one image was counted");
+  }
+
+  @Test
+  void damagedCountsAreCountedAgainAndTablesAreNeverRead() throws IOException {
+    assertEquals(0, run(maps("--thresholds", 9)), err.toString());
+    double ods = json().get("ods").asDouble();
+    Path table = results().resolve("p0_ev1.txt");
+    String counts = Files.readString(table);
+    Files.writeString(table, Files.readString(results().resolve("p1_ev1.txt")).replace('1', '2'));
+    assertEquals(0, run(maps("--thresholds", 9)), err.toString());
+    assertEquals(ods, json().get("ods").asDouble());
+    assertEquals(counts, Files.readString(table));
+    Files.writeString(kept().getFirst(), "damaged");
+    assertEquals(0, run(maps("--thresholds", 9)), err.toString());
+    assertTrue(err.toString().contains("computed again"), err.toString());
+    assertEquals(ods, json().get("ods").asDouble());
+  }
+
+  /** A run of few images grows into the whole one; other weights or settings are refused. */
+  @Test
+  void aLimitedRunGrowsInItsFolder() throws IOException {
+    assertEquals(0, run(maps("--thresholds", 9, "--limit", 2)), err.toString());
+    assertEquals(2, json().get("images").size());
+    assertTrue(json().at("/metadata/manifest/data").asText().contains("only the first 2"));
+    assertEquals(0, run(maps("--thresholds", 9)), err.toString());
+    assertEquals(3, json().get("images").size());
+    assertTrue(json().at("/metadata/manifest/data").asText().contains("3 images"));
+    assertTrue(json().at("/metadata/complete").asBoolean());
   }
 
   @Test
@@ -267,7 +319,7 @@ class EvaluateCommandTest {
     for (int t = 1; t <= 2; t++) {
       JsonNode json =
           new ObjectMapper().readTree(results().resolve("t" + t + "/eval.json").toFile());
-      assertEquals(Integer.toString(t), json.at("/manifest/timesteps").asText());
+      assertEquals(Integer.toString(t), json.at("/metadata/manifest/timesteps").asText());
       assertEquals(
           json.get("ods").asDouble(), Double.parseDouble(lines.get(t).split(",")[1]), 5e-5);
     }

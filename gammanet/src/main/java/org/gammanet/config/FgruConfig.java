@@ -92,6 +92,34 @@ public record FgruConfig(
     return normalizeC1C2 && normalizeCircuitOutputs && normalizationType != Normalization.NONE;
   }
 
+  /**
+   * This cell with the defaults for everything that has no effect on it.
+   *
+   * @param twoStates whether the network's cells have an inhibitory state
+   */
+  FgruConfig effective(boolean twoStates) {
+    FgruConfig d = CLASS_DEFAULTS;
+    boolean fixed = !useDynamicParameters;
+    boolean normalized = normalizationType != Normalization.NONE;
+    return new FgruConfig(
+        attention,
+        attention == Attention.GALA ? attentionLayers : d.attentionLayers,
+        effectiveSymmetry(),
+        true,
+        fixed ? multiplicativeExcitation : d.multiplicativeExcitation,
+        fixed ? forceAlphaDivisive : d.forceAlphaDivisive,
+        fixed ? forceOmegaNonnegative : d.forceOmegaNonnegative,
+        normalizationType,
+        normalizesCircuitInputs(),
+        normalizesCircuitInputs(),
+        useDynamicParameters,
+        fixed ? d.dynamicParamActivation : dynamicParamActivation,
+        twoStates ? useSeparateEiStates : d.useSeparateEiStates,
+        twoStates && normalized ? gateNormPosition : d.gateNormPosition,
+        d.partialPadding,
+        dale);
+  }
+
   /** A copy with static or dynamic circuit parameters. */
   public FgruConfig withUseDynamicParameters(boolean dynamic) {
     return Copies.with(this, "useDynamicParameters", dynamic);

@@ -1,7 +1,12 @@
 package org.gammanet.config;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -174,6 +179,71 @@ public record ModelConfig(
   /** The model's name: the architecture's, or the ablation's such as {@code GammaNetNoGates}. */
   public String name() {
     return ablation == null ? architecture.word() : ablation.ablation().modelName();
+  }
+
+  // Comparison
+
+  /**
+   * The keys in which another configuration describes another network, such as {@code
+   * model.base_channels 16, not 64}: other names or shapes of weights, or other equations. Keys
+   * that have no effect on the networks are not compared, nor is the number of timesteps.
+   *
+   * @return nothing for one network that is spelled in two ways
+   */
+  public List<String> differencesFrom(ModelConfig other) {
+    List<String> out = new ArrayList<>();
+    ObjectNode mine = written(effective());
+    ObjectNode theirs = written(other.effective());
+    compare("model.", mine, theirs, out);
+    return out;
+  }
+
+  private static ObjectNode written(ModelConfig config) {
+    return ModelSpelling.write(config, ConfigBinder.tree(config));
+  }
+
+  private static void compare(String prefix, JsonNode mine, JsonNode theirs, List<String> out) {
+    Set<String> keys = new LinkedHashSet<>();
+    mine.fieldNames().forEachRemaining(keys::add);
+    theirs.fieldNames().forEachRemaining(keys::add);
+    for (String key : keys) {
+      JsonNode a = mine.path(key);
+      JsonNode b = theirs.path(key);
+      if (a.isObject() && b.isObject()) {
+        compare(prefix + key + ".", a, b, out);
+      } else if (!a.equals(b)) {
+        out.add(
+            a.isValueNode() && b.isValueNode()
+                ? "%s%s %s, not %s".formatted(prefix, key, a.asText(), b.asText())
+                : prefix + key);
+      }
+    }
+  }
+
+  /** This network with the defaults for everything that has no effect on it. */
+  private ModelConfig effective() {
+    boolean scratch = architecture == Architecture.GAMMANET;
+    boolean backbone = architecture == Architecture.GAMMANET_BACKBONE;
+    boolean levelled = !scratch && !backbone;
+    ModelConfig d = CLASS_DEFAULTS;
+    return new ModelConfig(
+        architecture,
+        ablation,
+        d.timesteps,
+        levelled ? levels : d.levels,
+        scratch ? layers : d.layers,
+        levelled ? hiddenChannels : d.hiddenChannels,
+        levelled ? baseChannels : d.baseChannels,
+        levelled ? kernelSize : d.kernelSize,
+        inputChannels,
+        outputChannels,
+        levelled ? d.activation : activation,
+        levelled ? d.normalization : normalization,
+        levelled ? useDistributionAlignment : d.useDistributionAlignment,
+        scratch ? d.skipConnections : skipConnections,
+        scratch ? residualConnections : d.residualConnections,
+        fgru.effective(architecture.hasInhibitoryStates()),
+        null);
   }
 
   // Copies with one value changed

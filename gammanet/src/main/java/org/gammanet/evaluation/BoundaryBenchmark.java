@@ -3,6 +3,7 @@ package org.gammanet.evaluation;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -186,7 +187,36 @@ public final class BoundaryBenchmark {
    * @param counts of the images that could be read, in the order given
    * @param failures reasons by image, in the order given
    */
-  public record Result(List<BoundaryCounts> counts, Map<String, String> failures) {}
+  public record Result(List<BoundaryCounts> counts, Map<String, String> failures) {
+    /**
+     * Pools images that were scored in several runs. One whose number of segmentations or
+     * thresholds differs from the first one's cannot be pooled and counts as failed.
+     *
+     * @param ids the images in order
+     */
+    public static Result of(
+        List<String> ids, Map<String, BoundaryCounts> scored, Map<String, String> reasons) {
+      List<BoundaryCounts> counts = new ArrayList<>();
+      Map<String, String> failures = new LinkedHashMap<>();
+      for (String id : ids) {
+        BoundaryCounts c = scored.get(id);
+        if (c == null) {
+          failures.put(id, String.valueOf(reasons.get(id)));
+          continue;
+        }
+        BoundaryCounts first = counts.isEmpty() ? c : counts.getFirst();
+        if (first.thresholds().length == c.thresholds().length) {
+          counts.add(c);
+        } else {
+          failures.put(
+              id,
+              "%s has %d segmentations or thresholds where %s has %d"
+                  .formatted(id, c.thresholds().length, first.id(), first.thresholds().length));
+        }
+      }
+      return new Result(List.copyOf(counts), failures);
+    }
+  }
 
   private final Settings settings;
   private final int threads;
@@ -288,26 +318,17 @@ public final class BoundaryBenchmark {
     return result(run.jobs);
   }
 
-  /** Images whose maps are other numbers of segmentations than the first one's cannot be pooled. */
   private static Result result(List<Job> jobs) {
-    List<BoundaryCounts> counts = new ArrayList<>();
-    Map<String, String> failures = new LinkedHashMap<>();
+    Map<String, BoundaryCounts> counts = new HashMap<>();
+    Map<String, String> failures = new HashMap<>();
     for (Job job : jobs) {
-      if (job.counts == null) {
-        failures.put(job.image.id(), String.valueOf(job.failure));
-      } else if (!counts.isEmpty()
-          && counts.getFirst().thresholds().length != job.counts.thresholds().length) {
-        failures.put(job.image.id(), otherNumber(job.counts, counts.getFirst()));
+      if (job.counts != null) {
+        counts.put(job.image.id, job.counts);
       } else {
-        counts.add(job.counts);
+        failures.put(job.image.id, String.valueOf(job.failure));
       }
     }
-    return new Result(List.copyOf(counts), failures);
-  }
-
-  static String otherNumber(BoundaryCounts counts, BoundaryCounts first) {
-    return "%s has %d segmentations or thresholds where %s has %d"
-        .formatted(counts.id(), counts.thresholds().length, first.id(), first.thresholds().length);
+    return Result.of(jobs.stream().map(job -> job.image.id).toList(), counts, failures);
   }
 
   /** An image and what became of it; fields change under the lock of the run. */

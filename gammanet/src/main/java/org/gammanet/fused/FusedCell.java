@@ -130,7 +130,9 @@ final class FusedCell extends FusedSegment {
     try (var scope = TensorScope.open()) {
       Tensor x = Ops.channelsLast(inputs[0]);
       @Nullable Tensor[] states = states(inputs);
-      packed.get(context.precision()).forward(x, states[0], states[1], updated[0], updated[1], sum);
+      packed
+          .get(context.precision(), context)
+          .forward(x, states[0], states[1], updated[0], updated[1], sum);
     }
     if (cell.states() == 2) {
       return updated;
@@ -171,7 +173,7 @@ final class FusedCell extends FusedSegment {
       result[k] = wanted[k] ? emptyLike(inputs[0]) : null;
     }
     packed
-        .get(context.precision())
+        .get(context.precision(), context)
         .backward(
             Ops.channelsLast(inputs[0]),
             states[0],

@@ -32,6 +32,6 @@ final class PackedConv {
   NativeConv kernel(ForwardContext context) {
     // What reads colors or writes logits costs little and is kept exact.
     boolean narrow = Math.min(conv.inputs(), conv.outputs()) < 8;
-    return packed.get(narrow ? Precision.FLOAT32 : context.precision());
+    return packed.get(narrow ? Precision.FLOAT32 : context.precision(), context);
   }
 }

@@ -1,13 +1,16 @@
 package org.gammanet.nn;
 
 import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
 import org.gammanet.kernels.Precision;
 import org.gammanet.torch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the segments of a forward pass know of it.
+ * What the segments of a forward pass know of it. Weights must not be written during a pass.
  *
+ * @param pass a number of its own for each pass, the backward pass included: what holds for all of
+ *     it is looked up once
  * @param height of the image in pixels
  * @param width of the image in pixels
  * @param timestep from 0
@@ -20,6 +23,7 @@ import org.jspecify.annotations.Nullable;
  *     into their memory
  */
 public record ForwardContext(
+    long pass,
     long height,
     long width,
     int timestep,
@@ -29,6 +33,8 @@ public record ForwardContext(
     boolean replaying,
     List<Tensor> reusable) {
 
+  private static final AtomicLong PASSES = new AtomicLong();
+
   /** The beginning of a pass. */
   public static ForwardContext of(
       long height,
@@ -36,7 +42,16 @@ public record ForwardContext(
       @Nullable CellProbe probe,
       Precision precision,
       boolean composedOnly) {
-    return new ForwardContext(height, width, 0, probe, precision, composedOnly, false, List.of());
+    return new ForwardContext(
+        PASSES.incrementAndGet(),
+        height,
+        width,
+        0,
+        probe,
+        precision,
+        composedOnly,
+        false,
+        List.of());
   }
 
   /** A context for running a cell on its own. */
@@ -52,19 +67,19 @@ public record ForwardContext(
   /** At another timestep. */
   public ForwardContext at(int t) {
     return new ForwardContext(
-        height, width, t, probe, precision, composedOnly, replaying, List.of());
+        pass, height, width, t, probe, precision, composedOnly, replaying, List.of());
   }
 
   /** For running a segment a second time. */
   public ForwardContext replay() {
     return new ForwardContext(
-        height, width, timestep, probe, precision, composedOnly, true, List.of());
+        pass, height, width, timestep, probe, precision, composedOnly, true, List.of());
   }
 
   /** With inputs whose memory may be reused. */
   public ForwardContext reusing(List<Tensor> inputs) {
     return new ForwardContext(
-        height, width, timestep, probe, precision, composedOnly, replaying, inputs);
+        pass, height, width, timestep, probe, precision, composedOnly, replaying, inputs);
   }
 
   /** Whether an input of the current segment may be overwritten. */

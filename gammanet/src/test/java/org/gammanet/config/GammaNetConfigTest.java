@@ -2,6 +2,7 @@ package org.gammanet.config;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -622,5 +623,30 @@ class GammaNetConfigTest {
             IllegalArgumentException.class, () -> ModelConfig.CLASS_DEFAULTS.withTimesteps(0));
     assertEquals("timesteps is 0, but must be at least 1", e.getMessage());
     assertThrows(IllegalArgumentException.class, () -> ModelConfig.CLASS_DEFAULTS.withLevels(6));
+  }
+
+  /** Networks are compared by what they are, not by how they are spelled. */
+  @Test
+  void networksAreComparedByWhatTheyAre() {
+    ModelConfig base = ModelConfig.CLASS_DEFAULTS;
+    String dynamic = "\"fgru\":{\"use_dynamic_parameters\":true";
+    ModelConfig plain = ModelConfig.parseJson("{" + dynamic + "}}", "plain");
+    ModelConfig spelled =
+        ModelConfig.parseJson(
+            "{"
+                + dynamic
+                + ",\"force_alpha_divisive\":false,\"multiplicative_excitation\":false,"
+                + "\"partial_padding\":true,\"attention_layers\":3},"
+                + "\"activation\":\"relu\",\"residual_connections\":true,\"timesteps\":3}",
+            "spelled");
+    assertNotEquals(plain, spelled);
+    assertEquals(List.of(), plain.differencesFrom(spelled), "nothing of it has an effect");
+    assertEquals(
+        List.of("model.kernel_size 3, not 5"), base.differencesFrom(base.withKernelSize(5)));
+    assertEquals(
+        List.of("model.fgru.force_alpha_divisive true, not false"),
+        base.differencesFrom(
+            ModelConfig.parseJson("{\"fgru\":{\"force_alpha_divisive\":false}}", "static")));
+    assertFalse(base.differencesFrom(base.withLevels(4)).isEmpty());
   }
 }

@@ -357,4 +357,33 @@ class BoundaryBenchmarkTest {
             () -> new BoundaryBenchmark(NINE, 3).run(List.of(image, image, image), broken));
     assertEquals("broken", e.getMessage());
   }
+
+  @Test
+  void verdictsAgreeWithCounts() {
+    Settings nine = Settings.DEFAULT.withThresholds(9);
+    Random random = new Random(1);
+    double[] values = new double[30 * 40];
+    byte[] drawn = new byte[values.length];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = random.nextDouble();
+      drawn[i] = (byte) (random.nextInt(9) == 0 ? 1 : 0);
+    }
+    var map = new Strengths(30, 40, values);
+    var truth = new GroundTruth(30, 40, List.of(drawn));
+    BoundaryCounts counts = BoundaryBenchmark.count("image", map, truth, nine);
+    for (int k = 0; k < 9; k++) {
+      BoundaryBenchmark.Verdict verdict = BoundaryBenchmark.verdict(map, truth, nine, k);
+      long right = 0;
+      long all = 0;
+      long missed = 0;
+      for (int i = 0; i < verdict.detected().length; i++) {
+        right += verdict.detected()[i] == 1 ? 1 : 0;
+        all += verdict.detected()[i] != 0 ? 1 : 0;
+        missed += verdict.missed()[i];
+      }
+      assertEquals(counts.cntP()[k], right);
+      assertEquals(counts.sumP()[k], all);
+      assertEquals(counts.sumR()[k] - counts.cntR()[k], missed);
+    }
+  }
 }

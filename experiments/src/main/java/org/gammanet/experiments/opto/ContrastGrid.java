@@ -1,5 +1,7 @@
 package org.gammanet.experiments.opto;
 
+import static org.gammanet.experiments.study.Format.significant;
+
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -240,7 +242,7 @@ public record ContrastGrid(
     for (OrientationDecoder decoder : decoders) {
       out.append(
           "\nDecoder: R² %s on its training data, %s on left-out orientations%n"
-              .formatted(number(decoder.r2()), number(decoder.leftOutR2())));
+              .formatted(significant(decoder.r2()), significant(decoder.leftOutR2())));
     }
     if (!rescued()) {
       return out.toString();
@@ -257,11 +259,11 @@ public record ContrastGrid(
         int side = r == c ? 0 : c > r ? 1 : 2;
         counts[side]++;
         Object[] cells = new Object[METRICS.size() + 1];
-        cells[0] = number(grid.contrasts[r]) + ", " + number(grid.contrasts[c]);
+        cells[0] = significant(grid.contrasts[r]) + ", " + significant(grid.contrasts[c]);
         for (int m = 0; m < METRICS.size(); m++) {
           double value = metrics.get(m)[r][c];
           sums[side][m] += value;
-          cells[m + 1] = number(value);
+          cells[m + 1] = significant(value);
         }
         out.append(row.formatted(cells));
       }
@@ -271,15 +273,11 @@ public record ContrastGrid(
       Object[] cells = new Object[METRICS.size() + 1];
       cells[0] = names[side];
       for (int m = 0; m < METRICS.size(); m++) {
-        cells[m + 1] = number(sums[side][m] / counts[side]);
+        cells[m + 1] = significant(sums[side][m] / counts[side]);
       }
       out.append(row.formatted(cells));
     }
     return out.toString();
-  }
-
-  private static String number(double value) {
-    return OptoResults.number(value);
   }
 
   private HtmlReport report() {

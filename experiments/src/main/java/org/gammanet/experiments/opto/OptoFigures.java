@@ -12,6 +12,7 @@ import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.stimuli.Orientation;
 import org.gammanet.experiments.stimuli.StimulusImage;
 import org.gammanet.experiments.stimuli.StimulusSet;
+import org.gammanet.experiments.study.Format;
 import org.gammanet.figures.Axis;
 import org.gammanet.figures.ColorMap;
 import org.gammanet.figures.Figure;
@@ -56,14 +57,7 @@ public final class OptoFigures {
   }
 
   private static List<String> names(double[] values) {
-    return DoubleStream.of(values).mapToObj(OptoFigures::text).toList();
-  }
-
-  /** A number with at most four digits and no trailing zeros. */
-  static String text(double value) {
-    return String.format(Locale.ROOT, "%.4g", value)
-        .replaceAll("(\\.\\d*?)0+$", "$1")
-        .replaceAll("\\.$", "");
+    return DoubleStream.of(values).mapToObj(Format::label).toList();
   }
 
   /**
@@ -77,7 +71,7 @@ public final class OptoFigures {
       Orientation orientation = extraClassical.meta(i).orientation();
       figure
           .panel(0, i)
-          .title(orientation == null ? "" : text(orientation.modulation()) + "°")
+          .title(orientation == null ? "" : Format.label(orientation.modulation()) + "°")
           .x(Axis.hidden())
           .y(Axis.hidden().reverse())
           .luminance(cropped(classical.get(i), 8), 17);
@@ -95,8 +89,8 @@ public final class OptoFigures {
             Locale.ROOT,
             "Above: %s px across, 17 × 17 px shown. Below: %s px across. Degrees: direction of"
                 + " modulation, clockwise from horizontal.",
-            text(classical.meta(0).height()),
-            text(extraClassical.meta(0).height())));
+            Format.label(classical.meta(0).height()),
+            Format.label(extraClassical.meta(0).height())));
     return figure;
   }
 
@@ -128,7 +122,10 @@ public final class OptoFigures {
     var figure = new Figure(18, 10);
     figure.title(
         String.format(
-            Locale.ROOT, "Recurrent flow in %s, drive × %s", flow.layer(), text(flow.factor())));
+            Locale.ROOT,
+            "Recurrent flow in %s, drive × %s",
+            flow.layer(),
+            Format.label(flow.factor())));
     Style before = Style.BLACK.dash(Style.Dash.DASHED);
     figure
         .panel(0, 0, 1, 3)
@@ -347,7 +344,7 @@ public final class OptoFigures {
               "Initial states that restore the decoded orientation, drive of %s × %s, %d"
                   + " orientations rotated to 0°",
               result.layer(),
-              text(result.factor()),
+              Format.label(result.factor()),
               n));
       String of = how == Aggregation.MEAN ? "mean of channels" : "largest of channels";
       rings(
@@ -375,7 +372,9 @@ public final class OptoFigures {
               shown(result.alignedExcitatory(k), one)
                   .minus(shown(result.alignedInhibitory(k), one));
           Plot plot =
-              figure.panel(1, 3 * k, 1, 3).title(text(result.rescues().get(k).orientation()) + "°");
+              figure
+                  .panel(1, 3 * k, 1, 3)
+                  .title(Format.label(result.rescues().get(k).orientation()) + "°");
           plot.x(Axis.linear("Δx (px)"))
               .y(k == 0 ? Axis.linear("Δy (px)").reverse() : Axis.hidden().reverse())
               .equalAspect()
@@ -401,8 +400,8 @@ public final class OptoFigures {
               Locale.ROOT,
               "Circles: perturbed disc, %s px, and extra-classical radius, %s px; dashed, reach of"
                   + " the horizontal connections, %d px. Stripes of the reference run vertically.",
-              text(result.patchSize()),
-              text(result.radius()),
+              Format.label(result.patchSize()),
+              Format.label(result.radius()),
               result.reach()));
       if (individual) {
         words.add("Lower row: excitatory − inhibitory under each orientation, in the same colors.");
@@ -443,7 +442,7 @@ public final class OptoFigures {
       double[] y = Arrays.copyOf(rescue.losses(), rescue.losses().length + 1);
       y[y.length - 1] = rescue.finalLoss();
       double[] x = IntStream.range(0, y.length).asDoubleStream().toArray();
-      plot.line(x, y, Style.series(k).plain().label(text(rescue.orientation()) + "°"));
+      plot.line(x, y, Style.series(k).plain().label(Format.label(rescue.orientation()) + "°"));
     }
     plot.legend(Plot.Legend.OUTSIDE);
   }
@@ -527,7 +526,7 @@ public final class OptoFigures {
                 .diverging(limit);
         figure
             .panel(r, c)
-            .title("center " + text(center[r]) + ", surround " + text(surround[c]))
+            .title("center " + Format.label(center[r]) + ", surround " + Format.label(surround[c]))
             .x(r == center.length - 1 ? Axis.linear("Δx (px)") : Axis.hidden())
             .y(c == 0 ? Axis.linear("Δy (px)").reverse() : Axis.hidden().reverse())
             .equalAspect()

@@ -2,7 +2,6 @@ package org.gammanet.experiments.opto;
 
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.stream.DoubleStream;
 import org.gammanet.io.Npy;
@@ -137,10 +136,5 @@ final class OptoResults {
   static Npy matrix(double[][] rows) {
     double[] flat = Arrays.stream(rows).flatMapToDouble(Arrays::stream).toArray();
     return Npy.of(flat, rows.length, rows.length == 0 ? 0 : rows[0].length);
-  }
-
-  /** Four significant digits; "n/a" for NaN. */
-  static String number(double value) {
-    return Double.isNaN(value) ? "n/a" : String.format(Locale.ROOT, "%.4g", value);
   }
 }

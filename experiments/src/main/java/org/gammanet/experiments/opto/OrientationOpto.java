@@ -1,5 +1,7 @@
 package org.gammanet.experiments.opto;
 
+import static org.gammanet.experiments.study.Format.significant;
+
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -12,6 +14,7 @@ import java.util.Map;
 import java.util.stream.Collectors;
 import org.gammanet.GammaNet;
 import org.gammanet.experiments.stimuli.StimulusSet;
+import org.gammanet.experiments.study.Format;
 import org.gammanet.experiments.study.Json;
 import org.gammanet.experiments.study.Progress;
 import org.gammanet.experiments.study.Study;
@@ -158,8 +161,8 @@ public record OrientationOpto(
             Locale.ROOT,
             "The decoder does not decode orientation: on left-out orientations its R² is %s and its"
                 + " mean error %s°, where at least %.1f and at most %.0f° are required.",
-            number(decoder.leftOutR2()),
-            number(decoder.leftOutMeanAngularError()),
+            significant(decoder.leftOutR2()),
+            significant(decoder.leftOutMeanAngularError()),
             OrientationDecoder.GATE_R2,
             OrientationDecoder.GATE_ERROR)
         + (rescued
@@ -237,10 +240,6 @@ public record OrientationOpto(
     return pairs == 0 ? Double.NaN : sum / pairs;
   }
 
-  private static String number(double value) {
-    return OptoResults.number(value);
-  }
-
   private static void line(StringBuilder out, String format, Object... values) {
     out.append(String.format(Locale.ROOT, format, values)).append('\n');
   }
@@ -277,22 +276,22 @@ public record OrientationOpto(
     line(
         out,
         "  training data          R² %s, mean error %s°",
-        number(decoder.r2()),
-        number(decoder.meanAngularError()));
+        significant(decoder.r2()),
+        significant(decoder.meanAngularError()));
     line(
         out,
         "  left-out orientations  R² %s, mean error %s°",
-        number(decoder.leftOutR2()),
-        number(decoder.leftOutMeanAngularError()));
+        significant(decoder.leftOutR2()),
+        significant(decoder.leftOutMeanAngularError()));
     double[] e = flow.excitatoryChange();
     double[] i = flow.inhibitoryChange();
     line(out, "%nHorizontal input of the perturbed site, last timestep, perturbed - baseline");
     line(
         out,
         "  E %s, I %s, E - I %s",
-        number(e[e.length - 1]),
-        number(i[i.length - 1]),
-        number(e[e.length - 1] - i[i.length - 1]));
+        significant(e[e.length - 1]),
+        significant(i[i.length - 1]),
+        significant(e[e.length - 1] - i[i.length - 1]));
     if (rescued()) {
       summarizeRescue(out);
     }
@@ -306,7 +305,7 @@ public record OrientationOpto(
         out,
         "  reach of the horizontal connections: %d px of %s px",
         result.reach(),
-        OptoFigures.text(result.radius()));
+        Format.label(result.radius()));
     line(
         out,
         "  orientation  initial loss   final loss   rescue   decoded: before  perturbed  rescued");
@@ -314,9 +313,9 @@ public record OrientationOpto(
       line(
           out,
           "  %8s°    %12s %12s %8.4f   %15.1f° %9.1f° %7.1f°",
-          OptoFigures.text(r.orientation()),
-          number(r.initialLoss()),
-          number(r.finalLoss()),
+          Format.label(r.orientation()),
+          significant(r.initialLoss()),
+          significant(r.finalLoss()),
           r.rescue(),
           OrientationDecoder.angle(r.target()),
           OrientationDecoder.angle(r.perturbed()),
@@ -336,26 +335,26 @@ public record OrientationOpto(
           out,
           "  %-6s %9s %9s %9s %9s   %10.3f %5.1f°   %12s",
           map.getKey(),
-          number(n.mean()),
-          number(n.sd()),
-          number(n.min()),
-          number(n.max()),
+          significant(n.mean()),
+          significant(n.sd()),
+          significant(n.min()),
+          significant(n.max()),
           n.elongationIndex(),
           n.elongationAxis(),
-          number(n.alongToAcross()));
+          significant(n.alongToAcross()));
     }
     line(out, "  radial mean (px: E, I)");
     double[] radialE = maps.excitatory().radialMean();
     double[] radialI = maps.inhibitory().radialMean();
     for (int k = 0; k <= settings.rescue().ecrfRadius() && k < radialE.length; k++) {
-      line(out, "    %2d: %10s %10s", k, number(radialE[k]), number(radialI[k]));
+      line(out, "    %2d: %10s %10s", k, significant(radialE[k]), significant(radialI[k]));
     }
     line(
         out,
         "  agreement of %d random start%s: %s",
         starts.size(),
         starts.size() == 1 ? "" : "s (mean correlation of E - I maps)",
-        number(agreement()));
+        significant(agreement()));
   }
 
   private HtmlReport report() {
@@ -387,10 +386,10 @@ public record OrientationOpto(
     report.text(
         "The decoder at the best parameters has R² %s on its training data and %s on left-out orientations; mean angular errors are %s° and %s°."
             .formatted(
-                number(decoder.r2()),
-                number(decoder.leftOutR2()),
-                number(decoder.meanAngularError()),
-                number(decoder.leftOutMeanAngularError())));
+                significant(decoder.r2()),
+                significant(decoder.leftOutR2()),
+                significant(decoder.meanAngularError()),
+                significant(decoder.leftOutMeanAngularError())));
     report.section("Horizontal input of the site");
     report.figure(
         OptoFigures.flow(flow),
@@ -424,13 +423,13 @@ public record OrientationOpto(
     for (OrientationRescue r : result.rescues()) {
       rows.add(
           List.of(
-              OptoFigures.text(r.orientation()),
-              number(r.initialLoss()),
-              number(r.finalLoss()),
-              number(r.rescue()),
-              number(OrientationDecoder.angle(r.target())),
-              number(OrientationDecoder.angle(r.perturbed())),
-              number(OrientationDecoder.angle(r.rescued()))));
+              Format.label(r.orientation()),
+              significant(r.initialLoss()),
+              significant(r.finalLoss()),
+              significant(r.rescue()),
+              significant(OrientationDecoder.angle(r.target())),
+              significant(OrientationDecoder.angle(r.perturbed())),
+              significant(OrientationDecoder.angle(r.rescued()))));
     }
     report.table(
         "Losses and decoded orientations (deg).",
@@ -446,7 +445,7 @@ public record OrientationOpto(
     if (starts.size() > 1) {
       report.text(
           "Without a penalty, many states restore the decoded orientation. Between %d random starts the E − I maps correlate with r = %s on average."
-              .formatted(starts.size(), number(agreement())));
+              .formatted(starts.size(), significant(agreement())));
     }
   }
 }

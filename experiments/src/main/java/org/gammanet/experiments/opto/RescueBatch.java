@@ -13,6 +13,7 @@ import org.gammanet.checkpoint.StoredTensor;
 import org.gammanet.experiments.stimuli.PixelPoint;
 import org.gammanet.experiments.stimuli.StimulusMeta;
 import org.gammanet.experiments.stimuli.StimulusSet;
+import org.gammanet.experiments.study.Format;
 import org.gammanet.experiments.study.Partial;
 import org.gammanet.experiments.study.Progress;
 import org.gammanet.io.SplitMix;
@@ -82,7 +83,7 @@ final class RescueBatch {
     window = window(options.ecrfRadius());
     what =
         Arrays.stream(orientations, from, to)
-            .mapToObj(o -> OptoFigures.text(o) + "°")
+            .mapToObj(o -> Format.label(o) + "°")
             .collect(
                 Collectors.joining(
                     ", ", "rescue ", options.draw() == 0 ? "" : ", start " + (options.draw() + 1)));
@@ -235,7 +236,7 @@ final class RescueBatch {
                 Locale.ROOT,
                 "the loss of the grating at %s° is not finite after %d steps: its states make"
                     + " the recurrence diverge; try a lower learning rate",
-                OptoFigures.text(orientations[from + i]),
+                Format.label(orientations[from + i]),
                 step));
       }
     }

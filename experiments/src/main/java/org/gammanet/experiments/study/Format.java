@@ -21,6 +21,23 @@ public final class Format {
     return String.format(Locale.ROOT, pattern, value);
   }
 
+  /** Four significant digits; "n/a" for NaN. */
+  public static String significant(double value) {
+    return Double.isNaN(value) ? "n/a" : String.format(Locale.ROOT, "%.4g", value);
+  }
+
+  /** A label: at most four significant digits and no trailing zeros. */
+  public static String label(double value) {
+    return String.format(Locale.ROOT, "%.4g", value)
+        .replaceAll("(\\.\\d*?)0+$", "$1")
+        .replaceAll("\\.$", "");
+  }
+
+  /** A score in [0, 1] with four decimals; "n/a" for NaN. */
+  public static String score(double value) {
+    return Double.isNaN(value) ? "n/a" : String.format(Locale.ROOT, "%.4f", value);
+  }
+
   /** As {@link #number} with a unit, such as {@code " px"}. */
   public static String number(double value, String unit) {
     return Double.isFinite(value) ? number(value) + unit : "n/a";

@@ -41,6 +41,8 @@ public final class Study {
   public enum Existing {
     /** The run continues with them, if they are its own; otherwise it is refused. */
     CONTINUE,
+    /** The run continues with them, if they are its own; otherwise they are deleted. */
+    REPLACE_OTHERS,
     /** They are deleted. */
     REPLACE
   }
@@ -99,7 +101,11 @@ public final class Study {
     if (!runs.isEmpty()) {
       ObjectNode root = parse(runs.getLast());
       ObjectNode was = (ObjectNode) root.path("metadata");
-      if (!was.path("run_sha256").asText().equals(digest)) {
+      boolean own = was.path("run_sha256").asText().equals(digest);
+      if (!own && existing == Existing.REPLACE_OTHERS) {
+        return open(folder, file, identity, about, Existing.REPLACE, progress);
+      }
+      if (!own) {
         List<String> differences = new ArrayList<>();
         compare(was, is, differences);
         throw new IllegalStateException(
