@@ -1,13 +1,12 @@
 #include "memory.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <mutex>
 #include <new>
 #include <vector>
 
+#include "system.h"
 #include "torch.h"
 
 namespace gammanet {
@@ -36,10 +35,10 @@ class Heap {
     }
     const size_t size = std::max(kSegment, (bytes + kHugePage - 1) / kHugePage * kHugePage);
     segments_.reserve(segments_.size() + 1);
-    char* memory = map_pages(size);
+    char* memory = static_cast<char*>(map_pages(size));
     if (memory == nullptr) {
       trim(0);
-      memory = map_pages(size);
+      memory = static_cast<char*>(map_pages(size));
     }
     if (memory == nullptr) {
       throw std::bad_alloc();
@@ -84,7 +83,6 @@ class Heap {
   void release() noexcept {
     std::lock_guard<std::mutex> lock(mutex_);
     trim(0);
-#ifdef MADV_DONTNEED
     for (Segment& segment : segments_) {
       for (Block* block = segment.first(); block != nullptr; block = segment.after(block)) {
         const uintptr_t begin = reinterpret_cast<uintptr_t>(block) + kAlignment;
@@ -92,11 +90,10 @@ class Heap {
         const uintptr_t first = (begin + kHugePage - 1) / kHugePage * kHugePage;
         const uintptr_t last = end / kHugePage * kHugePage;
         if (block->free && first < last) {
-          madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+          drop_pages(reinterpret_cast<void*>(first), last - first);
         }
       }
     }
-#endif
   }
 
  private:
@@ -121,17 +118,6 @@ class Heap {
       return next == memory + bytes ? nullptr : reinterpret_cast<Block*>(next);
     }
   };
-
-  static char* map_pages(size_t bytes) noexcept {
-    void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) {
-      return nullptr;
-    }
-#ifdef MADV_HUGEPAGE
-    madvise(memory, bytes, MADV_HUGEPAGE);
-#endif
-    return static_cast<char*>(memory);
-  }
 
   Segment* segment_of(const char* memory) noexcept {
     for (Segment& segment : segments_) {
@@ -164,7 +150,7 @@ class Heap {
       const Segment segment = segments_[i];
       if (segment.free == segment.bytes) {
         free_ -= segment.bytes;
-        munmap(segment.memory, segment.bytes);
+        unmap_pages(segment.memory, segment.bytes);
         segments_.erase(segments_.begin() + static_cast<std::ptrdiff_t>(i));
       }
     }
@@ -195,8 +181,8 @@ void* allocate(size_t bytes) {
     return heap().allocate(bytes);
   }
 #endif
-  void* memory = nullptr;
-  if (posix_memalign(&memory, 64, std::max<size_t>(bytes, 1)) != 0) {
+  void* memory = allocate_aligned(std::max<size_t>(bytes, 1));
+  if (memory == nullptr) {
     throw std::bad_alloc();
   }
   return memory;
@@ -204,7 +190,7 @@ void* allocate(size_t bytes) {
 
 void deallocate(void* memory) noexcept {
   if (memory != nullptr && !heap().deallocate(memory)) {
-    std::free(memory);
+    free_aligned(memory);
   }
 }
 

@@ -1,7 +1,5 @@
 #include "torch.h"
 
-#include <dlfcn.h>
-
 #include <atomic>
 #include <cstdarg>
 #include <cstdio>
@@ -9,6 +7,8 @@
 #include <mutex>
 #include <new>
 #include <vector>
+
+#include "system.h"
 
 namespace gammanet {
 
@@ -73,7 +73,7 @@ std::mutex init_mutex;
 
 template <class Function>
 void bind(Function& slot, void* library, const char* name) {
-  slot = reinterpret_cast<Function>(dlsym(library, name));
+  slot = reinterpret_cast<Function>(symbol(library, name));
   if (slot == nullptr) {
     unavailable("LibTorch lacks the function %s: version 2.11 or newer is needed", name);
   }
@@ -87,7 +87,7 @@ void torch_init(const char* path) {
     return;
   }
   Torch t{};
-  t.library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  t.library = open_library(path);
   if (t.library == nullptr) {
     unavailable("cannot open LibTorch's library %s", path ? path : "(of this process)");
   }
@@ -106,7 +106,7 @@ void torch_init(const char* path) {
   bind(t.get_num_threads, t.library, "torch_get_num_threads");
   bind(t.from_blob, t.library, "torch_from_blob");
   t.exception_text = reinterpret_cast<decltype(t.exception_text)>(
-      dlsym(t.library, "torch_exception_get_what_without_backtrace"));
+      symbol(t.library, "torch_exception_get_what_without_backtrace"));
   decltype(&::aoti_torch_dtype_float32) number;
   bind(number, t.library, "aoti_torch_dtype_float32");
   t.dtype_float32 = number();
@@ -125,7 +125,7 @@ const Torch& torch() {
   return table;
 }
 
-void* torch_symbol(const char* name) { return dlsym(torch().library, name); }
+void* torch_symbol(const char* name) { return symbol(torch().library, name); }
 
 void torch_check(int32_t status, const char* function) {
   if (status != 0) {

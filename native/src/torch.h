@@ -62,7 +62,7 @@ struct Torch {
   int32_t dtype_float32;
   int32_t device_cpu;
   int32_t device_cuda;
-  // The handle that dlopen returned.
+  // What open_library returned.
   void* library;
 };
 

@@ -15,7 +15,11 @@
 
 #include "libtorch_stable.h"
 
+#ifdef _WIN32
+#define EXPORT extern "C" __declspec(dllexport)
+#else
 #define EXPORT extern "C" __attribute__((visibility("default")))
+#endif
 
 struct AtenTensorOpaque {
   void* data = nullptr;

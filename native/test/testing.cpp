@@ -1,12 +1,12 @@
 #include "testing.h"
 
-#include <dlfcn.h>
-
 #include <cmath>
 #include <cstdarg>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
+
+#include "../src/system.h"
 
 namespace {
 
@@ -18,7 +18,7 @@ constexpr float kGuardValue = -12345.678f;
 
 template <class Function>
 Function fake_function(const char* name) {
-  return reinterpret_cast<Function>(dlsym(fake, name));
+  return reinterpret_cast<Function>(gammanet::symbol(fake, name));
 }
 
 }  // namespace
@@ -46,7 +46,7 @@ void check_failure(int32_t status, int32_t expected, const char* word, const cha
 }
 
 void start_testing() {
-  fake = dlopen(FAKE_TORCH, RTLD_NOW | RTLD_LOCAL);
+  fake = gammanet::open_library(FAKE_TORCH);
   if (fake == nullptr) {
     std::printf("cannot open %s\n", FAKE_TORCH);
     std::exit(1);

@@ -6,8 +6,44 @@
 
 #include "kernels.h"
 
+#ifdef GAMMANET_X86
+#include <cpuid.h>
+#endif
+
 namespace gammanet {
 namespace {
+
+#ifdef GAMMANET_X86
+// What processor and system support. The compilers' __builtin_cpu_supports is no help: with zig,
+// which cross-compiles releases, it says no to everything.
+struct Processor {
+  bool avx2 = false, avx512 = false, bf16 = false, amd = false;
+
+  Processor() {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    if (!__get_cpuid(0, &a, &b, &c, &d)) {
+      return;
+    }
+    amd = b == 0x68747541;  // "Auth" of "AuthenticAMD"
+    constexpr unsigned kFma = 1u << 12, kSavedByXsave = 1u << 27;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || (c & kFma) == 0 || (c & kSavedByXsave) == 0) {
+      return;
+    }
+    unsigned saved = 0, high = 0;
+    asm volatile("xgetbv" : "=a"(saved), "=d"(high) : "c"(0));
+    constexpr unsigned kVectors = 0x6, kWideVectors = 0xE6;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
+      return;
+    }
+    constexpr unsigned kAvx2 = 1u << 5;
+    constexpr unsigned kAvx512 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;  // F, DQ, BW, VL
+    avx2 = (saved & kVectors) == kVectors && (b & kAvx2) != 0;
+    avx512 = avx2 && (saved & kWideVectors) == kWideVectors && (b & kAvx512) == kAvx512;
+    constexpr unsigned kBf16 = 1u << 5;
+    bf16 = avx512 && a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & kBf16) != 0;
+  }
+};
+#endif
 
 // A table with products in bfloat16.
 Kernels with_bf16(Kernels table, const char* name, decltype(Kernels::product_bf16) product,
@@ -31,28 +67,26 @@ const std::vector<InstructionSet>& instruction_sets() {
   static const std::vector<InstructionSet> sets = [] {
     std::vector<InstructionSet> all;
 #ifdef GAMMANET_X86
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
+    const Processor processor;
+    if (processor.avx512) {
       const Kernels& avx512 = kernels_avx512;
 #ifdef GAMMANET_BF16
-      const bool bf16 = __builtin_cpu_supports("avx512bf16");
 #ifdef GAMMANET_AMX
-      if (bf16 && enable_amx()) {
+      if (processor.bf16 && enable_amx()) {
         all.push_back(
             {with_bf16(avx512, "amx", product_bf16_amx, convert_bf16_avx512, 32, true), true});
       }
 #endif
-      if (bf16) {
+      if (processor.bf16) {
         // On Intel's processors they were measured to be no faster than float32.
         all.push_back({with_bf16(avx512, "avx512-bf16", product_bf16_avx512, convert_bf16_avx512,
                                  2, false),
-                       __builtin_cpu_is("amd") != 0});
+                       processor.amd});
       }
 #endif
       all.push_back({avx512, true});
     }
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    if (processor.avx2) {
       all.push_back({kernels_avx2, true});
     }
 #endif

@@ -699,7 +699,6 @@ constexpr Kernels kTable = {kKernelsVersion,
 }  // namespace
 }  // namespace gammanet::cuda
 
-extern "C" __attribute__((visibility("default"))) const gammanet::cuda::Kernels*
-gammanet_cuda_kernels() {
+const gammanet::cuda::Kernels* gammanet_cuda_kernels() {
   return &gammanet::cuda::kTable;
 }

@@ -294,4 +294,9 @@ constexpr int64_t reduce_scratch(const Extent& extent) {
 }  // namespace gammanet::cuda
 
 // The only symbol of libgammanet_cuda.
-extern "C" const gammanet::cuda::Kernels* gammanet_cuda_kernels();
+#ifdef _WIN32
+extern "C" __declspec(dllexport) const gammanet::cuda::Kernels* gammanet_cuda_kernels();
+#else
+extern "C" __attribute__((visibility("default"))) const gammanet::cuda::Kernels*
+gammanet_cuda_kernels();
+#endif

@@ -1,11 +1,10 @@
 #include "torch_ops.h"
 
-#include <dlfcn.h>
-
 #include <algorithm>
 #include <atomic>
 #include <mutex>
 
+#include "../system.h"
 #include "cuda.h"
 
 namespace gammanet::cuda {
@@ -42,19 +41,19 @@ void* cuda_symbol(const char* name) {
   if (void* function = torch_symbol(name)) {
     return function;
   }
-  if (void* library = dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_NOLOAD)) {
-    return dlsym(library, name);
-  }
-  return dlsym(RTLD_DEFAULT, name);
+#ifdef _WIN32
+  return symbol(loaded_library("torch_cuda.dll"), name);
+#else
+  return symbol(loaded_library("libtorch_cuda.so"), name);
+#endif
 }
 
 const Kernels* load_kernels(const char* path) {
-  void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  void* library = open_library(path);
   if (library == nullptr) {
-    const char* reason = dlerror();
-    unavailable("cannot load the CUDA kernels %s: %s", path, reason ? reason : "");
+    unavailable("cannot load the CUDA kernels %s: %s", path, library_error().c_str());
   }
-  void* function = dlsym(library, "gammanet_cuda_kernels");
+  void* function = symbol(library, "gammanet_cuda_kernels");
   if (function == nullptr) {
     unavailable("%s does not hold GammaNet's CUDA kernels", path);
   }

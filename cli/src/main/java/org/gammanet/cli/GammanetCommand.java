@@ -1,5 +1,7 @@
 package org.gammanet.cli;
 
+import java.io.IOException;
+import java.io.InputStream;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.lang.module.ModuleDescriptor;
@@ -8,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Properties;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
@@ -130,11 +133,28 @@ public final class GammanetCommand implements Runnable {
         stream, true, stream.charset() == null ? StandardCharsets.UTF_8 : stream.charset());
   }
 
-  /** Version of this program and of the Java that runs it. */
+  /** Version of this program, the commit that it was built from, and the Java that runs it. */
   static final class Version implements IVersionProvider {
     @Override
     public String[] getVersion() {
-      return new String[] {"gammanet " + program() + " (Java " + Runtime.version() + ")"};
+      return new String[] {
+        "gammanet %s (%sJava %s)".formatted(program(), commit(), Runtime.version())
+      };
+    }
+
+    /** The commit in words, followed by a comma; empty where the build had no Git repository. */
+    private static String commit() {
+      Properties git = new Properties();
+      try (InputStream in = GammanetCommand.class.getResourceAsStream("git.properties")) {
+        if (in != null) {
+          git.load(in);
+        }
+      } catch (IOException e) {
+        return "";
+      }
+      String id = git.getProperty("git.commit.id.abbrev", "");
+      boolean changed = "true".equals(git.getProperty("git.dirty"));
+      return id.isEmpty() ? "" : "commit " + id + (changed ? " with changes, " : ", ");
     }
 
     static String program() {

@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Finds and loads LibTorch, every library by its full path. */
 public final class LibTorchLoader {
+  private static final System.Logger LOG = System.getLogger(LibTorchLoader.class.getName());
   private static final List<String> LOADED = new ArrayList<>();
   private static final String PIP =
       " (of a Python installation with PyTorch: site-packages/torch/lib)";
@@ -51,15 +52,31 @@ public final class LibTorchLoader {
     }
     for (Library library : NativeLibraries.of(NativeLibraries.platform())) {
       Path file = folder.resolve(library.file());
-      if (Files.isReadable(file)) {
+      if (library.inFolder()) {
+        if (!Files.isReadable(file)) {
+          throw new IOException(
+              "no LibTorch: %s has no %s%s; %s"
+                  .formatted(folder, Files.exists(file) ? "readable " : "", library.file(), hint));
+        }
         loadFile(file, hint);
-      } else if (library.inFolder()) {
-        throw new IOException(
-            "no LibTorch: %s has no %s%s; %s"
-                .formatted(folder, Files.exists(file) ? "readable " : "", library.file(), hint));
+      } else if (Files.isReadable(file)) {
+        loadOptional(file, hint);
       }
     }
     return folder.toString();
+  }
+
+  /** LibTorch's own library, which comes later, tells whether it needs this one. */
+  private static void loadOptional(Path file, String hint) {
+    try {
+      loadFile(file, hint);
+    } catch (IOException e) {
+      boolean cuda = file.toString().contains("cuda");
+      LOG.log(
+          cuda ? System.Logger.Level.WARNING : System.Logger.Level.DEBUG,
+          "{0}; going on without it",
+          e.getMessage());
+    }
   }
 
   private static String loadFromClassPath() throws IOException {
@@ -81,11 +98,9 @@ public final class LibTorchLoader {
         throw new IOException(
             "no LibTorch: "
                 + resource
-                + " is not on the class path; add the artifact org.bytedeco:"
-                + library.project()
-                + " with the classifier "
+                + " is not on the class path; add the artifact org.gammanet:gammanet-"
                 + platform
-                + ", or set GAMMANET_LIBTORCH to a folder with LibTorch's libraries");
+                + " (of type pom), or set GAMMANET_LIBTORCH to a folder with LibTorch's libraries");
       }
     }
     Path folder = LibraryCache.unpack("LibTorch's libraries", "libtorch-" + platform, libraries);

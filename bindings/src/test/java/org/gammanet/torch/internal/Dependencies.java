@@ -5,8 +5,15 @@ import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,8 +22,15 @@ import org.jspecify.annotations.Nullable;
  * @param name its own name: SONAME, last part of the install name, or name in the export table
  * @param needed the libraries that it is linked with
  * @param runPaths folders where it looks for them (macOS)
+ * @param exports the functions that it offers
+ * @param minimum the oldest system that it runs on: a version of macOS, or of glibc
  */
-record Dependencies(@Nullable String name, List<String> needed, List<String> runPaths) {
+record Dependencies(
+    @Nullable String name,
+    List<String> needed,
+    List<String> runPaths,
+    Set<String> exports,
+    @Nullable String minimum) {
   private static final int ELF = 0x7F454C46;
   private static final int MACH_O_64 = 0xCFFAEDFE;
 
@@ -87,7 +101,48 @@ record Dependencies(@Nullable String name, List<String> needed, List<String> run
         name = text(data, strings + value);
       }
     }
-    return new Dependencies(name, needed, List.of());
+    Set<String> exports = new TreeSet<>();
+    List<String> versions = new ArrayList<>();
+    elfSections(data, exports, versions);
+    String minimum =
+        versions.stream()
+            .filter(v -> v.startsWith("GLIBC_2."))
+            .max(
+                Comparator.comparing(v -> Integer.parseInt(v.substring(8).replaceAll("\\..*", ""))))
+            .map(v -> v.substring(6))
+            .orElse(null);
+    return new Dependencies(name, needed, List.of(), exports, minimum);
+  }
+
+  /** The defined dynamic symbols, and the names of the versions that are asked of others. */
+  private static void elfSections(ByteBuffer data, Set<String> exports, List<String> versions) {
+    int sections = Math.toIntExact(data.getLong(40));
+    for (int i = 0; i < data.getShort(60); i++) {
+      int section = sections + 64 * i;
+      int offset = Math.toIntExact(data.getLong(section + 24));
+      long size = data.getLong(section + 32);
+      int link = sections + 64 * data.getInt(section + 40);
+      int type = data.getInt(section + 4);
+      if (type == 11) { // SHT_DYNSYM
+        long strings = data.getLong(link + 24);
+        for (int at = offset; at < offset + size; at += 24) {
+          if (data.getShort(at + 6) != 0 && data.get(at + 4) >> 4 != 0) { // defined, not local
+            exports.add(text(data, strings + data.getInt(at)));
+          }
+        }
+      } else if (type == 0x6FFFFFFE) { // SHT_GNU_verneed
+        long strings = data.getLong(link + 24);
+        int at = offset;
+        for (int next = -1; next != 0; at += next) {
+          int auxiliary = at + data.getInt(at + 8);
+          for (int k = data.getShort(at + 2); k > 0; k--) {
+            versions.add(text(data, strings + data.getInt(auxiliary + 8)));
+            auxiliary += data.getInt(auxiliary + 12);
+          }
+          next = data.getInt(at + 12);
+        }
+      }
+    }
   }
 
   /** The load commands of a 64-bit Mach-O file. */
@@ -95,6 +150,8 @@ record Dependencies(@Nullable String name, List<String> needed, List<String> run
     String name = null;
     List<String> needed = new ArrayList<>();
     List<String> runPaths = new ArrayList<>();
+    Set<String> exports = new TreeSet<>();
+    String minimum = null;
     int at = 32;
     for (int i = data.getInt(16); i > 0; i--) {
       int command = data.getInt(at);
@@ -106,10 +163,66 @@ record Dependencies(@Nullable String name, List<String> needed, List<String> run
       } else if (command == 0x8000001C) { // LC_RPATH
         String path = text(data, at + data.getInt(at + 8));
         runPaths.add(path.equals("@loader_path/.") ? "@loader_path" : path);
+      } else if (command == 2) { // LC_SYMTAB
+        int symbols = data.getInt(at + 8);
+        long strings = data.getInt(at + 16);
+        for (int k = 0; k < data.getInt(at + 12); k++) {
+          int type = data.get(symbols + 16 * k + 4);
+          // External, in a section, neither private nor for a debugger.
+          if ((type & 0x1) != 0 && (type & 0xE) == 0xE && (type & 0xF0) == 0) {
+            exports.add(text(data, strings + data.getInt(symbols + 16 * k) + 1)); // after "_"
+          }
+        }
+      } else if (command == 0x32) { // LC_BUILD_VERSION
+        int version = data.getInt(at + 12);
+        minimum = (version >> 16) + "." + (version >> 8 & 0xFF);
       }
       at += data.getInt(at + 4);
     }
-    return new Dependencies(name, needed, runPaths);
+    return new Dependencies(name, needed, runPaths, exports, minimum);
+  }
+
+  /**
+   * Whether a Mach-O file is signed and its signature holds: the SHA-256 of every page. (macOS on
+   * ARM loads no other; the signature may be anybody's.)
+   */
+  static boolean isSigned(byte[] file) throws NoSuchAlgorithmException {
+    ByteBuffer data = ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN);
+    int at = 32;
+    for (int i = data.getInt(16); i > 0; i--) {
+      if (data.getInt(at) == 0x1D) { // LC_CODE_SIGNATURE
+        int start = data.getInt(at + 8);
+        data.order(ByteOrder.BIG_ENDIAN);
+        for (int k = 0; k < data.getInt(start + 8); k++) {
+          int directory = start + data.getInt(start + 16 + 8 * k);
+          if (data.getInt(directory) == 0xFADE0C02) {
+            return pagesMatch(data, directory);
+          }
+        }
+        return false;
+      }
+      at += data.getInt(at + 4);
+    }
+    return false;
+  }
+
+  private static boolean pagesMatch(ByteBuffer data, int directory)
+      throws NoSuchAlgorithmException {
+    int hashes = directory + data.getInt(directory + 16);
+    int pages = data.getInt(directory + 28);
+    int limit = data.getInt(directory + 32);
+    int hashSize = data.get(directory + 36);
+    int page = 1 << data.get(directory + 39);
+    MessageDigest sha256 = MessageDigest.getInstance("SHA-256");
+    for (int i = 0; i < pages; i++) {
+      sha256.update(data.array(), i * page, Math.min(page, limit - i * page));
+      byte[] found = sha256.digest();
+      int stored = hashes + i * hashSize;
+      if (!Arrays.equals(found, 0, hashSize, data.array(), stored, stored + hashSize)) {
+        return false;
+      }
+    }
+    return pages > 0 && hashSize == 32;
   }
 
   /** The import directory of a 64-bit PE file. */
@@ -126,9 +239,14 @@ record Dependencies(@Nullable String name, List<String> needed, List<String> run
     for (int at = imports; data.getInt(at + 12) != 0; at += 20) {
       needed.add(text(data, offset(data, sections, count, data.getInt(at + 12))));
     }
-    int exports = offset(data, sections, count, data.getInt(directories));
-    String name = text(data, offset(data, sections, count, data.getInt(exports + 12)));
-    return new Dependencies(name.toLowerCase(java.util.Locale.ROOT), needed, List.of());
+    int table = offset(data, sections, count, data.getInt(directories));
+    String name = text(data, offset(data, sections, count, data.getInt(table + 12)));
+    int names = offset(data, sections, count, data.getInt(table + 32));
+    Set<String> exports = new TreeSet<>();
+    for (int k = 0; k < data.getInt(table + 24); k++) {
+      exports.add(text(data, offset(data, sections, count, data.getInt(names + 4 * k))));
+    }
+    return new Dependencies(name.toLowerCase(Locale.ROOT), needed, List.of(), exports, null);
   }
 
   private static int offset(ByteBuffer data, int sections, int count, int address)

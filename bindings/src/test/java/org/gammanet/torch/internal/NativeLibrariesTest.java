@@ -8,16 +8,21 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.lang.module.ModuleDescriptor.Version;
 import java.net.URL;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.NoSuchAlgorithmException;
 import java.util.LinkedHashSet;
 import java.util.Locale;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.gammanet.torch.internal.NativeLibraries.Library;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.FieldSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -87,6 +92,52 @@ class NativeLibrariesTest {
     loaded.removeAll(used);
     loaded.removeIf(file -> file.contains("torch_cpu"));
     assertEquals(Set.of(), loaded, "libraries that LibTorch does not need");
+  }
+
+  private static Set<String> declaredFunctions() throws IOException {
+    String header = Files.readString(Path.of("..", "native", "include", "gammanet_native.h"));
+    return Pattern.compile("GAMMANET_API[^;(]*[ *](gammanet_[a-z0-9_]+)\\(")
+        .matcher(header)
+        .results()
+        .map(r -> r.group(1))
+        .collect(Collectors.toCollection(TreeSet::new));
+  }
+
+  /** Our own libraries for all platforms, where a release build has made them. */
+  @ParameterizedTest
+  @CsvSource({
+    "linux-x86_64, libgammanet_native.so, 2.28",
+    "linux-arm64, libgammanet_native.so, 2.28",
+    "macosx-arm64, libgammanet_native.dylib, 15.0",
+    "windows-x86_64, gammanet_native.dll,"
+  })
+  void theKernelsNeedTheSystemAlone(String platform, String file, @Nullable String newest)
+      throws IOException, NoSuchAlgorithmException {
+    Path library =
+        Path.of("..", "native", "target", "cross", platform)
+            .resolve("org/gammanet/native/" + platform + "/" + file);
+    assumeTrue(Files.exists(library), library + " is made by native/cross");
+    byte[] bytes = Files.readAllBytes(library);
+    Dependencies found = Dependencies.of(bytes);
+    assertEquals(declaredFunctions(), found.exports());
+    if (newest != null) {
+      assertNotNull(found.minimum());
+      assertTrue(
+          Version.parse(found.minimum()).compareTo(Version.parse(newest)) <= 0, found.minimum());
+    }
+    Pattern system =
+        platform.startsWith("linux")
+            ? Pattern.compile("lib(c|m|dl|pthread)\\.so\\.\\d|ld-linux-.*")
+            : platform.startsWith("mac") ? Pattern.compile("/usr/lib/libSystem.B.dylib") : WINDOWS;
+    for (String needed : found.needed()) {
+      String name = platform.startsWith("windows") ? needed.toLowerCase(Locale.ROOT) : needed;
+      assertTrue(system.matcher(name).matches(), file + " needs " + needed);
+    }
+    if (platform.startsWith("mac")) {
+      assertTrue(Dependencies.isSigned(bytes));
+      bytes[bytes.length / 2] ^= 1;
+      assertFalse(Dependencies.isSigned(bytes), "a changed file is not signed");
+    }
   }
 
   /** C++ functions that are called by name where there is no shim. */
