@@ -1,49 +1,41 @@
 package org.gammanet.data;
 
-import java.util.Arrays;
-
 /**
  * Morphological thinning to one-pixel lines: the parallel algorithm of Lam, Lee and Suen ("Thinning
  * methodologies", IEEE PAMI 14(9), 1992), repeated until nothing changes.
  *
  * <p>Two sub-iterations, each deleting all its candidates at once, keep 8-connected components and
- * leave one-pixel lines alone. Pixels outside the image count as unset.
+ * leave one-pixel lines alone. Pixels outside the image count as unset. The neighborhoods of 64
+ * pixels are tested at a time, a bit each, and only where a neighbor was deleted since the last
+ * test.
  */
 public final class Thinning {
-  /**
-   * Whether the first (second) sub-iteration deletes a set pixel, by its neighbors: bit 0 is east,
-   * then counter-clockwise (NE, N, NW, W, SW, S, SE).
-   */
-  private static final boolean[] FIRST = table(true);
+  /** Words in a row: pixel x is bit x & 63 of word 1 + (x >> 6), between two empty words. */
+  private final int stride;
 
-  private static final boolean[] SECOND = table(false);
+  /** Rows of words, between two empty rows. */
+  private final long[] words;
 
-  private Thinning() {}
+  /** The last sub-iteration that deleted something in a word or in one next to it. */
+  private final int[] disturbed;
 
-  private static boolean[] table(boolean first) {
-    boolean[] table = new boolean[256];
-    for (int code = 0; code < 256; code++) {
-      int[] x = new int[10];
-      for (int i = 1; i <= 8; i++) {
-        x[i] = code >> (i - 1) & 1;
+  private final int[] changed;
+  private final long[] doomed;
+
+  private Thinning(byte[] mask, int height, int width) {
+    stride = ((width + 63) >> 6) + 2;
+    words = new long[(height + 2) * stride];
+    disturbed = new int[words.length];
+    changed = new int[words.length];
+    doomed = new long[words.length];
+    for (int y = 0, i = 0; y < height; y++) {
+      int row = (y + 1) * stride + 1;
+      for (int x = 0; x < width; x++, i++) {
+        if (mask[i] != 0) {
+          words[row + (x >> 6)] |= 1L << x;
+        }
       }
-      x[9] = x[1];
-      int crossings = 0;
-      int n1 = 0;
-      int n2 = 0;
-      for (int i = 1; i <= 4; i++) {
-        crossings += x[2 * i - 1] == 0 && (x[2 * i] | x[2 * i + 1]) == 1 ? 1 : 0;
-        n1 += x[2 * i - 1] | x[2 * i];
-        n2 += x[2 * i] | x[2 * i + 1];
-      }
-      int neighbors = Math.min(n1, n2);
-      boolean side =
-          first
-              ? ((x[2] | x[3] | (1 - x[8])) & x[1]) == 0
-              : ((x[6] | x[7] | (1 - x[4])) & x[5]) == 0;
-      table[code] = crossings == 1 && neighbors >= 2 && neighbors <= 3 && side;
     }
-    return table;
   }
 
   /**
@@ -57,59 +49,86 @@ public final class Thinning {
       throw new IllegalArgumentException(
           "A mask of %d values is not %d x %d pixels".formatted(mask.length, height, width));
     }
-    // A frame of unset pixels spares the border tests.
-    int stride = width + 2;
-    byte[] padded = new byte[(height + 2) * stride];
-    int[] pixels = new int[mask.length];
-    int count = 0;
-    for (int y = 0; y < height; y++) {
-      for (int x = 0; x < width; x++) {
-        if (mask[y * width + x] != 0) {
-          int p = (y + 1) * stride + x + 1;
-          padded[p] = 1;
-          pixels[count++] = p;
-        }
+    Thinning thinning = new Thinning(mask, height, width);
+    int lastChange = 0;
+    for (int sub = 1; sub - lastChange <= 2; sub++) {
+      if (thinning.delete(sub)) {
+        lastChange = sub;
       }
     }
-    int[] doomed = new int[count];
-    int before;
-    do {
-      before = count;
-      count = pass(FIRST, padded, stride, pixels, count, doomed);
-      count = pass(SECOND, padded, stride, pixels, count, doomed);
-    } while (count < before);
-    Arrays.fill(mask, (byte) 0);
-    for (int i = 0; i < count; i++) {
-      int p = pixels[i];
-      mask[(p / stride - 1) * width + p % stride - 1] = 1;
+    for (int y = 0, i = 0; y < height; y++) {
+      int row = (y + 1) * thinning.stride + 1;
+      for (int x = 0; x < width; x++, i++) {
+        mask[i] = (byte) (thinning.words[row + (x >> 6)] >>> x & 1);
+      }
     }
   }
 
-  /** One sub-iteration; returns how many pixels are left at the front of {@code pixels}. */
-  private static int pass(
-      boolean[] delete, byte[] m, int stride, int[] pixels, int count, int[] doomed) {
-    int kept = 0;
-    int dead = 0;
-    for (int i = 0; i < count; i++) {
-      int p = pixels[i];
-      int code =
-          m[p + 1]
-              | m[p - stride + 1] << 1
-              | m[p - stride] << 2
-              | m[p - stride - 1] << 3
-              | m[p - 1] << 4
-              | m[p + stride - 1] << 5
-              | m[p + stride] << 6
-              | m[p + stride + 1] << 7;
-      if (delete[code]) {
-        doomed[dead++] = p;
-      } else {
-        pixels[kept++] = p;
+  /** One sub-iteration, of the first kind if its number is odd; says whether it deleted a pixel. */
+  private boolean delete(int sub) {
+    int count = 0;
+    for (int w = 0; w < words.length; w++) {
+      // The last test of this kind was two sub-iterations ago, before that one's deletions.
+      if (words[w] != 0 && disturbed[w] >= sub - 2) {
+        long candidates = candidates(w, (sub & 1) != 0);
+        if (candidates != 0) {
+          changed[count] = w;
+          doomed[count++] = candidates;
+        }
       }
     }
-    for (int i = 0; i < dead; i++) {
-      m[doomed[i]] = 0;
+    for (int k = 0; k < count; k++) {
+      int w = changed[k];
+      words[w] &= ~doomed[k];
+      for (int row = w - stride; row <= w + stride; row += stride) {
+        disturbed[row - 1] = sub;
+        disturbed[row] = sub;
+        disturbed[row + 1] = sub;
+      }
     }
-    return kept;
+    return count > 0;
+  }
+
+  /** The pixels of a word that a sub-iteration deletes; conditions G1 to G3 of the paper. */
+  private long candidates(int w, boolean first) {
+    long north = words[w - stride];
+    long here = words[w];
+    long south = words[w + stride];
+    // The bit above is the neighbor in the east.
+    long e = here >>> 1 | words[w + 1] << 63;
+    long ne = north >>> 1 | words[w - stride + 1] << 63;
+    long nw = north << 1 | words[w - stride - 1] >>> 63;
+    long west = here << 1 | words[w - 1] >>> 63;
+    long sw = south << 1 | words[w + stride - 1] >>> 63;
+    long se = south >>> 1 | words[w + stride + 1] << 63;
+
+    // G1: one crossing, from an unset 4-neighbor to one of the two that follow counterclockwise.
+    long c1 = ~e & (ne | north);
+    long c2 = ~north & (nw | west);
+    long c3 = ~west & (sw | south);
+    long c4 = ~south & (se | e);
+    long one = (c1 ^ c2) & ~(c3 | c4) | ~(c1 | c2) & (c3 ^ c4);
+
+    // G2: two or three neighbors, in the pairing in which there are fewer.
+    long two =
+        atLeastTwo(e | ne, north | nw, west | sw, south | se)
+            & atLeastTwo(ne | north, nw | west, sw | south, se | e);
+    long four =
+        (e | ne)
+            & (north | nw)
+            & (west | sw)
+            & (south | se)
+            & (ne | north)
+            & (nw | west)
+            & (sw | south)
+            & (se | e);
+
+    // G3: which side is taken in this sub-iteration.
+    long kept = first ? (ne | north | ~se) & e : (sw | south | ~nw) & west;
+    return here & one & two & ~four & ~kept;
+  }
+
+  private static long atLeastTwo(long a, long b, long c, long d) {
+    return a & b | c & d | (a | b) & (c | d);
   }
 }

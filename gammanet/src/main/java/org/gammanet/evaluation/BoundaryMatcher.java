@@ -19,10 +19,9 @@ import java.util.function.BooleanSupplier;
  * the two masks alone.
  *
  * <p>Method: shortest augmenting paths with dual prices on both sides (Jonker and Volgenant,
- * Computing 38, 1987). Both masks may change pixel by pixel: a pixel that comes starts a search
- * from itself, one that goes a search from the partner that it leaves. The masks that a map leaves
- * at falling thresholds differ by few pixels, so a whole benchmark costs hardly more than its last
- * threshold.
+ * Computing 38, 1987). The first mask may change: a pixel that comes starts a search from itself,
+ * one that goes a search from the partner that it leaves, so the masks of a map at one threshold
+ * after the other, which differ by few pixels, are matched for little more than the last one.
  *
  * <p>An instance keeps its work space for the next pair of masks; it is for one thread.
  */
@@ -184,13 +183,31 @@ public final class BoundaryMatcher {
   /** Makes the left mask equal to this one, and the correspondence the best one for it. */
   void change(PixelMask left) {
     int done = 0;
-    for (int pixel : mask[LEFT].without(left)) {
-      checkCancelled(done++);
-      remove(pixel);
+    int abandoned = 0;
+    int[] gone = mask[LEFT].without(left);
+    for (int pixel : gone) {
+      mask[LEFT].flip(pixel);
+      price[LEFT][pixel] = 0;
+      int partner = mate[LEFT][pixel];
+      if (partner != NONE) {
+        mate[LEFT][pixel] = NONE;
+        mate[RIGHT][partner] = NONE;
+        pairs--;
+        gone[abandoned++] = partner;
+      }
     }
+    // A partner that was left keeps its price until a pixel that comes may have taken it.
     for (int pixel : left.without(mask[LEFT])) {
       checkCancelled(done++);
-      add(pixel);
+      mask[LEFT].flip(pixel);
+      price[LEFT][pixel] = outlierCost; // no pair saves more
+      search(LEFT, pixel);
+    }
+    for (int k = 0; k < abandoned; k++) {
+      checkCancelled(done++);
+      if (mate[RIGHT][gone[k]] == NONE && price[RIGHT][gone[k]] > 0) {
+        search(RIGHT, gone[k]);
+      }
     }
   }
 
@@ -214,26 +231,6 @@ public final class BoundaryMatcher {
         if (mate[LEFT][start + Long.numberOfTrailingZeros(rest)] != NONE) {
           to.words[w] |= rest & -rest;
         }
-      }
-    }
-  }
-
-  private void add(int pixel) {
-    mask[LEFT].flip(pixel);
-    price[LEFT][pixel] = outlierCost; // no pair saves more
-    search(LEFT, pixel);
-  }
-
-  private void remove(int pixel) {
-    mask[LEFT].flip(pixel);
-    int partner = mate[LEFT][pixel];
-    price[LEFT][pixel] = 0;
-    if (partner != NONE) {
-      mate[LEFT][pixel] = NONE;
-      mate[RIGHT][partner] = NONE;
-      pairs--;
-      if (price[RIGHT][partner] > 0) {
-        search(RIGHT, partner);
       }
     }
   }

@@ -115,4 +115,71 @@ class ThinningTest {
     }
     return components;
   }
+
+  /** The paper's conditions, pixel by pixel. */
+  private static void reference(byte[] mask, int height, int width) {
+    boolean changed = true;
+    while (changed) {
+      changed = false;
+      for (boolean first : new boolean[] {true, false}) {
+        byte[] before = mask.clone();
+        for (int i = 0; i < mask.length; i++) {
+          if (before[i] != 0 && deletes(neighbors(before, height, width, i), first)) {
+            mask[i] = 0;
+            changed = true;
+          }
+        }
+      }
+    }
+  }
+
+  /** Neighbors 1 to 8 from east counterclockwise, and the first one again. */
+  private static boolean[] neighbors(byte[] mask, int height, int width, int i) {
+    int[] dx = {1, 1, 0, -1, -1, -1, 0, 1, 1};
+    int[] dy = {0, -1, -1, -1, 0, 1, 1, 1, 0};
+    boolean[] x = new boolean[10];
+    for (int k = 0; k < 9; k++) {
+      int column = i % width + dx[k];
+      int row = i / width + dy[k];
+      x[k + 1] =
+          column >= 0
+              && column < width
+              && row >= 0
+              && row < height
+              && mask[row * width + column] != 0;
+    }
+    return x;
+  }
+
+  private static boolean deletes(boolean[] x, boolean first) {
+    int crossings = 0;
+    int n1 = 0;
+    int n2 = 0;
+    for (int i = 1; i <= 4; i++) {
+      crossings += !x[2 * i - 1] && (x[2 * i] || x[2 * i + 1]) ? 1 : 0;
+      n1 += x[2 * i - 1] || x[2 * i] ? 1 : 0;
+      n2 += x[2 * i] || x[2 * i + 1] ? 1 : 0;
+    }
+    int fewer = Math.min(n1, n2);
+    boolean side = first ? (x[2] || x[3] || !x[8]) && x[1] : (x[6] || x[7] || !x[4]) && x[5];
+    return crossings == 1 && fewer >= 2 && fewer <= 3 && !side;
+  }
+
+  @Test
+  void sixtyFourPixelsAtATimeAreThinnedAsOneByOne() {
+    Random random = new Random(3);
+    for (int width : new int[] {1, 2, 63, 64, 65, 128, 150}) {
+      for (int density : new int[] {20, 50, 80, 97}) {
+        int height = 1 + random.nextInt(40);
+        byte[] mask = new byte[height * width];
+        for (int i = 0; i < mask.length; i++) {
+          mask[i] = (byte) (random.nextInt(100) < density ? 1 : 0);
+        }
+        byte[] expected = mask.clone();
+        reference(expected, height, width);
+        Thinning.thin(mask, height, width);
+        assertArrayEquals(expected, mask);
+      }
+    }
+  }
 }
