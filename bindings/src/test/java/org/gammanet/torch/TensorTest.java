@@ -331,6 +331,10 @@ class TensorTest {
       Tensor wrongType = Tensor.of(new long[] {1}, 1);
       assertThrows(
           TorchException.class, () -> Ops.conv2d(x, Ops.to(w, DType.FLOAT64), wrongType, 1, 1));
+      e = assertThrows(TorchException.class, () -> Ops.add(x, w));
+      assertTrue(e.getMessage().startsWith("aten::add("), e.getMessage());
+      e = assertThrows(TorchException.class, () -> Ops.sub(x, w));
+      assertTrue(e.getMessage().startsWith("aten::sub("), e.getMessage());
       Operator none = Operator.of("aten::no_such_thing() -> Tensor");
       assertThrows(TorchException.class, none::tensor);
     }

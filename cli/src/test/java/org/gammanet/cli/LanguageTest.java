@@ -99,10 +99,29 @@ class LanguageTest {
           "is not a way of recomputing",
           "the Vector API is not there",
           "is there a circle?",
+          "What it is and how it was made stands",
+          "it reads within",
+          "In place of the comparison",
+          "leaves behind are states",
+          "Bytes that new work may take",
+          "This run, or, where its folder",
+          "Pairs without those",
+          "are made with it",
+          "update %d left out", // skipped
+          "not possible here",
+          "files name each other",
+          "Share of", // fraction
+          "share of the",
           "whyComposed", // fallbackReason
           "whyAbsent",
           "whyExact",
-          "countChange");
+          "countChange", // bumpVersion
+          "CellPlace", // site
+          "CellParts",
+          "emptyMap(", // empty feature map
+          "asWished",
+          "byItself(",
+          "silently(");
 
   /** British spellings; API names that we do not own are exempt. */
   private static final Pattern BRITISH =

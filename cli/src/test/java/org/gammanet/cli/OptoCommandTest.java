@@ -4,12 +4,15 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.gammanet.PretrainedModel;
+import org.gammanet.config.GammaNetConfig;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -36,6 +39,15 @@ class OptoCommandTest {
     String name = PretrainedModel.find().orElseThrow().name();
     assertEquals(0, run(QUICK + folder), err.toString());
     assertTrue(out.toString().contains("network: " + name), out.toString());
+    JsonNode metadata =
+        new ObjectMapper().readTree(folder.resolve("results.json").toFile()).path("metadata");
+    assertEquals(InsilicoCommandTest.bundledDigest(), metadata.path("weights_sha256").asText());
+    GammaNetConfig config =
+        PretrainedModel.find().orElseThrow().load().config(GammaNetConfig.defaults(), note -> {});
+    assertEquals(
+        config.seed(),
+        metadata.at("/settings/seed").asLong(),
+        "the configuration's, as the help says");
     String summary = Files.readString(folder.resolve("summary.txt"));
     assertTrue(summary.contains(name) && !summary.contains("untrained"), summary);
     assertTrue(Files.readString(folder.resolve("report.html")).contains(name));

@@ -43,7 +43,7 @@ class FigureTest {
     byte[] png = figure.png(50);
     assertArrayEquals(png, Gallery.figures().get(name).png(50));
     BufferedImage image = ImageIO.read(new ByteArrayInputStream(png));
-    assertTrue(inkedShare(image) > 0.01);
+    assertTrue(inkedFraction(image) > 0.01);
   }
 
   private static Document parse(String svg) throws Exception {
@@ -52,7 +52,7 @@ class FigureTest {
         .parse(new InputSource(new StringReader(svg)));
   }
 
-  private static double inkedShare(BufferedImage image) {
+  private static double inkedFraction(BufferedImage image) {
     int inked = 0;
     for (int y = 0; y < image.getHeight(); y++) {
       for (int x = 0; x < image.getWidth(); x++) {

@@ -21,12 +21,12 @@ public record BoundaryCounts(
     }
   }
 
-  /** Share of annotated pixels that were found; 0 where nothing is annotated. */
+  /** Fraction of annotated pixels that were found; 0 where nothing is annotated. */
   public double recall(int threshold) {
     return BoundaryScores.ratio(cntR[threshold], sumR[threshold]);
   }
 
-  /** Share of detected pixels that are right; 0 where nothing is detected. */
+  /** Fraction of detected pixels that are right; 0 where nothing is detected. */
   public double precision(int threshold) {
     return BoundaryScores.ratio(cntP[threshold], sumP[threshold]);
   }

@@ -24,7 +24,7 @@ public enum ClassicDetector {
    */
   CANNY(2);
 
-  /** Low threshold of the hysteresis as a share of the high one. */
+  /** Low threshold of the hysteresis as a fraction of the high one. */
   static final double LOW = 0.4;
 
   /** Both pixels beside a step are maxima, also when rounding makes them differ a little. */

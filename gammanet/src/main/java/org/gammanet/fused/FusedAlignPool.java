@@ -26,12 +26,12 @@ final class FusedAlignPool extends FusedSegment {
   Tensor[] fused(ForwardContext context, Tensor... inputs) {
     Tensor y = Ops.channelsLast(inputs[0]);
     if (first != null) {
-      Tensor projected = emptyMap(y, first.conv().outputs(), y.size(2), y.size(3));
+      Tensor projected = emptyFeatureMap(y, first.conv().outputs(), y.size(2), y.size(3));
       first.kernel(context).forward(y, false, projected);
       y = projected;
     }
     long width = last == null ? y.size(1) : last.conv().outputs();
-    Tensor pooled = emptyMap(y, width, y.size(2) / 2, y.size(3) / 2);
+    Tensor pooled = emptyFeatureMap(y, width, y.size(2) / 2, y.size(3) / 2);
     if (last == null) {
       NativeConv.pool(y, pooled);
     } else {

@@ -34,7 +34,7 @@ final class FusedConvBlock extends FusedSegment {
   }
 
   private Tensor step(ForwardContext context, PackedConv conv, Tensor x) {
-    Tensor out = emptyMap(x, conv.conv().outputs(), x.size(2), x.size(3));
+    Tensor out = emptyFeatureMap(x, conv.conv().outputs(), x.size(2), x.size(3));
     conv.kernel(context).forward(x, relu, out);
     return out;
   }

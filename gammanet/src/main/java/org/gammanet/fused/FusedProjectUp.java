@@ -20,7 +20,7 @@ final class FusedProjectUp extends FusedSegment {
   Tensor[] fused(ForwardContext context, Tensor... inputs) {
     long height = context.height() >> level;
     long width = context.width() >> level;
-    Tensor out = emptyMap(inputs[0], conv.conv().outputs(), height, width);
+    Tensor out = emptyFeatureMap(inputs[0], conv.conv().outputs(), height, width);
     conv.kernel(context).projectUp(Ops.channelsLast(inputs[0]), out);
     return new Tensor[] {out};
   }

@@ -36,11 +36,11 @@ abstract class FusedSegment implements Segment {
   abstract Tensor[] fused(ForwardContext context, Tensor... inputs);
 
   /** Uninitialized memory for a map of another width and size, on the device of {@code x}. */
-  static Tensor emptyMap(Tensor x, long channels, long height, long width) {
+  static Tensor emptyFeatureMap(Tensor x, long channels, long height, long width) {
     return NativeKernels.emptyChannelsLast(x.device(), x.size(0), channels, height, width);
   }
 
   static Tensor emptyLike(Tensor x) {
-    return emptyMap(x, x.size(1), x.size(2), x.size(3));
+    return emptyFeatureMap(x, x.size(1), x.size(2), x.size(3));
   }
 }

@@ -13,8 +13,8 @@ public final class SystemMemory {
   private SystemMemory() {}
 
   /**
-   * Bytes that new work may take: on Linux what the kernel has available, within the limit of the
-   * control group; elsewhere four times the heap, of which the JVM takes a quarter of the memory.
+   * Available memory in bytes: MemAvailable on Linux, within the limit of the control group;
+   * elsewhere four times the largest heap, which by default is a quarter of the memory.
    */
   public static long available() {
     return available(Path.of("/"));

@@ -175,34 +175,19 @@ public final class Network implements AutoCloseable {
    *     network is unchanged then
    */
   public void loadStateDict(Map<String, Tensor> values) {
-    List<String> missing = new ArrayList<>();
-    List<String> misshaped = new ArrayList<>();
-    Set<String> unexpected = new TreeSet<>(values.keySet());
-    for (Parameter parameter : entries) {
-      Tensor value = values.get(parameter.name());
-      unexpected.remove(parameter.name());
-      if (value == null) {
-        missing.add(parameter.name());
-      } else if (!Arrays.equals(value.shape(), parameter.shape())
-          || (value.dtype() == DType.INT64) != (parameter.tensor().dtype() == DType.INT64)) {
-        misshaped.add(parameter.name() + " (" + value + " instead of " + parameter.tensor() + ")");
-      }
-    }
-    List<String> misfits = new ArrayList<>();
-    addMisfits(misfits, "missing", missing);
-    addMisfits(misfits, "unexpected", unexpected);
-    addMisfits(misfits, "of another shape or type", misshaped);
+    Misfits misfits =
+        Misfits.of(
+            entries,
+            values,
+            (p, v) ->
+                Arrays.equals(v.shape(), p.shape())
+                    && (v.dtype() == DType.INT64) == (p.tensor().dtype() == DType.INT64));
     if (!misfits.isEmpty()) {
       throw new IllegalArgumentException(
-          "the values do not fit " + config.name() + ": " + String.join("; ", misfits));
+          "the values do not fit %s: %s"
+              .formatted(config.name(), misfits.text(names -> String.join(", ", names))));
     }
     entries.forEach(p -> p.set(get(values, p.name())));
-  }
-
-  private static void addMisfits(List<String> misfits, String kind, Collection<String> names) {
-    if (!names.isEmpty()) {
-      misfits.add(names.size() + " " + kind + ": " + String.join(", ", names));
-    }
   }
 
   /**

@@ -2,13 +2,10 @@ package org.gammanet.model;
 
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collection;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
-import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.gammanet.checkpoint.Checkpoint;
@@ -17,7 +14,6 @@ import org.gammanet.checkpoint.StoredTensor;
 import org.gammanet.config.ModelConfig;
 import org.gammanet.nn.Parameter;
 import org.gammanet.torch.TensorScope;
-import org.jspecify.annotations.Nullable;
 
 /** Moves weights between checkpoints and networks. */
 public final class NetworkWeights {
@@ -124,9 +120,8 @@ public final class NetworkWeights {
     }
   }
 
-  private static boolean fits(Parameter parameter, @Nullable StoredTensor tensor) {
-    return tensor != null
-        && Arrays.equals(tensor.shape(), parameter.shape())
+  private static boolean fits(Parameter parameter, StoredTensor tensor) {
+    return Arrays.equals(tensor.shape(), parameter.shape())
         && tensor.type().isFloatingPoint() != isCounter(parameter);
   }
 
@@ -140,38 +135,13 @@ public final class NetworkWeights {
       Network network,
       List<Parameter> parameters,
       Map<String, StoredTensor> tensors) {
-    List<String> missing = new ArrayList<>();
-    List<String> misshaped = new ArrayList<>();
-    Set<String> unexpected = new LinkedHashSet<>(tensors.keySet());
-    for (Parameter parameter : parameters) {
-      StoredTensor tensor = tensors.get(parameter.name());
-      unexpected.remove(parameter.name());
-      if (tensor == null) {
-        missing.add(parameter.name());
-      } else if (!fits(parameter, tensor)) {
-        misshaped.add(
-            "%s (%s instead of %s)"
-                .formatted(parameter.name(), tensor, Arrays.toString(parameter.shape())));
-      }
-    }
-    List<String> faults = new ArrayList<>();
-    List<String> details = new ArrayList<>();
-    describe(faults, details, "missing", missing);
-    describe(faults, details, "unexpected", unexpected);
-    describe(faults, details, "of another shape", misshaped);
-    if (!faults.isEmpty()) {
+    Misfits misfits = Misfits.of(parameters, tensors, NetworkWeights::fits);
+    if (!misfits.isEmpty()) {
       throw new CheckpointException(
           "%s %s as configured: %s"
-              .formatted(beginning, network.config().name(), String.join("; ", faults)),
-          details);
-    }
-  }
-
-  private static void describe(
-      List<String> faults, List<String> details, String kind, Collection<String> names) {
-    if (!names.isEmpty()) {
-      faults.add(names.size() + " " + kind + ": " + CheckpointException.some(names));
-      names.forEach(name -> details.add(kind + ": " + name));
+              .formatted(
+                  beginning, network.config().name(), misfits.text(CheckpointException::some)),
+          misfits.lines());
     }
   }
 }

@@ -57,8 +57,8 @@ public final class Simd {
   /** The decision as a function of what it depends on. */
   static Choice choose(
       @Nullable String forced, boolean modulePresent, String vmInfo, IntSupplier preferredBits) {
-    String wish = forced == null ? "auto" : forced.strip();
-    if (wish.equals("off") || wish.equals("0")) {
+    String setting = forced == null ? "auto" : forced.strip();
+    if (setting.equals("off") || setting.equals("0")) {
       return new Choice(0, "scalar code, as %s asks for".formatted(WIDTH), true);
     }
     if (!modulePresent) {
@@ -68,15 +68,17 @@ public final class Simd {
               + " --add-modules jdk.incubator.vector",
           forced == null);
     }
-    if (wish.matches("128|256|512")) {
+    if (setting.matches("128|256|512")) {
       return new Choice(
-          Integer.parseInt(wish),
-          "vectors of %s bits, as %s asks for".formatted(wish, WIDTH),
+          Integer.parseInt(setting),
+          "vectors of %s bits, as %s asks for".formatted(setting, WIDTH),
           true);
     }
-    boolean understood = wish.equals("auto");
+    boolean understood = setting.equals("auto");
     String complaint =
-        understood ? "" : " (%s = %s is none of auto, off, 128, 256, 512)".formatted(WIDTH, wish);
+        understood
+            ? ""
+            : " (%s = %s is none of auto, off, 128, 256, 512)".formatted(WIDTH, setting);
     if (vmInfo.contains("interpreted mode")) {
       return new Choice(
           0,

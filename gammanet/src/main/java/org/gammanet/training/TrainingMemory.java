@@ -25,7 +25,7 @@ public final class TrainingMemory {
   /** Code, buffers of operators, JVM with its cache of images. */
   private static final long BASE = 700L << 20;
 
-  /** Share of the available memory that may be planned with. */
+  /** Fraction of the available memory that may be planned with. */
   private static final double USABLE = 0.7;
 
   private TrainingMemory() {}

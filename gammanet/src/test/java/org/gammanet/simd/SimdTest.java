@@ -7,8 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import org.junit.jupiter.api.Test;
 
 class SimdTest {
-  private static Simd.Choice choose(String wish, boolean module, String vm, int preferred) {
-    return Simd.choose(wish, module, vm, () -> preferred);
+  private static Simd.Choice choose(String setting, boolean module, String vm, int preferred) {
+    return Simd.choose(setting, module, vm, () -> preferred);
   }
 
   @Test

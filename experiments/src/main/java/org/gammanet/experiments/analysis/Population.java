@@ -32,36 +32,6 @@ public final class Population {
   }
 
   /**
-   * The orientation, of 0, 1, …, 179 degrees, under which independent Poisson units with these
-   * tuning curves would most likely respond so: the largest {@code Σ r log f(θ) - f(θ)}.
-   *
-   * @param responses one per unit, negative ones taken as 0
-   * @throws IllegalArgumentException where the lengths differ, a response is not finite, or a curve
-   *     is not positive at every orientation
-   */
-  public static double mostLikely(double[] responses, List<TuningCurve> curves) {
-    Curves.finite(responses, "response");
-    if (responses.length != curves.size()) {
-      throw new IllegalArgumentException(
-          "there are %d responses but %d tuning curves".formatted(responses.length, curves.size()));
-    }
-    double best = Double.NEGATIVE_INFINITY;
-    double decoded = Double.NaN;
-    for (int theta = 0; theta < 180; theta++) {
-      double likelihood = 0;
-      for (int u = 0; u < responses.length; u++) {
-        double f = positive(curves.get(u), u, theta);
-        likelihood += Math.max(responses[u], 0) * Math.log(f) - f;
-      }
-      if (likelihood > best) {
-        best = likelihood;
-        decoded = theta;
-      }
-    }
-    return decoded;
-  }
-
-  /**
    * Fisher information of independent Poisson units, {@code Σ f'(θ)² / f(θ)}, per squared degree.
    *
    * @throws IllegalArgumentException where a curve is not positive at θ

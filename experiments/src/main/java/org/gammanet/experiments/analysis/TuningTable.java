@@ -48,18 +48,4 @@ public record TuningTable(
   public Row row(int unit) {
     return rows.get(unit);
   }
-
-  /** Share of units that respond at all, 0 to 1. */
-  public double shareResponsive() {
-    return fraction(m -> m.responsive());
-  }
-
-  /** Share of the units with a circular variance below a limit, 0 to 1. */
-  public double shareBelow(double circularVariance) {
-    return fraction(m -> m.circularVariance() < circularVariance);
-  }
-
-  private double fraction(java.util.function.Predicate<OrientationMeasures> condition) {
-    return rows.stream().filter(r -> condition.test(r.measures)).count() / (double) rows.size();
-  }
 }

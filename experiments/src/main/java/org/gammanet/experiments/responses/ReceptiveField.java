@@ -13,7 +13,7 @@ import org.gammanet.experiments.stimuli.PixelPoint;
  * @param first the pixel that the first cell stands for
  */
 public record ReceptiveField(int height, int width, double[] values, int step, PixelPoint first) {
-  /** Share of the largest value above which a place belongs to the field. */
+  /** Fraction of the largest value above which a place belongs to the field. */
   public static final double SHARE = 0.1;
 
   /** Checks that the map has as many values as it says. */

@@ -81,11 +81,10 @@ class ControlTest {
   }
 
   /** Units that are suppressed by large stimuli, a fraction given by {@code index}. */
-  private static PlantedUnits suppressed(double index) {
-    return new PlantedUnits(
-        IntStream.range(0, 6)
-            .<PlantedUnits.Unit>mapToObj(u -> s -> response(s, u, index))
-            .toList());
+  private static List<PlantedUnits.Unit> units(double index) {
+    return IntStream.range(0, 6)
+        .<PlantedUnits.Unit>mapToObj(u -> s -> response(s, u, index))
+        .toList();
   }
 
   private static double response(Stimulus s, int unit, double index) {
@@ -98,66 +97,15 @@ class ControlTest {
     return tuned * g.sine().contrast() * size;
   }
 
-  /** Suppressed units whose controls are suppressed a little, each by its number. */
-  private record Trained(PlantedUnits units) implements Preparation {
+  /** Units whose controls are suppressed a little, each by its number. */
+  private static final class Trained extends PlantedUnits {
+    Trained(double index) {
+      super(units(index));
+    }
+
     @Override
     public Preparation control(Control control) {
-      return suppressed(control.number() / 100.0);
-    }
-
-    @Override
-    public org.gammanet.experiments.responses.Responses record(
-        org.gammanet.experiments.stimuli.StimulusSet set,
-        org.gammanet.experiments.responses.Pooling pooling,
-        org.gammanet.experiments.stimuli.InputScaling scaling,
-        boolean withOutput,
-        java.util.function.IntConsumer progress) {
-      return units.record(set, pooling, scaling, withOutput, progress);
-    }
-
-    @Override
-    public int size() {
-      return units.size();
-    }
-
-    @Override
-    public String layer() {
-      return units.layer();
-    }
-
-    @Override
-    public List<org.gammanet.experiments.responses.State> states() {
-      return units.states();
-    }
-
-    @Override
-    public int channels() {
-      return units.channels();
-    }
-
-    @Override
-    public int timesteps() {
-      return units.timesteps();
-    }
-
-    @Override
-    public int fieldDiameter() {
-      return 0;
-    }
-
-    @Override
-    public int stride() {
-      return 1;
-    }
-
-    @Override
-    public Preparation lesioned(Lesion lesion) {
-      return units;
-    }
-
-    @Override
-    public boolean trained() {
-      return true;
+      return new PlantedUnits(units(control.number() / 100.0));
     }
   }
 
@@ -169,7 +117,7 @@ class ControlTest {
                   folder,
                   List.of("size_tuning"),
                   Settings.DEFAULTS,
-                  new Trained(suppressed(0.4)),
+                  new Trained(0.4),
                   null,
                   Map.of(),
                   false,

@@ -10,19 +10,15 @@ import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.InputScaling;
 import org.gammanet.experiments.stimuli.PixelPoint;
 import org.gammanet.experiments.stimuli.StimulusSet;
-import org.gammanet.experiments.study.Preparation;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Units of known tuning: energies E of pairs of Gabors in quadrature, divided by a semi-saturation
  * and by a suppressive field: {@code R = E / (s² + E + w F)}, where F is the contrast energy under
  * a Gaussian. Linear in E for an infinite s, of which then {@code R = E}.
  */
-final class EnergyBank implements Preparation {
+class EnergyBank extends TestPreparation {
   /** A unit: modulation in degrees, wavelength and window in pixels. */
   record Unit(double modulation, double wavelength, double sigma) {}
-
-  static final int SIZE = 128;
 
   final List<Unit> units;
   private final double saturation;
@@ -31,6 +27,7 @@ final class EnergyBank implements Preparation {
   private int recorded;
 
   EnergyBank(List<Unit> units, double saturation, double suppression, double suppressionSigma) {
+    super("bank", units.size(), 2);
     this.units = units;
     this.saturation = saturation;
     this.suppression = suppression;
@@ -58,51 +55,6 @@ final class EnergyBank implements Preparation {
   /** How many stimuli were shown. */
   int recorded() {
     return recorded;
-  }
-
-  @Override
-  public int size() {
-    return SIZE;
-  }
-
-  @Override
-  public String layer() {
-    return "bank";
-  }
-
-  @Override
-  public List<State> states() {
-    return List.of(State.EXCITATORY);
-  }
-
-  @Override
-  public int channels() {
-    return units.size();
-  }
-
-  @Override
-  public int timesteps() {
-    return 2;
-  }
-
-  @Override
-  public int fieldDiameter() {
-    return 0;
-  }
-
-  @Override
-  public int stride() {
-    return 1;
-  }
-
-  @Override
-  public boolean trained() {
-    return true;
-  }
-
-  @Override
-  public @Nullable Preparation lesioned(Lesion lesion) {
-    return null;
   }
 
   /** A unit's response to an image when it looks at a point of it. */

@@ -1,10 +1,13 @@
 package org.gammanet.experiments.protocols;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.gammanet.experiments.responses.State;
@@ -79,6 +82,34 @@ class InSilicoControlsTest {
       d += 0.001;
     }
     return d;
+  }
+
+  /** The seed of the run is that of every interval. */
+  @Test
+  void theSeedReachesEveryPanel(@TempDir Path folder) throws IOException {
+    EnergyBank bank = EnergyBank.of(8, 5, new double[] {6.4, 12.8}, 0.5).saturating(0.3);
+    List<JsonNode> figures = new ArrayList<>();
+    for (long seed : new long[] {1, 2}) {
+      InSilico run =
+          InSilico.open(
+              folder.resolve("seed" + seed),
+              List.of("size_tuning"),
+              Settings.DEFAULTS.withSeed(seed),
+              bank,
+              null,
+              Map.of(),
+              false,
+              Study.Existing.CONTINUE,
+              Progress.NONE);
+      run.run();
+      figures.add(run.results().at("/size_tuning/figures/size_tuning/panels"));
+    }
+    for (int p = 0; p < 3; p++) {
+      JsonNode first = figures.getFirst().at("/%d/series/0".formatted(p));
+      JsonNode second = figures.getLast().at("/%d/series/0".formatted(p));
+      assertEquals(first.path("y"), second.path("y"), "panel " + p);
+      assertNotEquals(first.path("low"), second.path("low"), "panel " + p);
+    }
   }
 
   @Test

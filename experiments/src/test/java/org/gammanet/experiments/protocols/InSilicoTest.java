@@ -133,12 +133,11 @@ class InSilicoTest {
   }
 
   /** Stops after so many recordings, as a power cut would. */
-  private static final class Fragile implements Preparation {
-    private final EnergyBank bank;
+  private static final class Fragile extends EnergyBank {
     int left;
 
     Fragile(EnergyBank bank, int left) {
-      this.bank = bank;
+      super(bank.units, Double.POSITIVE_INFINITY, 0, 1);
       this.left = left;
     }
 
@@ -152,52 +151,7 @@ class InSilicoTest {
       if (left-- <= 0) {
         throw new IllegalStateException("power cut");
       }
-      return bank.record(set, pooling, scaling, withOutput, progress);
-    }
-
-    @Override
-    public int size() {
-      return bank.size();
-    }
-
-    @Override
-    public String layer() {
-      return bank.layer();
-    }
-
-    @Override
-    public List<org.gammanet.experiments.responses.State> states() {
-      return bank.states();
-    }
-
-    @Override
-    public int channels() {
-      return bank.channels();
-    }
-
-    @Override
-    public int timesteps() {
-      return bank.timesteps();
-    }
-
-    @Override
-    public int fieldDiameter() {
-      return 0;
-    }
-
-    @Override
-    public int stride() {
-      return 1;
-    }
-
-    @Override
-    public Preparation lesioned(Lesion lesion) {
-      return bank.lesioned(lesion);
-    }
-
-    @Override
-    public boolean trained() {
-      return true;
+      return super.record(set, pooling, scaling, withOutput, progress);
     }
   }
 
@@ -215,12 +169,12 @@ class InSilicoTest {
     try (Stream<Path> kept = Files.list(folder.resolve(".partial"))) {
       assertEquals(1, kept.count(), "what was recorded of the experiment that failed");
     }
-    int shown = bank.recorded();
+    int shown = fragile.recorded();
     fragile.left = 100;
     InSilico rest = open(folder, List.of("size_tuning"), Settings.DEFAULTS, fragile, false);
     assertEquals(List.of("size_tuning"), new ArrayList<>(rest.plan().keySet()));
     rest.run();
-    assertEquals(43 - 32, bank.recorded() - shown, "only what was missing is recorded");
+    assertEquals(43 - 32, fragile.recorded() - shown, "only what was missing is recorded");
     assertTrue(InSilico.read(folder).path("metadata").path("complete").asBoolean());
     assertFalse(Files.exists(folder.resolve(".partial")));
 

@@ -8,13 +8,19 @@ import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.InputScaling;
 import org.gammanet.experiments.stimuli.Stimulus;
 import org.gammanet.experiments.stimuli.StimulusSet;
-import org.gammanet.experiments.study.Preparation;
 
 /** Units whose responses are given functions of the stimulus. */
-record PlantedUnits(List<Unit> units) implements Preparation {
+class PlantedUnits extends TestPreparation {
   /** A unit. */
   interface Unit {
     double response(Stimulus stimulus);
+  }
+
+  private final List<? extends Unit> units;
+
+  PlantedUnits(List<? extends Unit> units) {
+    super("planted", units.size(), 1);
+    this.units = units;
   }
 
   @Override
@@ -33,50 +39,5 @@ record PlantedUnits(List<Unit> units) implements Preparation {
       out.set(layer(), State.EXCITATORY, s, 0, row);
     }
     return out;
-  }
-
-  @Override
-  public int size() {
-    return 128;
-  }
-
-  @Override
-  public String layer() {
-    return "planted";
-  }
-
-  @Override
-  public List<State> states() {
-    return List.of(State.EXCITATORY);
-  }
-
-  @Override
-  public int channels() {
-    return units.size();
-  }
-
-  @Override
-  public int timesteps() {
-    return 1;
-  }
-
-  @Override
-  public int fieldDiameter() {
-    return 0;
-  }
-
-  @Override
-  public int stride() {
-    return 1;
-  }
-
-  @Override
-  public Preparation lesioned(Lesion lesion) {
-    return this;
-  }
-
-  @Override
-  public boolean trained() {
-    return true;
   }
 }

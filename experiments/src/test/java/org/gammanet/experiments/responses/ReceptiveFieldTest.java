@@ -24,7 +24,9 @@ import org.junit.jupiter.api.Test;
 class ReceptiveFieldTest {
   private static final int SIZE = 40;
 
-  /** Share of the largest value that rounding in fast convolutions may leave outside of a field. */
+  /**
+   * Fraction of the largest value that rounding in fast convolutions may leave outside of a field.
+   */
   private static final double NOISE = 1e-6;
 
   /**

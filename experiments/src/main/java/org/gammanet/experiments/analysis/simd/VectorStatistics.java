@@ -165,8 +165,8 @@ final class VectorStatistics implements StatisticsKernels {
       FloatVector r = FloatVector.fromArray(F, row, at * F.length());
       steps = steps.add(1f, walking);
       VectorMask<Float> below = r.compare(VectorOperators.LE, level).and(walking);
-      FloatVector share = previous.sub(level).div(previous.sub(r));
-      found = found.blend(steps.sub(1f).add(share), below);
+      FloatVector fraction = previous.sub(level).div(previous.sub(r));
+      found = found.blend(steps.sub(1f).add(fraction), below);
       walking = walking.andNot(below);
       walking = walking.andNot(steps.compare(VectorOperators.GE, (float) (k / 2)));
       previous = previous.blend(r, walking);
@@ -196,7 +196,9 @@ final class VectorStatistics implements StatisticsKernels {
     }
   }
 
-  /** Four rows with two: eight sums that share six loads. More would not fit into 16 registers. */
+  /**
+   * Four rows with two: eight sums that fraction six loads. More would not fit into 16 registers.
+   */
   private static void addTile(double[] x, int i, int j, int rows, int columns, double[] gram) {
     DoubleVector s00 = DoubleVector.zero(D);
     DoubleVector s01 = s00;

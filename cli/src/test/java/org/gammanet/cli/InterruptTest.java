@@ -1,0 +1,28 @@
+package org.gammanet.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import sun.misc.Signal;
+
+class InterruptTest {
+  /** The exit statuses that the help lists, and shells expect. */
+  @ParameterizedTest
+  @CsvSource({"HUP, 129", "INT, 130", "TERM, 143"})
+  void theFirstSignalStopsTheWorkAndGivesTheStatus(String signal, int status)
+      throws InterruptedException {
+    var stopped = new CountDownLatch(1);
+    try (var interrupt = Interrupt.handle(stopped::countDown)) {
+      assertFalse(interrupt.happened());
+      Signal.raise(new Signal(signal));
+      assertTrue(stopped.await(10, TimeUnit.SECONDS));
+      assertTrue(interrupt.happened());
+      assertEquals(status, Failures.status(interrupt.exception("interrupted")));
+    }
+  }
+}
