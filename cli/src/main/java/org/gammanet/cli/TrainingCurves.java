@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -25,7 +26,8 @@ final class TrainingCurves {
    */
   static void write(Path run) throws IOException {
     List<JsonNode> epochs = new ArrayList<>();
-    for (String line : Files.readAllLines(run.resolve("metrics.jsonl"))) {
+    byte[] log = Files.readAllBytes(run.resolve("metrics.jsonl"));
+    for (String line : new String(log, StandardCharsets.UTF_8).lines().toList()) {
       try {
         epochs.add(JSON.readTree(line));
       } catch (JsonProcessingException e) {

@@ -201,15 +201,14 @@ public record GroundTruth(int height, int width, List<byte[]> boundaries) {
       }
       height = map.dimensions()[0];
       width = map.dimensions()[1];
-      double[] values = map.rows();
       if (drawn) {
-        byte[] mask = new byte[values.length];
-        for (int i = 0; i < mask.length; i++) {
-          mask[i] = (byte) (values[i] > 0 ? 1 : 0);
+        byte[] mask = new byte[map.count()];
+        for (int i = 0; i < mask.length; i++) { // by columns
+          mask[i % height * width + i / height] = (byte) (map.get(i) > 0 ? 1 : 0);
         }
         boundaries.add(mask);
       } else {
-        byte[] mask = bordersOf(values, height, width);
+        byte[] mask = bordersOf(map.rows(), height, width);
         Thinning.thin(mask, height, width);
         boundaries.add(mask);
       }

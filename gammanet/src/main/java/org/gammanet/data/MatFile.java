@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.zip.DataFormatException;
 import java.util.zip.Inflater;
 import org.gammanet.io.DataException;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Reads MATLAB level 5 MAT files as far as data sets of contours use them: little-endian,
@@ -31,7 +32,7 @@ public final class MatFile {
   /** Of a file, and of everything that is unpacked from it. */
   private static final int MAX_BYTES = 1 << 29;
 
-  /** Elements of a sparse matrix, which a few bytes may claim. */
+  /** Elements of a sparse matrix, which a few bytes may claim: it is used unpacked. */
   private static final int MAX_SPARSE = 1 << 24;
 
   /** Cells, fields and variables of a file, all together. */
@@ -70,16 +71,26 @@ public final class MatFile {
    * @param type MATLAB's class: {@code double}, {@code uint8}, …
    * @param data in column-major order, maybe stored in a smaller type than {@code type}
    * @param storage type of the stored values, by its number in the format
+   * @param sparse where the stored values lie; null where all are stored
    */
-  public record Numbers(int[] dimensions, String type, ByteBuffer data, int storage)
+  public record Numbers(
+      int[] dimensions, String type, ByteBuffer data, int storage, @Nullable Sparse sparse)
       implements Value {
     /** Number of elements. */
     public int count() {
-      return data.capacity() / size(storage);
+      return sparse == null ? data.capacity() / size(storage) : dimensions[0] * dimensions[1];
     }
 
     /** An element by its column-major index. */
     public double get(int index) {
+      if (sparse == null) {
+        return stored(index);
+      }
+      int at = sparse.find(index % dimensions[0], index / dimensions[0]);
+      return at < 0 ? 0 : stored(at);
+    }
+
+    private double stored(int index) {
       return switch (storage) {
         case 1 -> data.get(index);
         case 2, 16 -> data.get(index) & 0xFF;
@@ -110,6 +121,19 @@ public final class MatFile {
         }
       }
       return values;
+    }
+  }
+
+  /**
+   * Columns of a sparse matrix.
+   *
+   * @param rows of the stored values, ascending in each column
+   * @param starts where each column begins in them, and where the last one ends
+   */
+  public record Sparse(int[] rows, int[] starts) {
+    /** Position of a stored value; negative where there is none. */
+    private int find(int row, int column) {
+      return Arrays.binarySearch(rows, starts[column], starts[column + 1], row);
     }
   }
 
@@ -306,7 +330,7 @@ public final class MatFile {
     chargeValue();
     if (!in.hasRemaining()) {
       // An empty cell or field is written without any content.
-      into.put("", new Numbers(new int[2], "double", ByteBuffer.allocate(0), 9));
+      into.put("", new Numbers(new int[2], "double", ByteBuffer.allocate(0), 9, null));
       return;
     }
     int[] flags = integers(in, "the flags of a variable");
@@ -322,6 +346,13 @@ public final class MatFile {
     for (int d : dimensions) {
       count = d < 0 || count < 0 || count * d > Integer.MAX_VALUE ? -1 : count * d;
     }
+    if (flags.length > 0
+        && type == 5
+        && dimensions.length == 2
+        && (count > MAX_SPARSE || count < 0)) {
+      into.put(name, new Other(dimensions, "a sparse matrix of more than 16 million elements"));
+      return;
+    }
     if (flags.length == 0 || count < 0) {
       throw wrong(
           "variable '%s' has the impossible size %s".formatted(name, Arrays.toString(dimensions)));
@@ -334,7 +365,7 @@ public final class MatFile {
             : switch (type) {
               case 1 -> new Cells(dimensions, values(in, (int) count, depth));
               case 2 -> structs(in, dimensions, (int) count, depth);
-              case 5 -> sparse(in, dimensions, (int) count, name);
+              case 5 -> sparse(in, dimensions, name);
               case 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 ->
                   numbers(in, dimensions, (int) count, type, name);
               default -> new Other(dimensions, type == 16 ? "function handle" : "object");
@@ -342,33 +373,24 @@ public final class MatFile {
   }
 
   /** Columns of a sparse matrix: row indices, where each column begins in them, values. */
-  private Numbers sparse(ByteBuffer in, int[] dimensions, int count, String name) {
+  private Numbers sparse(ByteBuffer in, int[] dimensions, String name) {
     int[] rows = integers(in, "the row indices of '" + name + "'");
     int[] starts = integers(in, "the column starts of '" + name + "'");
     Element stored = element(in, "the values of '" + name + "'");
-    Numbers values = new Numbers(dimensions, "sparse", stored.data, stored.type);
-    if (dimensions.length != 2
-        || starts.length != dimensions[1] + 1
-        || size(stored.type) == 0
-        || starts[0] != 0
-        || count > MAX_SPARSE) {
+    int size = size(stored.type);
+    boolean good = dimensions.length == 2 && starts.length == dimensions[1] + 1 && size > 0;
+    int available = good ? Math.min(rows.length, stored.data.capacity() / size) : 0;
+    good = good && starts[0] == 0 && starts[dimensions[1]] <= available;
+    for (int x = 0; good && x < dimensions[1]; x++) {
+      good = starts[x] <= starts[x + 1] && starts[x + 1] <= available;
+      for (int i = starts[x]; good && i < starts[x + 1]; i++) {
+        good = rows[i] < dimensions[0] && rows[i] > (i == starts[x] ? -1 : rows[i - 1]);
+      }
+    }
+    if (!good) {
       throw wrong("the sparse matrix '%s' is damaged".formatted(name));
     }
-    charge(8L * count);
-    ByteBuffer dense = ByteBuffer.allocate(8 * count).order(ByteOrder.LITTLE_ENDIAN);
-    int available = Math.min(rows.length, values.count());
-    for (int x = 0; x < dimensions[1]; x++) {
-      if (starts[x + 1] < starts[x] || starts[x + 1] > available) {
-        throw wrong("the sparse matrix '%s' is damaged".formatted(name));
-      }
-      for (int i = starts[x]; i < starts[x + 1]; i++) {
-        if (rows[i] < 0 || rows[i] >= dimensions[0]) {
-          throw wrong("the sparse matrix '%s' is damaged".formatted(name));
-        }
-        dense.putDouble(8 * (x * dimensions[0] + rows[i]), values.get(i));
-      }
-    }
-    return new Numbers(dimensions, "sparse", dense, 9);
+    return new Numbers(dimensions, "sparse", stored.data, stored.type, new Sparse(rows, starts));
   }
 
   private List<Value> values(ByteBuffer in, int count, int depth) {
@@ -428,6 +450,6 @@ public final class MatFile {
       "char", "", "double", "single", "int8", "uint8", "int16", "uint16", "int32", "uint32",
       "int64", "uint64"
     };
-    return new Numbers(dimensions, types[type - 4], e.data, e.type);
+    return new Numbers(dimensions, types[type - 4], e.data, e.type, null);
   }
 }

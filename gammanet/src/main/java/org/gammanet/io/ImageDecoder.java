@@ -3,12 +3,16 @@ package org.gammanet.io;
 import com.twelvemonkeys.imageio.plugins.jpeg.JPEGImageReaderSpi;
 import com.twelvemonkeys.imageio.plugins.tiff.TIFFImageReaderSpi;
 import com.twelvemonkeys.imageio.plugins.webp.WebPImageReaderSpi;
+import java.awt.Point;
+import java.awt.Transparency;
+import java.awt.color.ColorSpace;
 import java.awt.image.BufferedImage;
+import java.awt.image.ComponentColorModel;
 import java.awt.image.DataBuffer;
+import java.awt.image.DataBufferByte;
 import java.awt.image.IndexColorModel;
 import java.awt.image.Raster;
 import java.awt.image.WritableRaster;
-import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -19,13 +23,13 @@ import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
 import javax.imageio.ImageIO;
+import javax.imageio.ImageReadParam;
 import javax.imageio.ImageReader;
 import javax.imageio.metadata.IIOMetadataNode;
 import javax.imageio.spi.IIORegistry;
 import javax.imageio.spi.ImageReaderSpi;
-import javax.imageio.stream.ImageInputStream;
-import javax.imageio.stream.MemoryCacheImageInputStream;
 import org.gammanet.io.Pixels.Layout;
+import org.jspecify.annotations.Nullable;
 import org.w3c.dom.Node;
 
 /**
@@ -134,6 +138,22 @@ final class ImageDecoder {
     }
   }
 
+  /**
+   * Refuses an image whose pixels cannot all be in the file, before memory is allocated for them.
+   *
+   * @param stored bytes of compressed pixels
+   * @param most pixels, or bytes of them, that the format can get out of a byte
+   */
+  private void checkStored(long needed, long stored, long most) throws ImageException {
+    if (needed > most * stored + 4096) {
+      throw truncated();
+    }
+  }
+
+  private ImageException truncated() {
+    return new ImageException(name + " is truncated: the end of the image is missing");
+  }
+
   private ImageException damaged(String what) {
     return new ImageException(name + " is truncated or damaged: " + what);
   }
@@ -150,7 +170,13 @@ final class ImageDecoder {
 
   private <T> T read(ImageReader reader, byte[] data, boolean ignoreMetadata, Decoding<T> decoding)
       throws IOException {
-    try (ImageInputStream in = new MemoryCacheImageInputStream(new ByteArrayInputStream(data))) {
+    return read(reader, new BytesInput(data, data.length), ignoreMetadata, decoding);
+  }
+
+  private <T> T read(
+      ImageReader reader, BytesInput input, boolean ignoreMetadata, Decoding<T> decoding)
+      throws IOException {
+    try (BytesInput in = input) {
       boolean[] cut = new boolean[1];
       reader.addIIOReadWarningListener(
           (source, warning) ->
@@ -159,7 +185,7 @@ final class ImageDecoder {
       checkSize(reader.getWidth(0), reader.getHeight(0));
       T result = decoding.apply(reader);
       if (cut[0]) { // libjpeg fills what is missing with gray and only mentions it
-        throw new ImageException(name + " is truncated: the end of the image is missing");
+        throw truncated();
       }
       return result;
     } finally {
@@ -199,16 +225,22 @@ final class ImageDecoder {
 
   // PNG
 
+  /** Deflate gets at most 1032 bytes out of one. */
+  private static final int DEFLATE = 1032;
+
   /**
    * Only the chunks that make the image are given to the reader: metadata may be a decompression
    * bomb, and the JDK refuses a transparent color beside an alpha channel, which PNG ignores.
    */
   private Pixels png() throws IOException {
     ByteBuffer in = ByteBuffer.wrap(bytes);
-    ByteArrayOutputStream kept = new ByteArrayOutputStream(bytes.length);
-    kept.write(bytes, 0, Math.min(8, bytes.length));
-    int orientation = 1;
+    byte[] kept = new byte[bytes.length];
+    int size = Math.min(8, bytes.length);
+    System.arraycopy(bytes, 0, kept, 0, size);
+    var orientation = new Orientation();
     int colorType = 0;
+    long needed = 0;
+    long stored = 0;
     int at = 8;
     while (at + 12 <= bytes.length) {
       int length = in.getInt(at);
@@ -217,10 +249,18 @@ final class ImageDecoder {
         break;
       }
       if (textAt(at + 4, "IHDR") && length >= 13) {
-        checkSize(in.getInt(data) & 0xFFFFFFFFL, in.getInt(data + 4) & 0xFFFFFFFFL);
+        long width = in.getInt(data) & 0xFFFFFFFFL;
+        long height = in.getInt(data + 4) & 0xFFFFFFFFL;
+        checkSize(width, height);
         colorType = bytes[data + 9];
+        int samples = colorType == 2 ? 3 : colorType == 4 ? 2 : colorType == 6 ? 4 : 1;
+        needed = width * height * samples * (bytes[data + 8] & 0xFF) / 8;
+      } else if (textAt(at + 4, "IDAT")) {
+        stored += length;
       } else if (textAt(at + 4, "eXIf")) {
-        orientation = TiffTags.of(bytes, data, data + length).orientation();
+        orientation.exif(bytes, data, data + length);
+      } else if (textAt(at + 4, "iTXt") || textAt(at + 4, "zTXt") || textAt(at + 4, "tEXt")) {
+        orientation.pngText(bytes, at + 4, data, data + length);
       }
       int end = Math.min(bytes.length, data + length + 4);
       boolean transparency = textAt(at + 4, "tRNS") && colorType < 4;
@@ -229,12 +269,16 @@ final class ImageDecoder {
           || textAt(at + 4, "PLTE")
           || textAt(at + 4, "IDAT")
           || textAt(at + 4, "IEND")) {
-        kept.write(bytes, at, end - at);
+        System.arraycopy(bytes, at, kept, size, end - at);
+        size += end - at;
       }
       at = end;
     }
-    kept.write(bytes, at, bytes.length - at);
-    return Pixels.of(read(jdkReader("png"), kept.toByteArray(), true, r -> r.read(0)), orientation);
+    System.arraycopy(bytes, at, kept, size, bytes.length - at);
+    size += bytes.length - at;
+    checkStored(needed, stored + bytes.length - at, DEFLATE);
+    var input = new BytesInput(kept, size);
+    return Pixels.of(read(jdkReader("png"), input, true, r -> r.read(0)), orientation.value());
   }
 
   // JPEG
@@ -248,7 +292,7 @@ final class ImageDecoder {
     int width;
     int height;
     int components;
-    int orientation = 1;
+    final Orientation orientation = new Orientation();
     boolean adobe;
     int adobeTransform = -1;
     final byte[] kept;
@@ -282,7 +326,9 @@ final class ImageDecoder {
         if (frame && length >= 8) {
           frame(marker, in, data);
         } else if (marker == 0xE1 && textAt(data, "Exif\0\0")) {
-          orientation = TiffTags.of(bytes, data + 6, end).orientation();
+          orientation.exif(bytes, data + 6, end);
+        } else if (marker == 0xE1 && textAt(data, Orientation.XMP_IN_JPEG)) {
+          orientation.xmp(bytes, data + Orientation.XMP_IN_JPEG.length(), end);
         } else if (isAdobe) {
           adobe = true;
           adobeTransform = bytes[data + 11] & 0xFF;
@@ -333,26 +379,37 @@ final class ImageDecoder {
   private Pixels jpeg() throws IOException {
     JpegMarkers markers = new JpegMarkers(0, bytes.length);
     byte[] data = markers.kept;
+    // A block takes a bit at least; those of a component with few samples may hold 1024 pixels.
+    checkStored((long) markers.width * markers.height, data.length, 1024);
     ImageReader reader = reader(JPEGImageReaderSpi.class);
     if (markers.components == 4) {
       // The library would look for a printing profile on the machine and apply it.
       Raster inks = read(reader, data, true, r -> r.readRaster(0, null));
-      return cmyk(inks, markers);
+      return cmyk(writable(inks), markers);
     }
-    return Pixels.of(read(reader, data, true, r -> r.read(0)), markers.orientation);
+    return Pixels.of(read(reader, data, true, r -> r.read(0)), markers.orientation.value());
+  }
+
+  /** A raster that nobody else holds, to be changed in place: a copy only where it must be. */
+  private static WritableRaster writable(Raster raster) {
+    if (raster instanceof WritableRaster own) {
+      return own;
+    }
+    WritableRaster copy = raster.createCompatibleWritableRaster();
+    copy.setRect(raster);
+    return copy;
   }
 
   /**
    * Inks of a CMYK or YCCK image. Adobe's programs, and nearly all others, store them inverted and
    * say so by their marker; YCCK is YCbCr (ITU-T T.871, full range) of the inverted inks.
    */
-  private static Pixels cmyk(Raster raster, JpegMarkers markers) {
-    int width = raster.getWidth();
-    int height = raster.getHeight();
-    var inks = Raster.createInterleavedRaster(DataBuffer.TYPE_BYTE, width, height, 4, null);
+  private static Pixels cmyk(WritableRaster inks, JpegMarkers markers) {
+    int width = inks.getWidth();
+    int height = inks.getHeight();
     int[] row = new int[4 * width];
     for (int y = 0; y < height; y++) {
-      raster.getPixels(0, y, width, 1, row);
+      inks.getPixels(0, y, width, 1, row);
       for (int i = 0; i < row.length; i += 4) {
         if (markers.adobeTransform == 2) {
           double luma = row[i];
@@ -368,7 +425,7 @@ final class ImageDecoder {
       }
       inks.setPixels(0, y, width, 1, row);
     }
-    return new Pixels(inks, Layout.CMYK, 255, false, null, markers.orientation);
+    return new Pixels(inks, Layout.CMYK, 255, false, null, markers.orientation.value());
   }
 
   private static int clamp(double value) {
@@ -385,11 +442,14 @@ final class ImageDecoder {
     ByteBuffer in = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
     int screenWidth = in.getShort(6) & 0xFFFF;
     int screenHeight = in.getShort(8) & 0xFFFF;
+    checkSize(Math.max(1, screenWidth), Math.max(1, screenHeight));
     return read(
         jdkReader("gif"),
         bytes,
         false,
         reader -> {
+          // A code has 12 bits at most and stands for 4096 pixels at most.
+          checkStored((long) reader.getWidth(0) * reader.getHeight(0), bytes.length, 2731);
           BufferedImage frame = reader.read(0);
           IIOMetadataNode descriptor = null;
           String format = "javax_imageio_gif_image_1.0";
@@ -461,7 +521,7 @@ final class ImageDecoder {
     boolean runLengths = compression == 1 || compression == 2;
     long needed = runLengths ? 0 : (width * bits + 31) / 32 * 4 * height;
     if (needed > bytes.length - offset) {
-      throw new ImageException(name + " is truncated: the end of the image is missing");
+      throw truncated();
     }
     if (!old) {
       long colors = in.getInt(46) & 0xFFFFFFFFL;
@@ -477,30 +537,278 @@ final class ImageDecoder {
 
   // WebP
 
-  /** Chunks of the container are visited for orientation; a color profile is made unreadable. */
   private Pixels webp() throws IOException {
-    ByteBuffer in = ByteBuffer.wrap(bytes.clone()).order(ByteOrder.LITTLE_ENDIAN);
-    int orientation = 1;
-    for (long at = 12; at + 8 <= bytes.length; ) {
-      int chunk = (int) at;
-      long length = in.getInt(chunk + 4) & 0xFFFFFFFFL;
-      int data = chunk + 8;
-      if (textAt(chunk, "VP8X") && length >= 10 && bytes.length - data >= 10) {
-        in.put(data, (byte) (in.get(data) & ~0x20));
-        long width = 1 + (in.getInt(data + 4) & 0xFFFFFF);
-        long height = 1 + (in.getInt(data + 6) >>> 8 & 0xFFFFFF);
-        checkSize(width, height);
-      } else if (textAt(chunk, "ICCP")) {
-        in.putInt(chunk, 0x204B4E55); // "UNK "
-      } else if (textAt(chunk, "EXIF")) {
-        int from = textAt(data, "Exif\0\0") ? data + 6 : data;
-        int end = (int) Math.min(bytes.length, data + length);
-        orientation = TiffTags.of(bytes, from, end).orientation();
+    return new WebpDecoder().decode();
+  }
+
+  /**
+   * The container is read here: the library decodes every picture that it finds in a file, takes
+   * for opaque what is stored without compression, and reads on behind the end of damaged data. It
+   * is given one picture at a time.
+   */
+  private final class WebpDecoder {
+    private final ByteBuffer in = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+    private final Orientation orientation = new Orientation();
+
+    /** Size that the picture must have; 0 before anything says so. */
+    private int width;
+
+    private int height;
+
+    /** Where the picture lies: whole, unless it is the first of an animation. */
+    private int left;
+
+    private int top;
+    private int canvasWidth;
+    private int canvasHeight;
+
+    /** Begin and end of the first picture and of its opacity; 0 without. */
+    private int picture;
+
+    private int pictureEnd;
+    private int opacity;
+    private int opacityEnd;
+    private boolean lossless;
+
+    /** A lossless picture has a fourth band even where it says that it means nothing. */
+    private boolean opaque;
+
+    Pixels decode() throws IOException {
+      long size = 8 + (in.getInt(4) & 0xFFFFFFFFL);
+      if (size > bytes.length) {
+        throw truncated();
       }
-      at = data + length + (length & 1);
+      chunks(12, (int) size, false);
+      if (picture == 0) {
+        throw damaged("there is no picture in it");
+      }
+      WritableRaster raster = lossless ? lossless() : lossy();
+      if (canvasWidth == width && canvasHeight == height) {
+        return pixels(raster);
+      }
+      if (opaque) {
+        fillOpacity(raster);
+        opaque = false;
+      }
+      WritableRaster canvas = rgba(canvasWidth, canvasHeight);
+      canvas.setRect(left, top, raster);
+      return pixels(canvas);
     }
-    return Pixels.of(
-        read(reader(WebPImageReaderSpi.class), in.array(), true, r -> r.read(0)), orientation);
+
+    private Pixels pixels(Raster raster) {
+      Layout layout = opaque ? Layout.RGB : Layout.RGB_ALPHA;
+      return new Pixels(raster, layout, 255, false, null, orientation.value());
+    }
+
+    private static void fillOpacity(WritableRaster raster) {
+      byte[] samples = ((DataBufferByte) raster.getDataBuffer()).getData();
+      for (int i = 3; i < samples.length; i += 4) {
+        samples[i] = (byte) 255;
+      }
+    }
+
+    private void chunks(int from, int to, boolean inFrame) throws ImageException {
+      for (long at = from; at + 8 <= to; ) {
+        int chunk = (int) at;
+        int data = chunk + 8;
+        long length = in.getInt(chunk + 4) & 0xFFFFFFFFL;
+        if (length > to - data) {
+          throw truncated();
+        }
+        int end = data + (int) length;
+        if (textAt(chunk, "VP8X") && length >= 10) {
+          setSize(1 + (in.getInt(data + 4) & 0xFFFFFF), 1 + (in.getInt(data + 6) >>> 8));
+        } else if (textAt(chunk, "ANMF") && length >= 16 && picture == 0 && !inFrame) {
+          left = 2 * (in.getInt(data) & 0xFFFFFF);
+          top = 2 * (in.getInt(data + 2) >>> 8);
+          width = 1 + (in.getInt(data + 6) & 0xFFFFFF);
+          height = 1 + (in.getInt(data + 8) >>> 8);
+          checkSize(width, height);
+          if (left > canvasWidth - width || top > canvasHeight - height) {
+            throw damaged("its first picture lies outside of it");
+          }
+          chunks(data + 16, end, true);
+        } else if (textAt(chunk, "ALPH") && length >= 1 && picture == 0) {
+          opacity = data;
+          opacityEnd = end;
+        } else if (textAt(chunk, "VP8 ") && length >= 10 && picture == 0) {
+          if ((bytes[data] & 1) != 0 || !textAt(data + 3, "\u009D\u0001\u002A")) {
+            throw damaged("its picture does not begin with a key frame");
+          }
+          setPicture(
+              data, end, in.getShort(data + 6) & 0x3FFF, in.getShort(data + 8) & 0x3FFF, false);
+        } else if (textAt(chunk, "VP8L") && length >= 5 && picture == 0) {
+          int sizes = in.getInt(data + 1);
+          if (bytes[data] != 0x2F || sizes >>> 29 != 0) {
+            throw damaged("its picture is of an unknown version");
+          }
+          setPicture(data, end, 1 + (sizes & 0x3FFF), 1 + (sizes >>> 14 & 0x3FFF), true);
+        } else if (textAt(chunk, "EXIF")) {
+          orientation.exif(bytes, textAt(data, "Exif\0\0") ? data + 6 : data, end);
+        } else if (textAt(chunk, "XMP ")) {
+          orientation.xmp(bytes, data, end);
+        }
+        at = end + (length & 1);
+      }
+    }
+
+    private void setSize(int w, int h) throws ImageException {
+      checkSize(w, h);
+      width = canvasWidth = w;
+      height = canvasHeight = h;
+    }
+
+    private void setPicture(int from, int to, int w, int h, boolean isLossless)
+        throws ImageException {
+      if (width == 0) {
+        setSize(w, h);
+      } else if (w != width || h != height) {
+        throw damaged("its picture has %d×%d pixels, not %d×%d".formatted(w, h, width, height));
+      }
+      picture = from;
+      pictureEnd = to;
+      lossless = isLossless;
+    }
+
+    private static WritableRaster rgba(int width, int height) {
+      return Raster.createInterleavedRaster(
+          DataBuffer.TYPE_BYTE, width, height, 4 * width, 4, new int[] {0, 1, 2, 3}, null);
+    }
+
+    /** A file with one picture, followed by zeros that no picture needs but the library reads. */
+    private BytesInput single(String kind, byte[] start, int from, int to) {
+      int length = start.length + to - from;
+      ByteBuffer file = ByteBuffer.allocate(20 + length + 16).order(ByteOrder.LITTLE_ENDIAN);
+      file.put("RIFF    WEBP".getBytes(StandardCharsets.US_ASCII)).putInt(4, 12 + length);
+      file.put(kind.getBytes(StandardCharsets.US_ASCII)).putInt(length);
+      file.put(start).put(bytes, from, to - from);
+      return new BytesInput(file.array(), file.capacity(), 20 + length);
+    }
+
+    private WritableRaster lossless() throws IOException {
+      opaque = (in.getInt(picture + 1) & 1 << 28) == 0;
+      return lossless(picture + 5, pictureEnd);
+    }
+
+    /** Red, green, blue and opacity of a lossless picture, whose header is made anew. */
+    private WritableRaster lossless(int from, int to) throws IOException {
+      byte[] start =
+          ByteBuffer.allocate(5)
+              .order(ByteOrder.LITTLE_ENDIAN)
+              .put((byte) 0x2F)
+              .putInt(width - 1 | (height - 1) << 14 | 1 << 28)
+              .array();
+      var raster = new BoundedRaster(rgba(width, height));
+      decode(single("VP8L", start, from, to), raster, new int[] {8, 8, 8, 8});
+      return raster;
+    }
+
+    private void decode(BytesInput file, WritableRaster into, int[] bits) throws IOException {
+      boolean alpha = bits.length == 4;
+      var model =
+          new ComponentColorModel(
+              ColorSpace.getInstance(ColorSpace.CS_sRGB),
+              bits,
+              alpha,
+              false,
+              alpha ? Transparency.TRANSLUCENT : Transparency.OPAQUE,
+              DataBuffer.TYPE_BYTE);
+      var parameters = new ImageReadParam();
+      parameters.setDestination(new BufferedImage(model, into, false, null));
+      read(reader(WebPImageReaderSpi.class), file, true, r -> r.read(0, parameters));
+    }
+
+    private WritableRaster lossy() throws IOException {
+      // A macroblock of 256 pixels takes 3.4 bits at least, for the modes of prediction.
+      checkStored((long) width * height, pictureEnd - picture, 600);
+      WritableRaster raster = opacity == 0 ? opaque() : opacity();
+      WritableRaster colors =
+          raster.createWritableChild(0, 0, width, height, 0, 0, new int[] {0, 1, 2});
+      decode(single("VP8 ", new byte[0], picture, pictureEnd), colors, new int[] {8, 8, 8});
+      return raster;
+    }
+
+    private WritableRaster opaque() {
+      WritableRaster raster = rgba(width, height);
+      Arrays.fill(((DataBufferByte) raster.getDataBuffer()).getData(), (byte) 255);
+      return raster;
+    }
+
+    /** A raster whose fourth band is the picture's opacity. */
+    private WritableRaster opacity() throws IOException {
+      int method = bytes[opacity] & 3;
+      WritableRaster raster;
+      if (method == 0) {
+        if (opacityEnd - opacity - 1 < width * height) {
+          throw truncated();
+        }
+        raster = rgba(width, height);
+      } else if (method == 1) {
+        raster = lossless(opacity + 1, opacityEnd); // opacity is its green
+      } else {
+        throw damaged("its opacity is stored by method %d".formatted(method));
+      }
+      byte[] samples = ((DataBufferByte) raster.getDataBuffer()).getData();
+      for (int i = 0; i < width * height; i++) {
+        int stored = method == 0 ? bytes[opacity + 1 + i] : samples[4 * i + 1];
+        samples[4 * i + 3] = (byte) (stored + predicted(samples, i, bytes[opacity] >> 2 & 3));
+      }
+      return raster;
+    }
+
+    /** What opacity is stored relative to: nothing, left, above, or the gradient of both. */
+    private int predicted(byte[] samples, int i, int filter) {
+      int x = i % width;
+      int before = x > 0 ? samples[4 * i - 1] & 0xFF : 0;
+      int above = i >= width ? samples[4 * (i - width) + 3] & 0xFF : 0;
+      if (filter == 0) {
+        return 0;
+      }
+      if (i < width || x == 0) {
+        return i < width ? before : above;
+      }
+      int diagonal = samples[4 * (i - width) - 1] & 0xFF;
+      return filter == 1
+          ? before
+          : filter == 2 ? above : Math.clamp(before + above - diagonal, 0, 255);
+    }
+  }
+
+  /**
+   * Four bytes per pixel, each of which may be written a few times: once while a lossless picture
+   * is decoded, and once for each of the four transforms, which a hostile file repeats at will.
+   */
+  private static final class BoundedRaster extends WritableRaster {
+    private final byte[] samples;
+    private long left;
+
+    BoundedRaster(WritableRaster raster) {
+      super(raster.getSampleModel(), raster.getDataBuffer(), new Point());
+      this.samples = ((DataBufferByte) raster.getDataBuffer()).getData();
+      this.left = 5L * width * height;
+    }
+
+    @Override
+    public WritableRaster createWritableChild(
+        int x, int y, int w, int h, int childX, int childY, int @Nullable [] bands) {
+      boolean all = x == 0 && y == 0 && w == width && h == height && bands == null;
+      return all ? this : super.createWritableChild(x, y, w, h, childX, childY, bands);
+    }
+
+    @Override
+    public void setDataElements(int x, int y, Object pixel) {
+      if (--left < 0) {
+        throw new IllegalStateException("transforms are repeated");
+      }
+      System.arraycopy(pixel, 0, samples, 4 * (y * width + x), 4);
+    }
+
+    @Override
+    public Object getDataElements(int x, int y, @Nullable Object pixel) {
+      byte[] out = pixel == null ? new byte[4] : (byte[]) pixel;
+      System.arraycopy(samples, 4 * (y * width + x), out, 0, 4);
+      return out;
+    }
   }
 
   // TIFF
@@ -537,7 +845,8 @@ final class ImageDecoder {
       int orientation = tags.orientation();
       if (format == 3) {
         Raster raster = ImageDecoder.this.read(reader, bytes, true, r -> r.readRaster(0, null));
-        return reals(raster, orientation); // as a raster, because an image of it would be clipped
+        return reals(
+            writable(raster), orientation); // as a raster, because an image of it would be clipped
       }
       BufferedImage image = ImageDecoder.this.read(reader, bytes, true, r -> r.read(0));
       Pixels pixels = Pixels.of(image, orientation);
@@ -655,7 +964,7 @@ final class ImageDecoder {
       for (int i = 0; i < offsets.length; i++) {
         long length = i < lengths.length ? lengths[i] : 0;
         if (offsets[i] < 0 || offsets[i] > bytes.length || length > bytes.length - offsets[i]) {
-          throw new ImageException(name + " is truncated: the end of the image is missing");
+          throw truncated();
         }
         stored += length;
         if (compression == JPEG && length > 4) {
@@ -667,7 +976,7 @@ final class ImageDecoder {
       long needed = rowBytes * height * (planar ? samples : 1);
       if (compression == 1 && !tiled && !subsampled && lengths.length > 0 && stored > 0) {
         if (stored < needed) {
-          throw new ImageException(name + " is truncated: the end of the image is missing");
+          throw truncated();
         }
       }
     }
@@ -684,10 +993,9 @@ final class ImageDecoder {
     }
 
     /** Floating-point samples, which must lie in [0, 1]. */
-    private Pixels reals(Raster raster, int orientation) throws ImageException {
+    private Pixels reals(WritableRaster raster, int orientation) throws ImageException {
       int bands = raster.getNumBands();
       int w = raster.getWidth();
-      WritableRaster copy = raster.createCompatibleWritableRaster(w, raster.getHeight());
       float[] row = new float[bands * w];
       float least = Float.POSITIVE_INFINITY;
       float most = Float.NEGATIVE_INFINITY;
@@ -706,7 +1014,7 @@ final class ImageDecoder {
             row[i] = 1 - row[i];
           }
         }
-        copy.setPixels(0, y, w, 1, row);
+        raster.setPixels(0, y, w, 1, row);
       }
       // Rounding of sums may lead out of the range by a little.
       if (least < -1e-3f || most > 1 + 1e-3f) {
@@ -714,7 +1022,7 @@ final class ImageDecoder {
             "has floating-point samples from %s to %s; scale them to 0 to 1"
                 .formatted(least, most));
       }
-      return new Pixels(copy, layout(), 1, premultiplied(), null, orientation);
+      return new Pixels(raster, layout(), 1, premultiplied(), null, orientation);
     }
   }
 }

@@ -5,8 +5,11 @@ import java.awt.image.BufferedImage;
 import java.awt.image.ColorModel;
 import java.awt.image.ComponentColorModel;
 import java.awt.image.DataBuffer;
+import java.awt.image.DirectColorModel;
 import java.awt.image.IndexColorModel;
 import java.awt.image.Raster;
+import java.awt.image.SinglePixelPackedSampleModel;
+import java.awt.image.WritableRaster;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -79,21 +82,32 @@ record Pixels(
           null,
           orientation);
     }
-    // Packed pixels have no such trouble: they are sRGB.
-    BufferedImage argb =
-        new BufferedImage(image.getWidth(), image.getHeight(), BufferedImage.TYPE_INT_ARGB);
-    int[] row = new int[image.getWidth()];
-    for (int y = 0; y < image.getHeight(); y++) {
-      argb.setRGB(
-          0,
-          y,
-          row.length,
-          1,
-          image.getRGB(0, y, row.length, 1, row, 0, row.length),
-          0,
-          row.length);
+    if (model instanceof DirectColorModel
+        && bits == 8
+        && raster.getSampleModel() instanceof SinglePixelPackedSampleModel
+        && model.getComponentSize(1) == 8
+        && model.getComponentSize(2) == 8) { // bands in order, whatever their place in the word
+      Layout layout = raster.getNumBands() == 4 ? Layout.RGB_ALPHA : Layout.RGB;
+      return new Pixels(raster, layout, 255, model.isAlphaPremultiplied(), null, orientation);
     }
-    return new Pixels(argb.getRaster(), Layout.RGB_ALPHA, 255, false, null, orientation);
+    // Other packed pixels have fewer bits; AWT scales them, and takes them as sRGB.
+    int w = image.getWidth();
+    int bands = model.hasAlpha() ? 4 : 3;
+    WritableRaster bytes =
+        Raster.createInterleavedRaster(DataBuffer.TYPE_BYTE, w, image.getHeight(), bands, null);
+    int[] row = new int[w];
+    byte[] samples = new byte[bands * w];
+    for (int y = 0; y < image.getHeight(); y++) {
+      image.getRGB(0, y, w, 1, row, 0, w);
+      for (int x = 0; x < w; x++) {
+        for (int c = 0; c < bands; c++) {
+          samples[bands * x + c] = (byte) (row[x] >>> (c == 3 ? 24 : 16 - 8 * c));
+        }
+      }
+      bytes.setDataElements(0, y, w, 1, samples);
+    }
+    Layout layout = bands == 4 ? Layout.RGB_ALPHA : Layout.RGB;
+    return new Pixels(bytes, layout, 255, false, null, orientation);
   }
 
   /** The upright image in 8 bits per channel, over white where it is transparent. */

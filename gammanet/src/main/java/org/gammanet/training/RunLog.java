@@ -67,7 +67,9 @@ final class RunLog implements AutoCloseable {
       return;
     }
     StringBuilder kept = new StringBuilder();
-    for (String line : Files.readAllLines(metrics())) {
+    // Damage need not be UTF-8: it costs its line, not the run.
+    String text = new String(Files.readAllBytes(metrics()), StandardCharsets.UTF_8);
+    for (String line : text.lines().toList()) {
       try {
         if (JSON.readTree(line).path("epoch").asInt(Integer.MAX_VALUE) < epoch) {
           kept.append(line).append('\n');

@@ -1,18 +1,25 @@
 package org.gammanet.fuzz;
 
 import java.awt.image.BufferedImage;
+import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Base64;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import javax.imageio.ImageIO;
+import javax.imageio.ImageReader;
+import javax.imageio.stream.MemoryCacheImageInputStream;
 import org.gammanet.checkpoint.Checkpoint;
 import org.gammanet.checkpoint.CheckpointException;
 import org.gammanet.checkpoint.ElementType;
@@ -21,21 +28,28 @@ import org.gammanet.checkpoint.StoredTensor;
 import org.gammanet.config.ConfigException;
 import org.gammanet.config.GammaNetConfig;
 import org.gammanet.data.GroundTruth;
+import org.gammanet.data.MatFile;
+import org.gammanet.evaluation.BoundaryBenchmark;
+import org.gammanet.evaluation.BoundaryCounts;
+import org.gammanet.evaluation.BoundaryEvaluation;
+import org.gammanet.evaluation.BoundaryFiles;
 import org.gammanet.io.DataException;
 import org.gammanet.io.ImageException;
 import org.gammanet.io.Images;
 import org.gammanet.io.Npy;
 import org.gammanet.io.TiffBytes;
 import org.gammanet.testing.MatWriter;
+import org.gammanet.testing.Mutations;
+import org.gammanet.training.RunFiles;
 
 /**
  * The readers of files from outside. Whatever a file holds, reading it works or ends in the one
  * exception that is documented; anything else that {@link #read} throws is a fault.
  */
-public enum Reader {
+public enum Reader implements Mutations.Target {
   PNG {
     @Override
-    List<byte[]> seeds() {
+    public List<byte[]> seeds() {
       return List.of(
           image("png", BufferedImage.TYPE_INT_ARGB),
           image("png", BufferedImage.TYPE_USHORT_GRAY),
@@ -44,20 +58,20 @@ public enum Reader {
   },
   JPEG {
     @Override
-    List<byte[]> seeds() {
+    public List<byte[]> seeds() {
       return List.of(
           image("jpg", BufferedImage.TYPE_INT_RGB), image("jpg", BufferedImage.TYPE_BYTE_GRAY));
     }
   },
   GIF {
     @Override
-    List<byte[]> seeds() {
+    public List<byte[]> seeds() {
       return List.of(image("gif", BufferedImage.TYPE_BYTE_INDEXED));
     }
   },
   BMP {
     @Override
-    List<byte[]> seeds() {
+    public List<byte[]> seeds() {
       return List.of(
           image("bmp", BufferedImage.TYPE_INT_RGB),
           image("bmp", BufferedImage.TYPE_BYTE_INDEXED),
@@ -66,7 +80,7 @@ public enum Reader {
   },
   TIFF {
     @Override
-    List<byte[]> seeds() {
+    public List<byte[]> seeds() {
       List<byte[]> seeds = new ArrayList<>();
       for (int photometric : new int[] {0, 1, 2, 3, 5, 6}) {
         int samples = photometric < 2 || photometric == 3 ? 1 : photometric == 5 ? 4 : 3;
@@ -89,7 +103,7 @@ public enum Reader {
   },
   WEBP {
     @Override
-    List<byte[]> seeds() {
+    public List<byte[]> seeds() {
       // Made by Pillow: 5 × 4 pixels, lossless with opacity, and lossy with opacity.
       return List.of(
           Base64.getDecoder().decode(WEBP_LOSSLESS), Base64.getDecoder().decode(WEBP_LOSSY));
@@ -97,16 +111,16 @@ public enum Reader {
   },
   NPY {
     @Override
-    List<byte[]> seeds() {
+    public List<byte[]> seeds() {
       return List.of(
-          written(file -> Npy.write(file, new float[] {0, 1, 0.5f, 1}, 2, 2)),
-          written(file -> Npy.write(file, new double[] {0, 1, 0.5, 1}, 1, 4)));
+          Mutations.written(file -> Npy.write(file, new float[] {0, 1, 0.5f, 1}, 2, 2)),
+          Mutations.written(file -> Npy.write(file, new double[] {0, 1, 0.5, 1}, 1, 4)));
     }
 
     @Override
-    void read(byte[] bytes) throws IOException {
+    public void read(byte[] bytes) throws IOException {
       try {
-        GroundTruth.read(file(bytes, ".npy"));
+        GroundTruth.read(Mutations.file(bytes, ".npy"));
       } catch (DataException e) {
         // documented
       }
@@ -114,7 +128,7 @@ public enum Reader {
   },
   MAT {
     @Override
-    List<byte[]> seeds() {
+    public List<byte[]> seeds() {
       byte[] map = MatWriter.matrix("", 2, 2, 0, 1, 1, 0);
       byte[] one = MatWriter.struct(List.of("Boundaries", "Segmentation"), List.of(map, map));
       byte[] cells = MatWriter.cells("groundTruth", List.of(one, one));
@@ -122,36 +136,41 @@ public enum Reader {
       byte[] two = MatWriter.struct(List.of("Boundaries"), List.of(sparse));
       byte[] other = MatWriter.cells("groundTruth", List.of(two));
       return List.of(
-          written(file -> MatWriter.write(file, cells)),
-          written(file -> MatWriter.write(file, MatWriter.compressed(cells))),
-          written(file -> MatWriter.write(file, MatWriter.complex("x"), other)));
+          Mutations.written(file -> MatWriter.write(file, cells)),
+          Mutations.written(file -> MatWriter.write(file, MatWriter.compressed(cells))),
+          Mutations.written(file -> MatWriter.write(file, MatWriter.complex("x"), other)));
     }
 
     @Override
-    void read(byte[] bytes) throws IOException {
+    public void read(byte[] bytes) throws IOException {
       try {
-        GroundTruth.read(file(bytes, ".mat"));
+        GroundTruth.read(Mutations.file(bytes, ".mat"));
       } catch (DataException e) {
         // documented
       }
     }
+
+    @Override
+    public Mutations.Declared declared(byte[] bytes) {
+      return numbersIn(bytes);
+    }
   },
   SAFETENSORS {
     @Override
-    List<byte[]> seeds() {
-      return List.of(written(file -> checkpoint().save(file)));
+    public List<byte[]> seeds() {
+      return List.of(Mutations.written(file -> checkpoint().save(file)));
     }
 
     @Override
-    void read(byte[] bytes) {
+    public void read(byte[] bytes) {
       readCheckpoint(bytes);
     }
   },
   TORCH {
     @Override
-    List<byte[]> seeds() {
+    public List<byte[]> seeds() {
       return List.of(
-          written(file -> checkpoint().saveTorch(file)),
+          Mutations.written(file -> checkpoint().saveTorch(file)),
           new PickleBytes(8).weights("a.weight", "a.bias").zip(),
           new PickleBytes(8)
               .raw('}')
@@ -165,13 +184,13 @@ public enum Reader {
     }
 
     @Override
-    void read(byte[] bytes) {
+    public void read(byte[] bytes) {
       readCheckpoint(bytes);
     }
   },
   YAML {
     @Override
-    List<byte[]> seeds() {
+    public List<byte[]> seeds() {
       return List.of(
           GammaNetConfig.defaults().toYaml().getBytes(StandardCharsets.UTF_8),
           "model: {timesteps: 3}\ndata:\n  train_splits: [train, val]\n"
@@ -179,9 +198,9 @@ public enum Reader {
     }
 
     @Override
-    void read(byte[] bytes) throws IOException {
+    public void read(byte[] bytes) throws IOException {
       try {
-        GammaNetConfig.load(file(bytes, ".yaml"), List.of(), note -> {});
+        GammaNetConfig.load(Mutations.file(bytes, ".yaml"), List.of(), note -> {});
       } catch (ConfigException e) {
         // documented
       }
@@ -189,17 +208,163 @@ public enum Reader {
   },
   STORED_CONFIG {
     @Override
-    List<byte[]> seeds() {
+    public List<byte[]> seeds() {
       return List.of(GammaNetConfig.defaults().toJson().getBytes(StandardCharsets.UTF_8));
     }
 
     @Override
-    void read(byte[] bytes) {
+    public void read(byte[] bytes) {
       try {
         GammaNetConfig.parseStored(new String(bytes, StandardCharsets.UTF_8), "a", note -> {});
       } catch (ConfigException e) {
         // documented
       }
+    }
+  },
+  /** Values of {@code --set}. */
+  OVERRIDE {
+    @Override
+    public List<byte[]> seeds() {
+      return Stream.of(
+              "model.timesteps=3",
+              "data.train_splits=[train, val]",
+              "training.stages=[{epochs: 62, timesteps: [2, 3]}, {epochs: 14, timesteps: 6}]",
+              "data.augmentation.scales=[0.5, 1.0e0, 0x1]")
+          .map(text -> text.getBytes(StandardCharsets.UTF_8))
+          .toList();
+    }
+
+    @Override
+    public void read(byte[] bytes) {
+      try {
+        GammaNetConfig.shipped("default", List.of(new String(bytes, StandardCharsets.UTF_8)));
+      } catch (ConfigException e) {
+        // documented
+      }
+    }
+  },
+  /** A detector's map as an array. */
+  NPY_MAP {
+    @Override
+    public List<byte[]> seeds() {
+      return NPY.seeds();
+    }
+
+    @Override
+    public void read(byte[] bytes) throws IOException {
+      readMap(bytes, ".npy");
+    }
+  },
+  /** A detector's map, contours or segmentations. */
+  MAT_MAP {
+    @Override
+    public List<byte[]> seeds() {
+      byte[] map = MatWriter.matrix("map", 2, 3, 0, 0.5, 1, 1, 0.25, 0);
+      byte[] ucm = MatWriter.matrix("ucm2", 5, 5, new double[25]);
+      byte[] segs = MatWriter.cells("segs", List.of(MatWriter.matrix("", 2, 2, 1, 1, 2, 2)));
+      byte[] sparse = MatWriter.sparse("x", 2, 3, new int[] {1, 0}, new int[] {0, 1, 1, 2}, 1, 1);
+      return List.of(
+          Mutations.written(file -> MatWriter.write(file, map)),
+          Mutations.written(file -> MatWriter.write(file, ucm)),
+          Mutations.written(file -> MatWriter.write(file, segs)),
+          Mutations.written(file -> MatWriter.write(file, MatWriter.compressed(ucm))),
+          Mutations.written(file -> MatWriter.write(file, sparse)));
+    }
+
+    @Override
+    public void read(byte[] bytes) throws IOException {
+      readMap(bytes, ".mat");
+    }
+
+    @Override
+    public Mutations.Declared declared(byte[] bytes) {
+      return numbersIn(bytes);
+    }
+  },
+  /** {@code ID_ev1.txt}. */
+  COUNTS {
+    @Override
+    public List<byte[]> seeds() {
+      long[] n = {30, 20, 10};
+      double[] thresholds = {0.25, 0.5, 0.75};
+      return List.of(
+          BoundaryFiles.counts(new BoundaryCounts("a", thresholds, n, n, n, n))
+              .getBytes(StandardCharsets.UTF_8));
+    }
+
+    @Override
+    public void read(byte[] bytes) throws IOException {
+      try {
+        BoundaryFiles.readCounts(Mutations.file(bytes, ".txt"), "a");
+      } catch (DataException e) {
+        // documented
+      }
+    }
+  },
+  /** {@code counts.jsonl} of an interrupted evaluation: the counts are right whatever it holds. */
+  KEPT_COUNTS {
+    private static final Path FOLDER =
+        Path.of(System.getProperty("java.io.tmpdir"))
+            .resolve("gammanet-counts-" + ProcessHandle.current().pid());
+    private static final BoundaryBenchmark.Settings SETTINGS =
+        BoundaryBenchmark.Settings.DEFAULT.withThresholds(2);
+
+    @Override
+    public List<byte[]> seeds() {
+      try {
+        Files.createDirectories(FOLDER);
+        Files.deleteIfExists(FOLDER.resolve("counts.jsonl"));
+        counts();
+        return List.of(Files.readAllBytes(FOLDER.resolve("counts.jsonl")));
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
+
+    @Override
+    public void read(byte[] bytes) throws IOException {
+      Files.write(FOLDER.resolve("counts.jsonl"), bytes);
+      if (counts().size() != 1) {
+        throw new AssertionError("no counts");
+      }
+    }
+
+    private List<BoundaryCounts> counts() throws IOException {
+      var map = new BoundaryBenchmark.Strengths(2, 2, new double[] {0, 1, 0, 1});
+      var truth = new GroundTruth(2, 2, List.of(new byte[] {0, 1, 0, 1}));
+      var image = new BoundaryBenchmark.Image("a", () -> map, () -> truth);
+      var item = new BoundaryEvaluation.Item(image, FOLDER, "a", "d", List.of(), false);
+      try {
+        return new BoundaryEvaluation(SETTINGS, 1)
+            .run(List.of(item), new BoundaryBenchmark.Listener() {})
+            .counts();
+      } catch (InterruptedException e) {
+        throw new AssertionError(e);
+      }
+    }
+  },
+  /** {@code metrics.jsonl} of a run that goes on. */
+  METRICS {
+    @Override
+    public List<byte[]> seeds() {
+      return List.of(RunFiles.metrics());
+    }
+
+    @Override
+    public void read(byte[] bytes) throws IOException {
+      RunFiles.readMetrics(bytes);
+    }
+  },
+  /** Where a checkpoint stands in its run. */
+  TRAINER_STATE {
+    @Override
+    public List<byte[]> seeds() {
+      return List.of(RunFiles.state());
+    }
+
+    @Override
+    public void read(byte[] bytes) {
+      RunFiles.readState(bytes);
     }
   };
 
@@ -212,14 +377,78 @@ public enum Reader {
       "UklGRmwAAABXRUJQVlA4WAoAAAAQAAAABAAAAwAAQUxQSBUAAAAAgxVrlZSO2r9aYfursDH0AHS4rlUA"
           + "VlA4IDAAAACwAQCdASoFAAQABABoJQBOgB6Q/3nAAMpB6RAglvEeJsOAxEE5wwyxHnv7npzngAA=";
 
-  /** Good files to begin with. */
-  abstract List<byte[]> seeds();
-
-  /** Reads bytes; for image formats unless a reader says otherwise. */
-  void read(byte[] bytes) throws IOException {
+  /** Reads an image, unless a reader says otherwise. */
+  @Override
+  public void read(byte[] bytes) throws IOException {
     try {
       Images.decode(bytes, "a");
     } catch (ImageException e) {
+      // documented
+    }
+  }
+
+  @Override
+  public Mutations.Declared declared(byte[] bytes) {
+    Mutations.Declared most = new Mutations.Declared(0, 0);
+    for (String format : List.of("png", "jpeg", "gif", "bmp", "tiff", "webp")) {
+      for (var it = ImageIO.getImageReadersByFormatName(format); it.hasNext(); ) {
+        ImageReader reader = it.next();
+        try (var in = new MemoryCacheImageInputStream(new ByteArrayInputStream(bytes))) {
+          if (reader.getOriginatingProvider().canDecodeInput(in)) {
+            reader.setInput(in, true, true);
+            long pixels = (long) reader.getWidth(0) * reader.getHeight(0);
+            var model = reader.getImageTypes(0).next().getSampleModel();
+            long bits = Math.max(24, IntStream.of(model.getSampleSize()).sum());
+            if (pixels > most.pixels()) {
+              most = new Mutations.Declared(pixels, pixels * bits / 8);
+            }
+          }
+        } catch (IOException | RuntimeException e) {
+          continue; // it declares nothing
+        } finally {
+          reader.dispose();
+        }
+      }
+    }
+    ByteBuffer in = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+    long screen = 0; // of an animation, in which the first picture has its place
+    if (this == GIF && bytes.length >= 10) {
+      screen = (in.getShort(6) & 0xFFFFL) * (in.getShort(8) & 0xFFFFL);
+    } else if (this == WEBP && bytes.length >= 30 && bytes[15] == 'X') {
+      screen = (1L + (in.getInt(24) & 0xFFFFFF)) * (1L + (in.getInt(26) >>> 8));
+    }
+    return screen > most.pixels() ? new Mutations.Declared(screen, 4 * screen) : most;
+  }
+
+  /** The numbers of a MAT file, unpacked. */
+  private static Mutations.Declared numbersIn(byte[] bytes) {
+    try {
+      return new Mutations.Declared(
+          0, numbers(MatFile.read(Mutations.file(bytes, ".mat")).values()));
+    } catch (IOException | DataException e) {
+      return new Mutations.Declared(0, 0);
+    }
+  }
+
+  private static long numbers(Collection<MatFile.Value> values) {
+    long bytes = 0;
+    for (MatFile.Value value : values) {
+      bytes +=
+          switch (value) {
+            case MatFile.Numbers n -> 8L * n.count();
+            case MatFile.Cells c -> numbers(c.values());
+            case MatFile.Structs s ->
+                s.elements().stream().mapToLong(e -> numbers(e.values())).sum();
+            case MatFile.Other o -> 0;
+          };
+    }
+    return bytes;
+  }
+
+  private static void readMap(byte[] bytes, String ending) throws IOException {
+    try {
+      BoundaryFiles.read(Mutations.file(bytes, ending));
+    } catch (DataException | ImageException e) {
       // documented
     }
   }
@@ -286,28 +515,5 @@ public enum Reader {
       }
     }
     return out.toByteArray();
-  }
-
-  private interface Writing {
-    void to(Path file) throws IOException;
-  }
-
-  private static byte[] written(Writing writing) {
-    try {
-      Path file = Files.createTempFile("gammanet-seed", ".bin");
-      writing.to(file);
-      byte[] bytes = Files.readAllBytes(file);
-      Files.delete(file);
-      return bytes;
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
-
-  private static Path file(byte[] bytes, String ending) throws IOException {
-    Path folder = Path.of(System.getProperty("java.io.tmpdir"));
-    Path file = folder.resolve("gammanet-fuzz-" + ProcessHandle.current().pid() + ending);
-    file.toFile().deleteOnExit();
-    return Files.write(file, bytes);
   }
 }
