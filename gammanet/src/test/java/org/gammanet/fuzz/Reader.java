@@ -41,6 +41,7 @@ import org.gammanet.io.TiffBytes;
 import org.gammanet.testing.MatWriter;
 import org.gammanet.testing.Mutations;
 import org.gammanet.training.RunFiles;
+import org.w3c.dom.Element;
 
 /**
  * The readers of files from outside. Whatever a file holds, reading it works or ends in the one
@@ -395,10 +396,23 @@ public enum Reader implements Mutations.Target {
         ImageReader reader = it.next();
         try (var in = new MemoryCacheImageInputStream(new ByteArrayInputStream(bytes))) {
           if (reader.getOriginatingProvider().canDecodeInput(in)) {
-            reader.setInput(in, true, true);
-            long pixels = (long) reader.getWidth(0) * reader.getHeight(0);
+            reader.setInput(in, true, false);
+            long width = reader.getWidth(0);
+            long height = reader.getHeight(0);
+            if (format.equals("gif")) { // the screen reaches to the end of its first frame
+              Element tree =
+                  (Element) reader.getImageMetadata(0).getAsTree("javax_imageio_gif_image_1.0");
+              Element frame = (Element) tree.getElementsByTagName("ImageDescriptor").item(0);
+              width += Integer.parseInt(frame.getAttribute("imageLeftPosition"));
+              height += Integer.parseInt(frame.getAttribute("imageTopPosition"));
+              width = Math.max(width, (bytes[6] & 0xFF) + 256 * (bytes[7] & 0xFF));
+              height = Math.max(height, (bytes[8] & 0xFF) + 256 * (bytes[9] & 0xFF));
+            }
+            long pixels = width * height;
             var model = reader.getImageTypes(0).next().getSampleModel();
-            long bits = Math.max(24, IntStream.of(model.getSampleSize()).sum());
+            // A screen has transparent parts, which take a fourth sample.
+            int least = format.equals("gif") ? 32 : 24;
+            long bits = Math.max(least, IntStream.of(model.getSampleSize()).sum());
             if (pixels > most.pixels()) {
               most = new Mutations.Declared(pixels, pixels * bits / 8);
             }
@@ -412,9 +426,7 @@ public enum Reader implements Mutations.Target {
     }
     ByteBuffer in = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
     long screen = 0; // of an animation, in which the first picture has its place
-    if (this == GIF && bytes.length >= 10) {
-      screen = (in.getShort(6) & 0xFFFFL) * (in.getShort(8) & 0xFFFFL);
-    } else if (this == WEBP && bytes.length >= 30 && bytes[15] == 'X') {
+    if (this == WEBP && bytes.length >= 30 && bytes[15] == 'X') {
       screen = (1L + (in.getInt(24) & 0xFFFFFF)) * (1L + (in.getInt(26) >>> 8));
     }
     return screen > most.pixels() ? new Mutations.Declared(screen, 4 * screen) : most;
