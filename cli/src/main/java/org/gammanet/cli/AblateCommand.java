@@ -3,6 +3,7 @@ package org.gammanet.cli;
 import java.io.BufferedWriter;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -403,17 +404,28 @@ final class AblateCommand implements Callable<Integer> {
     }
   }
 
+  /** The lines of a text, in which damage need not be UTF-8. */
+  private static List<String> lines(Path file) throws IOException {
+    return new String(Files.readAllBytes(file), StandardCharsets.UTF_8).lines().toList();
+  }
+
   /** Losses and seconds of all updates that the folder tells of. */
   private static double[][] updates(Path folder) throws IOException {
     Path file = folder.resolve("updates.csv");
     var loss = DoubleStream.builder();
     var seconds = DoubleStream.builder();
     if (Files.isRegularFile(file)) {
-      for (String line : Files.readAllLines(file)) {
+      for (String line : lines(file)) {
         String[] cells = line.split(",", -1);
         if (cells.length == 3 && cells[0].matches("[0-9]+")) {
-          loss.add(Double.parseDouble(cells[1]));
-          seconds.add(Double.parseDouble(cells[2]));
+          double[] values;
+          try {
+            values = new double[] {Double.parseDouble(cells[1]), Double.parseDouble(cells[2])};
+          } catch (NumberFormatException e) {
+            continue; // damaged: a point less in the figure
+          }
+          loss.add(values[0]);
+          seconds.add(values[1]);
         }
       }
     }
@@ -462,7 +474,7 @@ final class AblateCommand implements Callable<Integer> {
     void start(long globalStep) throws IOException {
       var kept = new StringBuilder("update,loss,seconds\n");
       if (Files.isRegularFile(file)) {
-        for (String line : Files.readAllLines(file)) {
+        for (String line : lines(file)) {
           String number = line.replaceFirst(",.*", "");
           if (number.matches("[0-9]{1,18}") && Long.parseLong(number) <= globalStep) {
             kept.append(line).append('\n');

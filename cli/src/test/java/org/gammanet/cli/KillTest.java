@@ -8,7 +8,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -80,21 +79,13 @@ class KillTest {
   @TempDir Path folder;
 
   private Process start(Command command, Path out, Path log) throws IOException {
-    String path =
-        System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
     List<String> words = new ArrayList<>();
-    words.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    words.addAll(
-        List.of("--enable-native-access=ALL-UNNAMED", "--add-modules", "jdk.incubator.vector"));
-    words.addAll(List.of("-Xmx1g", "-XX:+UseSerialGC", "-cp", path));
-    words.add(GammanetCommand.class.getName());
     for (String word : command.words(out).split(" ")) {
       words.add(word.replace("DATA", folder + "/data").replace("OUT", out.toString()));
     }
-    File output = log.toFile();
-    return new ProcessBuilder(words)
+    return Launched.command(words)
         .redirectErrorStream(true)
-        .redirectOutput(ProcessBuilder.Redirect.appendTo(output))
+        .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
         .start();
   }
 

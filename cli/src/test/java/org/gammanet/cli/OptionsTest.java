@@ -7,15 +7,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -127,43 +122,14 @@ class OptionsTest {
   /** What stands in the docs is accepted, whatever has been renamed. */
   @Test
   void theExamplesOfTheDocsParse() throws IOException {
-    List<Path> pages = new ArrayList<>(List.of(Path.of("../README.md")));
-    pages.add(Path.of("../pretrained/README.md"));
-    try (Stream<Path> docs = Files.list(Path.of("../docs"))) {
-      docs.filter(f -> f.toString().endsWith(".md")).forEach(pages::add);
-    }
-    int examples = 0;
-    for (Path page : pages) {
-      String text = Files.readString(page).replaceAll("\\\\\\R\\s*", " ");
-      Matcher block = Pattern.compile("(?s)```sh\\R(.*?)```").matcher(text);
-      while (block.find()) {
-        for (String line : block.group(1).lines().toList()) {
-          if (line.matches("(cli/)?gammanet [a-z].*")) {
-            String[] words = words(line.replaceFirst("(cli/)?gammanet ", ""));
-            try {
-              GammanetCommand.commandLine().parseArgs(words);
-            } catch (CommandLine.ParameterException e) {
-              throw new AssertionError(page + ": " + line + ": " + e.getMessage(), e);
-            }
-            examples++;
-          }
-        }
+    List<Examples.Example> examples = Examples.ofDocs();
+    for (Examples.Example example : examples) {
+      try {
+        GammanetCommand.commandLine().parseArgs(example.words().toArray(String[]::new));
+      } catch (CommandLine.ParameterException e) {
+        throw new AssertionError(example + ": " + e.getMessage(), e);
       }
     }
-    assertTrue(examples > 20, "examples: " + examples);
-  }
-
-  /** The words of a shell's line up to a comment, a pipe or a redirection. */
-  private static String[] words(String line) {
-    List<String> words = new ArrayList<>();
-    Matcher word = Pattern.compile("'([^']*)'|\"([^\"]*)\"|([^\\s'\"]+)").matcher(line);
-    while (word.find()) {
-      String plain = word.group(3);
-      if (plain != null && plain.matches("[#|>&;].*")) {
-        break;
-      }
-      words.add(plain != null ? plain : word.group(1) != null ? word.group(1) : word.group(2));
-    }
-    return words.toArray(String[]::new);
+    assertTrue(examples.size() > 20, "examples: " + examples);
   }
 }

@@ -47,8 +47,18 @@ class ReadersFuzz {
   }
 
   @FuzzTest(maxDuration = DURATION)
+  void npyMap(byte[] input) throws IOException {
+    Reader.NPY_MAP.read(input);
+  }
+
+  @FuzzTest(maxDuration = DURATION)
   void mat(byte[] input) throws IOException {
     Reader.MAT.read(input);
+  }
+
+  @FuzzTest(maxDuration = DURATION)
+  void matMap(byte[] input) throws IOException {
+    Reader.MAT_MAP.read(input);
   }
 
   @FuzzTest(maxDuration = DURATION)
@@ -69,5 +79,30 @@ class ReadersFuzz {
   @FuzzTest(maxDuration = DURATION)
   void storedConfig(byte[] input) throws IOException {
     Reader.STORED_CONFIG.read(input);
+  }
+
+  @FuzzTest(maxDuration = DURATION)
+  void override(byte[] input) throws IOException {
+    Reader.OVERRIDE.read(input);
+  }
+
+  @FuzzTest(maxDuration = DURATION)
+  void counts(byte[] input) throws IOException {
+    Reader.COUNTS.read(input);
+  }
+
+  @FuzzTest(maxDuration = DURATION)
+  void keptCounts(byte[] input) throws IOException {
+    Reader.KEPT_COUNTS.read(input);
+  }
+
+  @FuzzTest(maxDuration = DURATION)
+  void metrics(byte[] input) throws IOException {
+    Reader.METRICS.read(input);
+  }
+
+  @FuzzTest(maxDuration = DURATION)
+  void trainerState(byte[] input) throws IOException {
+    Reader.TRAINER_STATE.read(input);
   }
 }

@@ -81,7 +81,7 @@ final class ImageDecoder {
     if (begins("\u00FF\u00D8")) {
       return jpeg();
     }
-    if (begins("GIF8")) {
+    if (begins("GIF87a") || begins("GIF89a")) {
       return gif();
     }
     if (begins("BM")) {

@@ -1,6 +1,7 @@
 package org.gammanet.experiments.analysis;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -116,7 +117,8 @@ public record ReferenceCurve(
    */
   public static ReferenceCurve read(Path file) throws IOException {
     List<double[]> points = new ArrayList<>();
-    List<String> lines = Files.readAllLines(file);
+    List<String> lines =
+        new String(Files.readAllBytes(file), StandardCharsets.UTF_8).lines().toList();
     for (int i = 0; i < lines.size(); i++) {
       String line = lines.get(i).strip();
       if (line.isEmpty() || line.startsWith("#")) {

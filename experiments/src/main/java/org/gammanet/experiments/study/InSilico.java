@@ -16,6 +16,7 @@ import java.util.TreeSet;
 import java.util.stream.IntStream;
 import org.gammanet.experiments.analysis.ReferenceCurve;
 import org.gammanet.figures.Axis;
+import org.gammanet.io.DataException;
 import org.gammanet.model.Network;
 import org.jspecify.annotations.Nullable;
 
@@ -131,7 +132,7 @@ public final class InSilico {
   private static Metadata metadata(Path path) throws IOException {
     try {
       return Json.read(read(path).path("metadata"), Metadata.class);
-    } catch (IllegalArgumentException e) {
+    } catch (DataException e) {
       throw new IOException(
           "%s is not the results file of a run: %s".formatted(path, e.getMessage()), e);
     }

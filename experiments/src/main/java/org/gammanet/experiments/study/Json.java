@@ -24,6 +24,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.TreeMap;
+import org.gammanet.io.DataException;
 import org.gammanet.io.Sha256;
 
 /**
@@ -98,6 +99,7 @@ public final class Json {
         .enable(MapperFeature.ACCEPT_CASE_INSENSITIVE_ENUMS)
         .disable(MapperFeature.SORT_PROPERTIES_ALPHABETICALLY)
         .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+        .enable(DeserializationFeature.FAIL_ON_MISSING_CREATOR_PROPERTIES)
         .visibility(PropertyAccessor.GETTER, JsonAutoDetect.Visibility.NONE)
         .visibility(PropertyAccessor.IS_GETTER, JsonAutoDetect.Visibility.NONE)
         .visibility(PropertyAccessor.FIELD, JsonAutoDetect.Visibility.ANY)
@@ -132,16 +134,21 @@ public final class Json {
   }
 
   /**
-   * Reads a record.
+   * Reads a record. Every component must be there; what has no value is null.
    *
-   * @throws IllegalArgumentException for JSON that is no such record
+   * @throws DataException for JSON that is no such record
    */
   public static <T> T read(JsonNode node, Class<T> type) {
+    T record;
     try {
-      return MAPPER.treeToValue(node, type);
+      record = MAPPER.treeToValue(node, type);
     } catch (JsonProcessingException e) {
-      throw new IllegalArgumentException(e.getOriginalMessage(), e);
+      throw new DataException("the results are damaged: " + e.getOriginalMessage(), e);
     }
+    if (record == null) {
+      throw new DataException("the results are damaged: they have no " + type.getSimpleName());
+    }
+    return record;
   }
 
   /** The SHA-256 of a JSON value, whatever the order of its keys. */

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.CharConversionException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -23,6 +24,7 @@ import org.gammanet.checkpoint.CheckpointException;
 import org.gammanet.figures.Figure;
 import org.gammanet.figures.HtmlReport;
 import org.gammanet.io.AtomicFile;
+import org.gammanet.io.DataException;
 import org.gammanet.io.Npy;
 
 /**
@@ -194,7 +196,7 @@ public final class Study {
       if (node instanceof ObjectNode root && root.path("metadata").path("settings").isObject()) {
         return root;
       }
-    } catch (JsonProcessingException e) {
+    } catch (JsonProcessingException | CharConversionException e) {
       throw new IOException(file + " is not the results file of a run: it is damaged", e);
     }
     throw new IOException(file + " is not the results file of a run: it has no settings");
@@ -216,7 +218,7 @@ public final class Study {
             Files.delete(written);
           }
         }
-      } catch (JsonProcessingException e) {
+      } catch (JsonProcessingException | CharConversionException e) {
         // Damaged: it does not say what it wrote.
       }
       Files.delete(run);
@@ -278,7 +280,7 @@ public final class Study {
    * The result of a step.
    *
    * @throws IllegalStateException where there is none
-   * @throws IllegalArgumentException where it is no such record
+   * @throws DataException where it is no such record
    */
   public <T> T result(String step, Class<T> type) {
     if (!has(step)) {

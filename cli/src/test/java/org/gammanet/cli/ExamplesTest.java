@@ -1,0 +1,186 @@
+package org.gammanet.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import javax.imageio.ImageIO;
+import org.gammanet.cli.Examples.Example;
+import org.gammanet.io.Images;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * What README, docs and help tell users to type, run in a folder that has what they name: small
+ * data, the bundled network, a short run of training. Sizes are cut down by further options; the
+ * words of the examples stay.
+ */
+@EnabledIfSystemProperty(named = "gammanet.slow", matches = "true")
+class ExamplesTest {
+  @TempDir static Path folder;
+
+  private static final String TINY =
+      " --set model.layers=[conv1_1,conv1_2] --set model.hidden_channels=3 --set model.timesteps=1";
+  private static final String SHORT =
+      " --set data.augmentation.random_crop=16 --set training.samples_per_epoch=2"
+          + " --set training.batch_size=1 --set training.num_workers=1";
+
+  /** What makes a command quick, option by option, where the example does not say it itself. */
+  private static final Map<String, List<String>> QUICK =
+      Map.of(
+          "train", List.of("--max-steps 1", "--set training.stages=[]" + SHORT),
+          "ablate", List.of("--max-steps 1", TINY.strip() + SHORT),
+          "insilico", List.of("--size 48", "--timesteps 1", "--probes 1"),
+          "opto",
+              List.of(
+                  "--size 48",
+                  "--timesteps 1",
+                  "--steps 1",
+                  "--starts 1",
+                  "--frequencies 5",
+                  "--contrasts 1",
+                  "--phases 1",
+                  "--orientations 0,90",
+                  "--no-gate"),
+          "bench", List.of("--size 32", "--runs 1"));
+
+  static Stream<Example> examples() throws IOException {
+    return Stream.concat(Examples.ofDocs().stream(), Examples.ofHelp().stream());
+  }
+
+  private static Path prepared() {
+    return folder.resolve("prepared");
+  }
+
+  @BeforeAll
+  static void prepare() throws Exception {
+    Path p = Files.createDirectories(prepared());
+    for (String data : List.of("BSDS500", "my-images", "subset")) {
+      for (String split : List.of("train", "val", "test")) {
+        Squares.write(p.resolve(data), split);
+      }
+    }
+    copy(p.resolve("BSDS500/maps"), p.resolve("my-maps"));
+    copy(p.resolve("BSDS500/maps"), p.resolve("maps"));
+    copy(p.resolve("BSDS500/images/test"), p.resolve("photos"));
+    copy(
+        p.resolve("photos/p0.png"),
+        Files.createDirectories(p.resolve("samples")).resolve("chelsea.png"));
+    ImageIO.write(
+        Images.read(p.resolve("photos/p0.png")).toBufferedImage(),
+        "jpg",
+        p.resolve("photo.jpg").toFile());
+    Files.writeString(p.resolve("mine.yaml"), "training: {learning_rate: 1.0e-4}\n");
+    Files.writeString(
+        p.resolve("measured.csv"), "distance,response,se\n0,1,0.1\n1,0.6,0.1\n2,0.9,0.2\n");
+    run(p, words("train -d BSDS500 -o runs/first --max-steps 2 --random" + TINY + SHORT));
+    copy(p.resolve("runs/first"), p.resolve("runs/mine"));
+    run(p, words("convert runs/first/checkpoints/last.safetensors checkpoint_best.pth"));
+    run(p, words("convert bundled model.safetensors"));
+    run(p, words("convert bundled model.pt"));
+    run(p, words("insilico -e orientation --size 48 --timesteps 1"));
+  }
+
+  private static List<String> words(String line) {
+    return List.of(line.split(" +"));
+  }
+
+  private static void copy(Path from, Path to) throws IOException {
+    try (Stream<Path> files = Files.walk(from)) {
+      for (Path file : files.toList()) {
+        Files.copy(file, to.resolve(from.relativize(file)), StandardCopyOption.REPLACE_EXISTING);
+      }
+    }
+  }
+
+  private static void delete(Path root) throws IOException {
+    if (Files.exists(root)) {
+      try (Stream<Path> files = Files.walk(root)) {
+        for (Path file : files.toList().reversed()) {
+          Files.delete(file);
+        }
+      }
+    }
+  }
+
+  private static void run(Path where, List<String> arguments) throws Exception {
+    Path log = folder.resolve("log");
+    Process process =
+        Launched.command(arguments)
+            .directory(where.toFile())
+            .redirectErrorStream(true)
+            .redirectOutput(log.toFile())
+            .start();
+    int status = process.waitFor();
+    String said = Files.readString(log);
+    assertEquals(0, status, arguments + "\n" + said);
+    assertTrue(!said.contains("fault") && !said.contains("Exception"), arguments + "\n" + said);
+  }
+
+  private static List<String> quick(List<String> words, Path where) throws IOException {
+    List<String> all = new ArrayList<>();
+    for (String word : words) {
+      all.add(
+          switch (word) {
+            case "random:5,lesion:top_down", "random:3,lesion:top_down" ->
+                "random:1,lesion:top_down";
+            case "96" -> "48";
+            default -> word.contains("…") ? results(where, word) : word;
+          });
+    }
+    boolean controls = all.contains("--control");
+    all.replaceAll(word -> word.equals("all") && controls ? "orientation" : word);
+    boolean given =
+        all.contains("--resume") || all.contains("--repeat") || all.contains("--preview");
+    for (String options : QUICK.getOrDefault(words.getFirst(), List.of())) {
+      String first = options.split(" ")[0];
+      boolean there = all.contains(first) && !first.equals("--set");
+      if (!there && !(given && words.getFirst().equals("insilico")) && !all.contains("--dry-run")) {
+        all.addAll(words(options));
+      }
+    }
+    return all;
+  }
+
+  /** The results file that an example abbreviates. */
+  private static String results(Path where, String word) throws IOException {
+    Path path = where.resolve(word);
+    try (Stream<Path> files = Files.list(path.getParent())) {
+      return files
+          .map(where::relativize)
+          .map(Path::toString)
+          .filter(f -> f.matches(word.replace(".", "\\.").replace("…", ".*")))
+          .findFirst()
+          .orElseThrow();
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("examples")
+  void runs(Example example) throws Exception {
+    Path where = folder.resolve("here");
+    delete(where);
+    copy(prepared(), where);
+    List<String> words = quick(example.words(), where);
+    int output = Math.max(words.indexOf("-o"), words.indexOf("--output"));
+    if (output >= 0) {
+      delete(where.resolve(words.get(output + 1)));
+    } else if (!words.contains("--resume") && !words.contains("--repeat")) {
+      delete(where.resolve("insilico_results"));
+    }
+    run(where, words);
+  }
+}
