@@ -98,7 +98,12 @@ final class Failures {
               + (trace.length > 0 ? " at " + trace[0] : "")
               + (verbose ? "" : "; please report it with the output of --verbose"));
     } else {
-      print(line, sentence);
+      List<String> details = e instanceof CheckpointException c ? c.details() : List.of();
+      boolean more = sentence.contains("…") && !details.isEmpty() && !verbose;
+      print(line, sentence + (more ? "; --verbose lists all" : ""));
+      if (verbose) {
+        details.forEach(detail -> line.getErr().println("  " + VisibleWriter.visible(detail)));
+      }
     }
     if (e instanceof UsageException) {
       line.getErr().println("Try '" + line.getCommandSpec().qualifiedName() + " --help'.");

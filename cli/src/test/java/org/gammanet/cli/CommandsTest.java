@@ -17,10 +17,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.gammanet.GammaNet;
 import org.gammanet.checkpoint.Checkpoint;
+import org.gammanet.checkpoint.ElementType;
+import org.gammanet.checkpoint.StoredTensor;
 import org.gammanet.config.GammaNetConfig;
 import org.gammanet.io.Images;
 import org.gammanet.io.Npy;
@@ -351,6 +355,27 @@ class CommandsTest {
     assertEquals(0, run("inspect", file), err.toString());
     assertFalse(out.toString().contains("\u001b"), out.toString());
     assertTrue(out.toString().contains("\\u001b[2J"), out.toString());
+  }
+
+  @Test
+  void allNamesThatDoNotFitAreShownOnRequest(@TempDir Path folder) throws IOException {
+    Map<String, StoredTensor> weights = new LinkedHashMap<>();
+    for (int i = 0; i < 9; i++) {
+      weights.put("x" + i, new StoredTensor(ElementType.F32, new long[0], ByteBuffer.allocate(4)));
+    }
+    Path file = folder.resolve("other.safetensors");
+    Checkpoint.of(weights, Map.of(), Map.of()).save(file);
+    Object[] detect = {
+      "detect", photo(folder), "--checkpoint", file, "--config", folder + "/c.yaml"
+    };
+    Files.writeString(folder.resolve("c.yaml"), "model: {timesteps: 1}\n");
+    assertEquals(1, run(detect));
+    assertTrue(
+        err.toString().contains("9 unexpected: x0, x1, x2, x3, …; --verbose lists all"),
+        err.toString());
+    assertFalse(err.toString().contains("x7"), err.toString());
+    assertEquals(1, run(with(detect, "--verbose")));
+    assertTrue(err.toString().contains("  unexpected: x7"), err.toString());
   }
 
   static Stream<String> commands() {
