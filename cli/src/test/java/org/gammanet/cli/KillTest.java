@@ -2,7 +2,8 @@ package org.gammanet.cli;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -29,6 +30,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  * Commands that are killed (SIGKILL) at random moments and started again write what they write when
  * nobody kills them, and nothing else. {@code mvn -Pslow -pl cli -am verify
  * -Dsurefire.failIfNoSpecifiedTests=false -Dtest=KillTest}; {@code -Dgammanet.kills=N} of each.
+ * {@code -Dgammanet.killed=TRAIN|OPTO} chooses.
  */
 @EnabledIfSystemProperty(named = "gammanet.slow", matches = "true")
 class KillTest {
@@ -44,10 +46,10 @@ class KillTest {
   /** A command with DATA and OUT for its folders, and how it goes on. */
   private enum Command {
     TRAIN(
-        "train -d DATA -o OUT -n 4 --set model.layers=[conv1_1,conv1_2] --set model.timesteps=2"
-            + " --set model.hidden_channels=3 --set data.augmentation.random_crop=16"
-            + " --set training.samples_per_epoch=4 --set training.num_workers=1"
-            + " --set logging.tensorboard=false",
+        "train -d DATA -o OUT --num-epochs 4 --set model.layers=[conv1_1,conv1_2] --set"
+            + " model.timesteps=2 --set model.hidden_channels=3 --set"
+            + " data.augmentation.random_crop=16 --set training.samples_per_epoch=4 --set"
+            + " training.num_workers=1 --set logging.tensorboard=false",
         "checkpoints/last.safetensors",
         "train --resume OUT"),
     EVALUATE("evaluate -d DATA -o OUT --thresholds 9", "", ""),
@@ -105,6 +107,7 @@ class KillTest {
   @ParameterizedTest
   @EnumSource
   void killedAndStartedAgainItWritesTheSame(Command command) throws Exception {
+    assumeTrue(command.name().matches(System.getProperty("gammanet.killed", ".*")));
     for (String split : List.of("train", "val", "test")) {
       Squares.write(folder.resolve("data"), split);
     }
@@ -174,7 +177,7 @@ class KillTest {
     Checkpoint left = Checkpoint.load(a);
     Checkpoint right = Checkpoint.load(b);
     assertEquals(left.weights().keySet(), right.weights().keySet());
-    assertTrue(left.weights().size() > 10);
+    assertFalse(left.weights().isEmpty());
     left.weights()
         .forEach((name, t) -> assertEquals(t.data(), right.weights().get(name).data(), name));
     assertEquals(left.metadata().get("global_step"), right.metadata().get("global_step"));

@@ -92,11 +92,6 @@ class ReadersFuzz {
   }
 
   @FuzzTest(maxDuration = DURATION)
-  void keptCounts(byte[] input) throws IOException {
-    Reader.KEPT_COUNTS.read(input);
-  }
-
-  @FuzzTest(maxDuration = DURATION)
   void metrics(byte[] input) throws IOException {
     Reader.METRICS.read(input);
   }

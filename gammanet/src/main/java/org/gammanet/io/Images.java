@@ -34,12 +34,13 @@ import javax.imageio.stream.MemoryCacheImageOutputStream;
  * <ul>
  *   <li>Samples are taken as they stand in the file. Embedded color profiles (ICC) are not applied,
  *       because the networks' training data were read that way.
- *   <li>Images are rotated and mirrored as their orientation tag (Exif, TIFF) says.
+ *   <li>Images are rotated and mirrored as their orientation tag (Exif, TIFF, or else XMP) says.
  *   <li>Transparent pixels are laid over white. An extra channel that TIFF does not call opacity is
  *       ignored.
  *   <li>16-bit samples are rounded to 8 bits; floating-point samples must lie in [0, 1].
  *   <li>CMYK is converted without a profile: {@code R = (1 - C)(1 - K)} and so on.
- *   <li>Of several frames or pages the first is read; a GIF's first frame is placed on its screen.
+ *   <li>Of several frames or pages the first is read; that of a GIF or WebP is placed on its
+ *       screen.
  * </ul>
  *
  * <p>Sizes are checked before memory is allocated. Whatever a file contains, reading it either

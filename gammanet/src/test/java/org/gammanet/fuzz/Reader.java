@@ -8,8 +8,6 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.Collection;
@@ -29,9 +27,7 @@ import org.gammanet.config.ConfigException;
 import org.gammanet.config.GammaNetConfig;
 import org.gammanet.data.GroundTruth;
 import org.gammanet.data.MatFile;
-import org.gammanet.evaluation.BoundaryBenchmark;
 import org.gammanet.evaluation.BoundaryCounts;
-import org.gammanet.evaluation.BoundaryEvaluation;
 import org.gammanet.evaluation.BoundaryFiles;
 import org.gammanet.io.DataException;
 import org.gammanet.io.ImageException;
@@ -299,48 +295,6 @@ public enum Reader implements Mutations.Target {
         BoundaryFiles.readCounts(Mutations.file(bytes, ".txt"), "a");
       } catch (DataException e) {
         // documented
-      }
-    }
-  },
-  /** {@code counts.jsonl} of an interrupted evaluation: the counts are right whatever it holds. */
-  KEPT_COUNTS {
-    private static final Path FOLDER =
-        Path.of(System.getProperty("java.io.tmpdir"))
-            .resolve("gammanet-counts-" + ProcessHandle.current().pid());
-    private static final BoundaryBenchmark.Settings SETTINGS =
-        BoundaryBenchmark.Settings.DEFAULT.withThresholds(2);
-
-    @Override
-    public List<byte[]> seeds() {
-      try {
-        Files.createDirectories(FOLDER);
-        Files.deleteIfExists(FOLDER.resolve("counts.jsonl"));
-        counts();
-        return List.of(Files.readAllBytes(FOLDER.resolve("counts.jsonl")));
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
-      }
-    }
-
-    @Override
-    public void read(byte[] bytes) throws IOException {
-      Files.write(FOLDER.resolve("counts.jsonl"), bytes);
-      if (counts().size() != 1) {
-        throw new AssertionError("no counts");
-      }
-    }
-
-    private List<BoundaryCounts> counts() throws IOException {
-      var map = new BoundaryBenchmark.Strengths(2, 2, new double[] {0, 1, 0, 1});
-      var truth = new GroundTruth(2, 2, List.of(new byte[] {0, 1, 0, 1}));
-      var image = new BoundaryBenchmark.Image("a", () -> map, () -> truth);
-      var item = new BoundaryEvaluation.Item(image, FOLDER, "a", "d", List.of(), false);
-      try {
-        return new BoundaryEvaluation(SETTINGS, 1)
-            .run(List.of(item), new BoundaryBenchmark.Listener() {})
-            .counts();
-      } catch (InterruptedException e) {
-        throw new AssertionError(e);
       }
     }
   },
