@@ -6,12 +6,15 @@ module org.gammanet.experiments {
   requires hipparchus.core;
   requires hipparchus.optim;
   requires hipparchus.stat;
+  requires io.jhdf;
   requires java.desktop;
+  requires us.hebi.matlab.mat.mfl.core;
   requires static jdk.incubator.vector;
   requires static transitive org.jspecify;
 
   exports org.gammanet.experiments;
   exports org.gammanet.experiments.analysis;
+  exports org.gammanet.experiments.export;
   exports org.gammanet.experiments.opto;
   exports org.gammanet.experiments.responses;
   exports org.gammanet.experiments.stimuli;
@@ -43,5 +46,6 @@ module org.gammanet.experiments {
       org.gammanet.experiments.protocols.TextureExperiment,
       org.gammanet.experiments.protocols.TiltExperiment,
       org.gammanet.experiments.protocols.CrossOrientationExperiment,
-      org.gammanet.experiments.protocols.TrottBornExperiment;
+      org.gammanet.experiments.protocols.TrottBornExperiment,
+      org.gammanet.experiments.protocols.DynamicsExperiment;
 }

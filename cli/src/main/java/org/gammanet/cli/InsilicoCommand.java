@@ -22,6 +22,7 @@ import org.gammanet.experiments.study.Experiment;
 import org.gammanet.experiments.study.Experiments;
 import org.gammanet.experiments.study.InSilico;
 import org.gammanet.experiments.study.NetworkPreparation;
+import org.gammanet.experiments.study.NetworkSample;
 import org.gammanet.experiments.study.NetworkSource;
 import org.gammanet.experiments.study.RunContext;
 import org.gammanet.experiments.study.Settings;
@@ -56,6 +57,7 @@ import picocli.CommandLine.Spec;
       "  gammanet insilico -e all",
       "  gammanet insilico -e orientation,size_tuning -c runs/first",
       "  gammanet insilico -e all --control random:3,lesion:top_down",
+      "  gammanet insilico -e size_tuning -c runs/seed1 -c runs/seed2 -c runs/seed3",
       "  gammanet insilico -e kapadia --preview",
       "  gammanet insilico --resume insilico_results"
     })
@@ -216,7 +218,11 @@ final class InsilicoCommand implements Callable<Integer> {
         preview();
         return 0;
       }
-      return task.resume != null || task.repeat != null ? again() : fresh();
+      if (task.resume != null || task.repeat != null) {
+        return again();
+      }
+      List<Path> networks = model.networks();
+      return networks.size() > 1 ? several(networks) : fresh();
     } catch (IllegalArgumentException | IllegalStateException e) {
       throw new CommandException(String.valueOf(e.getMessage()), e);
     }
@@ -270,6 +276,33 @@ final class InsilicoCommand implements Callable<Integer> {
 
   private Study.Existing existing() {
     return force ? Study.Existing.REPLACE : Study.Existing.CONTINUE;
+  }
+
+  /** Runs the experiments on each network, and compares what was found over networks. */
+  private int several(List<Path> networks) throws IOException {
+    Path all = output;
+    Map<String, Path> folders = new LinkedHashMap<>();
+    for (Path network : networks) {
+      Path last = network.getFileName();
+      String name = String.valueOf(last).replaceFirst("\\.(safetensors|pt|pth)$", "");
+      String unique = name;
+      for (int i = 2; folders.containsKey(unique); i++) {
+        unique = name + "-" + i;
+      }
+      folders.put(unique, all.resolve("networks").resolve(unique));
+    }
+    List<String> names = List.copyOf(folders.keySet());
+    for (int i = 0; i < names.size(); i++) {
+      model.weights.checkpoint = networks.get(i);
+      model.weights.checkpoints = List.of(networks.get(i));
+      output = Objects.requireNonNull(folders.get(names.get(i)));
+      console.printf("%d/%d  %s%n", i + 1, names.size(), names.get(i));
+      fresh();
+    }
+    Settings settings = settings(GammaNetConfig.defaults());
+    console.print(
+        NetworkSample.read(folders, Experiments.all(settings.mode()), settings.seed()).write(all));
+    return 0;
   }
 
   private int fresh() throws IOException {

@@ -1,10 +1,13 @@
 package org.gammanet.cli;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
+import java.util.stream.Stream;
 import org.gammanet.GammaNet;
 import org.gammanet.PretrainedModel;
 import org.gammanet.checkpoint.Checkpoint;
@@ -18,15 +21,28 @@ import picocli.CommandLine.Option;
 final class NetworkOptions {
   static final String HEADING = "%nNetwork:%n";
 
+  private static final List<String> ENDINGS = List.of(".safetensors", ".pt", ".pth");
+  private static final List<String> RUN = List.of("best_model", "last");
+
   /** Where the weights come from. */
   static final class Weights {
+    /** The first of --checkpoint. */
+    @Nullable Path checkpoint;
+
+    /** All of them; several for insilico only. */
+    List<Path> checkpoints = List.of();
+
     @Option(
         names = {"-c", "--checkpoint"},
         paramLabel = "FILE",
         description =
-            "Weights: a file (safetensors or PyTorch), or the folder of a training run. Default:"
-                + " the bundled network; random weights for train and bench.")
-    @Nullable Path checkpoint;
+            "Weights: a file (safetensors or PyTorch), or the folder of a training run; for"
+                + " insilico several times, or a folder of networks. Default: the bundled network;"
+                + " random weights for train and bench.")
+    void checkpoints(List<Path> files) {
+      checkpoints = List.copyOf(files);
+      checkpoint = files.isEmpty() ? null : files.getFirst();
+    }
 
     @Option(names = "--random", description = "Untrained network with random weights.")
     boolean random;
@@ -74,28 +90,84 @@ final class NetworkOptions {
 
   /** The file of --checkpoint; of a run's folder its best weights, else its last. */
   @Nullable Path checkpoint() {
+    if (weights.checkpoints.size() > 1) {
+      throw new UsageException("this command takes a single --checkpoint");
+    }
     return weights.checkpoint == null ? null : checkpoint(weights.checkpoint);
+  }
+
+  /**
+   * The networks of --checkpoint: a folder that is no run stands for the networks in it.
+   *
+   * @return files, or folders of runs
+   */
+  List<Path> networks() throws IOException {
+    List<Path> all = new ArrayList<>();
+    for (Path path : weights.checkpoints) {
+      if (!Files.isDirectory(path) || isRun(path)) {
+        all.add(path);
+        continue;
+      }
+      List<Path> inside;
+      try (Stream<Path> entries = Files.list(path)) {
+        inside =
+            entries
+                .filter(p -> Files.isDirectory(p) ? isRun(p) : ENDINGS.stream().anyMatch(ends(p)))
+                .sorted()
+                .toList();
+      }
+      if (inside.isEmpty()) {
+        throw new CommandException(
+            "there is no network in " + path + ": no weights, and no folder of a training run");
+      }
+      all.addAll(inside);
+    }
+    return all;
+  }
+
+  private static Predicate<String> ends(Path path) {
+    return String.valueOf(path.getFileName())::endsWith;
+  }
+
+  private static boolean isRun(Path folder) {
+    return find(folder, RUN) != null;
   }
 
   /** The weights that a path names: itself, or those in the folder of a run. */
   static Path checkpoint(Path path) {
-    return Files.isDirectory(path) ? inRun(path, List.of("best_model", "last")) : path;
+    return Files.isDirectory(path) ? inRun(path, RUN) : path;
   }
 
-  /** The first of these checkpoints that the folder of a run has. */
+  /**
+   * The first of these checkpoints that the folder of a run has.
+   *
+   * @throws CommandException where it has none
+   */
   static Path inRun(Path run, List<String> names) {
-    Path folder = run.resolve("checkpoints");
-    folder = Files.isDirectory(folder) ? folder : run;
+    Path file = find(run, names);
+    if (file == null) {
+      throw new CommandException(
+          "there is no %s.safetensors, .pt or .pth in %s"
+              .formatted(String.join(" or ", names), inside(run)));
+    }
+    return file;
+  }
+
+  private static @Nullable Path find(Path run, List<String> names) {
     for (String name : names) {
-      for (String ending : List.of(".safetensors", ".pt", ".pth")) {
-        Path file = folder.resolve(name + ending);
+      for (String ending : ENDINGS) {
+        Path file = inside(run).resolve(name + ending);
         if (Files.isRegularFile(file)) {
           return file;
         }
       }
     }
-    throw new CommandException(
-        "there is no " + String.join(" or ", names) + ".safetensors, .pt or .pth in " + folder);
+    return null;
+  }
+
+  private static Path inside(Path run) {
+    Path folder = run.resolve("checkpoints");
+    return Files.isDirectory(folder) ? folder : run;
   }
 
   /**

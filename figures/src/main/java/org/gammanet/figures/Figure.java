@@ -1,5 +1,6 @@
 package org.gammanet.figures;
 
+import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -111,9 +112,13 @@ public final class Figure {
 
   /** The figure as a PNG file's bytes. */
   public byte[] png(int dotsPerInch) {
+    return Png.encode(image(dotsPerInch), dotsPerInch);
+  }
+
+  BufferedImage image(int dotsPerInch) {
     var canvas = new PngCanvas(width, height, dotsPerInch);
     draw(canvas);
-    return Png.encode(canvas.image(), dotsPerInch);
+    return canvas.image();
   }
 
   /**

@@ -9,6 +9,8 @@ import org.jspecify.annotations.Nullable;
  * How to run a forward pass; immutable, each {@code with} method returns a changed copy.
  *
  * @param timesteps T; 0 stands for the configuration's
+ * @param firstTimestep number of the first of them, from 0: a pass that continues another from its
+ *     final states begins with the other's T
  * @param initialStates states before the first step by name, which stay the caller's; states that
  *     are missing are zero
  * @param hooks watches or changes signals; null for none
@@ -19,6 +21,7 @@ import org.jspecify.annotations.Nullable;
  */
 public record ForwardOptions(
     int timesteps,
+    int firstTimestep,
     Map<String, Tensor> initialStates,
     @Nullable ForwardHooks hooks,
     boolean everyTimestep,
@@ -28,12 +31,15 @@ public record ForwardOptions(
 
   /** The configuration's timesteps from zero states; only the last logits. */
   public static final ForwardOptions DEFAULTS =
-      new ForwardOptions(0, Map.of(), null, false, false, Executor.DIRECT, false);
+      new ForwardOptions(0, 0, Map.of(), null, false, false, Executor.DIRECT, false);
 
   /** Checks the number of timesteps. */
   public ForwardOptions {
     if (timesteps < 0) {
       throw new IllegalArgumentException("timesteps must be at least 1, not " + timesteps);
+    }
+    if (firstTimestep < 0) {
+      throw new IllegalArgumentException("timesteps count from 0, not from " + firstTimestep);
     }
     initialStates = Map.copyOf(initialStates);
   }
@@ -41,42 +47,48 @@ public record ForwardOptions(
   /** With T timesteps. */
   public ForwardOptions withTimesteps(int t) {
     return new ForwardOptions(
-        t, initialStates, hooks, everyTimestep, finalStates, executor, composedOnly);
+        t, firstTimestep, initialStates, hooks, everyTimestep, finalStates, executor, composedOnly);
+  }
+
+  /** With timesteps that are counted from a number on. */
+  public ForwardOptions withFirstTimestep(int first) {
+    return new ForwardOptions(
+        timesteps, first, initialStates, hooks, everyTimestep, finalStates, executor, composedOnly);
   }
 
   /** From given states. */
   public ForwardOptions withInitialStates(Map<String, Tensor> states) {
     return new ForwardOptions(
-        timesteps, states, hooks, everyTimestep, finalStates, executor, composedOnly);
+        timesteps, firstTimestep, states, hooks, everyTimestep, finalStates, executor, composedOnly);
   }
 
   /** With hooks. */
   public ForwardOptions withHooks(ForwardHooks newHooks) {
     return new ForwardOptions(
-        timesteps, initialStates, newHooks, everyTimestep, finalStates, executor, composedOnly);
+        timesteps, firstTimestep, initialStates, newHooks, everyTimestep, finalStates, executor, composedOnly);
   }
 
   /** With the logits after each timestep. */
   public ForwardOptions withEveryTimestep() {
     return new ForwardOptions(
-        timesteps, initialStates, hooks, true, finalStates, executor, composedOnly);
+        timesteps, firstTimestep, initialStates, hooks, true, finalStates, executor, composedOnly);
   }
 
   /** With the states after the last timestep. */
   public ForwardOptions withFinalStates() {
     return new ForwardOptions(
-        timesteps, initialStates, hooks, everyTimestep, true, executor, composedOnly);
+        timesteps, firstTimestep, initialStates, hooks, everyTimestep, true, executor, composedOnly);
   }
 
   /** With another executor. */
   public ForwardOptions withExecutor(Executor newExecutor) {
     return new ForwardOptions(
-        timesteps, initialStates, hooks, everyTimestep, finalStates, newExecutor, composedOnly);
+        timesteps, firstTimestep, initialStates, hooks, everyTimestep, finalStates, newExecutor, composedOnly);
   }
 
   /** Without fused kernels. */
   public ForwardOptions withComposedOnly() {
     return new ForwardOptions(
-        timesteps, initialStates, hooks, everyTimestep, finalStates, executor, true);
+        timesteps, firstTimestep, initialStates, hooks, everyTimestep, finalStates, executor, true);
   }
 }

@@ -18,6 +18,25 @@ public enum InputScaling {
   ZSCORE;
 
   /**
+   * Writes the three planes of an image in color.
+   *
+   * @param colors 3n values, red first
+   * @param out receives 3n values
+   * @param at index of the first in {@code out}
+   * @throws IllegalArgumentException for {@link #ZSCORE}, which is that of gray images
+   */
+  void applyToColors(float[] colors, float[] out, int at) {
+    if (this == ZSCORE) {
+      throw new IllegalArgumentException("images in color are not scaled by their own mean");
+    }
+    int n = colors.length / 3;
+    for (int i = 0; i < colors.length; i++) {
+      out[at + i] =
+          this == RAW ? colors[i] : Preprocessing.IMAGENET.normalize(i / n, colors[i]);
+    }
+  }
+
+  /**
    * Writes the three planes of an image.
    *
    * @param image n values

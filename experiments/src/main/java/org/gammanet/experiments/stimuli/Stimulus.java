@@ -15,6 +15,11 @@ public interface Stimulus {
   /** H x W values, rows first. */
   float[] draw();
 
+  /** Three planes of H x W values, red first, of a stimulus in color; null for a gray one. */
+  default float @Nullable [] colors() {
+    return null;
+  }
+
   /** Its description, with all parameters resolved. */
   StimulusMeta meta();
 

@@ -132,7 +132,16 @@ public final class StimulusSet implements Iterable<StimulusImage> {
     float[] out = new float[Math.multiplyExact(to - from, 3 * plane)];
     IntStream.range(from, to)
         .parallel()
-        .forEach(i -> scaling.apply(stimuli.get(i).draw(), out, (i - from) * 3 * plane));
+        .forEach(
+            i -> {
+              float[] colors = stimuli.get(i).colors();
+              int at = (i - from) * 3 * plane;
+              if (colors == null) {
+                scaling.apply(stimuli.get(i).draw(), out, at);
+              } else {
+                scaling.applyToColors(colors, out, at);
+              }
+            });
     return out;
   }
 

@@ -3,20 +3,22 @@ package org.gammanet.experiments.study;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.ArrayList;
-import java.util.LinkedHashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.stream.IntStream;
+import org.gammanet.experiments.export.RecordingExport;
+import org.gammanet.experiments.export.StimulusTable;
 import org.gammanet.experiments.responses.Pooling;
 import org.gammanet.experiments.responses.ReceptiveField;
 import org.gammanet.experiments.responses.Responses;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.Blank;
 import org.gammanet.experiments.stimuli.Frame;
-import org.gammanet.experiments.stimuli.Orientation;
 import org.gammanet.experiments.stimuli.Stimulus;
-import org.gammanet.experiments.stimuli.StimulusMeta;
 import org.gammanet.experiments.stimuli.StimulusSet;
 import org.gammanet.io.Npy;
 import org.jspecify.annotations.Nullable;
@@ -32,6 +34,7 @@ final class ChunkRecorder implements RunContext.Recorder {
 
   private final String step;
   private final @Nullable String responses;
+  private final Set<RecordingExport.Format> formats;
   private int records;
   private int stimuli;
 
@@ -39,18 +42,21 @@ final class ChunkRecorder implements RunContext.Recorder {
    * Records for a step of a study.
    *
    * @param responses names the files of all responses; null where they are not wanted
+   * @param formats in which they are written besides {@code .npy}
    */
   ChunkRecorder(
       Study study,
       Preparation preparation,
       Settings settings,
       String step,
-      @Nullable String responses) {
+      @Nullable String responses,
+      Set<RecordingExport.Format> formats) {
     this.study = study;
     this.preparation = preparation;
     this.settings = settings;
     this.step = step;
     this.responses = responses;
+    this.formats = formats;
   }
 
   @Override
@@ -77,7 +83,7 @@ final class ChunkRecorder implements RunContext.Recorder {
       if (responses != null) {
         String name = "responses/" + responses + (records == 1 ? "" : "_" + records);
         out.writeNpy(study.folder().resolve(name)).forEach(study::noted);
-        writeStimuli(name + "_stimuli", all, design.conditions());
+        writeStimuli(name, from, all, design.conditions(), out);
       }
       return out;
     } catch (IOException e) {
@@ -90,50 +96,32 @@ final class ChunkRecorder implements RunContext.Recorder {
     return stimuli;
   }
 
-  /** The stimuli of the rows of responses: what they are, and their luminance. */
-  private void writeStimuli(String name, List<Stimulus> all, List<?> conditions)
+  /** The stimuli of the rows of responses, and all of it for other programs. */
+  private void writeStimuli(
+      String name, Preparation from, List<Stimulus> all, List<?> conditions, Responses recorded)
       throws IOException {
-    Set<String> parameters = new LinkedHashSet<>();
-    all.forEach(s -> parameters.addAll(s.meta().parameters().keySet()));
-    List<String> columns =
-        new ArrayList<>(
-            List.of(
-                "row",
-                "condition",
-                "type",
-                "orientation_modulation_deg",
-                "orientation_axis_deg",
-                "contrast",
-                "cycles_per_image",
-                "phase_rad",
-                "center_y_px",
-                "center_x_px",
-                "height_px",
-                "width_px"));
-    columns.addAll(parameters);
-    var csv = new Csv().row(columns);
+    StimulusTable table = StimulusTable.of(all, conditions);
+    var csv = new Csv().row(table.columns());
+    table.rows().forEach(csv::row);
+    study.write(name + "_stimuli.csv", csv.toString());
+    float[] luminance = StimulusTable.luminance(all);
     Frame frame = all.getFirst().frame();
-    int pixels = frame.height() * frame.width();
-    float[] luminance = new float[Math.multiplyExact(all.size(), pixels)];
-    for (int i = 0; i < all.size(); i++) {
-      StimulusMeta meta = all.get(i).meta();
-      Orientation orientation = meta.orientation();
-      List<@Nullable Object> cells = new ArrayList<>();
-      cells.add(i);
-      cells.add(i < conditions.size() ? conditions.get(i) : "blank");
-      cells.add(meta.type());
-      cells.add(orientation == null ? null : orientation.modulation());
-      cells.add(orientation == null ? null : orientation.axis());
-      cells.addAll(List.of(meta.contrast(), meta.cyclesPerImage(), meta.phase()));
-      cells.addAll(List.of(meta.center().y(), meta.center().x(), meta.height(), meta.width()));
-      parameters.forEach(p -> cells.add(meta.parameters().get(p)));
-      csv.row(cells);
-      System.arraycopy(all.get(i).draw(), 0, luminance, i * pixels, pixels);
-    }
-    study.write(name + ".csv", csv.toString());
-    Path file = study.folder().resolve(name + ".npy");
+    Path file = study.folder().resolve(name + "_stimuli.npy");
     Npy.write(file, luminance, all.size(), frame.height(), frame.width());
     study.noted(file);
+    Map<String, String> about = new LinkedHashMap<>();
+    about.put("experiment", step);
+    about.put("weights_sha256", from.digest());
+    about.put("pixels_per_degree", String.valueOf(settings.pixelsPerDegree()));
+    about.put("orientation_convention", InSilico.CONVENTION);
+    var export =
+        new RecordingExport(
+            recorded, table, luminance, frame.height(), frame.width(), about, Instant.now());
+    for (RecordingExport.Format format : formats) {
+      Path exported = study.folder().resolve(name + format.ending());
+      export.write(exported, format);
+      study.noted(exported);
+    }
   }
 
   private void advance(int done) {
@@ -192,6 +180,15 @@ final class ChunkRecorder implements RunContext.Recorder {
     stimuli += draws;
     return preparation.gradient(
         state, after, draws, settings.seed(), done -> advance(before + done));
+  }
+
+  @Override
+  public void write(String name, byte[] content) {
+    try {
+      study.write(name, content);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   @Override

@@ -88,7 +88,7 @@ final class ControlComparison {
   }
 
   /** The numbers with intervals in the result of an experiment, by name. */
-  private static Map<String, Interval> numbers(ObjectNode result) {
+  static Map<String, Interval> numbers(JsonNode result) {
     Map<String, Interval> out = new LinkedHashMap<>();
     result
         .fields()

@@ -7,6 +7,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -15,6 +17,11 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
 import org.gammanet.experiments.analysis.ReferenceCurve;
+import org.gammanet.experiments.export.RecordingExport;
+import org.gammanet.experiments.responses.SteadyState;
+import org.gammanet.experiments.stimuli.Frame;
+import org.gammanet.experiments.stimuli.Grating;
+import org.gammanet.experiments.stimuli.Sine;
 import org.gammanet.figures.Axis;
 import org.gammanet.io.DataException;
 import org.gammanet.model.Network;
@@ -27,6 +34,9 @@ import org.jspecify.annotations.Nullable;
 public final class InSilico {
   /** Name of the results file. */
   private static final String FILE = "insilico_results_{time}.json";
+
+  /** Key of the metadata. */
+  static final String STEADY_STATE = "steady_state";
 
   static final String CONVENTION =
       "The orientation of a grating is the direction of its modulation (0 degrees: vertical"
@@ -55,6 +65,7 @@ public final class InSilico {
   private final boolean saveResponses;
   private final Map<String, ReferenceCurve> curves = new LinkedHashMap<>();
   private final Set<Control> controls = new LinkedHashSet<>();
+  private final Set<RecordingExport.Format> formats = EnumSet.noneOf(RecordingExport.Format.class);
 
   private InSilico(
       Study study,
@@ -268,6 +279,12 @@ public final class InSilico {
     return this;
   }
 
+  /** Writes responses that are saved in other formats as well. */
+  public InSilico export(Collection<RecordingExport.Format> more) {
+    formats.addAll(more);
+    return this;
+  }
+
   /** The results file. */
   public Path file() {
     return study.file();
@@ -305,11 +322,26 @@ public final class InSilico {
    */
   public void run() throws IOException {
     runExperiments("");
+    noteSteadyState();
     if (!controls.isEmpty()) {
       runControls();
     }
     new InSilicoReport(study, settings, preparation, experiments, !controls.isEmpty()).write();
     study.complete(true);
+  }
+
+  /** Whether the network rests under a grating, ten times as long as it usually runs. */
+  private void noteSteadyState() {
+    if (!study.metadata().has(STEADY_STATE)) {
+      Frame frame = Frame.of(preparation.size(), preparation.size());
+      var grating =
+          new Grating(frame, new Sine(45, frame.height() / 12.8, 0, settings.contrast()), null);
+      preparation
+          .onNetwork(
+              (network, options) ->
+                  SteadyState.of(network, options, grating, 10 * preparation.timesteps()))
+          .ifPresent(found -> study.metadata().set(STEADY_STATE, Json.object(found)));
+    }
   }
 
   private void runControls() throws IOException {
@@ -399,7 +431,7 @@ public final class InSilico {
   }
 
   private ChunkRecorder recorder(String step, @Nullable String responses) {
-    return new ChunkRecorder(study, preparation, settings, step, responses);
+    return new ChunkRecorder(study, preparation, settings, step, responses, formats);
   }
 
   private RunContext context(ChunkRecorder recorder) {

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import org.gammanet.experiments.Mode;
 import org.gammanet.experiments.responses.State;
+import org.gammanet.experiments.responses.SteadyState;
 import org.gammanet.figures.Axis;
 import org.gammanet.figures.Figure;
 import org.gammanet.figures.HtmlReport;
@@ -44,7 +45,22 @@ record InSilicoReport(
           "The network is untrained: its weights are random. The numbers and figures below show how"
               + " the experiments work and say nothing about physiology.");
     }
-    String footer = preparation.trained() ? "" : "untrained network: random weights";
+    List<String> marks = new ArrayList<>();
+    if (!preparation.trained()) {
+      marks.add("untrained network: random weights");
+    }
+    if (metadata.has(InSilico.STEADY_STATE)) {
+      SteadyState rests = Json.read(metadata.path(InSilico.STEADY_STATE), SteadyState.class);
+      if (!rests.steady()) {
+        report.warning(
+            rests.sentence()
+                + " Measures after its "
+                + preparation.timesteps()
+                + " timesteps are those of a transient.");
+        marks.add("no steady state within %d timesteps".formatted(rests.timesteps()));
+      }
+    }
+    String footer = String.join("; ", marks);
     overview(report, footer);
     if (withControls) {
       ControlComparison.addTo(

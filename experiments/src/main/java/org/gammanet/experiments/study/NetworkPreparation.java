@@ -3,8 +3,10 @@ package org.gammanet.experiments.study;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.function.BiFunction;
 import java.util.function.IntConsumer;
 import org.gammanet.experiments.responses.LayerInfo;
 import org.gammanet.experiments.responses.Pooling;
@@ -41,6 +43,7 @@ public final class NetworkPreparation implements Preparation {
   private final boolean trained;
   private final Set<State> states;
   private final @Nullable Lesion lesion;
+  private final @Nullable ForwardHooks hooks;
   private final boolean owned;
 
   /**
@@ -61,6 +64,7 @@ public final class NetworkPreparation implements Preparation {
         batchSize,
         trained,
         null,
+        null,
         false);
   }
 
@@ -72,6 +76,7 @@ public final class NetworkPreparation implements Preparation {
       int batchSize,
       boolean trained,
       @Nullable Lesion lesion,
+      @Nullable ForwardHooks hooks,
       boolean owned) {
     if (size < network.minimumSize() || size >> layer.level() < 1) {
       throw new IllegalArgumentException(
@@ -85,6 +90,7 @@ public final class NetworkPreparation implements Preparation {
     this.batchSize = batchSize;
     this.trained = trained;
     this.lesion = lesion;
+    this.hooks = hooks;
     this.owned = owned;
     Set<State> wanted = new LinkedHashSet<>();
     for (State state : List.of(State.EXCITATORY, State.INHIBITORY)) {
@@ -174,13 +180,27 @@ public final class NetworkPreparation implements Preparation {
       InputScaling scaling,
       boolean withOutput,
       IntConsumer progress) {
-    ResponseExtractor.Builder builder = extractor(network, scaling, progress);
+    return onNetwork(
+            (from, options) ->
+                extractor(from, scaling, progress)
+                    .options(options)
+                    .build()
+                    .extract(set, plan(pooling, withOutput)))
+        .orElseThrow();
+  }
+
+  @Override
+  public <T> Optional<T> onNetwork(BiFunction<Network, ForwardOptions, T> work) {
     Lesion how = lesion;
+    ForwardHooks watching = hooks;
+    ForwardOptions options = ForwardOptions.DEFAULTS;
+    if (how == Lesion.TOP_DOWN) {
+      options = options.withHooks(watching == null ? SILENT_FEEDBACK : new Both(watching));
+    } else if (watching != null) {
+      options = options.withHooks(watching);
+    }
     if (how == null || how == Lesion.TOP_DOWN) {
-      if (how != null) {
-        builder.options(ForwardOptions.DEFAULTS.withHooks(SILENT_FEEDBACK));
-      }
-      return builder.build().extract(set, plan(pooling, withOutput));
+      return Optional.of(work.apply(network, options));
     }
     try (Network changed = Network.create(network.config())) {
       changed.loadStateDict(network.stateDict());
@@ -188,8 +208,17 @@ public final class NetworkPreparation implements Preparation {
       for (Parameter p : changed.parameters()) {
         cut(p, how);
       }
-      return extractor(changed, scaling, progress).build().extract(set, plan(pooling, withOutput));
+      return Optional.of(work.apply(changed, options));
     }
+  }
+
+  @Override
+  public Preparation changed(ForwardHooks more) {
+    if (hooks != null) {
+      throw new IllegalStateException("signals of these units are changed already");
+    }
+    return new NetworkPreparation(
+        network, layer, size, timesteps, batchSize, trained, lesion, more, false);
   }
 
   @Override
@@ -223,6 +252,19 @@ public final class NetworkPreparation implements Preparation {
           return zeros;
         }
       };
+
+  /** Feedback that adds nothing, after other changes. */
+  private record Both(ForwardHooks first) implements ForwardHooks {
+    @Override
+    public Tensor blockOutput(String block, int timestep, Tensor drive) {
+      return first.blockOutput(block, timestep, drive);
+    }
+
+    @Override
+    public Tensor[] cellOutput(String cell, int timestep, Tensor[] outputs) {
+      return SILENT_FEEDBACK.cellOutput(cell, timestep, first.cellOutput(cell, timestep, outputs));
+    }
+  }
 
   /** Changes a horizontal kernel (C, C, k, k). */
   private static void cut(Parameter p, Lesion lesion) {
@@ -262,7 +304,7 @@ public final class NetworkPreparation implements Preparation {
               network.sites().stream().map(p -> p.cell()).anyMatch(FgruCell.class::isInstance);
         };
     return possible
-        ? new NetworkPreparation(network, layer, size, timesteps, batchSize, trained, how, false)
+        ? new NetworkPreparation(network, layer, size, timesteps, batchSize, trained, how, hooks, false)
         : null;
   }
 
@@ -279,7 +321,7 @@ public final class NetworkPreparation implements Preparation {
         other.parameters().forEach(p -> shuffle(p, random));
       }
       other.to(network.device());
-      return new NetworkPreparation(other, layer, size, timesteps, batchSize, false, null, true);
+      return new NetworkPreparation(other, layer, size, timesteps, batchSize, false, null, null, true);
     } catch (RuntimeException e) {
       other.close();
       throw e;

@@ -1,6 +1,8 @@
 package org.gammanet.experiments.study;
 
 import java.util.List;
+import java.util.Optional;
+import java.util.function.BiFunction;
 import java.util.function.IntConsumer;
 import org.gammanet.experiments.responses.Pooling;
 import org.gammanet.experiments.responses.ReceptiveField;
@@ -8,6 +10,9 @@ import org.gammanet.experiments.responses.Responses;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.InputScaling;
 import org.gammanet.experiments.stimuli.StimulusSet;
+import org.gammanet.model.ForwardHooks;
+import org.gammanet.model.ForwardOptions;
+import org.gammanet.model.Network;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -83,6 +88,25 @@ public interface Preparation extends AutoCloseable {
 
   /** The same units with a lesion; null where there is no such part. */
   @Nullable Preparation lesioned(Lesion lesion);
+
+  /**
+   * The same units while signals in the network are changed; null where there is no network behind
+   * them.
+   *
+   * @param hooks change signals at any timestep; the recorded states are those after them
+   */
+  default @Nullable Preparation changed(ForwardHooks hooks) {
+    return null;
+  }
+
+  /**
+   * Does work on the network behind the units; nothing where there is none.
+   *
+   * @param work gets the network, and the options with which passes through it are to be run
+   */
+  default <T> Optional<T> onNetwork(BiFunction<Network, ForwardOptions, T> work) {
+    return Optional.empty();
+  }
 
   /** Whether the weights come from training; measures of untrained networks are no physiology. */
   boolean trained();

@@ -4,10 +4,14 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.BiFunction;
 import org.gammanet.experiments.responses.ReceptiveField;
 import org.gammanet.experiments.responses.Responses;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.Frame;
+import org.gammanet.model.ForwardHooks;
+import org.gammanet.model.ForwardOptions;
+import org.gammanet.model.Network;
 import org.jspecify.annotations.Nullable;
 
 /** What an experiment knows about its run: settings, units, findings of experiments before it. */
@@ -19,6 +23,8 @@ public final class RunContext {
     @Nullable ReceptiveField gradient(State state, int after, int draws);
 
     void note(String sentence);
+
+    void write(String name, byte[] content);
   }
 
   private final Settings settings;
@@ -145,6 +151,29 @@ public final class RunContext {
     return lesioned == null
         ? null
         : new Recording<>(this, design, recorder().record(lesioned, design));
+  }
+
+  /**
+   * Records a design while signals in the network are changed; null where there is no network
+   * behind the units.
+   */
+  public <C> @Nullable Recording<C> record(Design<C> design, ForwardHooks hooks) {
+    Preparation changed = units().changed(hooks);
+    return changed == null ? null : new Recording<>(this, design, recorder().record(changed, design));
+  }
+
+  /**
+   * Does work on the network behind the units; nothing where there is none.
+   *
+   * @param work gets the network, and the options with which passes through it are to be run
+   */
+  public <T> Optional<T> onNetwork(BiFunction<Network, ForwardOptions, T> work) {
+    return units().onNetwork(work);
+  }
+
+  /** Writes a file beside the figures. */
+  public void write(String name, byte[] content) {
+    recorder().write(name, content);
   }
 
   /** The receptive field of the main population's mean; null where there is no gradient. */

@@ -308,7 +308,8 @@ public final class Study {
    */
   public void save() throws IOException {
     Files.createDirectories(folder);
-    write(file, Json.MAPPER.writerWithDefaultPrettyPrinter().writeValueAsString(root) + "\n");
+    String json = Json.MAPPER.writerWithDefaultPrettyPrinter().writeValueAsString(root) + "\n";
+    write(file, json.getBytes(StandardCharsets.UTF_8));
   }
 
   /**
@@ -361,8 +362,13 @@ public final class Study {
 
   /** Writes a text file of the run. */
   public Path write(String name, String text) throws IOException {
+    return write(name, text.getBytes(StandardCharsets.UTF_8));
+  }
+
+  /** Writes a file of the run. */
+  public Path write(String name, byte[] content) throws IOException {
     Path path = folder.resolve(name);
-    write(path, text);
+    write(path, content);
     return noted(path);
   }
 
@@ -402,12 +408,12 @@ public final class Study {
     return path;
   }
 
-  private static void write(Path path, String text) throws IOException {
+  private static void write(Path path, byte[] content) throws IOException {
     Files.createDirectories(path.toAbsolutePath().getParent());
     AtomicFile.write(
         path,
         channel -> {
-          ByteBuffer buffer = ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8));
+          ByteBuffer buffer = ByteBuffer.wrap(content);
           while (buffer.hasRemaining()) {
             channel.write(buffer);
           }

@@ -1,0 +1,501 @@
+package org.gammanet.experiments.protocols;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+import java.util.stream.IntStream;
+import org.gammanet.experiments.analysis.Statistics.Interval;
+import org.gammanet.experiments.responses.NetworkDynamics;
+import org.gammanet.experiments.responses.SteadyState;
+import org.gammanet.experiments.stimuli.Blank;
+import org.gammanet.experiments.stimuli.Grating;
+import org.gammanet.experiments.stimuli.Sine;
+import org.gammanet.experiments.stimuli.Stimulus;
+import org.gammanet.experiments.study.Design;
+import org.gammanet.experiments.study.Experiment;
+import org.gammanet.experiments.study.FigureSpec;
+import org.gammanet.experiments.study.Findings;
+import org.gammanet.experiments.study.Format;
+import org.gammanet.experiments.study.Panel;
+import org.gammanet.experiments.study.Recording;
+import org.gammanet.experiments.study.RunContext;
+import org.gammanet.experiments.study.Series;
+import org.gammanet.figures.Animation;
+import org.gammanet.figures.Axis;
+import org.gammanet.figures.ColorMap;
+import org.gammanet.figures.Figure;
+import org.gammanet.figures.HeatMap;
+import org.gammanet.figures.Style;
+import org.gammanet.model.CellSite;
+import org.gammanet.model.ForwardOptions;
+import org.gammanet.model.Network;
+import org.gammanet.torch.Ops;
+import org.gammanet.torch.Tensor;
+import org.gammanet.torch.TensorScope;
+import org.hipparchus.linear.Array2DRowRealMatrix;
+import org.hipparchus.linear.EigenDecompositionSymmetric;
+import org.jspecify.annotations.Nullable;
+
+/** Whether states come to rest, on which path, and how a small deviation develops. */
+public final class DynamicsExperiment implements Experiment<DynamicsExperiment.Condition> {
+  private static final double WAVELENGTH = 12.8;
+  private static final int MULTIPLE = 10;
+  private static final int SNAPSHOTS = 32;
+  private static final int MAP = 64;
+
+  /** A grating of this orientation; NaN for a blank. */
+  public record Condition(double orientation) {
+    String words() {
+      return Double.isNaN(orientation) ? "blank" : Format.number(orientation) + "°";
+    }
+  }
+
+  /** Numbers of the experiment; intervals are over stimuli. */
+  record Summary(
+      int end,
+      boolean steady,
+      List<SteadyState> steadyStates,
+      Interval changeAtT,
+      Interval changeAtEnd,
+      Interval distanceAtT,
+      Interval leadingEigenvalue,
+      double[] eigenvalueAngles,
+      double[] eigenvalueResiduals,
+      double[] explainedVariance) {}
+
+  /** What a stimulus does. */
+  private static final class Path {
+    final List<NetworkDynamics.Step> steps = new ArrayList<>();
+    final List<Integer> times = new ArrayList<>();
+    final List<Tensor> excitatory = new ArrayList<>();
+    double[] distances = {};
+    double[] means = {};
+    NetworkDynamics.@Nullable Eigenvalue eigenvalue;
+
+    SteadyState steady(int timesteps) {
+      NetworkDynamics.Step last = steps.getLast();
+      int half = Math.min(timesteps / 2, steps.size()) - 1;
+      return SteadyState.of(last, steps.get(Math.max(0, half)).norm(), timesteps);
+    }
+
+    double change(int t) {
+      return t <= steps.size() ? steps.get(t - 1).change() : Double.NaN;
+    }
+  }
+
+  @Override
+  public String name() {
+    return "dynamics";
+  }
+
+  @Override
+  public String title() {
+    return "Dynamics";
+  }
+
+  @Override
+  public String primary() {
+    return "leading_eigenvalue";
+  }
+
+  @Override
+  public String about() {
+    return "The network is run for ten times its timesteps under constant gratings and a blank. The"
+        + " change of all states in a timestep, relative to their norm, tells whether they come to"
+        + " rest; the leading eigenvalue of the timestep's Jacobian, by power iteration, whether a"
+        + " small deviation from there decays (modulus below 1) or grows. Trajectories are those of"
+        + " the layer's excitatory states in their first principal components. Networks that are"
+        + " trained through a fixed number of timesteps need not be stable beyond it (Linsley,"
+        + " Karkada Ashok, Govindarajan, Liu and Serre 2020).";
+  }
+
+  @Override
+  public Design<Condition> design(RunContext context) {
+    var design = new Design<Condition>().withoutBlank();
+    int n = context.settings().full() ? 12 : 3;
+    for (int i = 0; i < n; i++) {
+      double angle = 180.0 * i / n;
+      double cycles = context.size() / WAVELENGTH;
+      design.add(
+          new Condition(angle),
+          new Grating(
+              context.frame(), new Sine(angle, cycles, 0, context.settings().contrast()), null));
+    }
+    return design.add(new Condition(Double.NaN), new Blank(context.frame(), 0.5));
+  }
+
+  @Override
+  public Findings analyze(RunContext context, Recording<Condition> recording) {
+    return context
+        .onNetwork((network, options) -> analyze(context, recording.design(), network, options))
+        .orElseGet(
+            () ->
+                Findings.of(new NotMeasured())
+                    .warning("Not measured: there is no network behind these units."));
+  }
+
+  /** No numbers. */
+  record NotMeasured() {}
+
+  private static Findings analyze(
+      RunContext context, Design<Condition> design, Network network, ForwardOptions options) {
+    CellSite site =
+        network.sites().stream()
+            .filter(s -> s.name().equals(context.layer()))
+            .findFirst()
+            .orElse(network.sites().getFirst());
+    int end = MULTIPLE * context.timesteps();
+    List<Path> paths = new ArrayList<>();
+    try {
+      for (Condition c : design.conditions()) {
+        Stimulus stimulus = design.stimulus(c);
+        List<Figure> frames = new ArrayList<>();
+        paths.add(run(context, network, options, site, stimulus, paths.isEmpty(), frames));
+        if (!frames.isEmpty()) {
+          context.write("dynamics.gif", Animation.gif(frames, 72, 0.25));
+        }
+      }
+      return findings(context, design.conditions(), paths, end, site);
+    } finally {
+      paths.forEach(p -> p.excitatory.forEach(Tensor::close));
+    }
+  }
+
+  /** The timesteps whose states are compared: those of the first passes, then fewer. */
+  private static TreeSet<Integer> times(int timesteps) {
+    var times = new TreeSet<Integer>();
+    int end = MULTIPLE * timesteps;
+    IntStream.rangeClosed(1, Math.min(2 * timesteps, SNAPSHOTS / 2)).forEach(times::add);
+    for (int i = 1; i <= SNAPSHOTS / 2; i++) {
+      times.add(Math.max(1, end * i / (SNAPSHOTS / 2)));
+    }
+    return times;
+  }
+
+  private static Path run(
+      RunContext context,
+      Network network,
+      ForwardOptions options,
+      CellSite site,
+      Stimulus stimulus,
+      boolean film,
+      List<Figure> frames) {
+    var path = new Path();
+    int end = MULTIPLE * context.timesteps();
+    TreeSet<Integer> times = times(context.timesteps());
+    List<double[][]> maps = new ArrayList<>();
+    List<double[]> means = new ArrayList<>();
+    try (var dynamics = new NetworkDynamics(network, options, stimulus)) {
+      for (int t = 1; t <= end; t++) {
+        path.steps.add(dynamics.step());
+        if (!Double.isFinite(path.steps.getLast().norm())) {
+          break;
+        }
+        if (times.contains(t)) {
+          path.times.add(t);
+          path.excitatory.add(snapshot(dynamics.states(), site.states().getFirst()));
+          maps.add(maps(dynamics, site));
+          means.add(means(dynamics.states(), site));
+        }
+      }
+      path.distances = distances(path.excitatory);
+      path.means = means.stream().flatMapToDouble(Arrays::stream).toArray();
+      if (path.steps.size() == end && Double.isFinite(path.steps.getLast().norm())) {
+        path.eigenvalue =
+            dynamics.leadingEigenvalue(context.settings().full() ? 200 : 40, context.seed());
+      }
+    }
+    if (film) {
+      film(stimulus, path.times, maps, site, frames);
+    }
+    return path;
+  }
+
+  private static Tensor snapshot(Map<String, Tensor> states, String name) {
+    Tensor state = states.get(name);
+    if (state == null) {
+      throw new AssertionError(name + " is not there");
+    }
+    try (var scope = TensorScope.open()) {
+      return TensorScope.detach(Ops.reshape(state, -1).clone());
+    }
+  }
+
+  /** Mean states of the layer: excitatory, and inhibitory where there is one. */
+  private static double[] means(Map<String, Tensor> states, CellSite site) {
+    try (var scope = TensorScope.open()) {
+      return site.states().stream()
+          .mapToDouble(
+              name -> {
+                Tensor state = states.get(name);
+                return state == null ? Double.NaN : Ops.mean(state).item();
+              })
+          .toArray();
+    }
+  }
+
+  /** Distances to the last snapshot over the norm of that. */
+  private static double[] distances(List<Tensor> snapshots) {
+    try (var scope = TensorScope.open()) {
+      Tensor last = snapshots.getLast();
+      double norm = Math.sqrt(Ops.dot(last, last).item());
+      return snapshots.stream()
+          .mapToDouble(
+              s -> {
+                Tensor d = Ops.sub(s, last);
+                return Math.sqrt(Ops.dot(d, d).item()) / norm;
+              })
+          .toArray();
+    }
+  }
+
+  /** Maps for the film: the layer's states, averaged over channels, and the output. */
+  private static double[][] maps(NetworkDynamics dynamics, CellSite site) {
+    try (var scope = TensorScope.open()) {
+      List<double[]> out = new ArrayList<>();
+      for (String name : site.states()) {
+        Tensor state = dynamics.states().get(name);
+        if (state != null) {
+          out.add(small(Ops.mean(state, new long[] {1}, true)));
+        }
+      }
+      out.add(small(Ops.sigmoid(dynamics.logits())));
+      return out.toArray(double[][]::new);
+    }
+  }
+
+  private static double[] small(Tensor map) {
+    return map.size(2) <= MAP
+        ? map.toDoubleArray()
+        : Ops.upsampleBilinear2d(map, MAP, MAP).toDoubleArray();
+  }
+
+  private static void film(
+      Stimulus stimulus,
+      List<Integer> times,
+      List<double[][]> maps,
+      CellSite site,
+      List<Figure> frames) {
+    List<String> titles = new ArrayList<>(List.of("Excitatory", "Inhibitory", "Output"));
+    if (site.states().size() < 2) {
+      titles.remove(1);
+    }
+    for (int i = 0; i < times.size(); i++) {
+      var figure = new Figure(2.4 * (titles.size() + 1), 2.9);
+      figure.title(site.name() + ", timestep " + times.get(i));
+      figure
+          .panel(0, 0)
+          .title("Stimulus")
+          .x(Axis.hidden())
+          .y(Axis.hidden().reverse())
+          .luminance(stimulus.draw(), stimulus.frame().width());
+      for (int k = 0; k < titles.size(); k++) {
+        int which = k;
+        double[] all = maps.stream().flatMapToDouble(m -> Arrays.stream(m[which])).toArray();
+        double[] map = maps.get(i)[k];
+        boolean output = k == titles.size() - 1;
+        figure
+            .panel(0, k + 1)
+            .title(titles.get(k))
+            .x(Axis.hidden())
+            .y(Axis.hidden().reverse())
+            .equalAspect()
+            .heatMap(
+                HeatMap.of(map, (int) Math.round(Math.sqrt(map.length)))
+                    .colors(
+                        ColorMap.VIRIDIS,
+                        output ? 0 : Arrays.stream(all).min().orElse(0),
+                        output ? 1 : Arrays.stream(all).max().orElse(1))
+                    .withoutBar());
+      }
+      frames.add(figure);
+    }
+  }
+
+  private static Findings findings(
+      RunContext context, List<Condition> conditions, List<Path> paths, int end, CellSite site) {
+    int t = context.timesteps();
+    List<SteadyState> stimuli = paths.stream().map(p -> p.steady(end)).toList();
+    double[] moduli = eigenvalues(paths, e -> e.modulus());
+    Components components = components(paths);
+    var summary =
+        new Summary(
+            end,
+            stimuli.stream().allMatch(SteadyState::steady),
+            stimuli,
+            Series.mean(each(paths, p -> p.change(t)), context.seed()),
+            Series.mean(each(paths, p -> p.change(end)), context.seed()),
+            Series.mean(
+                each(
+                    paths,
+                    p -> p.times.contains(t) ? p.distances[p.times.indexOf(t)] : Double.NaN),
+                context.seed()),
+            Series.mean(moduli, context.seed()),
+            eigenvalues(paths, e -> e.angle()),
+            eigenvalues(paths, e -> e.residual()),
+            components.explained);
+    List<Series> changes = new ArrayList<>();
+    List<Series> distances = new ArrayList<>();
+    for (int i = 0; i < paths.size(); i++) {
+      Path path = paths.get(i);
+      Style style = Style.series(i).plain().label(conditions.get(i).words());
+      double[] x = path.steps.stream().mapToDouble(NetworkDynamics.Step::number).toArray();
+      double[] y = path.steps.stream().mapToDouble(s -> positive(s.change())).toArray();
+      changes.add(Series.line(conditions.get(i).words(), x, y, style));
+      double[] times = path.times.stream().mapToDouble(n -> n).toArray();
+      double[] d = Arrays.stream(path.distances).map(DynamicsExperiment::positive).toArray();
+      distances.add(Series.line(conditions.get(i).words(), times, d, style));
+    }
+    Axis time = Axis.linear("Timestep");
+    Findings found =
+        Findings.of(summary)
+            .figure(
+                FigureSpec.of(
+                    "dynamics",
+                    10,
+                    8,
+                    "A: change of all states in a timestep relative to their norm; the dashed line"
+                        + " is the network's own number of timesteps. B: distance of the layer's"
+                        + " excitatory states from their last. C: their trajectories in the first"
+                        + " two principal components. D: mean"
+                        + " states of the layer under the first grating.",
+                    Panel.at(0, 0, "change")
+                        .title("Change in a timestep")
+                        .axes(time, Axis.log("|h(t) − h(t−1)| / |h(t)|"))
+                        .marker(t)
+                        .add(changes),
+                    Panel.at(0, 1, "distance")
+                        .title("Distance from the last state")
+                        .axes(time, Axis.log("|E(t) − E(end)| / |E(end)|"))
+                        .marker(t)
+                        .add(distances),
+                    Panel.at(1, 0, "trajectories")
+                        .title("Trajectories")
+                        .axes(
+                            Axis.linear(component(components, 0)),
+                            Axis.linear(component(components, 1)))
+                        .add(components.series(conditions, paths)),
+                    Panel.at(1, 1, "states")
+                        .title("Mean states")
+                        .axes(time, Axis.linear("Activity"))
+                        .marker(t)
+                        .add(states(paths.getFirst(), site))))
+            .value("Timesteps", end)
+            .value("Change in timestep " + t + ", mean [95 %] over stimuli", summary.changeAtT)
+            .value("Change in the last timestep", summary.changeAtEnd)
+            .value("Distance of timestep " + t + " from the last", summary.distanceAtT)
+            .value("Leading eigenvalue at the last states, modulus", summary.leadingEigenvalue)
+            .value(
+                "Its angle, degrees, by stimulus",
+                Format.numbers(
+                    Arrays.stream(summary.eigenvalueAngles).map(Math::toDegrees).toArray()))
+            .value("Residual of the iteration, by stimulus", Format.numbers(summary.eigenvalueResiduals))
+            .note("The file dynamics.gif shows the states and the output at each of these times.")
+            .overviewValue(
+                "Steady state", summary.steady ? "yes" : "no, within " + end + " timesteps");
+    for (int i = 0; i < stimuli.size(); i++) {
+      if (!stimuli.get(i).steady()) {
+        found.warning(conditions.get(i).words() + ": " + stimuli.get(i).sentence());
+      }
+    }
+    if (!summary.steady) {
+      found.note(
+          "The eigenvalues of stimuli without a steady state are those at the last states, which are"
+              + " no fixed point.");
+    }
+    return found;
+  }
+
+  private static double positive(double value) {
+    return value > 0 ? Math.max(value, 1e-8) : Double.NaN;
+  }
+
+  /** A number of a path. */
+  private interface Of<T> {
+    double of(T value);
+  }
+
+  private static double[] each(List<Path> paths, Of<Path> number) {
+    return paths.stream().mapToDouble(number::of).toArray();
+  }
+
+  private static double[] eigenvalues(List<Path> paths, Of<NetworkDynamics.Eigenvalue> number) {
+    return each(
+        paths,
+        p -> {
+          NetworkDynamics.Eigenvalue e = p.eigenvalue;
+          return e == null ? Double.NaN : number.of(e);
+        });
+  }
+
+  private static List<Series> states(Path path, CellSite site) {
+    int n = site.states().size();
+    double[] times = path.times.stream().mapToDouble(t -> t).toArray();
+    return IntStream.range(0, n)
+        .mapToObj(
+            k -> {
+              String name = k == 0 ? "excitatory" : "inhibitory";
+              double[] y = Samples.fill(times.length, i -> path.means[i * n + k]);
+              return Series.line(name, times, y, Series.style(name).plain());
+            })
+        .toList();
+  }
+
+  /** Principal components of all snapshots of all stimuli. */
+  private record Components(double[] explained, double[][] scores) {
+    List<Series> series(List<Condition> conditions, List<Path> paths) {
+      List<Series> out = new ArrayList<>();
+      int from = 0;
+      for (int i = 0; i < paths.size(); i++) {
+        int n = paths.get(i).times.size();
+        double[] x = Arrays.copyOfRange(scores[0], from, from + n);
+        double[] y = Arrays.copyOfRange(scores[1], from, from + n);
+        Style style = Style.series(i).label(conditions.get(i).words());
+        out.add(Series.line(conditions.get(i).words(), x, y, style));
+        from += n;
+      }
+      return out;
+    }
+  }
+
+  private static String component(Components components, int which) {
+    return "Component %d (%s of variance)"
+        .formatted(which + 1, Format.percent(components.explained[which]));
+  }
+
+  /** By the eigenvectors of the centered Gram matrix. */
+  private static Components components(List<Path> paths) {
+    List<Tensor> all = paths.stream().flatMap(p -> p.excitatory.stream()).toList();
+    int n = all.size();
+    double[][] gram = new double[n][n];
+    try (var scope = TensorScope.open()) {
+      for (int i = 0; i < n; i++) {
+        for (int j = 0; j <= i; j++) {
+          gram[i][j] = Ops.dot(all.get(i), all.get(j)).item();
+          gram[j][i] = gram[i][j];
+        }
+      }
+    }
+    double[] rows = Arrays.stream(gram).mapToDouble(Samples::mean).toArray();
+    double mean = Samples.mean(rows);
+    double[][] centered = new double[n][n];
+    for (int i = 0; i < n; i++) {
+      for (int j = 0; j < n; j++) {
+        centered[i][j] = gram[i][j] - rows[i] - rows[j] + mean;
+      }
+    }
+    var eigen = new EigenDecompositionSymmetric(new Array2DRowRealMatrix(centered, false));
+    double[] values = eigen.getEigenvalues();
+    double total = Arrays.stream(values).map(v -> Math.max(v, 0)).sum();
+    double[][] scores = new double[2][];
+    double[] explained = new double[2];
+    for (int k = 0; k < 2; k++) {
+      double size = Math.sqrt(Math.max(values[k], 0));
+      scores[k] = eigen.getEigenvector(k).mapMultiply(size).toArray();
+      explained[k] = values[k] / total;
+    }
+    return new Components(explained, scores);
+  }
+}
