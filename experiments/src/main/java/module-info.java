@@ -8,7 +8,6 @@ module org.gammanet.experiments {
   requires hipparchus.stat;
   requires io.jhdf;
   requires java.desktop;
-  requires us.hebi.matlab.mat.mfl.core;
   requires static jdk.incubator.vector;
   requires static transitive org.jspecify;
 
@@ -47,5 +46,7 @@ module org.gammanet.experiments {
       org.gammanet.experiments.protocols.TiltExperiment,
       org.gammanet.experiments.protocols.CrossOrientationExperiment,
       org.gammanet.experiments.protocols.TrottBornExperiment,
-      org.gammanet.experiments.protocols.DynamicsExperiment;
+      org.gammanet.experiments.protocols.DynamicsExperiment,
+      org.gammanet.experiments.protocols.PerturbationExperiment,
+      org.gammanet.experiments.protocols.ParadoxicalExperiment;
 }

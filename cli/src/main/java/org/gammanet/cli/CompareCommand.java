@@ -10,8 +10,12 @@ import picocli.CommandLine.Spec;
     header = "Compare detectors or networks with one another.",
     synopsisSubcommandLabel = "WHAT",
     commandListHeading = "%nWhat is compared:%n",
-    subcommands = {CompareMapsCommand.class},
-    footer = {"Example:", "  gammanet compare maps bundled canny -d BSDS500"})
+    subcommands = {CompareMapsCommand.class, CompareResponsesCommand.class},
+    footer = {
+      "Examples:",
+      "  gammanet compare maps bundled canny -d BSDS500",
+      "  gammanet compare responses X.npy --stimuli stimuli.csv"
+    })
 final class CompareCommand implements Runnable {
   @Spec CommandSpec spec;
 

@@ -39,6 +39,7 @@ import picocli.CommandLine.Spec;
       AblateCommand.class,
       OptoCommand.class,
       InsilicoCommand.class,
+      RecordCommand.class,
       ArchitectureCommand.class,
       InfoCommand.class,
       BenchCommand.class,

@@ -15,6 +15,7 @@ import org.gammanet.GammaNet;
 import org.gammanet.config.GammaNetConfig;
 import org.gammanet.experiments.Mode;
 import org.gammanet.experiments.analysis.ReferenceCurve;
+import org.gammanet.experiments.export.RecordingExport;
 import org.gammanet.experiments.responses.ResponseExtractor;
 import org.gammanet.experiments.stimuli.ContactSheet;
 import org.gammanet.experiments.study.Control;
@@ -119,6 +120,13 @@ final class InsilicoCommand implements Callable<Integer> {
   boolean saveResponses;
 
   @Option(
+      names = "--export",
+      paramLabel = "NAME",
+      split = ",",
+      description = "With --save-responses: also for other programs, ${COMPLETION-CANDIDATES}.")
+  List<RecordingExport.Format> exports = new ArrayList<>();
+
+  @Option(
       names = "--preview",
       description = "Only draw the stimuli: DIR/NAME_stimuli.png and .svg.")
   boolean preview;
@@ -211,6 +219,9 @@ final class InsilicoCommand implements Callable<Integer> {
     console = new Console(spec);
     if (task.experiments.isEmpty() && task.resume == null && task.repeat == null) {
       throw new UsageException("say what to run: --experiment NAME, such as --experiment all");
+    }
+    if (!exports.isEmpty() && !saveResponses) {
+      throw new UsageException("--export needs --save-responses");
     }
     controls(); // refuses wrong ones before the network is loaded
     try {
@@ -442,6 +453,7 @@ final class InsilicoCommand implements Callable<Integer> {
 
   private int run(InSilico run, Interrupt interrupt) throws IOException {
     compare(run);
+    run.export(exports);
     if (!controls.isEmpty()) {
       run.controls(controls());
     }

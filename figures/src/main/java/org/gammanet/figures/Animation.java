@@ -32,8 +32,7 @@ public final class Animation {
       writer.prepareWriteSequence(null);
       for (int i = 0; i < frames.size(); i++) {
         var image = frames.get(i).image(dotsPerInch);
-        IIOMetadata metadata =
-            writer.getDefaultImageMetadata(new ImageTypeSpecifier(image), null);
+        IIOMetadata metadata = writer.getDefaultImageMetadata(new ImageTypeSpecifier(image), null);
         var root = new IIOMetadataNode(FORMAT);
         var control = new IIOMetadataNode("GraphicControlExtension");
         control.setAttribute("disposalMethod", "none");

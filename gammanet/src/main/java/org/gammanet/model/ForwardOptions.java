@@ -59,13 +59,27 @@ public record ForwardOptions(
   /** From given states. */
   public ForwardOptions withInitialStates(Map<String, Tensor> states) {
     return new ForwardOptions(
-        timesteps, firstTimestep, states, hooks, everyTimestep, finalStates, executor, composedOnly);
+        timesteps,
+        firstTimestep,
+        states,
+        hooks,
+        everyTimestep,
+        finalStates,
+        executor,
+        composedOnly);
   }
 
   /** With hooks. */
   public ForwardOptions withHooks(ForwardHooks newHooks) {
     return new ForwardOptions(
-        timesteps, firstTimestep, initialStates, newHooks, everyTimestep, finalStates, executor, composedOnly);
+        timesteps,
+        firstTimestep,
+        initialStates,
+        newHooks,
+        everyTimestep,
+        finalStates,
+        executor,
+        composedOnly);
   }
 
   /** With the logits after each timestep. */
@@ -77,13 +91,27 @@ public record ForwardOptions(
   /** With the states after the last timestep. */
   public ForwardOptions withFinalStates() {
     return new ForwardOptions(
-        timesteps, firstTimestep, initialStates, hooks, everyTimestep, true, executor, composedOnly);
+        timesteps,
+        firstTimestep,
+        initialStates,
+        hooks,
+        everyTimestep,
+        true,
+        executor,
+        composedOnly);
   }
 
   /** With another executor. */
   public ForwardOptions withExecutor(Executor newExecutor) {
     return new ForwardOptions(
-        timesteps, firstTimestep, initialStates, hooks, everyTimestep, finalStates, newExecutor, composedOnly);
+        timesteps,
+        firstTimestep,
+        initialStates,
+        hooks,
+        everyTimestep,
+        finalStates,
+        newExecutor,
+        composedOnly);
   }
 
   /** Without fused kernels. */

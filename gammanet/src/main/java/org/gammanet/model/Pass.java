@@ -84,7 +84,9 @@ final class Pass {
     List<Stage> last =
         needed(keepsLastStates ? stateNames : List.of(), cells.isEmpty(), !cells.isEmpty());
     for (String cell : cells) {
-      if (last.stream().noneMatch(s -> s.name().equals(cell) && s.since() < options.firstTimestep() + timesteps)) {
+      if (last.stream()
+          .noneMatch(
+              s -> s.name().equals(cell) && s.since() < options.firstTimestep() + timesteps)) {
         throw new IllegalArgumentException(
             cell + " does not run at timestep " + timesteps + " of this network");
       }
@@ -99,7 +101,10 @@ final class Pass {
         run(stage, context);
       }
       for (int t = 0; t < timesteps; t++) {
-        timestep(t == timesteps - 1 ? last : every, context.at(options.firstTimestep() + t), t == timesteps - 1);
+        timestep(
+            t == timesteps - 1 ? last : every,
+            context.at(options.firstTimestep() + t),
+            t == timesteps - 1);
       }
       logits.forEach(all::keep);
       if (options.finalStates() && cells.isEmpty()) {

@@ -26,8 +26,7 @@ public final class Hierarchical {
    * @param seed of the resamples
    * @return n is the number of networks; no interval for fewer than two
    */
-  public static Interval mean(
-      List<double[]> networks, double level, int resamples, long seed) {
+  public static Interval mean(List<double[]> networks, double level, int resamples, long seed) {
     List<double[]> all =
         networks.stream()
             .map(units -> Arrays.stream(units).filter(Double::isFinite).toArray())

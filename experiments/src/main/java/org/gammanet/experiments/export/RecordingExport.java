@@ -11,17 +11,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.UUID;
+import java.util.stream.IntStream;
 import org.gammanet.experiments.responses.Responses;
-import us.hebi.matlab.mat.format.Mat5;
-import us.hebi.matlab.mat.types.Cell;
-import us.hebi.matlab.mat.types.MatFile;
-import us.hebi.matlab.mat.types.MatlabType;
-import us.hebi.matlab.mat.types.Matrix;
-import us.hebi.matlab.mat.types.Struct;
 
 /**
  * A recording, to be written for MATLAB or as NWB.
@@ -99,56 +96,33 @@ public record RecordingExport(
   // MATLAB
 
   private void writeMat(Path file) throws IOException {
-    MatFile mat = Mat5.newMatFile();
+    var mat = new MatWriter();
     for (Responses.Key key : responses.keys()) {
-      mat.addArray(name(key), matrix(responses.values(key.layer(), key.state()), shape(key)));
+      float[] values = responses.values(key.layer(), key.state());
+      mat.put(name(key), MatWriter.array(values, shape(key)));
     }
-    mat.addArray("stimuli", matrix(luminance, responses.stimuli(), height, width));
-    mat.addArray("timesteps", vector(responses.steps().stream().mapToDouble(s -> s).toArray()));
-    Struct columns = Mat5.newStruct();
+    mat.put("stimuli", MatWriter.array(luminance, responses.stimuli(), height, width));
+    mat.put(
+        "timesteps",
+        MatWriter.column(responses.steps().stream().mapToDouble(Integer::doubleValue).toArray()));
+    Map<String, MatWriter.Value> columns = new LinkedHashMap<>();
     for (int c = 0; c < table.columns().size(); c++) {
-      String name = table.columns().get(c).replaceAll("\\W", "_");
-      if (table.isNumeric(c)) {
-        columns.set(name, vector(table.numbers(c)));
-      } else {
-        String[] texts = table.texts(c);
-        Cell cell = Mat5.newCell(texts.length, 1);
-        for (int i = 0; i < texts.length; i++) {
-          cell.set(i, Mat5.newString(texts[i]));
-        }
-        columns.set(name, cell);
-      }
+      columns.put(
+          word(table.columns().get(c)),
+          table.isNumeric(c)
+              ? MatWriter.column(table.numbers(c))
+              : MatWriter.texts(table.texts(c)));
     }
-    mat.addArray("stimulus_table", columns);
-    Struct facts = Mat5.newStruct();
-    about.forEach((name, text) -> facts.set(name.replaceAll("\\W", "_"), Mat5.newString(text)));
-    mat.addArray("about", facts);
-    var unused = Mat5.writeToFile(mat, file.toFile());
+    mat.put("stimulus_table", MatWriter.struct(columns));
+    Map<String, MatWriter.Value> facts = new LinkedHashMap<>();
+    about.forEach((name, text) -> facts.put(word(name), MatWriter.text(text)));
+    mat.put("about", MatWriter.struct(facts));
+    Files.write(file, mat.bytes());
   }
 
-  private static Matrix vector(double[] values) {
-    Matrix out = Mat5.newMatrix(values.length, 1);
-    for (int i = 0; i < values.length; i++) {
-      out.setDouble(i, values[i]);
-    }
-    return out;
-  }
-
-  /** From the order in which the last index runs fastest to MATLAB's, in which the first does. */
-  private static Matrix matrix(float[] values, int... shape) {
-    Matrix out = Mat5.newMatrix(shape, MatlabType.Single);
-    int[] index = new int[shape.length];
-    for (float value : values) {
-      int at = 0;
-      for (int d = shape.length - 1; d >= 0; d--) {
-        at = at * shape[d] + index[d];
-      }
-      out.setFloat(at, value);
-      for (int d = shape.length - 1; d >= 0 && ++index[d] == shape[d]; d--) {
-        index[d] = 0;
-      }
-    }
-    return out;
+  /** A name that other programs accept. */
+  private static String word(String name) {
+    return name.replaceAll("\\W", "_");
   }
 
   // NWB
@@ -170,11 +144,9 @@ public record RecordingExport(
       var notes = new StringBuilder();
       about.forEach((name, text) -> notes.append(name).append(": ").append(text).append('\n'));
       general.putDataset("notes", notes.isEmpty() ? "none" : notes.toString());
-      file.putGroup("analysis").putAttribute("description", "empty");
-      file.putGroup("processing").putAttribute("description", "empty");
+      units(file.putGroup("analysis").putGroup("columns"));
       acquisition(file.putGroup("acquisition"));
       WritableGroup stimulus = file.putGroup("stimulus");
-      stimulus.putGroup("templates").putAttribute("description", "empty");
       images(stimulus.putGroup("presentation").putGroup("stimuli"));
       trials(file.putGroup("intervals").putGroup("trials"));
     }
@@ -194,7 +166,8 @@ public record RecordingExport(
                   key.state().word(),
                   responses.points() == 1
                       ? ""
-                      : " (channel by channel, %d places each)".formatted(responses.points())));
+                      : " (channel by channel, %d places each; analysis/columns lists them)"
+                          .formatted(responses.points())));
       series.putAttribute("comments", "Every stimulus starts from states of zero.");
       int units = responses.units(key.layer(), key.state());
       float[] flat = responses.values(key.layer(), key.state());
@@ -207,6 +180,31 @@ public record RecordingExport(
       start.putAttribute("rate", 1f);
       start.putAttribute("unit", "seconds");
     }
+  }
+
+  /** Which channel and place each column of the series is. */
+  private void units(WritableGroup rows) {
+    type(rows, "hdmf-common", "DynamicTable", "The columns of the series in acquisition.");
+    List<String> series = new ArrayList<>();
+    List<Integer> channels = new ArrayList<>();
+    List<Integer> places = new ArrayList<>();
+    for (Responses.Key key : responses.keys()) {
+      for (int u = 0; u < responses.units(key.layer(), key.state()); u++) {
+        series.add(name(key));
+        channels.add(u / responses.points());
+        places.add(u % responses.points());
+      }
+    }
+    int[] ids = IntStream.range(0, series.size()).toArray();
+    type(rows.putDataset("id", ids), "hdmf-common", "ElementIdentifiers", "");
+    column(rows, "series", "Name of the series.", series.toArray(String[]::new));
+    column(rows, "channel", "Channel of the layer.", integers(channels));
+    column(rows, "place", "Number of the place in the image.", integers(places));
+    rows.putAttribute("colnames", new String[] {"series", "channel", "place"});
+  }
+
+  private static int[] integers(List<Integer> values) {
+    return values.stream().mapToInt(v -> v).toArray();
   }
 
   private void images(WritableGroup series) {
@@ -247,7 +245,7 @@ public record RecordingExport(
     names[0] = "start_time";
     names[1] = "stop_time";
     for (int c = 0; c < table.columns().size(); c++) {
-      names[c + 2] = table.columns().get(c).replaceAll("\\W", "_");
+      names[c + 2] = word(table.columns().get(c));
       column(
           trials,
           names[c + 2],
@@ -279,10 +277,5 @@ public record RecordingExport(
 
   private static String id(String text) {
     return UUID.nameUUIDFromBytes(text.getBytes(StandardCharsets.UTF_8)).toString();
-  }
-
-  /** All formats, for help. */
-  public static List<Format> formats() {
-    return List.of(Format.values());
   }
 }

@@ -13,6 +13,7 @@ import org.gammanet.experiments.stimuli.Blank;
 import org.gammanet.experiments.stimuli.Grating;
 import org.gammanet.experiments.stimuli.Sine;
 import org.gammanet.experiments.stimuli.Stimulus;
+import org.gammanet.experiments.study.Description;
 import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Experiment;
 import org.gammanet.experiments.study.FigureSpec;
@@ -86,29 +87,19 @@ public final class DynamicsExperiment implements Experiment<DynamicsExperiment.C
   }
 
   @Override
-  public String name() {
-    return "dynamics";
-  }
-
-  @Override
-  public String title() {
-    return "Dynamics";
-  }
-
-  @Override
-  public String primary() {
-    return "leading_eigenvalue";
-  }
-
-  @Override
-  public String about() {
-    return "The network is run for ten times its timesteps under constant gratings and a blank. The"
-        + " change of all states in a timestep, relative to their norm, tells whether they come to"
-        + " rest; the leading eigenvalue of the timestep's Jacobian, by power iteration, whether a"
-        + " small deviation from there decays (modulus below 1) or grows. Trajectories are those of"
-        + " the layer's excitatory states in their first principal components. Networks that are"
-        + " trained through a fixed number of timesteps need not be stable beyond it (Linsley,"
-        + " Karkada Ashok, Govindarajan, Liu and Serre 2020).";
+  public Description description() {
+    return Description.of(
+            "dynamics",
+            "Dynamics",
+            "The network is run for ten times its timesteps under constant gratings and a blank."
+                + " The change of all states in a timestep, relative to their norm, tells whether"
+                + " they come to rest; the leading eigenvalue of the timestep's Jacobian, by power"
+                + " iteration, whether a small deviation from there decays (modulus below 1) or"
+                + " grows. Trajectories are those of the layer's excitatory states in their first"
+                + " principal components. Networks that are trained through a fixed number of"
+                + " timesteps need not be stable beyond it (Linsley, Karkada Ashok, Govindarajan,"
+                + " Liu and Serre 2020).")
+        .primary("leading_eigenvalue");
   }
 
   @Override
@@ -130,14 +121,16 @@ public final class DynamicsExperiment implements Experiment<DynamicsExperiment.C
   public Findings analyze(RunContext context, Recording<Condition> recording) {
     return context
         .onNetwork((network, options) -> analyze(context, recording.design(), network, options))
-        .orElseGet(
-            () ->
-                Findings.of(new NotMeasured())
-                    .warning("Not measured: there is no network behind these units."));
+        .orElseGet(() -> notMeasured("there is no network behind these units"));
   }
 
   /** No numbers. */
   record NotMeasured() {}
+
+  /** Findings of an experiment that cannot be done. */
+  static Findings notMeasured(String reason) {
+    return Findings.of(new NotMeasured()).warning("Not measured: " + reason + ".");
+  }
 
   private static Findings analyze(
       RunContext context, Design<Condition> design, Network network, ForwardOptions options) {
@@ -329,8 +322,7 @@ public final class DynamicsExperiment implements Experiment<DynamicsExperiment.C
             Series.mean(each(paths, p -> p.change(end)), context.seed()),
             Series.mean(
                 each(
-                    paths,
-                    p -> p.times.contains(t) ? p.distances[p.times.indexOf(t)] : Double.NaN),
+                    paths, p -> p.times.contains(t) ? p.distances[p.times.indexOf(t)] : Double.NaN),
                 context.seed()),
             Series.mean(moduli, context.seed()),
             eigenvalues(paths, e -> e.angle()),
@@ -391,7 +383,9 @@ public final class DynamicsExperiment implements Experiment<DynamicsExperiment.C
                 "Its angle, degrees, by stimulus",
                 Format.numbers(
                     Arrays.stream(summary.eigenvalueAngles).map(Math::toDegrees).toArray()))
-            .value("Residual of the iteration, by stimulus", Format.numbers(summary.eigenvalueResiduals))
+            .value(
+                "Residual of the iteration, by stimulus",
+                Format.numbers(summary.eigenvalueResiduals))
             .note("The file dynamics.gif shows the states and the output at each of these times.")
             .overviewValue(
                 "Steady state", summary.steady ? "yes" : "no, within " + end + " timesteps");
@@ -402,8 +396,8 @@ public final class DynamicsExperiment implements Experiment<DynamicsExperiment.C
     }
     if (!summary.steady) {
       found.note(
-          "The eigenvalues of stimuli without a steady state are those at the last states, which are"
-              + " no fixed point.");
+          "The eigenvalues of stimuli without a steady state are those at the last states, which"
+              + " are no fixed point.");
     }
     return found;
   }

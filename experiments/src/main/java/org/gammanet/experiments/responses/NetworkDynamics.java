@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Predicate;
 import org.gammanet.config.TrainingConfig.Recompute;
 import org.gammanet.experiments.stimuli.InputScaling;
 import org.gammanet.experiments.stimuli.Stimulus;
@@ -131,8 +132,8 @@ public final class NetworkDynamics implements AutoCloseable {
    *
    * @param modulus |λ|
    * @param angle of λ in the complex plane, 0 to π; above 0 deviations rotate
-   * @param residual relative error of the relation that the last iterates obey, which bounds how far
-   *     the estimate has converged
+   * @param residual relative error of the relation that the last iterates obey, which bounds how
+   *     far the estimate has converged
    * @param products of the Jacobian with a vector that it took
    */
   public record Eigenvalue(double modulus, double angle, double residual, int products) {}
@@ -147,18 +148,28 @@ public final class NetworkDynamics implements AutoCloseable {
    * @throws IllegalStateException before the first timestep
    */
   public Eigenvalue leadingEigenvalue(int most, long seed) {
+    return leadingEigenvalue(most, seed, name -> true);
+  }
+
+  /**
+   * The same for some of the states while the others are held: of the excitatory states it tells
+   * whether excitation alone is stable.
+   *
+   * @param free names of the states that deviate
+   */
+  public Eigenvalue leadingEigenvalue(int most, long seed, Predicate<String> free) {
     if (states.isEmpty()) {
       throw new IllegalStateException("there are no states before the first timestep");
     }
-    Map<String, Tensor> u = noise(seed);
+    Map<String, Tensor> u = only(free, noise(seed));
     Map<String, Tensor> v = Map.of();
     Eigenvalue best = new Eigenvalue(Double.NaN, Double.NaN, Double.NaN, 0);
     try {
       normalize(u);
-      v = transposed(u);
+      v = only(free, transposed(u));
       for (int products = 2; products <= most; products++) {
         double size = normalize(v);
-        Map<String, Tensor> w = transposed(v);
+        Map<String, Tensor> w = only(free, transposed(v));
         // u, size v, size w are successive powers.
         best = fit(u, v, w, size, products);
         close(u);
@@ -173,6 +184,20 @@ public final class NetworkDynamics implements AutoCloseable {
       close(u);
       close(v);
     }
+  }
+
+  /** Leaves out the other states, which end here. */
+  private static Map<String, Tensor> only(Predicate<String> free, Map<String, Tensor> all) {
+    Map<String, Tensor> out = new LinkedHashMap<>();
+    all.forEach(
+        (name, tensor) -> {
+          if (free.test(name)) {
+            out.put(name, tensor);
+          } else {
+            tensor.close();
+          }
+        });
+    return out;
   }
 
   /** From A u = s v, A v = w with |u| = |v| = 1: w = a v + b (u / s), and λ² = a λ + b / s. */
@@ -216,8 +241,7 @@ public final class NetworkDynamics implements AutoCloseable {
       try (var scope = TensorScope.open()) {
         out.put(
             state.getKey(),
-            TensorScope.detach(
-                Tensor.of(values, state.getValue().shape()).to(network.device())));
+            TensorScope.detach(Tensor.of(values, state.getValue().shape()).to(network.device())));
       }
     }
     return out;
@@ -230,8 +254,7 @@ public final class NetworkDynamics implements AutoCloseable {
         var tape = new Tape(Recompute.CELLS);
         var silent = Autograd.noGrad()) {
       Map<String, Tensor> leaves = new LinkedHashMap<>();
-      states.forEach(
-          (name, state) -> leaves.put(name, state.detach().clone().requiresGrad(true)));
+      states.forEach((name, state) -> leaves.put(name, state.detach().clone().requiresGrad(true)));
       Map<String, Tensor> after = network.forward(image, next(leaves).withExecutor(tape)).states();
       List<Tensor> outputs = new ArrayList<>();
       List<Tensor> gradients = new ArrayList<>();

@@ -13,8 +13,7 @@ import org.gammanet.model.Network;
  * @param change of the states in the last timestep, relative to their norm
  * @param changeOverTwo change in the last two timesteps
  */
-public record SteadyState(
-    Behavior behavior, int timesteps, double change, double changeOverTwo) {
+public record SteadyState(Behavior behavior, int timesteps, double change, double changeOverTwo) {
   /** Relative change in a timestep below which states rest. */
   private static final double RESTS = 1e-3;
 

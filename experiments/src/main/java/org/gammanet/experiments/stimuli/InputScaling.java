@@ -31,8 +31,7 @@ public enum InputScaling {
     }
     int n = colors.length / 3;
     for (int i = 0; i < colors.length; i++) {
-      out[at + i] =
-          this == RAW ? colors[i] : Preprocessing.IMAGENET.normalize(i / n, colors[i]);
+      out[at + i] = this == RAW ? colors[i] : Preprocessing.IMAGENET.normalize(i / n, colors[i]);
     }
   }
 

@@ -304,7 +304,8 @@ public final class NetworkPreparation implements Preparation {
               network.sites().stream().map(p -> p.cell()).anyMatch(FgruCell.class::isInstance);
         };
     return possible
-        ? new NetworkPreparation(network, layer, size, timesteps, batchSize, trained, how, hooks, false)
+        ? new NetworkPreparation(
+            network, layer, size, timesteps, batchSize, trained, how, hooks, false)
         : null;
   }
 
@@ -321,7 +322,8 @@ public final class NetworkPreparation implements Preparation {
         other.parameters().forEach(p -> shuffle(p, random));
       }
       other.to(network.device());
-      return new NetworkPreparation(other, layer, size, timesteps, batchSize, false, null, null, true);
+      return new NetworkPreparation(
+          other, layer, size, timesteps, batchSize, false, null, null, true);
     } catch (RuntimeException e) {
       other.close();
       throw e;

@@ -95,14 +95,18 @@ public final class NetworkSample {
     return new NetworkSample(networks, experiments, seed);
   }
 
-  /** All numbers, by experiment; numbers of an experiment's summary come before means of columns. */
+  /**
+   * All numbers, by experiment; numbers of an experiment's summary come before means of columns.
+   */
   public List<Estimate> estimates() {
     return List.copyOf(estimates);
   }
 
   private void numbers(Experiment<?> e) {
     Set<String> names = new LinkedHashSet<>();
-    networks.values().forEach(n -> names.addAll(ControlComparison.numbers(n.path(e.key())).keySet()));
+    networks
+        .values()
+        .forEach(n -> names.addAll(ControlComparison.numbers(n.path(e.key())).keySet()));
     for (String name : names) {
       List<Interval> each = new ArrayList<>();
       for (ObjectNode network : networks.values()) {
@@ -147,7 +151,7 @@ public final class NetworkSample {
             e.key(),
             name,
             unit,
-            !unit && name.equals(e.primary()),
+            !unit && name.equals(e.description().primary()),
             mean,
             deviation,
             effect,
@@ -179,8 +183,18 @@ public final class NetworkSample {
     var out = new Csv();
     out.row(
         List.of(
-            "network", "weights_sha256", "experiment", "quantity", "layer", "state", "channel",
-            "step", "value", "low", "high", "n"));
+            "network",
+            "weights_sha256",
+            "experiment",
+            "quantity",
+            "layer",
+            "state",
+            "channel",
+            "step",
+            "value",
+            "low",
+            "high",
+            "n"));
     networks.forEach(
         (name, results) -> {
           String digest = results.path("metadata").path("weights_sha256").asText();
@@ -192,8 +206,8 @@ public final class NetworkSample {
                     (quantity, i) ->
                         out.row(
                             Arrays.asList(
-                                name, digest, e.key(), quantity, layer, null, null, null,
-                                i.value(), i.low(), i.high(), i.n())));
+                                name, digest, e.key(), quantity, layer, null, null, null, i.value(),
+                                i.low(), i.high(), i.n())));
             List<String> measures = measures(result);
             for (JsonNode row : result.path("units").path("rows")) {
               for (int m = 0; m < measures.size(); m++) {
@@ -242,8 +256,8 @@ public final class NetworkSample {
       report.section("Primary numbers");
       report.figure(
           figure,
-          "Each network's primary numbers with intervals of 95 % over its units; the line is the mean"
-              + " over networks, the gray band its hierarchical bootstrap interval of 95 %.");
+          "Each network's primary numbers with intervals of 95 % over its units; the line is the"
+              + " mean over networks, the gray band its hierarchical bootstrap interval of 95 %.");
     }
     table(report, "Numbers", false);
     table(report, "Means over units", true);

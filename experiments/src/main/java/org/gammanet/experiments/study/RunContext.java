@@ -159,7 +159,9 @@ public final class RunContext {
    */
   public <C> @Nullable Recording<C> record(Design<C> design, ForwardHooks hooks) {
     Preparation changed = units().changed(hooks);
-    return changed == null ? null : new Recording<>(this, design, recorder().record(changed, design));
+    return changed == null
+        ? null
+        : new Recording<>(this, design, recorder().record(changed, design));
   }
 
   /**

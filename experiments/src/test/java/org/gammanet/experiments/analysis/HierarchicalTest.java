@@ -23,14 +23,18 @@ class HierarchicalTest {
     assertEquals(0, Hierarchical.needed(Double.NaN, 0.05, 0.8));
   }
 
-  /** 2,000 simulated samples with an effect of one deviation: the t test finds them as often as is promised. */
+  /**
+   * 2,000 simulated samples with an effect of one deviation: the t test finds them as often as is
+   * promised.
+   */
   @Test
   void powerIsWhatASimulationFinds() {
     var random = new SplittableRandom(3);
     int found = 0;
     int runs = 2000;
     for (int r = 0; r < runs; r++) {
-      double[] sample = IntStream.range(0, 10).mapToDouble(i -> 1 + random.nextGaussian()).toArray();
+      double[] sample =
+          IntStream.range(0, 10).mapToDouble(i -> 1 + random.nextGaussian()).toArray();
       found += Statistics.pairedT(sample, new double[10]).p() < 0.05 ? 1 : 0;
     }
     double expected = Hierarchical.power(1, 10, 0.05);
@@ -53,7 +57,8 @@ class HierarchicalTest {
       List<Double> all = new ArrayList<>();
       for (int k = 0; k < 8; k++) {
         double mean = random.nextGaussian();
-        double[] units = IntStream.range(0, 20).mapToDouble(i -> mean + random.nextGaussian()).toArray();
+        double[] units =
+            IntStream.range(0, 20).mapToDouble(i -> mean + random.nextGaussian()).toArray();
         networks.add(units);
         for (double u : units) {
           all.add(u);

@@ -169,7 +169,7 @@ class NetworkDynamicsTest {
         GammaNetConfig.shipped("ablations/delayed_td", List.of("model.base_channels=4"));
     Stimulus grating = new Grating(Frame.of(32, 32), Sine.of(30, 4), null);
     float[] input = StimulusSet.of(List.of(grating)).toInput(InputScaling.IMAGENET);
-    double step = 1e-2; // of the whole vector
+    double step = 2e-3; // of the whole vector
     try (GammaNet net = GammaNet.random(config, 3, Device.CPU);
         var dynamics = new NetworkDynamics(net.network(), ForwardOptions.DEFAULTS, grating);
         var scope = TensorScope.open();
@@ -199,7 +199,7 @@ class NetworkDynamicsTest {
       }
       double difference = (along[0] - along[1]) / (2 * step);
       System.out.printf("along J'v: %.4f, by a difference %.4f%n", norm, difference);
-      assertEquals(norm, difference, 0.02 * norm);
+      assertEquals(norm, difference, 0.05 * norm);
     }
   }
 

@@ -1,0 +1,251 @@
+package org.gammanet.experiments.protocols;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.gammanet.experiments.analysis.ParadoxicalEffect;
+import org.gammanet.experiments.analysis.Statistics.Interval;
+import org.gammanet.experiments.responses.NetworkDynamics;
+import org.gammanet.experiments.responses.Perturbation;
+import org.gammanet.experiments.responses.State;
+import org.gammanet.experiments.stimuli.Grating;
+import org.gammanet.experiments.stimuli.PixelPoint;
+import org.gammanet.experiments.stimuli.Sine;
+import org.gammanet.experiments.stimuli.Stimulus;
+import org.gammanet.experiments.study.Description;
+import org.gammanet.experiments.study.Design;
+import org.gammanet.experiments.study.Experiment;
+import org.gammanet.experiments.study.FigureSpec;
+import org.gammanet.experiments.study.Findings;
+import org.gammanet.experiments.study.Format;
+import org.gammanet.experiments.study.Panel;
+import org.gammanet.experiments.study.Recording;
+import org.gammanet.experiments.study.RunContext;
+import org.gammanet.experiments.study.Series;
+import org.gammanet.figures.Axis;
+import org.gammanet.figures.Style;
+import org.gammanet.model.CellSite;
+import org.gammanet.model.ForwardHooks;
+import org.gammanet.model.ForwardOptions;
+import org.gammanet.model.Network;
+import org.gammanet.torch.Ops;
+import org.gammanet.torch.Tensor;
+import org.gammanet.torch.TensorScope;
+import org.jspecify.annotations.Nullable;
+
+/** Whether drive to the inhibitory population lowers its activity, and whether it can. */
+public final class ParadoxicalExperiment implements Experiment<ParadoxicalExperiment.Condition> {
+  private static final double[] DRIVES = {0.1, 0.2, 0.5};
+
+  /** A grating of this orientation. */
+  public record Condition(double orientation) {}
+
+  /** Numbers of the experiment. */
+  record Summary(
+      List<String> verdicts,
+      double[] drives,
+      Interval change,
+      Interval excitatoryEigenvalue,
+      Interval slope,
+      List<ParadoxicalEffect> gratings) {}
+
+  @Override
+  public Description description() {
+    return Description.of(
+            "paradoxical",
+            "Paradoxical effect of drive to inhibition",
+            "The inhibitory population of the layer is driven in a disc, from the steady state that"
+                + " the network reaches under a grating. Where inhibition stabilizes an excitation"
+                + " that would be unstable alone, its rate falls (Tsodyks, Skaggs, Sejnowski and"
+                + " McNaughton 1997; Sanzeni et al. 2020). The preconditions are tested first: a"
+                + " steady state, and excitatory states that are unstable while inhibitory ones are"
+                + " held.")
+        .primary("slope");
+  }
+
+  @Override
+  public Design<Condition> design(RunContext context) {
+    var design = new Design<Condition>().withoutBlank();
+    for (double angle : new double[] {0, 90}) {
+      Sine sine = new Sine(angle, context.size() / 12.8, 0, context.settings().contrast());
+      design.add(new Condition(angle), new Grating(context.frame(), sine, null));
+    }
+    return design;
+  }
+
+  @Override
+  public Findings analyze(RunContext context, Recording<Condition> recording) {
+    if (context.states().size() < 2) {
+      return DynamicsExperiment.notMeasured("the units have no inhibitory population");
+    }
+    return context
+        .onNetwork((network, options) -> measure(context, recording.design(), network, options))
+        .orElseGet(() -> DynamicsExperiment.notMeasured("there is no network behind these units"));
+  }
+
+  private static Findings measure(
+      RunContext context, Design<Condition> design, Network network, ForwardOptions options) {
+    List<ParadoxicalEffect> found = new ArrayList<>();
+    for (Condition c : design.conditions()) {
+      try (var circuit = new Driven(context, network, options, design.stimulus(c))) {
+        found.add(ParadoxicalEffect.of(circuit, DRIVES, 5 * context.timesteps()));
+      }
+    }
+    List<String> verdicts = found.stream().map(f -> f.verdict().words()).toList();
+    boolean testable =
+        found.stream().noneMatch(f -> f.verdict() == ParadoxicalEffect.Verdict.NO_STEADY_STATE);
+    var summary =
+        new Summary(
+            verdicts,
+            DRIVES,
+            mean(context, found, f -> f.change()),
+            mean(context, found, f -> f.excitatoryEigenvalue()),
+            mean(context, found, f -> testable ? f.slope() : Double.NaN),
+            found);
+    List<Series> lines = new ArrayList<>();
+    for (int k = 0; k < found.size(); k++) {
+      ParadoxicalEffect f = found.get(k);
+      double base = f.inhibitory()[0];
+      double[] y = Arrays.stream(f.inhibitory()).map(r -> r - base).toArray();
+      String name = Format.number(design.conditions().get(k).orientation()) + "°";
+      lines.add(Series.line(name, f.drives(), y, Style.series(k).label(name)));
+    }
+    Findings out =
+        Findings.of(summary)
+            .figure(
+                FigureSpec.of(
+                    "paradoxical",
+                    5.5,
+                    4,
+                    "Change of the inhibitory rate in the disc by the drive that it gets, after %d"
+                            .formatted(5 * context.timesteps())
+                        + " timesteps with the drive: below 0 it is paradoxical.",
+                    Panel.at(0, 0, "drive")
+                        .title("Drive to inhibition")
+                        .axes(Axis.linear("Drive a timestep"), Axis.linear("Change of I"))
+                        .horizontal(0)
+                        .add(lines)))
+            .value("Paradoxical effect, by grating", String.join("; ", verdicts))
+            .value("Change of rates in the last timestep, mean", summary.change)
+            .value("Eigenvalue of excitation alone, mean", summary.excitatoryEigenvalue)
+            .value("Slope of I over the smallest drive, mean", summary.slope)
+            .note(
+                "In the circuit of an fGRU, excitatory states reach each other only through"
+                    + " inhibitory states and through feedback from the level above, so that"
+                    + " excitation alone is unstable only by such feedback.");
+    return testable
+        ? out
+        : out.warning(
+            "There is no steady state within %d timesteps: the effect cannot be tested, and the"
+                    .formatted(10 * context.timesteps())
+                + " figure shows a transient.");
+  }
+
+  private interface Number {
+    double of(ParadoxicalEffect effect);
+  }
+
+  private static Interval mean(RunContext context, List<ParadoxicalEffect> all, Number number) {
+    return Series.mean(all.stream().mapToDouble(number::of).toArray(), context.seed());
+  }
+
+  /** A network under a grating whose inhibitory population is driven. */
+  private static final class Driven implements ParadoxicalEffect.Circuit, AutoCloseable {
+    private final RunContext context;
+    private final Network network;
+    private final ForwardOptions options;
+    private final Stimulus stimulus;
+    private final CellSite site;
+    private final Set<String> excitatory = new HashSet<>();
+    private double drive;
+    private @Nullable NetworkDynamics dynamics;
+
+    Driven(RunContext context, Network network, ForwardOptions options, Stimulus stimulus) {
+      this.context = context;
+      this.network = network;
+      this.stimulus = stimulus;
+      site =
+          network.sites().stream()
+              .filter(s -> s.name().equals(context.layer()))
+              .findFirst()
+              .orElseThrow();
+      network.sites().forEach(s -> excitatory.add(s.states().getFirst()));
+      ForwardHooks before = options.hooks();
+      this.options =
+          options.withHooks(
+              new ForwardHooks() {
+                @Override
+                public Tensor[] cellOutput(String cell, int timestep, Tensor[] states) {
+                  Tensor[] in = before == null ? states : before.cellOutput(cell, timestep, states);
+                  return drive == 0 ? in : disc().cellOutput(cell, timestep, in);
+                }
+              });
+    }
+
+    private Perturbation disc() {
+      int size = context.size();
+      return new Perturbation(
+          context.layer(),
+          State.INHIBITORY,
+          context.stride(),
+          Perturbation.Kind.ADDITIVE,
+          drive,
+          new PixelPoint(size / 2, size / 2),
+          0,
+          size / 8.0,
+          0,
+          Integer.MAX_VALUE);
+    }
+
+    @Override
+    public void reset() {
+      close();
+      dynamics = new NetworkDynamics(network, options, stimulus);
+    }
+
+    private NetworkDynamics running() {
+      NetworkDynamics now = dynamics;
+      if (now == null) {
+        throw new IllegalStateException("the circuit is not at rest yet");
+      }
+      return now;
+    }
+
+    @Override
+    public double[] step(double value) {
+      drive = value;
+      running().step();
+      Map<String, Tensor> states = running().states();
+      return site.states().stream().mapToDouble(name -> center(states, name)).toArray();
+    }
+
+    /** Mean rate in the square within the disc. */
+    private double center(Map<String, Tensor> states, String name) {
+      Tensor map = states.get(name);
+      if (map == null) {
+        throw new AssertionError(name);
+      }
+      long side = Math.max(1, map.size(2) / 8);
+      try (var scope = TensorScope.open()) {
+        Tensor rows = Ops.narrow(map, 2, map.size(2) / 2 - side / 2, side);
+        return Ops.mean(Ops.narrow(rows, 3, map.size(3) / 2 - side / 2, side)).item();
+      }
+    }
+
+    @Override
+    public double excitatoryEigenvalue() {
+      return running().leadingEigenvalue(30, context.seed(), excitatory::contains).modulus();
+    }
+
+    @Override
+    public void close() {
+      NetworkDynamics now = dynamics;
+      if (now != null) {
+        now.close();
+      }
+    }
+  }
+}

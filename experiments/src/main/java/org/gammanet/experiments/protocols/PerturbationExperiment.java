@@ -1,0 +1,330 @@
+package org.gammanet.experiments.protocols;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.gammanet.experiments.analysis.Statistics.Interval;
+import org.gammanet.experiments.responses.Perturbation;
+import org.gammanet.experiments.responses.State;
+import org.gammanet.experiments.stimuli.PixelPoint;
+import org.gammanet.experiments.study.Description;
+import org.gammanet.experiments.study.Design;
+import org.gammanet.experiments.study.Experiment;
+import org.gammanet.experiments.study.FigureSpec;
+import org.gammanet.experiments.study.Findings;
+import org.gammanet.experiments.study.Panel;
+import org.gammanet.experiments.study.Recording;
+import org.gammanet.experiments.study.RunContext;
+import org.gammanet.experiments.study.Series;
+import org.gammanet.experiments.study.UnitTable;
+import org.gammanet.figures.Axis;
+import org.gammanet.figures.Style;
+
+/** Activation and inactivation of one population, at the recorded units, elsewhere, and around. */
+public final class PerturbationExperiment implements Experiment<PerturbationExperiment.Condition> {
+  /** Added, as multiples of the population's mean response. */
+  private static final double[] ACTIVATION = {0.5, 1, 2};
+
+  /** Multiplied by. */
+  private static final double[] INACTIVATION = {0.5, 0};
+
+  /** A probe grating over the whole image, or in the disc that is perturbed. */
+  public record Condition(int probe, boolean whole) {}
+
+  /** Where a population is perturbed. */
+  enum Where {
+    SITE,
+    SHAM,
+    SURROUND
+  }
+
+  /** What is done. */
+  private record Treatment(State state, Perturbation.Kind kind, double dose, Where where) {}
+
+  /**
+   * A unit under a treatment.
+   *
+   * @param dose multiple of the population's mean response that is added, or factor
+   * @param changeExcitatory of the response to the whole grating, over the mean response of the
+   *     tested units
+   * @param suppression 1 - response to the whole grating over that to the disc
+   */
+  record Unit(
+      String population,
+      String kind,
+      double dose,
+      String where,
+      double changeExcitatory,
+      double changeInhibitory,
+      double suppression) {}
+
+  /** Numbers of the experiment; intervals are over units. */
+  record Summary(
+      double radiusPx,
+      int n,
+      Interval excitatoryActivationOnInhibitory,
+      Interval excitatoryInactivationOnInhibitory,
+      Interval inhibitoryActivationOnExcitatory,
+      Interval inhibitoryInactivationOnExcitatory,
+      Interval shamOnExcitatory,
+      Interval suppressionIntact,
+      Interval suppressionSurroundExcitatorySilent,
+      Interval suppressionSurroundInhibitorySilent) {}
+
+  @Override
+  public Description description() {
+    return Description.of(
+            "perturbation",
+            "Activation and inactivation",
+            "The excitatory or the inhibitory population of the layer is changed at every timestep,"
+                + " in a disc around the recorded units: activity is added (activation) or"
+                + " multiplied by a factor below 1 (inactivation), while a probe grating fills the"
+                + " image. The same elsewhere is the sham. With the surround silenced instead,"
+                + " suppression by large gratings that comes through this layer must vanish.")
+        .primary("inhibitory_inactivation_on_excitatory")
+        .requires("orientation");
+  }
+
+  private static double radius(RunContext context) {
+    return context.size() / 8.0;
+  }
+
+  @Override
+  public Design<Condition> design(RunContext context) {
+    var design = new Design<Condition>();
+    List<Preferences.Probe> probes = Preferences.of(context).probes();
+    double contrast = context.settings().contrast();
+    for (int p = 0; p < probes.size(); p++) {
+      Preferences.Probe probe = probes.get(p);
+      design.add(new Condition(p, true), probe.grating(context.frame(), contrast, null));
+      design.add(
+          new Condition(p, false),
+          probe.grating(context.frame(), contrast, 2 * Math.floor(radius(context))));
+    }
+    return design;
+  }
+
+  private static List<Treatment> treatments() {
+    List<Treatment> out = new ArrayList<>();
+    for (State state : List.of(State.EXCITATORY, State.INHIBITORY)) {
+      for (double dose : ACTIVATION) {
+        out.add(new Treatment(state, Perturbation.Kind.ADDITIVE, dose, Where.SITE));
+      }
+      for (double factor : INACTIVATION) {
+        out.add(new Treatment(state, Perturbation.Kind.MULTIPLICATIVE, factor, Where.SITE));
+      }
+      out.add(new Treatment(state, Perturbation.Kind.ADDITIVE, 2, Where.SHAM));
+      out.add(new Treatment(state, Perturbation.Kind.MULTIPLICATIVE, 0, Where.SHAM));
+      out.add(new Treatment(state, Perturbation.Kind.MULTIPLICATIVE, 0, Where.SURROUND));
+    }
+    return out;
+  }
+
+  /** A treatment in the network. */
+  private static Perturbation perturbation(RunContext context, Treatment t, double mean) {
+    int size = context.size();
+    double r = radius(context);
+    var center = new PixelPoint(size / 2, size / 2);
+    return new Perturbation(
+        context.layer(),
+        t.state,
+        context.stride(),
+        t.kind,
+        t.kind == Perturbation.Kind.ADDITIVE ? t.dose * mean : t.dose,
+        t.where == Where.SHAM ? new PixelPoint(size / 6, size / 6) : center,
+        t.where == Where.SURROUND ? r : 0,
+        t.where == Where.SURROUND ? 2.0 * size : r,
+        0,
+        context.lastStep());
+  }
+
+  @Override
+  public Findings analyze(RunContext context, Recording<Condition> recording) {
+    Preferences preferences = Preferences.of(context);
+    int[] tested = preferences.tested();
+    if (context.states().size() < 2) {
+      return DynamicsExperiment.notMeasured("the units have no inhibitory population");
+    }
+    double[] mean = new double[2];
+    for (int k = 0; k < 2; k++) {
+      Recording<Condition>.At at = recording.at(State.values()[k], context.lastStep());
+      mean[k] =
+          Arrays.stream(tested)
+              .mapToDouble(u -> Math.abs(at.response(whole(preferences, u))[u]))
+              .average()
+              .orElse(Double.NaN);
+    }
+    var units = new UnitTable<Unit>(context, Unit.class);
+    for (int u : tested) {
+      units.add(
+          context.mainState(),
+          u,
+          context.lastStep(),
+          new Unit(
+              "none", "none", 0, "site", 0, 0, suppression(context, recording, preferences, u)));
+    }
+    for (Treatment t : treatments()) {
+      double m = mean[t.state == State.EXCITATORY ? 0 : 1];
+      Recording<Condition> treated =
+          context.record(recording.design(), perturbation(context, t, m));
+      if (treated == null) {
+        return DynamicsExperiment.notMeasured("there is no network behind these units");
+      }
+      for (int u : tested) {
+        double[] change = new double[2];
+        for (int k = 0; k < 2; k++) {
+          State state = State.values()[k];
+          Condition c = whole(preferences, u);
+          double before = recording.at(state, context.lastStep()).response(c)[u];
+          double after = treated.at(state, context.lastStep()).response(c)[u];
+          change[k] = (after - before) / mean[k];
+        }
+        units.add(
+            context.mainState(),
+            u,
+            context.lastStep(),
+            new Unit(
+                t.state.word(),
+                t.kind == Perturbation.Kind.ADDITIVE ? "activation" : "inactivation",
+                t.dose,
+                t.where.name().toLowerCase(java.util.Locale.ROOT),
+                change[0],
+                change[1],
+                suppression(context, treated, preferences, u)));
+      }
+    }
+    return findings(context, units, tested.length);
+  }
+
+  private static Condition whole(Preferences preferences, int unit) {
+    return new Condition(preferences.probe()[unit], true);
+  }
+
+  private static double suppression(
+      RunContext context, Recording<Condition> recording, Preferences preferences, int unit) {
+    Recording<Condition>.At at = recording.at(context.mainState(), context.lastStep());
+    double disc = at.evoked(new Condition(preferences.probe()[unit], false), unit);
+    double all = at.evoked(whole(preferences, unit), unit);
+    return Samples.suppression(Samples.base(disc, all), all);
+  }
+
+  private static double[] of(
+      UnitTable<Unit> units,
+      State population,
+      String kind,
+      double dose,
+      String where,
+      java.util.function.ToDoubleFunction<Unit> measure) {
+    return units.values(
+        m ->
+            m.population.equals(population.word())
+                && m.kind.equals(kind)
+                && m.dose == dose
+                && m.where.equals(where),
+        measure);
+  }
+
+  private static Findings findings(RunContext context, UnitTable<Unit> units, int n) {
+    State e = State.EXCITATORY;
+    State i = State.INHIBITORY;
+    long seed = context.seed();
+    var summary =
+        new Summary(
+            radius(context),
+            n,
+            Series.mean(of(units, e, "activation", 2, "site", Unit::changeInhibitory), seed),
+            Series.mean(of(units, e, "inactivation", 0, "site", Unit::changeInhibitory), seed),
+            Series.mean(of(units, i, "activation", 2, "site", Unit::changeExcitatory), seed),
+            Series.mean(of(units, i, "inactivation", 0, "site", Unit::changeExcitatory), seed),
+            Series.mean(of(units, i, "inactivation", 0, "sham", Unit::changeExcitatory), seed),
+            units.mean(m -> m.kind.equals("none"), Unit::suppression),
+            Series.mean(of(units, e, "inactivation", 0, "surround", Unit::suppression), seed),
+            Series.mean(of(units, i, "inactivation", 0, "surround", Unit::suppression), seed));
+    double[] doses = {-1, -0.5, 0, 0.5, 1, 2};
+    Series onE =
+        dose("I changed: E", doses, units, i, Unit::changeExcitatory, seed)
+            .style(Style.EXCITATORY.label("change of E when I is changed"));
+    Series onI =
+        dose("E changed: I", doses, units, e, Unit::changeInhibitory, seed)
+            .style(Style.INHIBITORY.label("change of I when E is changed"));
+    Interval[] suppression = {
+      summary.suppressionIntact,
+      summary.suppressionSurroundExcitatorySilent,
+      summary.suppressionSurroundInhibitorySilent
+    };
+    var bars =
+        new Series(
+            "suppression",
+            new double[] {0, 1, 2},
+            Arrays.stream(suppression).mapToDouble(Interval::value).toArray(),
+            Arrays.stream(suppression).mapToDouble(Interval::low).toArray(),
+            Arrays.stream(suppression).mapToDouble(Interval::high).toArray(),
+            n,
+            Series.Look.POINTS,
+            Style.series(0));
+    return Findings.of(summary, units)
+        .figure(
+            FigureSpec.of(
+                "perturbation",
+                9,
+                4,
+                "A: change of one population's response when the other is changed at the site, over"
+                    + " its mean response; doses below 0 are the fraction of activity that is taken"
+                    + " away, above 0 multiples of the mean response that are added. B: suppression"
+                    + " by the whole grating with the surround intact and silenced. Means and"
+                    + " bootstrap intervals of 95 % over units.",
+                Panel.at(0, 0, "dose")
+                    .title("Dose and response", n)
+                    .axes(Axis.linear("Dose"), Axis.linear("Change / mean response"))
+                    .horizontal(0)
+                    .add(onE, onI),
+                Panel.at(0, 1, "surround")
+                    .title("Surround silenced", n)
+                    .axes(
+                        Axis.names("", List.of("intact", "E silent", "I silent")),
+                        Axis.linear("Suppression index"))
+                    .horizontal(0)
+                    .add(bars)))
+        .value("Radius of the disc", summary.radiusPx)
+        .value("Units", n)
+        .value(
+            "E activated by twice its mean: change of I", summary.excitatoryActivationOnInhibitory)
+        .value("E silenced: change of I", summary.excitatoryInactivationOnInhibitory)
+        .value(
+            "I activated by twice its mean: change of E", summary.inhibitoryActivationOnExcitatory)
+        .value("I silenced: change of E", summary.inhibitoryInactivationOnExcitatory)
+        .value("I silenced elsewhere (sham): change of E", summary.shamOnExcitatory)
+        .value("Suppression, surround intact", summary.suppressionIntact)
+        .value("Suppression, E of the surround silent", summary.suppressionSurroundExcitatorySilent)
+        .value("Suppression, I of the surround silent", summary.suppressionSurroundInhibitorySilent)
+        .note(
+            "Changes are over the mean response of the tested units before the perturbation."
+                + " Untrained networks, --control random:N, are the control for effects of the"
+                + " architecture alone.");
+  }
+
+  /** Change by dose; inactivation by a factor f is a dose of f - 1. */
+  private static Series dose(
+      String name,
+      double[] doses,
+      UnitTable<Unit> units,
+      State population,
+      java.util.function.ToDoubleFunction<Unit> measure,
+      long seed) {
+    double[][] at =
+        Arrays.stream(doses)
+            .mapToObj(
+                d ->
+                    d == 0
+                        ? new double[] {0, 0}
+                        : of(
+                            units,
+                            population,
+                            d < 0 ? "inactivation" : "activation",
+                            d < 0 ? 1 + d : d,
+                            "site",
+                            measure))
+            .toArray(double[][]::new);
+    return Series.mean(name, doses, at, seed);
+  }
+}

@@ -1,0 +1,106 @@
+package org.gammanet.experiments.export;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import io.jhdf.HdfFile;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import org.gammanet.data.MatFile;
+import org.gammanet.experiments.responses.Responses;
+import org.gammanet.experiments.responses.State;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class RecordingExportTest {
+  @TempDir Path folder;
+
+  /** 3 stimuli of 2 x 2 pixels, 2 timesteps, 2 channels at 2 places: all values differ. */
+  private static RecordingExport recording() {
+    var responses = new Responses(3, List.of(0, 1), 2).add("fgru_0", State.EXCITATORY, 4);
+    for (int s = 0; s < 3; s++) {
+      for (int t = 0; t < 2; t++) {
+        float[] row = new float[4];
+        for (int u = 0; u < 4; u++) {
+          row[u] = 100 * s + 10 * t + u;
+        }
+        responses.set("fgru_0", State.EXCITATORY, s, t, row);
+      }
+    }
+    var table =
+        new StimulusTable(
+            List.of("row", "kind, of", "angle"),
+            List.of(
+                Arrays.asList(0, "grating", 0.0),
+                Arrays.asList(1, "Ångström", 30.0),
+                Arrays.asList(2, null, null)));
+    float[] luminance = new float[12];
+    for (int i = 0; i < 12; i++) {
+      luminance[i] = i / 12f;
+    }
+    return new RecordingExport(
+        responses, table, luminance, 2, 2, Map.of("weights_sha256", "abc"), Instant.EPOCH);
+  }
+
+  @Test
+  void matlabFilesAreReadBack() throws Exception {
+    Path file = folder.resolve("x.mat");
+    recording().write(file, RecordingExport.Format.MAT);
+    Map<String, MatFile.Value> all = MatFile.read(file);
+    var numbers = (MatFile.Numbers) all.get("fgru_0_excitatory");
+    assertArrayEquals(new int[] {3, 2, 2, 2}, numbers.dimensions());
+    // Column-major: element (s, t, c, p) is at s + 3 (t + 2 (c + 2 p)), and was 100 s + 10 t + 2 c
+    // + p.
+    for (int i = 0; i < 24; i++) {
+      int s = i % 3;
+      int t = i / 3 % 2;
+      int c = i / 6 % 2;
+      int p = i / 12;
+      assertEquals(100 * s + 10 * t + 2 * c + p, numbers.get(i));
+    }
+    var columns = (MatFile.Structs) all.get("stimulus_table");
+    var angle = (MatFile.Numbers) columns.elements().getFirst().get("angle");
+    assertEquals(30, angle.get(1));
+    assertEquals(Double.NaN, angle.get(2));
+    assertEquals(
+        3, ((MatFile.Cells) columns.elements().getFirst().get("kind__of")).values().size());
+  }
+
+  @Test
+  void nwbFilesAreReadBack() throws Exception {
+    Path file = folder.resolve("x.nwb");
+    recording().write(file, RecordingExport.Format.NWB);
+    try (HdfFile hdf = new HdfFile(file)) {
+      assertEquals("NWBFile", hdf.getAttribute("neurodata_type").getData());
+      float[][] rows =
+          (float[][]) hdf.getDatasetByPath("acquisition/fgru_0_excitatory/data").getData();
+      assertEquals(6, rows.length);
+      assertArrayEquals(new float[] {210, 211, 212, 213}, rows[5]);
+      assertArrayEquals(
+          new double[] {0, 2, 4},
+          (double[]) hdf.getDatasetByPath("intervals/trials/start_time").getData());
+      assertArrayEquals(
+          new String[] {"grating", "Ångström", ""},
+          (String[]) hdf.getDatasetByPath("intervals/trials/kind__of").getData());
+      float[][][] images =
+          (float[][][]) hdf.getDatasetByPath("stimulus/presentation/stimuli/data").getData();
+      assertEquals(7 / 12f, images[1][1][1]);
+    }
+    try (var left = Files.list(folder)) {
+      assertEquals(1, left.count());
+    }
+  }
+
+  @Test
+  void tablesAreRead() throws Exception {
+    Path file = Files.writeString(folder.resolve("t.csv"), "a,b\r\n\"x, \"\"y\"\"\",2\n\n,\n");
+    CsvTable table = CsvTable.read(file);
+    assertEquals(List.of("a", "b"), table.columns());
+    assertEquals("x, \"y\"", table.column("a").getFirst());
+    assertArrayEquals(new double[] {2, Double.NaN}, table.numbers("b"));
+  }
+}
