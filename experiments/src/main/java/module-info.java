@@ -48,5 +48,6 @@ module org.gammanet.experiments {
       org.gammanet.experiments.protocols.TrottBornExperiment,
       org.gammanet.experiments.protocols.DynamicsExperiment,
       org.gammanet.experiments.protocols.PerturbationExperiment,
-      org.gammanet.experiments.protocols.ParadoxicalExperiment;
+      org.gammanet.experiments.protocols.ParadoxicalExperiment,
+      org.gammanet.experiments.protocols.PreferredStimulusExperiment;
 }

@@ -17,12 +17,17 @@ import java.util.Map;
 import java.util.SequencedMap;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
+import org.gammanet.GammaNet;
 import org.gammanet.checkpoint.Checkpoint;
 import org.gammanet.checkpoint.CheckpointException;
 import org.gammanet.checkpoint.StoredTensor;
 import org.gammanet.config.ConfigException;
 import org.gammanet.config.GammaNetConfig;
 import org.gammanet.config.ModelConfig;
+import org.gammanet.experiments.responses.CellCircuit;
+import org.gammanet.experiments.study.Format;
+import org.gammanet.experiments.study.Json;
+import org.gammanet.torch.Device;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -43,6 +48,7 @@ import picocli.CommandLine.Spec;
       "Examples:",
       "  gammanet inspect model.safetensors",
       "  gammanet inspect checkpoint_best.pth --statistics",
+      "  gammanet inspect runs/first --circuit --figures circuit",
       "  gammanet inspect model.pt --json | jq .metadata.config.model"
     })
 final class InspectCommand implements Callable<Integer> {
@@ -61,10 +67,26 @@ final class InspectCommand implements Callable<Integer> {
               + " finite.")
   boolean statistics;
 
+  @Option(
+      names = "--circuit",
+      description =
+          "Also describe the horizontal connections of each cell: signs of their weights, and the"
+              + " balance of the currents that gratings evoke.")
+  boolean circuit;
+
+  @Option(
+      names = "--figures",
+      paramLabel = "DIR",
+      description = "With --circuit: folder for maps of the kernels, CELL.png and .svg.")
+  @Nullable Path figures;
+
   @Spec CommandSpec spec;
 
   @SuppressWarnings("NullAway.Init")
   InspectCommand() {}
+
+  /** Side of the gratings that evoke currents, pixels. */
+  private static final int CIRCUIT_SIZE = 64;
 
   private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -73,15 +95,25 @@ final class InspectCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    if (figures != null && !circuit) {
+      throw new UsageException("--figures needs --circuit");
+    }
     file = NetworkOptions.checkpoint(file);
     Checkpoint checkpoint = Checkpoint.load(file);
     Description description = describe(checkpoint);
     PrintWriter out = spec.commandLine().getOut();
+    List<CellCircuit> cells = circuit ? circuits(checkpoint, description) : List.of();
     if (json) {
-      out.println(
-          JSON.writerWithDefaultPrettyPrinter().writeValueAsString(json(checkpoint, description)));
+      ObjectNode root = json(checkpoint, description);
+      if (circuit) {
+        root.set("circuit", Json.MAPPER.valueToTree(cells));
+      }
+      out.println(JSON.writerWithDefaultPrettyPrinter().writeValueAsString(root));
     } else {
       print(out, checkpoint, description);
+      if (circuit) {
+        print(out, cells);
+      }
     }
     new Console(spec).printf("");
     return 0;
@@ -114,7 +146,69 @@ final class InspectCommand implements Callable<Integer> {
     }
   }
 
+  private List<CellCircuit> circuits(Checkpoint checkpoint, Description description)
+      throws IOException {
+    if (description.model() == null) {
+      throw new CommandException(file + " holds no network of the family: it has no circuit");
+    }
+    GammaNetConfig config = checkpoint.config(GammaNetConfig.defaults(), n -> {});
+    try (GammaNet net = GammaNet.of(checkpoint, config, Device.CPU)) {
+      List<CellCircuit> cells =
+          CellCircuit.of(net.network(), Math.max(CIRCUIT_SIZE, net.network().minimumSize()));
+      Path folder = figures;
+      if (folder != null) {
+        for (CellCircuit cell : cells) {
+          cell.figure().write(folder.resolve(cell.cell()));
+        }
+      }
+      return cells;
+    }
+  }
+
   // Text
+
+  private static void print(PrintWriter out, List<CellCircuit> cells) {
+    out.printf("%ncircuit: horizontal kernels as they are applied%n");
+    String row = "  %-10s %-4s %9s %12s %12s %10s%n";
+    out.printf(row, "cell", "", "negative", "consistency", "by chance", "asymmetry");
+    for (CellCircuit cell : cells) {
+      out.print(kernel(row, cell.cell(), "exc", cell.excitatory()));
+      out.print(kernel(row, "", "inh", cell.inhibitory()));
+    }
+    out.printf(
+        "%n  (E - I) / (E + I) of the horizontal currents under gratings, center units,"
+            + " last timestep%n");
+    out.printf("  %-10s %9s %9s %9s%n", "cell", "quartile", "median", "quartile");
+    for (CellCircuit cell : cells) {
+      double[] all = Arrays.stream(cell.balance()).filter(Double::isFinite).sorted().toArray();
+      out.printf(
+          Locale.ROOT,
+          "  %-10s %9s %9s %9s%n",
+          cell.cell(),
+          Format.number(org.gammanet.experiments.analysis.Statistics.quantile(all, 0.25)),
+          Format.number(org.gammanet.experiments.analysis.Statistics.quantile(all, 0.5)),
+          Format.number(org.gammanet.experiments.analysis.Statistics.quantile(all, 0.75)));
+    }
+    boolean dale = cells.stream().allMatch(CellCircuit::dale);
+    out.printf(
+        "%n  %s%n",
+        dale
+            ? "The signs are constrained: the network obeys Dale's principle (fgru.dale)."
+            : "The signs are free: Dale's principle is not imposed. 'consistency' is the fraction"
+                  + " of a presynaptic channel's weights with its more frequent sign.");
+  }
+
+  private static String kernel(String row, String cell, String kind, CellCircuit.Kernel k) {
+    return String.format(
+        Locale.ROOT,
+        row,
+        cell,
+        kind,
+        Format.percent(k.negative()),
+        Format.number(k.consistency()),
+        Format.number(k.chance()),
+        Format.number(k.asymmetry()));
+  }
 
   private void print(PrintWriter out, Checkpoint checkpoint, Description description)
       throws IOException {
