@@ -29,7 +29,8 @@ class HouseTest {
               "torch.gen torch.internal torch kernels",
               "io config simd data checkpoint nn fused model .",
               "evaluation training pretrained figures",
-              "experiments experiments.stimuli experiments.responses experiments.analysis.simd",
+              "experiments experiments.stimuli experiments.responses experiments.export",
+              "experiments.analysis.simd",
               "experiments.analysis experiments.study experiments.opto experiments.protocols",
               "parity javacell benchmarks cli")
           .flatMap(line -> Stream.of(line.split(" ")))
