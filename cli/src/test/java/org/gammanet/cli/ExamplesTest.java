@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
+import org.gammanet.PretrainedModel;
 import org.gammanet.cli.Examples.Example;
 import org.gammanet.io.Images;
 import org.junit.jupiter.api.BeforeAll;
@@ -87,8 +88,8 @@ class ExamplesTest {
     run(p, words("train -d BSDS500 -o runs/first --max-steps 2 --random" + TINY + SHORT));
     copy(p.resolve("runs/first"), p.resolve("runs/mine"));
     run(p, words("convert runs/first/checkpoints/last.safetensors checkpoint_best.pth"));
-    run(p, words("convert bundled model.safetensors"));
-    run(p, words("convert bundled model.pt"));
+    PretrainedModel.find().orElseThrow().load().save(p.resolve("model.safetensors"));
+    run(p, words("convert model.safetensors model.pt"));
     run(p, words("insilico -e orientation --size 48 --timesteps 1"));
   }
 

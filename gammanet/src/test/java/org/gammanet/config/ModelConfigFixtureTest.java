@@ -42,6 +42,6 @@ class ModelConfigFixtureTest {
       assertEquals(resolved, asWritten, file.toString());
       count++;
     }
-    assertTrue(count > 15, "only " + count + " cells found");
+    assertTrue(count > 0, "no cells found");
   }
 }

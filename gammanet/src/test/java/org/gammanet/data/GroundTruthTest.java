@@ -12,11 +12,14 @@ import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.gammanet.evaluation.BoundaryBenchmark;
+import org.gammanet.evaluation.BoundaryFiles;
 import org.gammanet.io.DataException;
 import org.gammanet.io.EdgeMap;
 import org.gammanet.io.Images;
 import org.gammanet.io.Npy;
 import org.gammanet.io.RgbImage;
+import org.gammanet.testing.Fixtures;
 import org.gammanet.testing.MatWriter;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -200,6 +203,23 @@ class GroundTruthTest {
     assertTrue(
         String.valueOf(assertThrows(DataException.class, () -> GroundTruth.read(bad)).getMessage())
             .contains("annotator 1 has no matrix 'Boundaries'"));
+  }
+
+  @Test
+  void filesOfSciPy() throws IOException {
+    for (String name : List.of("scipy_compressed.mat", "scipy_plain.mat")) {
+      Path file = Fixtures.resource("mat/" + name);
+      GroundTruth truth = GroundTruth.read(file);
+      assertEquals(2, truth.height());
+      assertEquals(3, truth.width());
+      assertArrayEquals(new byte[] {0, 1, 0, 1, 0, 0}, truth.boundaries().get(0));
+      assertArrayEquals(new byte[] {0, 1, 0, 0, 0, 1}, truth.boundaries().get(1));
+      assertInstanceOf(MatFile.Other.class, MatFile.read(file).get("big"));
+    }
+    var map = BoundaryFiles.read(Fixtures.resource("mat/scipy_sparse_map.mat"));
+    assertArrayEquals(
+        new double[] {0, 0.5, 0, 1, 0, 0.25},
+        assertInstanceOf(BoundaryBenchmark.Strengths.class, map).values());
   }
 
   @Test

@@ -4,21 +4,25 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.URI;
+import java.net.URL;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * Finds the golden data and the data sets that tests compare with. They are not part of the
- * project: a test that needs them is skipped, with the reason, where they are absent.
+ * Finds the golden data and the data sets that tests compare with. A small part of the golden data
+ * is among the resources of each module; the rest is not part of the project: a test that needs it
+ * is skipped, with the reason, where it is absent.
  */
 public final class Fixtures {
   private Fixtures() {}
 
   /**
    * A folder below the golden data, {@code GAMMANET_FIXTURES} (system property or environment) or
-   * {@code shared/fixtures} beside the project or above it; skips the test if there is none.
+   * {@code shared/fixtures} beside the project or above it, or else the small part of them in the
+   * module's resources; skips the test if there is none.
    */
   public static Path folder(String name) {
     return find("GAMMANET_FIXTURES", "shared/fixtures", name);
@@ -38,6 +42,12 @@ public final class Fixtures {
     }
   }
 
+  /** A file or folder of the golden data in the module's own resources. */
+  public static Path resource(String name) {
+    URL small = Fixtures.class.getResource("/golden/" + name);
+    return Path.of(URI.create(String.valueOf(small)));
+  }
+
   private static Path find(String variable, String usual, String name) {
     String given = System.getProperty(variable, System.getenv(variable));
     if (given != null && !given.isEmpty()) {
@@ -50,6 +60,10 @@ public final class Fixtures {
       if (Files.exists(path)) {
         return path;
       }
+    }
+    String small = name.replaceFirst("^model/", "");
+    if (usual.endsWith("fixtures") && Fixtures.class.getResource("/golden/" + small) != null) {
+      return resource(small);
     }
     assumeTrue(false, "no " + usual + "/" + name + " above the working folder; set " + variable);
     throw new AssertionError();
