@@ -78,7 +78,7 @@ public final class DynamicsExperiment implements Experiment<DynamicsExperiment.C
     SteadyState steady(int timesteps) {
       NetworkDynamics.Step last = steps.getLast();
       int half = Math.min(timesteps / 2, steps.size()) - 1;
-      return SteadyState.of(last, steps.get(Math.max(0, half)).norm(), timesteps);
+      return SteadyState.of(last, steps.get(Math.max(0, half)), timesteps);
     }
 
     double change(int t) {

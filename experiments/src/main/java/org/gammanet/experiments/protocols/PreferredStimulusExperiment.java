@@ -42,7 +42,7 @@ public final class PreferredStimulusExperiment
   record Summary(
       double energy,
       int n,
-      int[] timesteps,
+      int[] measuredAfter,
       Interval gainOverGrating,
       Interval gainOverGradient,
       Interval[] similarityToLast) {}
@@ -200,7 +200,13 @@ public final class PreferredStimulusExperiment
                 context,
                 k,
                 i,
-                "unit %d, t = %d".formatted(channels[k], summary.timesteps[i]),
+                i < best.size() - 1
+                    ? "unit %d, t = %d".formatted(channels[k], summary.measuredAfter[i])
+                    : "unit %d, t = %d: %s"
+                        .formatted(
+                            channels[k],
+                            summary.measuredAfter[i],
+                            Format.number(best.get(i).responses()[k] - blank)),
                 best.get(i).patterns()[k]));
       }
       Best grating = grating(last, conditions, preferences, channels[k]);

@@ -20,6 +20,9 @@ public record SteadyState(Behavior behavior, int timesteps, double change, doubl
   /** Growth of the norm over the second half of the timesteps that counts as divergence. */
   private static final double GROWS = 1.5;
 
+  /** Fraction of its size after half of the time above which the change does not decay. */
+  private static final double DECAYS = 0.9;
+
   /** How states behave after many timesteps. */
   public enum Behavior {
     /** They change by less than a thousandth in a timestep. */
@@ -67,10 +70,10 @@ public record SteadyState(Behavior behavior, int timesteps, double change, doubl
   public static SteadyState of(
       Network network, ForwardOptions options, Stimulus stimulus, int timesteps) {
     try (var dynamics = new NetworkDynamics(network, options, stimulus)) {
-      double half = 0;
-      NetworkDynamics.Step last = dynamics.step();
+      NetworkDynamics.Step half = dynamics.step();
+      NetworkDynamics.Step last = half;
       while (last.number() < timesteps && Double.isFinite(last.norm())) {
-        half = last.number() <= timesteps / 2 ? last.norm() : half;
+        half = last.number() <= timesteps / 2 ? last : half;
         last = dynamics.step();
       }
       return of(last, half, timesteps);
@@ -80,12 +83,14 @@ public record SteadyState(Behavior behavior, int timesteps, double change, doubl
   /**
    * Judges the last timestep.
    *
-   * @param half norm of the states after half of the timesteps
+   * @param half the timestep after half of the time
    */
-  public static SteadyState of(NetworkDynamics.Step last, double half, int timesteps) {
+  public static SteadyState of(
+      NetworkDynamics.Step last, NetworkDynamics.Step half, int timesteps) {
     boolean finite = Double.isFinite(last.norm());
+    boolean grows = last.norm() > GROWS * half.norm() && last.change() > DECAYS * half.change();
     Behavior behavior =
-        !finite || half > 0 && last.norm() > GROWS * half
+        !finite || grows
             ? Behavior.DIVERGES
             : last.change() < RESTS
                 ? Behavior.STEADY

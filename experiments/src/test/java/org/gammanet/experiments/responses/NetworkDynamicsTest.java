@@ -126,7 +126,7 @@ class NetworkDynamicsTest {
         float[] e = dynamics.states().get("h0_exc").toFloatArray();
         assertEquals(2, e[e.length / 2], 1e-4);
       }
-      SteadyState grows = steady(unstable, 40);
+      SteadyState grows = steady(unstable, 80);
       assertFalse(grows.steady());
       assertEquals(SteadyState.Behavior.DIVERGES, grows.behavior());
       assertTrue(grows.sentence().contains("no steady state"));
