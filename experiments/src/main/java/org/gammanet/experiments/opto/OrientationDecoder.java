@@ -2,14 +2,13 @@ package org.gammanet.experiments.opto;
 
 import java.util.Arrays;
 import java.util.stream.IntStream;
+import org.gammanet.experiments.analysis.RidgeRegression;
 import org.gammanet.experiments.opto.DecoderOptions.Loss;
 import org.gammanet.experiments.opto.DecoderOptions.Method;
 import org.gammanet.experiments.stimuli.Orientation;
 import org.gammanet.io.SplitMix;
 import org.hipparchus.linear.Array2DRowRealMatrix;
 import org.hipparchus.linear.LUDecomposition;
-import org.hipparchus.linear.MatrixUtils;
-import org.hipparchus.linear.RealMatrix;
 
 /**
  * A linear map from the C channels of one pixel to {@code [sin 2θ, cos 2θ]}, and how well it
@@ -93,8 +92,11 @@ public record OrientationDecoder(
     if (options.method() == Method.RIDGE) {
       double best = Double.POSITIVE_INFINITY;
       penalty = PENALTIES[PENALTIES.length / 2];
+      double[][] x = centered(features, mean(features));
+      var regression = RidgeRegression.of(x);
       for (double candidate : PENALTIES) {
-        double[][] predicted = ridgeLeftOut(features, targets, orientations, candidate);
+        double[][] predicted =
+            ridgeLeftOut(regression, targets, orientations, scaled(candidate, x));
         double residual = squares(predicted, targets);
         if (residual < best) {
           best = residual;
@@ -258,31 +260,26 @@ public record OrientationDecoder(
     return new Fit(new double[][] {parameters[0], parameters[1]}, parameters[2], losses);
   }
 
-  /**
-   * Kernel of centered responses, over which ridge regression with more channels than stimuli runs.
-   */
-  private static double[][] kernel(double[][] features, double[] mean) {
-    int n = features.length;
-    double[][] centered = new double[n][];
-    for (int i = 0; i < n; i++) {
-      double[] row = features[i].clone();
-      for (int c = 0; c < row.length; c++) {
-        row[c] -= mean[c];
-      }
-      centered[i] = row;
-    }
-    double[][] kernel = new double[n][n];
-    for (int i = 0; i < n; i++) {
-      for (int j = 0; j <= i; j++) {
-        double sum = 0;
-        for (int c = 0; c < mean.length; c++) {
-          sum += centered[i][c] * centered[j][c];
-        }
-        kernel[i][j] = sum;
-        kernel[j][i] = sum;
+  private static double[][] centered(double[][] rows, double[] mean) {
+    double[][] out = new double[rows.length][];
+    for (int i = 0; i < rows.length; i++) {
+      out[i] = rows[i].clone();
+      for (int c = 0; c < mean.length; c++) {
+        out[i][c] -= mean[c];
       }
     }
-    return kernel;
+    return out;
+  }
+
+  /** A penalty in units of the mean squared distance of responses to their mean. */
+  private static double scaled(double penalty, double[][] centered) {
+    double sum = 0;
+    for (double[] row : centered) {
+      for (double v : row) {
+        sum += v * v / centered.length;
+      }
+    }
+    return sum > 0 ? penalty * sum : 1; // responses that are all the same
   }
 
   private static double[] mean(double[][] rows) {
@@ -295,40 +292,18 @@ public record OrientationDecoder(
     return mean;
   }
 
-  /** {@code (K + λ s I)^-1} with s the mean of K's diagonal. */
-  private static RealMatrix inverse(double[][] kernel, double penalty) {
-    int n = kernel.length;
-    double scale = 0;
-    for (int i = 0; i < n; i++) {
-      scale += kernel[i][i] / n;
-    }
-    double[][] shifted = new double[n][];
-    for (int i = 0; i < n; i++) {
-      shifted[i] = kernel[i].clone();
-      shifted[i][i] += scale > 0 ? penalty * scale : 1; // responses that are all the same
-    }
-    return MatrixUtils.inverse(new Array2DRowRealMatrix(shifted, false));
-  }
-
   static Fit ridge(double[][] features, double[][] targets, double penalty) {
     double[] featureMean = mean(features);
     double[] targetMean = mean(targets);
-    double[][] centered = new double[targets.length][2];
-    for (int i = 0; i < centered.length; i++) {
-      for (int k = 0; k < 2; k++) {
-        centered[i][k] = targets[i][k] - targetMean[k];
-      }
-    }
+    double[][] x = centered(features, featureMean);
     double[][] dual =
-        inverse(kernel(features, featureMean), penalty)
-            .multiply(new Array2DRowRealMatrix(centered, false))
-            .getData();
+        RidgeRegression.of(x).coefficients(centered(targets, targetMean), scaled(penalty, x));
     double[][] weight = new double[2][featureMean.length];
     double[] bias = targetMean.clone();
     for (int k = 0; k < 2; k++) {
       for (int c = 0; c < featureMean.length; c++) {
         for (int i = 0; i < features.length; i++) {
-          weight[k][c] += dual[i][k] * (features[i][c] - featureMean[c]);
+          weight[k][c] += dual[i][k] * x[i][c];
         }
         bias[k] -= weight[k][c] * featureMean[c];
       }
@@ -341,31 +316,20 @@ public record OrientationDecoder(
    * {@code (I - H_gg)^-1}, with H the matrix from targets to predictions.
    */
   private static double[][] ridgeLeftOut(
-      double[][] features, double[][] targets, double[] orientations, double penalty) {
-    int n = features.length;
-    double[][] kernel = kernel(features, mean(features));
-    double[][] hat =
-        new Array2DRowRealMatrix(kernel, false).multiply(inverse(kernel, penalty)).getData();
-    for (double[] row : hat) {
-      for (int j = 0; j < n; j++) {
-        row[j] += 1.0 / n;
-      }
-    }
-    double[][] fitted =
-        new Array2DRowRealMatrix(hat, false)
-            .multiply(new Array2DRowRealMatrix(targets, false))
-            .getData();
-    double[][] out = new double[n][];
+      RidgeRegression regression, double[][] targets, double[] orientations, double penalty) {
+    double[] mean = mean(targets);
+    double[][] fitted = regression.fitted(centered(targets, mean), penalty);
+    double[][] out = new double[targets.length][];
     for (double group : Arrays.stream(orientations).distinct().toArray()) {
       int[] rows = rows(orientations, group, true);
       double[][] remaining = new double[rows.length][rows.length];
       double[][] residual = new double[rows.length][2];
       for (int a = 0; a < rows.length; a++) {
         for (int b = 0; b < rows.length; b++) {
-          remaining[a][b] = (a == b ? 1 : 0) - hat[rows[a]][rows[b]];
+          remaining[a][b] = (a == b ? 1 : 0) - regression.hat(rows[a], rows[b], penalty);
         }
         for (int k = 0; k < 2; k++) {
-          residual[a][k] = targets[rows[a]][k] - fitted[rows[a]][k];
+          residual[a][k] = targets[rows[a]][k] - mean[k] - fitted[rows[a]][k];
         }
       }
       var solver = new LUDecomposition(new Array2DRowRealMatrix(remaining, false)).getSolver();

@@ -1,9 +1,8 @@
 package org.gammanet.experiments.protocols;
 
+import org.gammanet.experiments.analysis.RidgeRegression;
 import org.gammanet.experiments.stimuli.Orientation;
-import org.hipparchus.linear.EigenDecompositionSymmetric;
 import org.hipparchus.linear.MatrixUtils;
-import org.hipparchus.linear.RealMatrix;
 
 /**
  * A linear map from responses to [sin 2θ, cos 2θ], by ridge regression on standardized responses;
@@ -66,58 +65,28 @@ final class RidgeDecoder {
       target[0] -= bias[0];
       target[1] -= bias[1];
     }
-    // X = U √Λ Vᵀ from the smaller of its two Gram matrices: the hat matrix of a penalty λ is
-    // U Λ/(Λ + λ) Uᵀ + 1/n.
-    RealMatrix xm = MatrixUtils.createRealMatrix(x);
-    RealMatrix ym = MatrixUtils.createRealMatrix(y);
-    boolean dual = n <= units;
-    var eigen =
-        new EigenDecompositionSymmetric(
-            dual ? xm.multiplyTransposed(xm) : xm.transposeMultiply(xm));
-    double[] lambda = eigen.getEigenvalues();
-    int rank = 0;
-    while (rank < lambda.length && lambda[rank] > 1e-10 * Math.max(lambda[0], 1e-300)) {
-      rank++; // they fall
-    }
-    RealMatrix u = dual ? eigen.getV() : xm.multiply(eigen.getV());
-    for (int k = 0; k < rank && !dual; k++) {
-      u.setColumnVector(k, u.getColumnVector(k).mapDivide(Math.sqrt(lambda[k])));
-    }
-    RealMatrix uy = u.transposeMultiply(ym);
+    var regression = RidgeRegression.of(x);
     double best = Double.POSITIVE_INFINITY;
     double penalty = 1;
     for (double exponent = -3; exponent <= 4; exponent += 0.5) {
       double candidate = Math.pow(10, exponent);
+      double[][] fitted = regression.fitted(y, candidate);
       double error = 0;
       for (int i = 0; i < n; i++) {
-        double hat = 1.0 / n;
-        double first = 0;
-        double second = 0;
-        for (int k = 0; k < rank; k++) {
-          double factor = lambda[k] / (lambda[k] + candidate);
-          double v = u.getEntry(i, k);
-          hat += factor * v * v;
-          first += factor * v * uy.getEntry(k, 0);
-          second += factor * v * uy.getEntry(k, 1);
-        }
-        double left = Math.max(1e-9, 1 - hat);
-        error += Math.pow((y[i][0] - first) / left, 2) + Math.pow((y[i][1] - second) / left, 2);
+        double left = Math.max(1e-9, 1 - regression.hat(i, i, candidate));
+        error +=
+            Math.pow((y[i][0] - fitted[i][0]) / left, 2)
+                + Math.pow((y[i][1] - fitted[i][1]) / left, 2);
       }
       if (error < best) {
         best = error;
         penalty = candidate;
       }
     }
-    // Weights Xᵀ (X Xᵀ + λ)⁻¹ Y.
-    double[][] solved = new double[n][2];
-    for (int i = 0; i < n; i++) {
-      for (int k = 0; k < rank; k++) {
-        double factor = u.getEntry(i, k) / (lambda[k] + penalty);
-        solved[i][0] += factor * uy.getEntry(k, 0);
-        solved[i][1] += factor * uy.getEntry(k, 1);
-      }
-    }
-    double[][] weights = xm.transposeMultiply(MatrixUtils.createRealMatrix(solved)).getData();
+    double[][] weights =
+        MatrixUtils.createRealMatrix(x)
+            .transposeMultiply(MatrixUtils.createRealMatrix(regression.coefficients(y, penalty)))
+            .getData();
     return new RidgeDecoder(mean, scale, weights, bias, penalty);
   }
 
