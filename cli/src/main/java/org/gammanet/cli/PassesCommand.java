@@ -102,8 +102,9 @@ final class PassesCommand implements Callable<Integer> {
       Network network = net.network();
       network.requiresGrad(train);
       Tensor image = image().to(network.device());
-      if (runs != null) {
-        for (int i = 0; i < runs; i++) {
+      Integer count = runs;
+      if (count != null) {
+        for (int i = 0; i < count; i++) {
           pass(network, image);
         }
         return 0;
@@ -123,10 +124,11 @@ final class PassesCommand implements Callable<Integer> {
   }
 
   private Tensor image() {
-    if (input == null) {
+    Path file = input;
+    if (file == null) {
       return Tensor.of(Timing.noise(5, 3 * size * size), 1, 3, size, size);
     }
-    Npy array = Npy.read(input);
+    Npy array = Npy.read(file);
     return Tensor.of(array.floats(), Arrays.stream(array.shape()).asLongStream().toArray());
   }
 

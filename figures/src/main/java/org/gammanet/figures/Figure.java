@@ -28,7 +28,12 @@ public final class Figure {
   /** Resolution of PNG files. */
   public static final int DOTS_PER_INCH = 300;
 
-  private record Cell(int row, int column, int rows, int columns, Plot plot) {}
+  private record Cell(int row, int column, int rows, int columns, Plot plot) {
+    /** Gives a panel the room between the cell's edges. */
+    void fit(Panel panel, double[] x, double[] y) {
+      panel.fit(x[2 * column], y[2 * row], x[2 * (column + columns) - 1], y[2 * (row + rows) - 1]);
+    }
+  }
 
   private final double width;
   private final double height;
@@ -184,11 +189,7 @@ public final class Figure {
       for (int i = 0; i < panels.size(); i++) {
         Cell c = cells.get(i);
         Panel panel = panels.get(i);
-        panel.fit(
-            x[2 * c.column],
-            y[2 * c.row],
-            x[2 * (c.column + c.columns) - 1],
-            y[2 * (c.row + c.rows) - 1]);
+        c.fit(panel, x, y);
         before[c.column] = Math.max(before[c.column], panel.leftMargin);
         after[c.column + c.columns - 1] =
             Math.max(after[c.column + c.columns - 1], panel.rightMargin);
@@ -202,11 +203,7 @@ public final class Figure {
     for (int i = 0; i < panels.size(); i++) {
       Cell c = cells.get(i);
       Panel panel = panels.get(i);
-      panel.fit(
-          x[2 * c.column],
-          y[2 * c.row],
-          x[2 * (c.column + c.columns) - 1],
-          y[2 * (c.row + c.rows) - 1]);
+      c.fit(panel, x, y);
       panel.draw(canvas, letterX[c.column], y[2 * c.row] - 6);
     }
   }

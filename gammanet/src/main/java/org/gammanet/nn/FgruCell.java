@@ -54,6 +54,22 @@ public abstract sealed class FgruCell implements Segment permits FgruV1Cell, Fgr
   /** Multiply-accumulates per pixel of the convolutions in one step. */
   public abstract long macsPerPixel();
 
+  /**
+   * Multiply-accumulates of the horizontal kernels, of 1x1 products and of attention.
+   *
+   * @param products of C by C values, such as those of gates
+   * @param dynamic further ones where the circuit's parameters are computed from the activity
+   */
+  final long macsPerPixel(int products, int dynamic) {
+    FgruConfig config = config();
+    long c2 = (long) channels() * channels();
+    return (2L * kernelSize() * kernelSize()
+                + products
+                + (config.useDynamicParameters() ? dynamic : 0))
+            * c2
+        + Layers.attentionMacs(config.attention(), channels(), config.attentionLayers());
+  }
+
   abstract CellParameters cell();
 
   /**

@@ -148,11 +148,7 @@ public final class FgruV1Cell extends FgruCell {
 
   @Override
   public long macsPerPixel() {
-    FgruConfig config = config();
-    long c2 = (long) channels() * channels();
-    long dynamic = config.useDynamicParameters() ? 3 + 2 + 2 + 2 : 0;
-    return (2L * kernelSize() * kernelSize() + 4 + dynamic) * c2
-        + Layers.attentionMacs(config.attention(), channels(), config.attentionLayers());
+    return macsPerPixel(4, 3 + 2 + 2 + 2);
   }
 
   /**

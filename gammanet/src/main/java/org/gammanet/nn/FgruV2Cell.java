@@ -110,11 +110,7 @@ public final class FgruV2Cell extends FgruCell {
 
   @Override
   public long macsPerPixel() {
-    FgruConfig config = config();
-    long c2 = (long) channels() * channels();
-    long dynamic = config.useDynamicParameters() ? 6 + 4 : 0;
-    return (2L * kernelSize() * kernelSize() + 6 + dynamic) * c2
-        + Layers.attentionMacs(config.attention(), channels(), config.attentionLayers());
+    return macsPerPixel(6, 6 + 4);
   }
 
   /**

@@ -29,10 +29,7 @@ final class Charts {
 
   /** A panel of one measure over timesteps. */
   static Panel dynamics(int row, int column, RunContext context, String title, String y) {
-    return Panel.at(row, column, "dynamics")
-        .title(title)
-        .axes(steps(context), Axis.linear(y))
-        .horizontal(0);
+    return Panel.at(row, column, "dynamics").title(title).axes(steps(context), y).horizontal(0);
   }
 
   /** A panel of units as points on two measures, with the line of equality. */
@@ -41,7 +38,7 @@ final class Charts {
     int n = Samples.pairs(x, y)[0].length;
     return Panel.at(row, column, "units")
         .title(title, n)
-        .axes(Axis.linear(xLabel), Axis.linear(yLabel))
+        .axes(xLabel, yLabel)
         .unity()
         .add(Series.points("units", x, y, n, Style.series(0).opacity(0.6)));
   }
@@ -51,7 +48,7 @@ final class Charts {
     double[] finite = Series.finite(values);
     return Panel.at(row, column, "distribution")
         .title(title, finite.length)
-        .axes(Axis.linear(xLabel), Axis.linear("Units"))
+        .axes(xLabel, "Units")
         .vertical(0)
         .add(Series.histogram("units", finite, Samples.edges(finite)));
   }

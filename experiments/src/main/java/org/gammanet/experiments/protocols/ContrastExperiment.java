@@ -116,13 +116,11 @@ public final class ContrastExperiment implements Experiment<ContrastExperiment.C
             .title("Contrast response, " + context.layer())
             .axes(
                 Axis.log("Michelson contrast (%)").range(0.9, 112),
-                Axis.linear("Response (fraction of each unit's largest)"));
+                "Response (fraction of each unit's largest)");
     Panel overview =
         Panel.at(0, 0, "contrast")
             .title("Contrast", probed.n())
-            .axes(
-                Axis.log("Contrast (%)").range(0.9, 112),
-                Axis.linear("Response (fraction of largest)"));
+            .axes(Axis.log("Contrast (%)").range(0.9, 112), "Response (fraction of largest)");
     double[] responses = {};
     ContrastResponse fit = null;
     for (State state : context.states()) {
@@ -176,7 +174,7 @@ public final class ContrastExperiment implements Experiment<ContrastExperiment.C
                 mean,
                 Panel.at(0, 1, "dynamics")
                     .title("Over time")
-                    .axes(Charts.steps(context), Axis.linear("c_{50}"))
+                    .axes(Charts.steps(context), "c_{50}")
                     .add(units.dynamics(Unit::c50))))
         .value("Units", probed.n())
         .value("c_{50}, median over units", summary.c50Median)

@@ -15,7 +15,6 @@ import org.gammanet.experiments.study.Recording;
 import org.gammanet.experiments.study.RunContext;
 import org.gammanet.experiments.study.Series;
 import org.gammanet.experiments.study.UnitTable;
-import org.gammanet.figures.Axis;
 
 /** Suppression of the response to a grating by an orthogonal grating on top of it. */
 public final class CrossOrientationExperiment
@@ -125,7 +124,7 @@ public final class CrossOrientationExperiment
                     + " timestep.",
                 Panel.at(0, 0, "response")
                     .title("Orthogonal mask", summary.n)
-                    .axes(Axis.linear("Mask contrast"), Axis.linear("Response / test alone"))
+                    .axes("Mask contrast", "Response / test alone")
                     .horizontal(1)
                     .add(Series.mean(context.mainState().word(), MASKS, atMask, context.seed())),
                 Charts.dynamics(0, 1, context, "Over time, equal contrasts", "Suppression index")

@@ -21,7 +21,6 @@ import org.gammanet.experiments.study.Recording;
 import org.gammanet.experiments.study.RunContext;
 import org.gammanet.experiments.study.Series;
 import org.gammanet.experiments.study.UnitTable;
-import org.gammanet.figures.Axis;
 import org.gammanet.figures.Style;
 import org.jspecify.annotations.Nullable;
 
@@ -346,7 +345,7 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
         Panel.at(0, 0, "facilitation")
             .span(2)
             .title("Facilitation by flankers", summary.n)
-            .axes(Axis.linear("Center-to-center distance (px)"), Axis.linear("Facilitation (%)"))
+            .axes("Center-to-center distance (px)", "Facilitation (%)")
             .horizontal(0)
             .add(facilitation);
     return Findings.of(summary, units)
@@ -363,9 +362,7 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
                 flankers,
                 Panel.at(0, 2, "superadditivity")
                     .title("Superadditivity")
-                    .axes(
-                        Axis.linear("Center-to-center distance (px)"),
-                        Axis.linear("Superadditivity"))
+                    .axes("Center-to-center distance (px)", "Superadditivity")
                     .horizontal(0)
                     .add(Charts.colored(superadditivity)),
                 Charts.units(

@@ -224,7 +224,7 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
     Panel responsePanel =
         Panel.at(0, 0, "response")
             .title("Surround orientation", summary.n)
-            .axes(difference, Axis.linear("Response / response to center"))
+            .axes(difference, "Response / response to center")
             .horizontal(1)
             .add(response);
     Findings findings =

@@ -18,7 +18,6 @@ import org.gammanet.experiments.study.Recording;
 import org.gammanet.experiments.study.RunContext;
 import org.gammanet.experiments.study.Series;
 import org.gammanet.experiments.study.UnitTable;
-import org.gammanet.figures.Axis;
 
 /** Responses to discs of rising diameter, and to rings of rising inner diameter. */
 public final class SizeExperiment implements Experiment<SizeExperiment.Condition> {
@@ -196,13 +195,12 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
     Panel discs =
         Panel.at(0, 0, "discs")
             .title("Size", probed.n())
-            .axes(Axis.linear("Diameter (px)"), Axis.linear("Response (fraction of largest)"))
+            .axes("Diameter (px)", "Response (fraction of largest)")
             .add(curves);
     Panel ringPanel =
         Panel.at(0, 1, "rings")
             .title("Rings")
-            .axes(
-                Axis.linear("Inner diameter (px)"), Axis.linear("Response (fraction of best disc)"))
+            .axes("Inner diameter (px)", "Response (fraction of best disc)")
             .horizontal(0)
             .criterion(SILENT);
     if (inner.length > 0) {

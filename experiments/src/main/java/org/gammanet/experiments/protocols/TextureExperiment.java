@@ -274,22 +274,22 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
                     + " the network's output. E: modulation after each timestep. F: a stimulus.",
                 Panel.at(0, 0, "modulation")
                     .title("Modulation beside the boundary", probed.n())
-                    .axes(difference, Axis.linear("Boundary modulation"))
+                    .axes(difference, "Boundary modulation")
                     .horizontal(0)
                     .add(modulation),
                 Panel.at(0, 1, "profile")
                     .title("Profile across the boundary")
-                    .axes(distance, Axis.linear("Response / uniform texture"))
+                    .axes(distance, "Response / uniform texture")
                     .vertical(0)
                     .add(Charts.colored(profiles)),
                 Panel.at(0, 2, "d′")
                     .title("Discriminability")
-                    .axes(difference, Axis.linear("d′"))
+                    .axes(difference, "d′")
                     .horizontal(0)
                     .add(Charts.colored(dPrime)),
                 Panel.at(1, 0, "output")
                     .title("Output of the network")
-                    .axes(distance, Axis.linear("Contour logit"))
+                    .axes(distance, "Contour logit")
                     .vertical(0)
                     .add(Charts.colored(outputs)),
                 Charts.dynamics(1, 1, context, "Modulation at 90° over time", "Boundary modulation")

@@ -280,14 +280,13 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
             .title("Bias")
             .axes(
                 Axis.linear("Surround − center (deg)").range(-95, 95).ticks(-90, -45, 0, 45, 90),
-                Axis.linear("Bias (deg), > 0 repulsion"))
+                "Bias (deg), > 0 repulsion")
             .horizontal(0)
             .add(Series.mean("intact", differences, main::at, seed).style(Style.EXCITATORY)));
     panels.add(
         Panel.at(0, 1, "folded")
             .title("Folded", folded.n())
-            .axes(
-                absolute.ticks(0, 15, 30, 45, 60, 75, 90), Axis.linear("Bias (deg), > 0 repulsion"))
+            .axes(absolute.ticks(0, 15, 30, 45, 60, 75, 90), "Bias (deg), > 0 repulsion")
             .horizontal(0)
             .add(folded));
     panels.add(overTime);
@@ -303,7 +302,7 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
           panels.add(
               Panel.at(1, panels.size() - 3, "lesion " + (panels.size() - 2))
                   .title(lesion.words())
-                  .axes(absolute.ticks(0, 30, 60, 90), Axis.linear("Bias (deg)"))
+                  .axes(absolute.ticks(0, 30, 60, 90), "Bias (deg)")
                   .horizontal(0)
                   .add(decoded.folded(lesion.words(), seed)));
         }
@@ -356,7 +355,7 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
         .overview(
             Panel.at(0, 0, "tilt")
                 .title("Tilt illusion", folded.n())
-                .axes(absolute.ticks(0, 30, 60, 90), Axis.linear("Bias (deg), > 0 repulsion"))
+                .axes(absolute.ticks(0, 30, 60, 90), "Bias (deg), > 0 repulsion")
                 .horizontal(0)
                 .add(folded));
   }

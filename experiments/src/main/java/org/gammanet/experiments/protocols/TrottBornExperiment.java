@@ -185,7 +185,7 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
     Panel gainOverTime =
         Panel.at(1, 0, "gain over time")
             .title("Scale over time, parallel surround")
-            .axes(Charts.steps(context), Axis.linear("Scale"))
+            .axes(Charts.steps(context), "Scale")
             .horizontal(1)
             .add(
                 Charts.overTime(
@@ -193,7 +193,7 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
     Panel shiftOverTime =
         Panel.at(1, 1, "shift over time")
             .title("Shift for plaids over time")
-            .axes(Charts.steps(context), Axis.linear("Away from the matched component (deg)"))
+            .axes(Charts.steps(context), "Away from the matched component (deg)")
             .horizontal(0)
             .add(
                 Charts.overTime(
@@ -222,7 +222,7 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
                     + " gain. F: a stimulus.",
                 Panel.at(0, 0, "grating")
                     .title("Gratings", population.units.length)
-                    .axes(preference, Axis.linear("Response (a.u.)"))
+                    .axes(preference, "Response (a.u.)")
                     .add(
                         Charts.colored(
                             List.of(
@@ -244,7 +244,7 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
                                     0)))),
                 Panel.at(0, 1, "plaid")
                     .title("Plaids, components at 0° and 60°")
-                    .axes(preference, Axis.linear("Response (a.u.)"))
+                    .axes(preference, "Response (a.u.)")
                     .vertical(0)
                     .vertical(PLAID)
                     .add(
@@ -264,7 +264,7 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
                     .title("Scaling of the profile")
                     .axes(
                         Axis.linear("Surround − center (deg)").ticks(0, 30, 60, 90),
-                        Axis.linear("Scale, residual"))
+                        "Scale, residual")
                     .horizontal(1)
                     .add(
                         Charts.colored(

@@ -91,6 +91,16 @@ public final class Panel {
     return this;
   }
 
+  /** Linear axes with these labels. */
+  public Panel axes(String horizontal, String vertical) {
+    return axes(Axis.linear(horizontal), Axis.linear(vertical));
+  }
+
+  /** A horizontal axis, and a linear vertical one with this label. */
+  public Panel axes(Axis horizontal, String vertical) {
+    return axes(horizontal, Axis.linear(vertical));
+  }
+
   /** Adds series. */
   public Panel add(Series... more) {
     series.addAll(List.of(more));
