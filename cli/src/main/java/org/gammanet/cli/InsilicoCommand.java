@@ -25,6 +25,7 @@ import org.gammanet.experiments.study.InSilico;
 import org.gammanet.experiments.study.NetworkPreparation;
 import org.gammanet.experiments.study.NetworkSample;
 import org.gammanet.experiments.study.NetworkSource;
+import org.gammanet.experiments.study.Protocol;
 import org.gammanet.experiments.study.RunContext;
 import org.gammanet.experiments.study.Settings;
 import org.gammanet.experiments.study.Study;
@@ -59,6 +60,7 @@ import picocli.CommandLine.Spec;
       "  gammanet insilico -e orientation,size_tuning -c runs/first",
       "  gammanet insilico -e all --control random:3,lesion:top_down",
       "  gammanet insilico -e size_tuning -c runs/seed1 -c runs/seed2 -c runs/seed3",
+      "  gammanet insilico --protocol config/protocols/size_tuning.yaml",
       "  gammanet insilico -e kapadia --preview",
       "  gammanet insilico --resume insilico_results"
     })
@@ -85,6 +87,15 @@ final class InsilicoCommand implements Callable<Integer> {
         completionCandidates = Names.class,
         description = "What to run, with commas between several: ${COMPLETION-CANDIDATES}.")
     List<String> experiments = new ArrayList<>();
+
+    @Option(
+        names = "--protocol",
+        paramLabel = "FILE",
+        description =
+            "Run by a protocol: experiment, settings, controls, primary number and test are fixed"
+                + " in a file of YAML, whose digest and verdict the report has. Templates are in"
+                + " config/protocols.")
+    @Nullable Path protocol;
 
     @Option(
         names = "--resume",
@@ -210,6 +221,7 @@ final class InsilicoCommand implements Callable<Integer> {
   @Spec CommandSpec spec;
 
   private Console console;
+  private @Nullable Protocol protocol;
 
   @SuppressWarnings("NullAway.Init")
   InsilicoCommand() {}
@@ -217,8 +229,10 @@ final class InsilicoCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     console = new Console(spec);
+    protocol = readProtocol();
     if (task.experiments.isEmpty() && task.resume == null && task.repeat == null) {
-      throw new UsageException("say what to run: --experiment NAME, such as --experiment all");
+      throw new UsageException(
+          "say what to run: --experiment NAME, such as --experiment all, or --protocol FILE");
     }
     if (!exports.isEmpty() && !saveResponses) {
       throw new UsageException("--export needs --save-responses");
@@ -239,6 +253,37 @@ final class InsilicoCommand implements Callable<Integer> {
     }
   }
 
+  /** What --protocol fixes; null without one. */
+  private @Nullable Protocol readProtocol() throws IOException {
+    Path file = task.protocol;
+    if (file == null) {
+      return null;
+    }
+    Protocol fixed = Protocol.read(file);
+    Conditions c = conditions;
+    boolean more =
+        c.full
+            || c.probes != null
+            || c.contrast != null
+            || c.aperture != null
+            || c.pixelsPerDegree != null
+            || stimuli.layer != null
+            || stimuli.size != null
+            || stimuli.parity
+            || !controls.isEmpty();
+    if (more) {
+      throw new UsageException(
+          "the protocol fixes stimuli and controls: leave their options out, or change the file");
+    }
+    task.experiments.add(fixed.experiment());
+    stimuli.layer = fixed.layer();
+    stimuli.size = fixed.size();
+    if (fixed.controls() != null) {
+      controls.addAll(fixed.controls());
+    }
+    return fixed;
+  }
+
   private List<Control> controls() {
     try {
       return Control.parse(controls);
@@ -256,7 +301,9 @@ final class InsilicoCommand implements Callable<Integer> {
       s = c.contrast == null ? s : s.withContrast(c.contrast);
       s = c.aperture == null ? s : s.withAperture(c.aperture);
       s = c.pixelsPerDegree == null ? s : s.withPixelsPerDegree(c.pixelsPerDegree);
-      return s.withSeed(compute.seed(config));
+      s = s.withSeed(compute.seed(config));
+      Protocol by = protocol;
+      return by == null || by.settings() == null ? s : by.settings().apply(s);
     } catch (IllegalArgumentException e) {
       throw new UsageException(String.valueOf(e.getMessage()));
     }
@@ -454,6 +501,10 @@ final class InsilicoCommand implements Callable<Integer> {
   private int run(InSilico run, Interrupt interrupt) throws IOException {
     compare(run);
     run.export(exports);
+    Path file = task.protocol;
+    if (protocol != null && file != null) {
+      run.protocol(protocol, String.valueOf(file.getFileName()), Protocol.digest(file));
+    }
     if (!controls.isEmpty()) {
       run.controls(controls());
     }

@@ -41,7 +41,7 @@ import org.yaml.snakeyaml.nodes.SequenceNode;
 import org.yaml.snakeyaml.nodes.Tag;
 
 /** Text to trees and back, in JSON and YAML. */
-final class Documents {
+public final class Documents {
   private static final JsonMapper JSON =
       JsonMapper.builder()
           .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
@@ -58,6 +58,17 @@ final class Documents {
           .build();
 
   private Documents() {}
+
+  /**
+   * Parses one YAML document. Tags other than those of plain values, equal keys in one map, and
+   * documents that are too deep or expand too far are refused.
+   *
+   * @param source names the file in messages
+   * @throws ConfigException for what is no such document
+   */
+  public static JsonNode readYaml(String yaml, String source) {
+    return parseYaml(yaml, source, (path, line) -> {});
+  }
 
   static JsonNode parseJson(String json, String source) {
     try {

@@ -326,8 +326,43 @@ public final class InSilico {
     if (!controls.isEmpty()) {
       runControls();
     }
+    judge();
     new InSilicoReport(study, settings, preparation, experiments, !controls.isEmpty()).write();
     study.complete(true);
+  }
+
+  /**
+   * Runs by a protocol, which the report names with its digest and judges.
+   *
+   * @param name of its file
+   * @param sha256 of its file
+   * @throws IllegalStateException where the folder holds a run by another protocol
+   */
+  public InSilico protocol(Protocol protocol, String name, String sha256) {
+    String before = study.metadata().path(Protocol.KEY).path("sha256").asText();
+    if (!before.isEmpty() && !before.equals(sha256)) {
+      throw new IllegalStateException(
+          study.folder() + " holds a run by another protocol: choose another folder");
+    }
+    ObjectNode noted = protocol.json();
+    noted.put("file", name);
+    noted.put("sha256", sha256);
+    study.metadata().set(Protocol.KEY, noted);
+    return this;
+  }
+
+  private void judge() {
+    if (study.metadata().path(Protocol.KEY) instanceof ObjectNode noted) {
+      Protocol protocol = Protocol.of(noted);
+      experiments.stream()
+          .filter(e -> e.name().equals(protocol.experiment()))
+          .findFirst()
+          .ifPresent(
+              e ->
+                  noted.set(
+                      "verdict",
+                      Json.object(protocol.judge((ObjectNode) study.results().path(e.key())))));
+    }
   }
 
   /** Whether the network rests under a grating, ten times as long as it usually runs. */

@@ -61,6 +61,9 @@ record InSilicoReport(
       }
     }
     String footer = String.join("; ", marks);
+    if (metadata.path(Protocol.KEY).has("verdict")) {
+      Protocol.addTo(report, metadata.path(Protocol.KEY));
+    }
     overview(report, footer);
     if (withControls) {
       ControlComparison.addTo(
