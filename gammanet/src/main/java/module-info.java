@@ -18,6 +18,7 @@ module org.gammanet {
   exports org.gammanet.checkpoint;
   exports org.gammanet.config;
   exports org.gammanet.data;
+  exports org.gammanet.detection;
   exports org.gammanet.evaluation;
   exports org.gammanet.io;
   exports org.gammanet.fused;

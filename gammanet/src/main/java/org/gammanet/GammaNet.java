@@ -173,29 +173,55 @@ public final class GammaNet implements AutoCloseable {
    * @throws DivergenceException for logits that are not finite
    */
   public List<List<EdgeMap>> detect(List<RgbImage> images, ForwardOptions options) {
-    int width = images.getFirst().width();
-    int height = images.getFirst().height();
     try (var scope = TensorScope.open();
         var noGrad = Autograd.noGrad()) {
-      ForwardResult result = network.forward(input(images), options);
-      List<Tensor> logits =
-          options.everyTimestep() ? result.logitsPerTimestep() : List.of(result.logits());
-      if (Network.firstNonFinite(logits) >= 0) {
-        throw divergence(images, options);
-      }
-      List<List<EdgeMap>> maps = new ArrayList<>();
-      images.forEach(image -> maps.add(new ArrayList<>()));
-      for (Tensor z : logits) {
-        Tensor cropped = Preprocessing.crop(z, height, width);
-        for (int i = 0; i < images.size(); i++) {
-          // Of several output channels the first one counts. LibTorch rounds the last elements of a
-          // tensor differently, so that each image is taken alone.
-          Tensor first = Ops.narrow(Ops.narrow(cropped, 0, i, 1), 1, 0, 1).contiguous();
-          maps.get(i).add(new EdgeMap(width, height, Ops.sigmoid(first).toFloatArray()));
-        }
-      }
-      return maps;
+      return maps(network.forward(input(images), options), images, options);
     }
+  }
+
+  /**
+   * The maps of an image and the states behind them.
+   *
+   * @param maps as {@link #detect(RgbImage, ForwardOptions)} gives them
+   * @param states after the last timestep by name, which the caller closes
+   */
+  public record Detection(List<EdgeMap> maps, Map<String, Tensor> states) {}
+
+  /**
+   * As {@link #detect(RgbImage, ForwardOptions)}, with the final states: a next pass that starts
+   * from them ({@link ForwardOptions#withInitialStates}) continues this one.
+   */
+  public Detection detectFrom(RgbImage image, ForwardOptions options) {
+    try (var scope = TensorScope.open();
+        var noGrad = Autograd.noGrad()) {
+      ForwardResult result = network.forward(input(image), options.withFinalStates());
+      List<EdgeMap> maps = maps(result, List.of(image), options).getFirst();
+      result.states().values().forEach(scope::keep);
+      return new Detection(maps, result.states());
+    }
+  }
+
+  private List<List<EdgeMap>> maps(
+      ForwardResult result, List<RgbImage> images, ForwardOptions options) {
+    int width = images.getFirst().width();
+    int height = images.getFirst().height();
+    List<Tensor> logits =
+        options.everyTimestep() ? result.logitsPerTimestep() : List.of(result.logits());
+    if (Network.firstNonFinite(logits) >= 0) {
+      throw divergence(images, options);
+    }
+    List<List<EdgeMap>> maps = new ArrayList<>();
+    images.forEach(image -> maps.add(new ArrayList<>()));
+    for (Tensor z : logits) {
+      Tensor cropped = Preprocessing.crop(z, height, width);
+      for (int i = 0; i < images.size(); i++) {
+        // Of several output channels the first one counts. LibTorch rounds the last elements of a
+        // tensor differently, so that each image is taken alone.
+        Tensor first = Ops.narrow(Ops.narrow(cropped, 0, i, 1), 1, 0, 1).contiguous();
+        maps.get(i).add(new EdgeMap(width, height, Ops.sigmoid(first).toFloatArray()));
+      }
+    }
+    return maps;
   }
 
   private DivergenceException divergence(List<RgbImage> images, ForwardOptions options) {

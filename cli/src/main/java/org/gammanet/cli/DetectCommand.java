@@ -1,62 +1,82 @@
 package org.gammanet.cli;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
+import java.nio.channels.WritableByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
-import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
-import java.security.MessageDigest;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
-import java.util.Map;
+import java.util.OptionalDouble;
 import java.util.SequencedMap;
-import java.util.TreeMap;
 import java.util.concurrent.Callable;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.gammanet.GammaNet;
+import org.gammanet.cli.DetectOutput.Format;
+import org.gammanet.cli.DetectOutput.Job;
+import org.gammanet.detection.Contours;
+import org.gammanet.detection.DetectionMemory;
+import org.gammanet.detection.Detector;
+import org.gammanet.detection.DetectorOptions;
+import org.gammanet.detection.EdgePictures;
+import org.gammanet.detection.FrameReader;
+import org.gammanet.detection.FrameWriter;
 import org.gammanet.io.EdgeMap;
 import org.gammanet.io.ImageException;
 import org.gammanet.io.Images;
 import org.gammanet.io.Npy;
 import org.gammanet.io.RgbImage;
-import org.gammanet.io.Sha256;
 import org.gammanet.model.DivergenceException;
 import org.gammanet.model.ForwardOptions;
 import org.gammanet.torch.TorchException;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** Edge maps of images. */
+/** Edge maps of images and videos. */
 @Command(
     name = "detect",
-    header = "Find edges in images.",
+    header = "Find edges in images and videos.",
     description = {
-      "Writes NAME-edges.png for each image: white where an edge is likely. For a single image file"
-          + " the picture shows the image and its edges side by side. Files that cannot be read are"
-          + " reported, and the others done; the exit status is 1 then. Edge maps that this command"
-          + " has written are no input when they lie in a folder."
+      "Writes NAME-edges.png for each image: white where an edge is likely, of the image's size."
+          + " Files that cannot be read are reported, and the others done; the exit status is 1"
+          + " then. Edge maps that this command has written are no input when they lie in a"
+          + " folder.",
+      "",
+      "Of an animated GIF or a video comes a video of the edges, NAME-edges.gif or .mp4, or with"
+          + " --frames a folder NAME-edges of single frames. Videos other than GIF need the program"
+          + " ffmpeg on the path."
     },
     footer = {
       "Examples:",
-      "  gammanet detect photo.jpg",
-      "  gammanet detect photos -o edges --batch-size 4",
-      "  gammanet detect photo.jpg --probabilities npy"
+      "  gammanet detect photo.jpg --side-by-side",
+      "  gammanet detect photos --recursive -o edges --skip-existing",
+      "  gammanet detect photo.jpg -o lines.svg",
+      "  gammanet detect 'photos/*.jpg' -o 'edges/{stem}.png' --thin --threshold auto",
+      "  gammanet detect clip.mp4 --carry-states --overlay",
+      "  gammanet detect - -o - < photo.jpg > edges.png"
     })
 final class DetectCommand implements Callable<Integer> {
-  /** File formats of probabilities. */
-  enum Probabilities {
-    npy,
-    png16
+  /** Pixels of a side, or {@code none}, which is 0. */
+  static final class Side implements ITypeConverter<Integer> {
+    @Override
+    public Integer convert(String text) {
+      return text.equalsIgnoreCase("none") ? Integer.valueOf(0) : PIXELS.convert(text);
+    }
+
+    private static final Converters.Pixels PIXELS = new Converters.Pixels();
   }
 
   /** How an image is resized before it is passed through the network. */
@@ -65,29 +85,46 @@ final class DetectCommand implements Callable<Integer> {
         names = "--size",
         paramLabel = "N",
         converter = Converters.Pixels.class,
-        description = "Resize each image to N x N pixels; default: its own size.")
+        description = "Resize each image to N x N pixels; the map has that size.")
     @Nullable Integer size;
 
     @Option(
         names = "--max-side",
-        paramLabel = "N",
-        converter = Converters.Pixels.class,
-        description = "Shrink images whose longer side has more than N pixels, in proportion.")
+        paramLabel = "N|none",
+        converter = Side.class,
+        description = {
+          "Working size: an image whose longer side has more than N pixels is shrunk before it"
+              + " passes through the network, and its map enlarged. Contours look as in the"
+              + " training images (481 pixels) up to about 1024, the default; none finds every"
+              + " detail, by tiles where memory demands it."
+        })
     @Nullable Integer maxSide;
   }
 
   @Parameters(
       paramLabel = "IMAGE",
       arity = "0..*",
-      description = "Images (PNG, JPEG, TIFF, BMP, GIF, WebP) or folders with images.")
-  List<Path> inputs = new ArrayList<>();
+      description = {
+        "Images (PNG, JPEG, TIFF, BMP, GIF, WebP), videos, folders, quoted patterns such as"
+            + " 'in/**/*.jpg'; - for standard input."
+      })
+  List<String> inputs = new ArrayList<>();
 
   @Option(
       names = {"-o", "--output"},
-      paramLabel = "DIR",
-      defaultValue = ".",
-      description = "Folder for the results; default: the current one.")
-  Path output = Path.of(".");
+      paramLabel = "NAME",
+      description = {
+        "Where results go: a file of one image where the ending is .png, .npy, .svg or .geojson; a"
+            + " video of all images where it is a video's or .gif; a name with {stem}, {name} or"
+            + " {dir} in it; - for standard output; anything else is a folder. Default: the current"
+            + " folder."
+      })
+  @Nullable String output;
+
+  @Option(
+      names = {"-r", "--recursive"},
+      description = "Look into folders in folders; results lie in folders of the same names.")
+  boolean recursive;
 
   @Option(
       names = {"-f", "--force"},
@@ -96,8 +133,23 @@ final class DetectCommand implements Callable<Integer> {
 
   @Option(
       names = "--skip-existing",
-      description = "Leave out images whose edges are in the output folder already.")
+      description = "Leave out images whose results are there already.")
   boolean skipExisting;
+
+  @Option(
+      names = "--format",
+      paramLabel = "FORMAT",
+      split = ",",
+      description = {
+        "One or more of ${COMPLETION-CANDIDATES}, separated by commas; default: png, or the ending"
+            + " of --output. png16 is NAME-edges-16.png, where 65535 is 1; npy is float32 of"
+            + " (height, width), which numpy.load reads; svg and geojson are traced contours with"
+            + " confidence."
+      })
+  List<Format> formats = new ArrayList<>();
+
+  @Option(names = "--probabilities", hidden = true, description = "The former --format.")
+  @Nullable Format probabilities;
 
   @Option(
       names = "--all-timesteps",
@@ -105,18 +157,12 @@ final class DetectCommand implements Callable<Integer> {
   boolean allTimesteps;
 
   @Option(
-      names = "--side-by-side",
-      negatable = true,
-      description = "Image and edges in one picture; default for a single image file.")
-  @Nullable Boolean sideBySide;
-
-  @Option(
-      names = "--probabilities",
-      paramLabel = "npy|png16",
-      description =
-          "Also write the probabilities: npy for NAME-edges.npy, float32 of (height, width), which"
-              + " numpy.load reads; png16 for NAME-edges-16.png, where 65535 is 1.")
-  @Nullable Probabilities probabilities;
+      names = "--json",
+      description = {
+        "Print a line of JSON for each image in place of its file's name: image, width, height,"
+            + " seconds, mean, files; or error."
+      })
+  boolean json;
 
   @Option(
       names = {"-b", "--batch-size"},
@@ -129,6 +175,43 @@ final class DetectCommand implements Callable<Integer> {
   @ArgGroup(exclusive = true)
   Resizing resizing = new Resizing();
 
+  @Option(
+      names = "--tile-size",
+      paramLabel = "N|none",
+      converter = Side.class,
+      description = {
+        "Side of the tiles that images pass in, with their overlap; none passes them whole;"
+            + " default: by memory. Maps are the same but for about 0.001."
+      })
+  @Nullable Integer tileSize;
+
+  @ArgGroup(exclusive = false, heading = DetectStyle.HEADING)
+  DetectStyle style = new DetectStyle();
+
+  /** Videos and sequences of images. */
+  static final class Video {
+    @Option(
+        names = "--carry-states",
+        description =
+            "Let the states of the network carry over from frame to frame, or from image to image"
+                + " in the order of their names; fewer --timesteps are then enough.")
+    boolean carryStates;
+
+    @Option(
+        names = "--frames",
+        description = "Write the frames of videos as single images, in a folder for each.")
+    boolean frames;
+
+    @Option(
+        names = "--rate",
+        paramLabel = "N",
+        description = "Frames per second of a video that is written; default: the video's, or 10.")
+    @Nullable Double rate;
+  }
+
+  @ArgGroup(exclusive = false, heading = "%nVideos:%n")
+  Video video = new Video();
+
   @ArgGroup(exclusive = false, heading = NetworkOptions.HEADING)
   NetworkOptions network = new NetworkOptions();
 
@@ -138,23 +221,30 @@ final class DetectCommand implements Callable<Integer> {
   @Spec CommandSpec spec;
 
   private Console console;
+  private DetectOutput target;
+  private Detector detector;
+  private DetectionMemory memory;
+  private @Nullable ObjectMapper mapper;
   private int failed;
   private int written;
   private int total;
+  private boolean toldOfSize;
   private volatile boolean stopped;
 
   @SuppressWarnings("NullAway.Init")
   DetectCommand() {}
 
-  /** An image and the beginning of the names of its results. */
-  private record Job(Path file, Path name) {
-    Path result(String suffix) {
-      return name.resolveSibling(name.getFileName() + suffix);
-    }
-  }
-
-  /** An image that waits for others of its size. */
-  private record Loaded(Job job, RgbImage image) {}
+  /**
+   * An image that has been read.
+   *
+   * @param image as it passes through the network
+   * @param photo in its own size where the results show it
+   * @param width of the result in pixels
+   * @param height of the result in pixels
+   * @param begun when reading began, by {@link System#nanoTime}
+   */
+  private record Loaded(
+      Job job, RgbImage image, @Nullable RgbImage photo, int width, int height, long begun) {}
 
   @Override
   public Integer call() throws IOException {
@@ -162,21 +252,31 @@ final class DetectCommand implements Callable<Integer> {
     if (inputs.isEmpty()) {
       throw new UsageException("name an image, or a folder with images");
     }
-    checkOutput();
-    List<Job> jobs = jobs();
-    total = failed + jobs.size();
-    if (sideBySide == null) {
-      sideBySide = inputs.size() == 1 && !Files.isDirectory(inputs.getFirst());
+    style.check();
+    List<Format> asked = new ArrayList<>(formats);
+    if (probabilities != null) {
+      asked.add(probabilities);
+      asked.add(Format.png);
     }
-    jobs = toDo(jobs);
+    boolean stdin = inputs.contains("-");
+    target = DetectOutput.of(output, asked.stream().distinct().toList(), stdin);
+    checkOptions();
+    List<DetectInputs.Found> found =
+        new DetectInputs(recursive, console::note, this::fail).find(inputs);
+    List<Job> jobs = target.jobs(found);
+    total = failed + jobs.size();
+    if (target.kind != DetectOutput.Kind.VIDEO) {
+      if (target.kind != DetectOutput.Kind.STDOUT) {
+        DetectOutput.requireDistinct(jobs, target.formats().getLast());
+      }
+      jobs = toDo(jobs);
+    }
     try (var interrupt = Interrupt.handle(() -> stopped = true)) {
       if (!jobs.isEmpty()) {
-        Files.createDirectories(output);
-        if (!Files.isWritable(output)) {
-          throw new AccessDeniedException(output.toString());
-        }
+        prepareFolder();
         try (GammaNet net = compute.applyTo(network.open(compute, console))) {
-          detect(net, jobs);
+          open(net);
+          run(net, jobs);
         } finally {
           Terminal.clear();
         }
@@ -193,128 +293,73 @@ final class DetectCommand implements Callable<Integer> {
     return failed == 0 ? 0 : Failures.FAILED;
   }
 
-  private void checkOutput() throws IOException {
-    if (Files.exists(output)) {
-      if (!Files.isDirectory(output)) {
-        throw new NotDirectoryException(output.toString());
+  private void checkOptions() {
+    if (target.kind == DetectOutput.Kind.STDOUT) {
+      if (json) {
+        throw new UsageException("--json and edges cannot both go to standard output");
       }
-    } else if (output.toString().equals("-") || Images.hasImageName(output)) {
+      if (allTimesteps || target.formats().size() > 1) {
+        throw new UsageException("standard output takes one file: name an --output");
+      }
+      if (Terminal.outIsTerminal() && !isText(target.formats().getFirst())) {
+        throw new UsageException("the terminal cannot show a picture: name an --output");
+      }
+    }
+    if (video.rate != null && !(video.rate > 0 && video.rate <= 1000)) {
+      throw new UsageException("--rate must be more than 0 and at most 1000, not " + video.rate);
+    }
+    if (video.carryStates && (batchSize > 1 || tileSize != null && tileSize > 0)) {
       throw new UsageException(
-          "--output names a folder, and '" + output + "' looks like a file's name");
+          "states carry over from one whole image to the next: without --batch-size and"
+              + " --tile-size");
     }
   }
 
-  /** What is to be done; inputs that are not there are reported at once. */
-  private List<Job> jobs() throws IOException {
-    List<Path> files = new ArrayList<>();
-    for (Path input : inputs) {
-      if (!Files.exists(input)) {
-        fail("there is no file or folder " + input);
-      } else if (Files.isDirectory(input)) {
-        try {
-          files.addAll(imagesIn(input));
-        } catch (AccessDeniedException e) {
-          fail(input + ": permission denied");
-        }
-      } else {
-        files.add(input);
+  private static boolean isText(Format format) {
+    return format == Format.svg || format == Format.geojson;
+  }
+
+  private void prepareFolder() throws IOException {
+    if (target.kind == DetectOutput.Kind.FOLDER) {
+      Files.createDirectories(target.path());
+      if (!Files.isWritable(target.path())) {
+        throw new AccessDeniedException(target.path().toString());
       }
     }
-    return named(files.stream().distinct().toList());
   }
 
-  /** The images in a folder; what else it holds is told by kind. */
-  private List<Path> imagesIn(Path folder) throws IOException {
-    List<Path> images = new ArrayList<>();
-    SequencedMap<String, Integer> others = new TreeMap<>();
-    try (Stream<Path> inside = Files.list(folder)) {
-      for (Path file : inside.sorted().toList()) {
-        String name = String.valueOf(file.getFileName());
-        if (name.startsWith(".")) {
-          continue;
-        }
-        boolean image = Images.hasImageName(file) && Files.isRegularFile(file);
-        if (image && !Images.isResult(file)) {
-          images.add(file);
-        } else {
-          others.merge(image ? "edge maps" : kind(file, name), 1, Integer::sum);
-        }
-      }
-    }
-    String left =
-        others.entrySet().stream()
-            .map(e -> e.getValue() + " " + e.getKey())
-            .collect(Collectors.joining(", "));
-    if (images.isEmpty()) {
-      fail("there is no image in the folder " + folder + (left.isEmpty() ? "" : ", only " + left));
-    } else if (!left.isEmpty()) {
-      console.note(folder + ": left out " + left);
-    }
-    return images;
+  private void open(GammaNet net) {
+    int maxSide = resizing.size != null ? 0 : workingSide();
+    DetectorOptions options =
+        DetectorOptions.DEFAULTS
+            .withMaxSide(maxSide)
+            .withTileSide(
+                video.carryStates || tileSize != null && tileSize == 0
+                    ? DetectorOptions.WHOLE
+                    : tileSize == null ? 0 : tileSize);
+    detector = new Detector(net, allTimesteps ? options.withEveryTimestep() : options);
+    memory = new DetectionMemory(net.network());
   }
 
-  private static String kind(Path file, String name) {
-    if (Files.isDirectory(file)) {
-      return "folders";
-    }
-    int dot = name.lastIndexOf('.');
-    return dot < 0 ? "files without ending" : name.substring(dot).toLowerCase(Locale.ROOT);
+  private int workingSide() {
+    return resizing.maxSide == null ? DetectorOptions.DEFAULT_MAX_SIDE : resizing.maxSide;
   }
-
-  /** Gives each file the name of its results, with its extension where two would have the same. */
-  private List<Job> named(List<Path> files) {
-    Map<String, List<Path>> byName = new LinkedHashMap<>();
-    for (Path file : files) {
-      String full = String.valueOf(file.getFileName());
-      byName
-          .computeIfAbsent(full.replaceFirst("(?<=.)\\.[^.]*$", ""), n -> new ArrayList<>())
-          .add(file);
-    }
-    List<Job> jobs = new ArrayList<>();
-    Map<String, Path> taken = new HashMap<>();
-    byName.forEach(
-        (name, sharing) -> {
-          for (Path file : sharing) {
-            String own = shortened(sharing.size() == 1 ? name : String.valueOf(file.getFileName()));
-            Path other = taken.putIfAbsent(own, file);
-            if (other != null) {
-              throw new CommandException(
-                  "%s and %s would both be written to %s: detect them one after the other, with an"
-                          .formatted(other, file, output.resolve(own + "-edges.png"))
-                      + " --output for each");
-            }
-            jobs.add(new Job(file, output.resolve(own + "-edges")));
-          }
-        });
-    return jobs;
-  }
-
-  /** A name that leaves room for the endings of results within the 255 bytes that systems allow. */
-  private static String shortened(String name) {
-    if (name.getBytes(StandardCharsets.UTF_8).length <= LONGEST_NAME) {
-      return name;
-    }
-    MessageDigest sha = Sha256.digest();
-    sha.update(name.getBytes(StandardCharsets.UTF_8));
-    String digest = Sha256.hex(sha).substring(0, 8);
-    int end = name.length();
-    while (name.substring(0, end).getBytes(StandardCharsets.UTF_8).length > LONGEST_NAME - 9) {
-      end = name.offsetByCodePoints(end, -1);
-    }
-    return name.substring(0, end) + "-" + digest;
-  }
-
-  private static final int LONGEST_NAME = 230;
 
   /** Without what is done already and may be skipped, and what would replace others' files. */
   private List<Job> toDo(List<Job> jobs) {
     List<Job> left = new ArrayList<>();
     for (Job job : jobs) {
-      Path picture = job.result(".png");
-      if (skipExisting && Images.isResult(picture)) {
+      boolean moving = isVideo(job);
+      Path result = moving ? movingResult(job) : job.result(target.formats().getLast());
+      boolean there = result != null && Files.exists(result);
+      boolean ours = there && (moving || DetectOutput.isOurs(result));
+      if (skipExisting && ours) {
         written++;
-      } else if (!force && Files.exists(picture) && !Images.isResult(picture)) {
-        fail(picture + " exists, and this command has not written it: --force replaces it");
+      } else if (there && !force && (!ours || moving && !Files.isDirectory(result))) {
+        fail(
+            ours
+                ? result + " exists: --force replaces it"
+                : result + " exists, and this command has not written it: --force replaces it");
       } else {
         left.add(job);
       }
@@ -322,111 +367,474 @@ final class DetectCommand implements Callable<Integer> {
     return left;
   }
 
+  private static boolean isVideo(Job job) {
+    return FrameReader.hasVideoName(job.file())
+        || FrameReader.isGif(job.file()) && Images.isAnimated(job.file());
+  }
+
+  private void run(GammaNet net, List<Job> jobs) throws IOException {
+    if (target.kind == DetectOutput.Kind.VIDEO) {
+      oneVideo(jobs);
+      return;
+    }
+    if (!video.carryStates) {
+      detect(net, jobs);
+      return;
+    }
+    try (Detector.Sequence sequence = detector.sequence()) {
+      for (Job job : jobs) {
+        if (stopped) {
+          return;
+        }
+        if (isVideo(job)) {
+          moving(job);
+          continue;
+        }
+        console.progress("", written + failed, total, job.name());
+        Loaded loaded = load(job);
+        if (loaded != null) {
+          finish(loaded, () -> sequence.nextTimesteps(loaded.image));
+        }
+      }
+    }
+  }
+
   private void detect(GammaNet net, List<Job> jobs) throws IOException {
-    ForwardOptions options =
-        allTimesteps ? ForwardOptions.DEFAULTS.withEveryTimestep() : ForwardOptions.DEFAULTS;
-    DetectMemory memory = new DetectMemory(net.network());
     SequencedMap<List<Integer>, List<Loaded>> waiting = new LinkedHashMap<>();
     int loaded = 0;
     for (Job job : jobs) {
       if (stopped) {
         return;
       }
-      console.progress("", written + failed, total, String.valueOf(job.file().getFileName()));
-      RgbImage image;
-      try {
-        image = resized(Images.read(job.file()));
-      } catch (ImageException e) {
-        fail(String.valueOf(e.getMessage()));
+      if (isVideo(job)) {
+        moving(job);
         continue;
       }
-      int most = (int) Math.min(batchSize, memory.fitting(image.height(), image.width()));
+      console.progress("", written + failed, total, job.name());
+      Loaded image = load(job);
+      if (image == null) {
+        continue;
+      }
+      int height = image.image.height();
+      int width = image.image.width();
+      if (detector.isCut(height, width)) {
+        detector.onProgress(
+            done ->
+                console.progress(
+                    "tiles",
+                    Math.round(1000 * done),
+                    1000,
+                    String.valueOf(job.file().getFileName())));
+        finish(image, () -> detector.atWorkingSize(image.image));
+        continue;
+      }
+      int most = (int) Math.min(batchSize, memory.fitting(height, width));
       if (most == 0) {
-        fail(job.file() + " " + memory.refusal(image.height(), image.width()));
+        fail(job, refusal(height, width));
         continue;
       }
-      List<Integer> key = List.of(image.width(), image.height());
+      List<Integer> key = List.of(width, height);
       List<Loaded> group = waiting.computeIfAbsent(key, k -> new ArrayList<>());
-      group.add(new Loaded(job, image));
+      group.add(image);
       loaded++;
       if (group.size() == most) {
         waiting.remove(key);
         loaded -= group.size();
-        pass(net, options, group);
-        memory.passed(most, image.height(), image.width());
+        pass(net, group);
+        memory.passed(most, height, width);
       } else if (loaded == 4 * batchSize) { // many sizes: do not hold ever more images
         List<Loaded> oldest = waiting.pollFirstEntry().getValue();
         loaded -= oldest.size();
-        pass(net, options, oldest);
+        pass(net, oldest);
       }
     }
     for (List<Loaded> group : waiting.values()) {
       if (!stopped) {
-        pass(net, options, group);
+        pass(net, group);
       }
     }
   }
 
-  private RgbImage resized(RgbImage image) {
-    if (resizing.size != null) {
-      return image.resize(resizing.size, resizing.size);
+  private String refusal(int height, int width) {
+    return "has %d×%d pixels, for which this network needs %s, but %s are available: a smaller --max-side shrinks it"
+        .formatted(
+            width,
+            height,
+            Terminal.bytes(memory.bytes(height, width)),
+            Terminal.bytes(memory.available()));
+  }
+
+  /** Reads an image at its working size; null if that fails, which is reported. */
+  private @Nullable Loaded load(Job job) {
+    long begun = System.nanoTime();
+    try {
+      byte[] bytes =
+          job.file().equals(DetectInputs.STDIN) ? standardInput() : Images.bytes(job.file());
+      Integer size = resizing.size;
+      boolean whole = size != null || style.needsPhoto();
+      Images.Shrunk read =
+          Images.decode(bytes, job.name(), whole ? 0 : detector.options().maxSide());
+      if (size != null) {
+        RgbImage image = read.image().resize(size, size);
+        return new Loaded(job, image, image, size, size, begun);
+      }
+      RgbImage image = detector.shrunk(read.image());
+      tellOfSize(job, read, image);
+      return new Loaded(
+          job, image, whole ? read.image() : null, read.width(), read.height(), begun);
+    } catch (IOException e) {
+      failWith(job, String.valueOf(Failures.sentence(e)));
+      return null;
     }
-    Integer maxSide = resizing.maxSide;
-    int longer = Math.max(image.width(), image.height());
-    if (maxSide == null || longer <= maxSide) {
-      return image;
+  }
+
+  private void tellOfSize(Job job, Images.Shrunk read, RgbImage image) {
+    if (resizing.maxSide == null && image.width() < read.width() && !toldOfSize) {
+      toldOfSize = true;
+      console.note(
+          "%s has %d×%d pixels and passes as %d×%d (--max-side %d); --max-side none finds finer detail"
+              .formatted(
+                  job.name(),
+                  read.width(),
+                  read.height(),
+                  image.width(),
+                  image.height(),
+                  detector.options().maxSide()));
     }
-    double scale = (double) maxSide / longer;
-    return image.resize(
-        Math.max(1, (int) Math.round(image.width() * scale)),
-        Math.max(1, (int) Math.round(image.height() * scale)));
+  }
+
+  private static byte[] standardInput() throws ImageException {
+    try {
+      InputStream in = System.in;
+      byte[] bytes = in.readAllBytes();
+      if (bytes.length == 0) {
+        throw new ImageException("standard input is empty");
+      }
+      return bytes;
+    } catch (IOException e) {
+      throw new ImageException("standard input cannot be read: " + e.getMessage(), e);
+    }
   }
 
   /** Passes images of one size through the network; one that fails takes no other with it. */
-  private void pass(GammaNet net, ForwardOptions options, List<Loaded> group) throws IOException {
+  private void pass(GammaNet net, List<Loaded> group) throws IOException {
+    ForwardOptions options =
+        allTimesteps ? ForwardOptions.DEFAULTS.withEveryTimestep() : ForwardOptions.DEFAULTS;
+    if (group.size() == 1) {
+      finish(group.getFirst(), () -> net.detect(group.getFirst().image, options));
+      return;
+    }
     List<List<EdgeMap>> maps;
     try {
       maps = net.detect(group.stream().map(Loaded::image).toList(), options);
     } catch (DivergenceException | TorchException e) {
-      if (group.size() > 1) {
-        for (Loaded single : group) {
-          pass(net, options, List.of(single));
-        }
-      } else {
-        fail(group.getFirst().job().file() + ": " + Failures.sentence(e));
+      for (Loaded single : group) {
+        pass(net, List.of(single));
       }
       return;
     }
     for (int i = 0; i < group.size(); i++) {
-      write(group.get(i).job(), group.get(i).image(), maps.get(i));
-      written++;
+      List<EdgeMap> own = maps.get(i);
+      finish(group.get(i), () -> own);
     }
   }
 
-  private void write(Job job, RgbImage image, List<EdgeMap> maps) throws IOException {
-    EdgeMap edges = maps.getLast();
-    if (probabilities == Probabilities.png16) {
-      Images.writePng16(job.result("-16.png"), edges);
-    } else if (probabilities == Probabilities.npy) {
-      Npy.write(job.result(".npy"), edges.values(), edges.height(), edges.width());
+  private interface Maps {
+    List<EdgeMap> find();
+  }
+
+  /** Finds the edges of an image and writes them; what fails is reported. */
+  private void finish(Loaded loaded, Maps finder) throws IOException {
+    List<EdgeMap> maps;
+    try {
+      maps = Detector.enlarged(finder.find(), loaded.width, loaded.height);
+    } catch (DivergenceException | TorchException | IllegalArgumentException e) {
+      String sentence = Failures.sentence(e);
+      fail(loaded.job, sentence == null ? String.valueOf(e.getMessage()) : sentence);
+      return;
     }
+    EdgeMap map = maps.getLast();
+    List<Path> files = new ArrayList<>();
     if (allTimesteps) {
       for (int t = 0; t < maps.size(); t++) {
-        Images.writePng8(job.result("-t" + (t + 1) + ".png"), maps.get(t));
+        Path file = loaded.job.result("-t" + (t + 1) + ".png");
+        if (file != null) {
+          write(file, picture(style.apply(maps.get(t)), loaded.photo));
+          files.add(file);
+        }
       }
     }
-    // The picture comes last: with it, an image counts as done.
-    Path picture = job.result(".png");
-    if (Boolean.TRUE.equals(sideBySide)) {
-      Images.writeResult(picture, Images.sideBySide(List.of(image, edges.toImage())));
-    } else {
-      Images.writePng8(picture, edges);
+    EdgeMap styled = style.apply(map);
+    // The last format comes last: with it, an image counts as done.
+    for (Format format : target.formats()) {
+      Path file = loaded.job.result(format);
+      ByteBuffer bytes = encode(format, map, styled, loaded.photo);
+      if (file == null) {
+        writeOut(bytes);
+      } else {
+        write(file, bytes);
+        files.add(file);
+      }
     }
-    console.print(picture);
+    written++;
+    report(loaded, map, files);
+  }
+
+  private ByteBuffer encode(Format format, EdgeMap map, EdgeMap styled, @Nullable RgbImage photo)
+      throws IOException {
+    return switch (format) {
+      case png -> picture(styled, photo);
+      case png16 -> Images.png16(style.gray(styled));
+      case npy -> Npy.bytes(styled.values(), styled.height(), styled.width());
+      case svg -> utf8(contours(map).svg(style.lineColor()));
+      case geojson -> utf8(contours(map).geoJson());
+    };
+  }
+
+  private Contours contours(EdgeMap map) {
+    return Contours.of(map, style.contourThreshold(map));
+  }
+
+  private static ByteBuffer utf8(String text) {
+    return ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8));
+  }
+
+  private ByteBuffer picture(EdgeMap styled, @Nullable RgbImage photo) throws IOException {
+    if (style.picture.transparent) {
+      return Images.result(EdgePictures.transparent(styled, style.lineColor(), style.alpha));
+    }
+    return style.isPicture()
+        ? Images.result(style.color(styled, photo).toBufferedImage())
+        : Images.png8(style.gray(styled));
+  }
+
+  private static void write(Path file, ByteBuffer bytes) throws IOException {
+    Path parent = file.toAbsolutePath().getParent();
+    if (parent != null) {
+      Files.createDirectories(parent);
+    }
+    Images.write(file, bytes);
+  }
+
+  private static void writeOut(ByteBuffer bytes) {
+    try {
+      WritableByteChannel out = Channels.newChannel(System.out);
+      while (bytes.hasRemaining()) {
+        out.write(bytes);
+      }
+      System.out.flush();
+    } catch (IOException e) {
+      throw new CommandException(Failures.OUTPUT_LOST, e);
+    }
+    if (System.out.checkError()) {
+      throw new CommandException(Failures.OUTPUT_LOST);
+    }
+  }
+
+  private void report(Loaded loaded, EdgeMap map, List<Path> files) throws IOException {
+    if (!json) {
+      if (!files.isEmpty()) {
+        console.print(files.getLast());
+      }
+      return;
+    }
+    double sum = 0;
+    for (float value : map.values()) {
+      sum += value;
+    }
+    ObjectNode line = line(loaded.job);
+    line.put("width", map.width());
+    line.put("height", map.height());
+    line.put("working_width", loaded.image.width());
+    line.put("working_height", loaded.image.height());
+    line.put("seconds", seconds(loaded.begun));
+    line.put("mean", sum / map.values().length);
+    OptionalDouble threshold = style.thresholdOf(map);
+    if (threshold.isPresent()) {
+      line.put("threshold", threshold.getAsDouble());
+    }
+    print(line, files);
+  }
+
+  private ObjectNode line(Job job) {
+    ObjectMapper known = mapper == null ? new ObjectMapper() : mapper;
+    mapper = known;
+    ObjectNode line = known.createObjectNode();
+    line.put("image", job.file().toString());
+    return line;
+  }
+
+  private void print(ObjectNode line, List<Path> files) {
+    ArrayNode names = line.putArray("files");
+    files.forEach(file -> names.add(file.toString()));
+    console.print(line);
+  }
+
+  private static double seconds(long begun) {
+    return Math.round((System.nanoTime() - begun) / 1e6) / 1e3;
   }
 
   private void fail(String sentence) {
     failed++;
     console.error(sentence);
+  }
+
+  /** Reports what is wrong with an image. */
+  private void fail(Job job, String predicate) {
+    failWith(job, job.name() + (predicate.startsWith("has ") ? " " : ": ") + predicate);
+  }
+
+  private void failWith(Job job, String sentence) {
+    fail(sentence);
+    if (json) {
+      console.print(line(job).put("error", sentence));
+    }
+  }
+
+  // Videos
+
+  /** Where the edges of a video go: a file, or a folder of frames. */
+  private @Nullable Path movingResult(Job job) {
+    if (video.frames) {
+      return job.result("");
+    }
+    return job.result(FrameReader.isGif(job.file()) ? ".gif" : ".mp4");
+  }
+
+  /** The edges of a video: another video, or frames. */
+  private void moving(Job job) throws IOException {
+    if (target.kind == DetectOutput.Kind.FILE || target.kind == DetectOutput.Kind.STDOUT) {
+      fail(job, "a video's edges go to a video or a folder: give --output such a name");
+      return;
+    }
+    Path result = movingResult(job);
+    if (result == null) {
+      throw new AssertionError(job);
+    }
+    long begun = System.nanoTime();
+    try {
+      Path parent = result.toAbsolutePath().getParent();
+      if (parent != null) {
+        Files.createDirectories(parent);
+      }
+      int frames = video.frames ? toFrames(job, result) : toVideo(List.of(job), result);
+      if (stopped) {
+        return;
+      }
+      written++;
+      if (json) {
+        print(line(job).put("frames", frames).put("seconds", seconds(begun)), List.of(result));
+      } else {
+        console.print(result);
+      }
+    } catch (ImageException | DivergenceException | TorchException | IllegalArgumentException e) {
+      String sentence = Failures.sentence(e);
+      failWith(job, sentence == null ? String.valueOf(e.getMessage()) : sentence);
+    }
+  }
+
+  /** One video of all images and videos. */
+  private void oneVideo(List<Job> jobs) throws IOException {
+    Path result = target.path();
+    boolean there = Files.exists(result);
+    if (there && skipExisting) {
+      return;
+    }
+    if (there && !force) {
+      throw new CommandException(result + " exists: --force replaces it");
+    }
+    int frames;
+    try {
+      frames = toVideo(jobs, result);
+    } catch (IllegalArgumentException e) {
+      throw new CommandException(String.valueOf(e.getMessage()), e);
+    }
+    if (stopped || frames == 0) {
+      return;
+    }
+    console.print(json ? line(jobs.getFirst()).put("frames", frames).toString() : result);
+  }
+
+  private interface FrameSink {
+    void accept(RgbImage frame, EdgeMap map) throws IOException;
+  }
+
+  private int toVideo(List<Job> jobs, Path result) throws IOException {
+    double rate = video.rate != null ? video.rate : rate(jobs.getFirst());
+    try (FrameWriter writer = FrameWriter.open(result, rate)) {
+      int frames =
+          eachFrame(jobs, (frame, map) -> writer.add(style.color(style.apply(map), frame)));
+      if (frames > 0 && !stopped) {
+        writer.finish();
+      }
+      return frames;
+    }
+  }
+
+  private static double rate(Job job) throws IOException {
+    if (!isVideo(job)) {
+      return 10;
+    }
+    try (FrameReader reader = FrameReader.open(job.file())) {
+      return reader.rate();
+    }
+  }
+
+  private int toFrames(Job job, Path folder) throws IOException {
+    Files.createDirectories(folder);
+    int[] number = {0};
+    return eachFrame(
+        List.of(job),
+        (frame, map) -> {
+          number[0]++;
+          EdgeMap styled = style.apply(map);
+          for (Format format : target.formats()) {
+            String name = "%06d%s".formatted(number[0], format.suffix);
+            write(folder.resolve(name), encode(format, map, styled, frame));
+          }
+        });
+  }
+
+  /** Finds the edges of all frames of videos and images, one after the other; their number. */
+  private int eachFrame(List<Job> jobs, FrameSink sink) throws IOException {
+    int frames = 0;
+    try (Detector.Sequence sequence = detector.sequence()) {
+      for (Job job : jobs) {
+        if (!isVideo(job)) {
+          console.progress("frames", frames, jobs.size(), job.name());
+          RgbImage image = Images.read(job.file());
+          sink.accept(image, edges(sequence, image));
+          frames++;
+          if (target.kind == DetectOutput.Kind.VIDEO) {
+            written++;
+          }
+          continue;
+        }
+        try (FrameReader reader = FrameReader.open(job.file())) {
+          RgbImage frame = reader.next();
+          for (int i = 0; frame != null && !stopped; i++) {
+            console.progress(
+                "frames",
+                i,
+                Math.max(i + 1, reader.count()),
+                String.valueOf(job.file().getFileName()));
+            sink.accept(frame, edges(sequence, frame));
+            frames++;
+            frame = reader.next();
+          }
+        }
+        if (target.kind == DetectOutput.Kind.VIDEO) {
+          written++;
+        }
+      }
+    }
+    return frames;
+  }
+
+  private EdgeMap edges(Detector.Sequence sequence, RgbImage frame) {
+    Integer size = resizing.size;
+    RgbImage image = size == null ? frame : frame.resize(size, size);
+    EdgeMap map = video.carryStates ? sequence.next(image) : detector.detect(image);
+    return map.resize(frame.width(), frame.height());
   }
 }

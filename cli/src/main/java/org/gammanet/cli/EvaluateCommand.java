@@ -48,7 +48,8 @@ import picocli.CommandLine.Spec;
       "",
       "Ground truth is DIR/groundTruth/SPLIT/ID.mat (or .npy, .png, or a folder ID with a picture"
           + " for each annotator), images are DIR/images/SPLIT/ID.jpg (or .png); the SPLIT folders"
-          + " may be missing. Maps are ID.png (8 or 16 bits), ID.npy, or ID.mat with ucm2 or segs.",
+          + " may be missing. Maps are ID.png (8 or 16 bits), ID.npy, ID.mat with ucm2 or segs, or"
+          + " what 'gammanet detect' has written.",
       "",
       "Writes eval_bdry.txt, eval_bdry_thr.txt, eval_bdry_img.txt, eval.json, images.csv,"
           + " pr_curve.svg and .png, report.html, and ID_ev1.txt with the counts of each image. A"
@@ -563,10 +564,7 @@ final class EvaluateCommand implements Callable<Integer> {
     public Iterable<String> ids() {
       var ids = new TreeSet<String>();
       try (Stream<Path> files = Files.list(folder)) {
-        files
-            .map(f -> String.valueOf(f.getFileName()))
-            .filter(n -> n.matches("(?i)[^.].*\\.(png|npy|mat)"))
-            .forEach(n -> ids.add(n.substring(0, n.lastIndexOf('.'))));
+        files.map(BoundaryFiles::idOf).filter(Objects::nonNull).forEach(ids::add);
       } catch (IOException e) {
         throw new DataException("Cannot list " + folder + ": " + e.getMessage(), e);
       }

@@ -83,11 +83,12 @@ class CommandsTest {
                 photo(folder),
                 "--output",
                 folder,
+                "--side-by-side",
                 "--all-timesteps",
                 "--timesteps",
                 2,
-                "--probabilities",
-                "png16"));
+                "--format",
+                "png,png16"));
     assertEquals(0, status, err.toString());
     assertTrue(err.toString().contains("random"), err.toString());
     RgbImage picture = Images.read(folder.resolve("photo-edges.png"));
@@ -136,8 +137,19 @@ class CommandsTest {
         "detect PHOTO --timesteps 2147483647",
         "detect PHOTO --size 60000",
         "detect PHOTO --checkpoint PHOTO --random",
-        "detect PHOTO --output edges.png",
-        "detect PHOTO --output -",
+        "detect PHOTO --output edges.jpg",
+        "detect PHOTO --output - --json",
+        "detect PHOTO --output edges.png --format npy",
+        "detect PHOTO --output edges.png --format png,npy",
+        "detect PHOTO PHOTO2 --output edges.png",
+        "detect PHOTO --output {stam}.png",
+        "detect PHOTO --threshold 2",
+        "detect PHOTO --color pink-ish",
+        "detect PHOTO --alpha 2",
+        "detect PHOTO --overlay --invert",
+        "detect PHOTO --overlay --transparent",
+        "detect PHOTO --carry-states --batch-size 2",
+        "detect PHOTO --rate 0",
         "detect PHOTO --config PHOTO --random",
         "detect PHOTO --set model.layers=[conv1_1,conv1_2]",
         "detect PHOTO --size -3",
@@ -155,7 +167,12 @@ class CommandsTest {
       })
   void wrongUsageIsTwo(String words, @TempDir Path folder) throws IOException {
     String photo = photo(folder).toString();
-    assertEquals(2, run((Object[]) words.replace("PHOTO", photo).split(" ")), err.toString());
+    assertEquals(
+        2,
+        run(
+            (Object[])
+                words.replace("PHOTO2", folder.toString()).replace("PHOTO", photo).split(" ")),
+        err.toString());
     assertTrue(err.toString().startsWith("gammanet: "), err.toString());
     assertTrue(err.toString().lines().count() <= 3, err.toString());
   }
@@ -211,13 +228,15 @@ class CommandsTest {
   @Test
   void sizesAreAskedFor(@TempDir Path folder) throws IOException {
     Object[] common =
-        with(new Object[] {"detect", photo(folder), "--timesteps", 1, "--no-side-by-side"}, SMALL);
+        with(new Object[] {"detect", photo(folder), "--timesteps", 1, "--json"}, SMALL);
     assertEquals(0, run(with(common, "--output", folder, "--size", 33)), err.toString());
     RgbImage square = Images.read(folder.resolve("photo-edges.png"));
     assertEquals("33×33", square.width() + "×" + square.height());
     assertEquals(0, run(with(common, "--output", folder, "--max-side", 36)), err.toString());
     RgbImage shrunk = Images.read(folder.resolve("photo-edges.png"));
-    assertEquals("36×30", shrunk.width() + "×" + shrunk.height());
+    assertEquals("48×40", shrunk.width() + "×" + shrunk.height(), "the image's size");
+    assertTrue(
+        out.toString().contains("\"working_width\":36,\"working_height\":30"), out.toString());
   }
 
   @Test
@@ -482,7 +501,7 @@ class CommandsTest {
 
   @Test
   void aSeedDoesNotReplaceTrainedWeights(@TempDir Path folder) throws IOException {
-    Object[] detect = {"detect", photo(folder), "-o", folder, "--no-side-by-side"};
+    Object[] detect = {"detect", photo(folder), "-o", folder};
     assertEquals(0, run(detect), err.toString());
     byte[] without = Files.readAllBytes(folder.resolve("photo-edges.png"));
     assertEquals(0, run(with(detect, "--seed", 5)), err.toString());

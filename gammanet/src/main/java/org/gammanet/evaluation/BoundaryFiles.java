@@ -22,13 +22,16 @@ import org.gammanet.io.DataException;
 import org.gammanet.io.EdgeMap;
 import org.gammanet.io.Images;
 import org.gammanet.io.Npy;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The benchmark's files: maps of detectors in, result tables out, in the columns and the number
  * format of the BSDS500's own program.
  */
 public final class BoundaryFiles {
-  private static final List<String> MAPS = List.of("png", "npy", "mat");
+  /** Endings of maps by other programs, then of those that the command detect writes. */
+  private static final List<String> MAPS =
+      List.of(".png", ".npy", ".mat", "-edges.npy", "-edges-16.png", "-edges.png");
 
   private BoundaryFiles() {}
 
@@ -36,18 +39,28 @@ public final class BoundaryFiles {
   private static final double ROUNDING = 1e-5;
 
   /**
-   * The map of an image in a folder: {@code <id>.png}, {@code .npy} or {@code .mat}.
+   * The map of an image in a folder: {@code <id>.png}, {@code .npy} or {@code .mat}, or else a map
+   * that {@code gammanet detect} has written, the most exact one.
    *
    * @throws DataException if there is none
    */
   public static Path find(Path folder, String id) {
     return MAPS.stream()
-        .map(ending -> folder.resolve(id + "." + ending))
+        .map(ending -> folder.resolve(id + ending))
         .filter(Files::isRegularFile)
         .findFirst()
         .orElseThrow(
             () ->
                 new DataException("there is no %s.png, .npy or .mat in %s".formatted(id, folder)));
+  }
+
+  /** The image whose map a file is, by its name; null for a file of another kind. */
+  public static @Nullable String idOf(Path file) {
+    String name = String.valueOf(file.getFileName());
+    if (!name.matches("(?i)[^.].*\\.(png|npy|mat)") || name.matches(".*-edges-t[0-9]+\\.png")) {
+      return null;
+    }
+    return name.substring(0, name.lastIndexOf('.')).replaceFirst("(?<=.)-edges(-16)?$", "");
   }
 
   /**

@@ -16,6 +16,12 @@ final class FusedProjectUp extends FusedSegment {
     level = up.level();
   }
 
+  /** The kernel takes the statistics of its own map, so that tiles are composed of operators. */
+  @Override
+  public Tensor[] forward(ForwardContext context, Tensor... inputs) {
+    return context.tile() == null ? super.forward(context, inputs) : composed(context, inputs);
+  }
+
   @Override
   Tensor[] fused(ForwardContext context, Tensor... inputs) {
     long height = context.height() >> level;

@@ -32,6 +32,11 @@ abstract class FusedSegment implements Segment {
         : composed.forward(context, inputs);
   }
 
+  /** By LibTorch's operators. */
+  final Tensor[] composed(ForwardContext context, Tensor... inputs) {
+    return composed.forward(context, inputs);
+  }
+
   /** By native kernels. */
   abstract Tensor[] fused(ForwardContext context, Tensor... inputs);
 

@@ -23,7 +23,9 @@ import java.util.List;
 import java.util.Locale;
 import java.util.zip.CRC32;
 import javax.imageio.ImageIO;
+import javax.imageio.ImageReader;
 import javax.imageio.ImageWriter;
+import javax.imageio.stream.ImageInputStream;
 import javax.imageio.stream.ImageOutputStream;
 import javax.imageio.stream.MemoryCacheImageOutputStream;
 
@@ -63,7 +65,7 @@ public final class Images {
    *     another format or with more than {@link #MAX_PIXELS} pixels
    */
   public static RgbImage read(Path file) throws ImageException {
-    return decode(load(file), file.toString());
+    return decode(bytes(file), file.toString());
   }
 
   /**
@@ -77,20 +79,36 @@ public final class Images {
   }
 
   /**
-   * Reads probabilities from a gray image at its own precision: the greatest sample is 1. A color
-   * image whose channels are equal counts as gray.
+   * An image at a working size.
    *
-   * @throws ImageException as {@link #read}, and for colored images
+   * @param image shrunk as {@link RgbImage#shrink} does
+   * @param width of the file's image in pixels
+   * @param height of the file's image in pixels
    */
-  public static EdgeMap readEdgeMap(Path file) throws ImageException {
-    EdgeMap map = ImageDecoder.decode(load(file), file.toString()).toMap();
-    if (map == null) {
-      throw new ImageException(file + " has colors, but an edge map must be gray");
-    }
-    return map;
+  public record Shrunk(RgbImage image, int width, int height) {}
+
+  /**
+   * Decodes the bytes of an image file at a working size. That takes less memory and time than
+   * decoding and then shrinking.
+   *
+   * @param name what errors call it
+   * @param maxSide pixels of the longer side; 0 for any number
+   * @throws ImageException as {@link #read}
+   */
+  public static Shrunk decode(byte[] bytes, String name, int maxSide) throws ImageException {
+    Pixels pixels = ImageDecoder.decode(bytes, name);
+    int w = pixels.raster().getWidth();
+    int h = pixels.raster().getHeight();
+    boolean turned = pixels.orientation() >= 5;
+    return new Shrunk(pixels.toRgb(maxSide), turned ? h : w, turned ? w : h);
   }
 
-  private static byte[] load(Path file) throws ImageException {
+  /**
+   * The bytes of an image file, for {@link #decode(byte[], String)}.
+   *
+   * @throws ImageException with one sentence, if the file is missing, empty or cannot be read
+   */
+  public static byte[] bytes(Path file) throws ImageException {
     try {
       if (Files.isDirectory(file)) {
         throw new ImageException(file + " is a folder, not an image");
@@ -114,6 +132,20 @@ public final class Images {
     }
   }
 
+  /**
+   * Reads probabilities from a gray image at its own precision: the greatest sample is 1. A color
+   * image whose channels are equal counts as gray.
+   *
+   * @throws ImageException as {@link #read}, and for colored images
+   */
+  public static EdgeMap readEdgeMap(Path file) throws ImageException {
+    EdgeMap map = ImageDecoder.decode(bytes(file), file.toString()).toMap();
+    if (map == null) {
+      throw new ImageException(file + " has colors, but an edge map must be gray");
+    }
+    return map;
+  }
+
   // Writing
 
   /** Writes an 8-bit RGB PNG; the file is there completely or not at all. */
@@ -123,20 +155,30 @@ public final class Images {
 
   /** Writes probabilities as an 8-bit gray PNG: 0 is 0, 1 is 255, rounded to the nearest. */
   public static void writePng8(Path file, EdgeMap map) throws IOException {
+    write(file, png8(map));
+  }
+
+  /** What {@link #writePng8} writes. */
+  public static ByteBuffer png8(EdgeMap map) throws IOException {
     byte[] gray = new byte[map.values().length];
     for (int i = 0; i < gray.length; i++) {
       gray[i] = (byte) Math.round(map.values()[i] * 255);
     }
-    write(file, marked(encode(grayImage(new DataBufferByte(gray, gray.length), map))));
+    return marked(encode(grayImage(new DataBufferByte(gray, gray.length), map)));
   }
 
   /** Writes probabilities as a 16-bit gray PNG: 0 is 0, 1 is 65535, rounded to the nearest. */
   public static void writePng16(Path file, EdgeMap map) throws IOException {
+    write(file, png16(map));
+  }
+
+  /** What {@link #writePng16} writes. */
+  public static ByteBuffer png16(EdgeMap map) throws IOException {
     short[] gray = new short[map.values().length];
     for (int i = 0; i < gray.length; i++) {
       gray[i] = (short) Math.round(map.values()[i] * 65535);
     }
-    write(file, marked(encode(grayImage(new DataBufferUShort(gray, gray.length), map))));
+    return marked(encode(grayImage(new DataBufferUShort(gray, gray.length), map)));
   }
 
   private static BufferedImage grayImage(DataBuffer samples, EdgeMap map) {
@@ -160,7 +202,12 @@ public final class Images {
 
   /** Writes an edge map, or a picture with one, marked so that {@link #isResult} knows it. */
   public static void writeResult(Path file, RgbImage image) throws IOException {
-    write(file, marked(encode(image.toBufferedImage())));
+    write(file, result(image.toBufferedImage()));
+  }
+
+  /** A PNG with an edge map in it, marked as {@link #writeResult} does. */
+  public static ByteBuffer result(BufferedImage image) throws IOException {
+    return marked(encode(image));
   }
 
   /**
@@ -174,6 +221,21 @@ public final class Images {
           && Arrays.equals(start, PNG_HEADER, start.length, MARK, 0, MARK.length);
     } catch (IOException e) {
       return false;
+    }
+  }
+
+  /** Whether a file is a GIF of several frames. */
+  public static boolean isAnimated(Path file) {
+    try (ImageInputStream in = ImageIO.createImageInputStream(file.toFile())) {
+      ImageReader reader = ImageIO.getImageReadersByFormatName("gif").next();
+      try {
+        reader.setInput(in, false);
+        return reader.getNumImages(true) > 1;
+      } finally {
+        reader.dispose();
+      }
+    } catch (IOException | RuntimeException e) {
+      return false; // reading it says what is wrong
     }
   }
 
@@ -214,7 +276,8 @@ public final class Images {
     return bytes.toByteArray();
   }
 
-  private static void write(Path file, ByteBuffer encoded) throws IOException {
+  /** Writes the bytes of a file; it is there completely or not at all. */
+  public static void write(Path file, ByteBuffer encoded) throws IOException {
     AtomicFile.write(
         file,
         channel -> {

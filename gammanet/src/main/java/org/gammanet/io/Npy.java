@@ -210,6 +210,13 @@ public final class Npy {
     write(file, "<f4", of(values, shape).data, values.length, shape);
   }
 
+  /** What {@link #write(Path, float[], int...)} writes. */
+  public static ByteBuffer bytes(float[] values, int... shape) {
+    ByteBuffer head = header("<f4", values.length, shape);
+    ByteBuffer data = of(values, shape).data;
+    return ByteBuffer.allocate(head.remaining() + data.remaining()).put(head).put(data).flip();
+  }
+
   /** As {@link #write(Path, float[], int...)}, in double precision. */
   public static void write(Path file, double[] values, int... shape) throws IOException {
     write(file, "<f8", of(values, shape).data, values.length, shape);

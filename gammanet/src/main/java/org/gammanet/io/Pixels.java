@@ -112,25 +112,74 @@ record Pixels(
 
   /** The upright image in 8 bits per channel, over white where it is transparent. */
   RgbImage toRgb() {
+    return toRgb(0);
+  }
+
+  /**
+   * The same, shrunk as {@link RgbImage#shrink} does, row by row: the image in its own size is
+   * never in memory in 8 bits per channel.
+   *
+   * @param maxSide 0 for any number of pixels
+   */
+  RgbImage toRgb(int maxSide) {
     int w = raster.getWidth();
     int h = raster.getHeight();
+    int longer = Math.max(w, h);
+    Rows rows = new Rows();
+    if (maxSide > 0 && longer > maxSide) {
+      int width = RgbImage.scaled(w, longer, maxSide);
+      int height = RgbImage.scaled(h, longer, maxSide);
+      RgbImage small = RgbImage.resize(w, h, rows::read, width, height);
+      return upright(width, height, (y, row) -> small.copyRow(y, row));
+    }
+    return upright(w, h, rows::read);
+  }
+
+  /** Turns an image as its orientation says. */
+  private RgbImage upright(int w, int h, RgbImage.RowSource source) {
     boolean turned = orientation >= 5;
     byte[] out = new byte[Math.multiplyExact(3 * w, h)];
-    int bands = raster.getNumBands();
-    double[] row = new double[Math.multiplyExact(bands, w)];
-    int[] whole = isReal() ? new int[0] : new int[row.length];
-    double[] rgb = new double[3];
+    byte[] row = new byte[3 * w];
     for (int y = 0; y < h; y++) {
-      readRow(y, row, whole);
+      source.read(y, row);
+      if (orientation <= 1 || orientation > 8) {
+        System.arraycopy(row, 0, out, 3 * y * w, row.length);
+        continue;
+      }
       for (int x = 0; x < w; x++) {
-        color(row, x * bands, rgb);
-        int at = 3 * position(x, y, w, h, turned ? h : w);
-        for (int c = 0; c < 3; c++) {
-          out[at + c] = (byte) Math.clamp(Math.round(rgb[c] * 255), 0, 255);
-        }
+        System.arraycopy(row, 3 * x, out, 3 * position(x, y, w, h, turned ? h : w), 3);
       }
     }
     return new RgbImage(turned ? h : w, turned ? w : h, out);
+  }
+
+  /** Reads rows in 8 bits per channel. */
+  private final class Rows {
+    private final int bands = raster.getNumBands();
+    private final double[] row = new double[Math.multiplyExact(bands, raster.getWidth())];
+    private final int[] whole = isReal() ? new int[0] : new int[row.length];
+    private final double[] rgb = new double[3];
+
+    void read(int y, byte[] out) {
+      boolean plain = white == 255 && !isReal() && !layout.alpha;
+      if (plain && (layout == Layout.RGB || layout == Layout.GRAY)) {
+        raster.getPixels(raster.getMinX(), raster.getMinY() + y, raster.getWidth(), 1, whole);
+        int green = layout == Layout.RGB ? 1 : 0;
+        for (int x = 0, at = 0; x < out.length; x += 3, at += bands) {
+          out[x] = (byte) whole[at];
+          out[x + 1] = (byte) whole[at + green];
+          out[x + 2] = (byte) whole[at + 2 * green];
+        }
+        return;
+      }
+      readRow(y, row, whole);
+      for (int x = 0; x < out.length; x += 3) {
+        color(row, x / 3 * bands, rgb);
+        for (int c = 0; c < 3; c++) {
+          out[x + c] = (byte) Math.clamp(Math.round(rgb[c] * 255), 0, 255);
+        }
+      }
+    }
   }
 
   /**

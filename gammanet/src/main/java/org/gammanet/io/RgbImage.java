@@ -74,24 +74,42 @@ public final class RgbImage {
    * pixel when enlarging and as a target pixel when shrinking, so that nothing aliases.
    */
   public RgbImage resize(int newWidth, int newHeight) {
+    return newWidth == width && newHeight == height
+        ? this
+        : resize(width, height, this::copyRow, newWidth, newHeight);
+  }
+
+  /** Gives rows of 8-bit red, green and blue samples. */
+  interface RowSource {
+    /** Writes row {@code y} into {@code row}, of 3 samples for each pixel. */
+    void read(int y, byte[] row);
+  }
+
+  /** Copies a row. */
+  void copyRow(int y, byte[] row) {
+    System.arraycopy(samples, 3 * y * width, row, 0, 3 * width);
+  }
+
+  /** {@link #resize(int, int)} of rows that are read one after the other. */
+  static RgbImage resize(int width, int height, RowSource rows, int newWidth, int newHeight) {
     if (newWidth < 1 || newHeight < 1 || (long) newWidth * newHeight > Images.MAX_PIXELS) {
       throw new IllegalArgumentException(
           "cannot resize to %d×%d: an image has 1 to %d pixels"
               .formatted(newWidth, newHeight, Images.MAX_PIXELS));
     }
-    if (newWidth == width && newHeight == height) {
-      return this;
-    }
     // Rows first: [height, newWidth, 3] as floats, so that only the end result is rounded.
     Filter across = new Filter(width, newWidth);
     float[] wide = new float[Math.multiplyExact(3 * newWidth, height)];
+    byte[] row = new byte[3 * width];
     for (int y = 0; y < height; y++) {
+      rows.read(y, row);
       for (int x = 0; x < newWidth; x++) {
+        int from = 3 * across.first[x];
+        float[] weight = across.weight[x];
         for (int c = 0; c < 3; c++) {
           float sum = 0;
-          for (int k = 0; k < across.count[x]; k++) {
-            sum +=
-                across.weight[x][k] * (samples[(y * width + across.first[x] + k) * 3 + c] & 0xFF);
+          for (int k = 0; k < weight.length; k++) {
+            sum += weight[k] * (row[from + 3 * k + c] & 0xFF);
           }
           wide[(y * newWidth + x) * 3 + c] = sum;
         }
@@ -101,10 +119,11 @@ public final class RgbImage {
     byte[] result = new byte[3 * newWidth * newHeight];
     int stride = 3 * newWidth;
     for (int y = 0; y < newHeight; y++) {
+      float[] weight = down.weight[y];
       for (int i = 0; i < stride; i++) {
         float sum = 0;
-        for (int k = 0; k < down.count[y]; k++) {
-          sum += down.weight[y][k] * wide[(down.first[y] + k) * stride + i];
+        for (int k = 0; k < weight.length; k++) {
+          sum += weight[k] * wide[(down.first[y] + k) * stride + i];
         }
         result[y * stride + i] = (byte) Math.clamp(Math.round(sum), 0, 255);
       }
@@ -112,15 +131,47 @@ public final class RgbImage {
     return new RgbImage(newWidth, newHeight, result);
   }
 
+  /**
+   * The picture with at most so many pixels along its longer side, in proportion; itself if it has
+   * no more.
+   *
+   * @param maxSide 0 for any number
+   */
+  public RgbImage shrink(int maxSide) {
+    int longer = Math.max(width, height);
+    if (maxSide == 0 || longer <= maxSide) {
+      return this;
+    }
+    return resize(scaled(width, longer, maxSide), scaled(height, longer, maxSide));
+  }
+
+  /** A side of an image whose longer one becomes {@code maxSide}. */
+  static int scaled(int side, int longer, int maxSide) {
+    return Math.max(1, (int) Math.round(side * ((double) maxSide / longer)));
+  }
+
+  /** A part of the picture. */
+  public RgbImage crop(int left, int top, int partWidth, int partHeight) {
+    if (left < 0 || top < 0 || left + partWidth > width || top + partHeight > height) {
+      throw new IllegalArgumentException(
+          "%d×%d pixels at (%d, %d) do not lie in %s"
+              .formatted(partWidth, partHeight, left, top, this));
+    }
+    byte[] part = new byte[3 * partWidth * partHeight];
+    for (int y = 0; y < partHeight; y++) {
+      System.arraycopy(
+          samples, 3 * ((top + y) * width + left), part, 3 * y * partWidth, 3 * partWidth);
+    }
+    return new RgbImage(partWidth, partHeight, part);
+  }
+
   /** Source pixels and weights of each target pixel along one axis. */
   private static final class Filter {
     final int[] first;
-    final int[] count;
     final float[][] weight;
 
     Filter(int from, int to) {
       first = new int[to];
-      count = new int[to];
       weight = new float[to][];
       double scale = (double) from / to;
       double reach = Math.max(1, scale);
@@ -139,7 +190,6 @@ public final class RgbImage {
           weights[j] /= (float) total;
         }
         first[i] = low;
-        count[i] = weights.length;
         weight[i] = weights;
       }
     }

@@ -2,6 +2,7 @@ package org.gammanet.model;
 
 import java.util.Map;
 import org.gammanet.nn.Executor;
+import org.gammanet.nn.Tile;
 import org.gammanet.torch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -18,6 +19,8 @@ import org.jspecify.annotations.Nullable;
  * @param finalStates whether the states after the last timestep are wanted
  * @param executor runs the segments
  * @param composedOnly whether fused kernels must not be used
+ * @param tile where the image lies in a larger one ({@link Network#tilingObstacle}); null for a
+ *     whole image
  */
 public record ForwardOptions(
     int timesteps,
@@ -27,11 +30,12 @@ public record ForwardOptions(
     boolean everyTimestep,
     boolean finalStates,
     Executor executor,
-    boolean composedOnly) {
+    boolean composedOnly,
+    @Nullable Tile tile) {
 
   /** The configuration's timesteps from zero states; only the last logits. */
   public static final ForwardOptions DEFAULTS =
-      new ForwardOptions(0, 0, Map.of(), null, false, false, Executor.DIRECT, false);
+      new ForwardOptions(0, 0, Map.of(), null, false, false, Executor.DIRECT, false, null);
 
   /** Checks the number of timesteps. */
   public ForwardOptions {
@@ -47,13 +51,13 @@ public record ForwardOptions(
   /** With T timesteps. */
   public ForwardOptions withTimesteps(int t) {
     return new ForwardOptions(
-        t, firstTimestep, initialStates, hooks, everyTimestep, finalStates, executor, composedOnly);
+        t, firstTimestep, initialStates, hooks, everyTimestep, finalStates, executor, composedOnly, tile);
   }
 
   /** With timesteps that are counted from a number on. */
   public ForwardOptions withFirstTimestep(int first) {
     return new ForwardOptions(
-        timesteps, first, initialStates, hooks, everyTimestep, finalStates, executor, composedOnly);
+        timesteps, first, initialStates, hooks, everyTimestep, finalStates, executor, composedOnly, tile);
   }
 
   /** From given states. */
@@ -66,7 +70,7 @@ public record ForwardOptions(
         everyTimestep,
         finalStates,
         executor,
-        composedOnly);
+        composedOnly, tile);
   }
 
   /** With hooks. */
@@ -79,13 +83,13 @@ public record ForwardOptions(
         everyTimestep,
         finalStates,
         executor,
-        composedOnly);
+        composedOnly, tile);
   }
 
   /** With the logits after each timestep. */
   public ForwardOptions withEveryTimestep() {
     return new ForwardOptions(
-        timesteps, firstTimestep, initialStates, hooks, true, finalStates, executor, composedOnly);
+        timesteps, firstTimestep, initialStates, hooks, true, finalStates, executor, composedOnly, tile);
   }
 
   /** With the states after the last timestep. */
@@ -98,7 +102,7 @@ public record ForwardOptions(
         everyTimestep,
         true,
         executor,
-        composedOnly);
+        composedOnly, tile);
   }
 
   /** With another executor. */
@@ -111,12 +115,26 @@ public record ForwardOptions(
         everyTimestep,
         finalStates,
         newExecutor,
-        composedOnly);
+        composedOnly, tile);
   }
 
   /** Without fused kernels. */
   public ForwardOptions withComposedOnly() {
     return new ForwardOptions(
-        timesteps, firstTimestep, initialStates, hooks, everyTimestep, finalStates, executor, true);
+        timesteps, firstTimestep, initialStates, hooks, everyTimestep, finalStates, executor, true, tile);
+  }
+
+  /** For an image that is a tile of a larger one. */
+  public ForwardOptions withTile(Tile larger) {
+    return new ForwardOptions(
+        timesteps,
+        firstTimestep,
+        initialStates,
+        hooks,
+        everyTimestep,
+        finalStates,
+        executor,
+        composedOnly,
+        larger);
   }
 }

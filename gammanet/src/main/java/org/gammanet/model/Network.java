@@ -18,7 +18,11 @@ import java.util.TreeSet;
 import java.util.function.BiFunction;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import org.gammanet.config.Architecture;
+import org.gammanet.config.Attention;
+import org.gammanet.config.FgruConfig;
 import org.gammanet.config.ModelConfig;
+import org.gammanet.config.Normalization;
 import org.gammanet.fused.Kernels;
 import org.gammanet.io.Sha256;
 import org.gammanet.kernels.NativeKernels;
@@ -442,6 +446,10 @@ public final class Network implements AutoCloseable {
    */
   private Pass run(Tensor image, ForwardOptions options, Set<String> cells) {
     checkImage(image);
+    String obstacle = options.tile() == null ? null : tilingObstacle();
+    if (obstacle != null) {
+      throw new IllegalArgumentException(obstacle);
+    }
     int timesteps = options.timesteps() == 0 ? config.timesteps() : options.timesteps();
     checkStates(options.initialStates(), stateShapes(image.size(0), image.size(2), image.size(3)));
     boolean composedOnly = options.composedOnly() || fallbackReason() != null;
@@ -449,7 +457,8 @@ public final class Network implements AutoCloseable {
     Pass pass = new Pass(run, options, timesteps, cells, layers.usesBatchStatistics());
     pass.run(
         image,
-        ForwardContext.of(image.size(2), image.size(3), options.hooks(), precision, composedOnly));
+        ForwardContext.of(image.size(2), image.size(3), options.hooks(), precision, composedOnly)
+            .in(options.tile()));
     return pass;
   }
 
@@ -469,6 +478,31 @@ public final class Network implements AutoCloseable {
   /** Smallest height and width of an image. */
   public int minimumSize() {
     return minimumSize;
+  }
+
+  /**
+   * Why an image cannot pass in tiles as it passes whole, in one sentence; null when it can. Tiles
+   * begin at multiples of {@link #minimumSize}.
+   */
+  public @Nullable String tilingObstacle() {
+    boolean plan =
+        config.architecture() == Architecture.VGG16_GAMMANET_V2
+            || config.architecture() == Architecture.VGG16_GAMMANET;
+    if (!plan) {
+      return "only networks of VGG16's plan can be applied in tiles";
+    }
+    for (CellSite site : sites()) {
+      FgruConfig cell = site.cell().config();
+      Normalization norm = cell.normalizationType();
+      if (norm == Normalization.INSTANCE || norm == Normalization.GROUP) {
+        return "cells with %s normalization look at the whole image, and cannot be applied in tiles"
+            .formatted(norm.word());
+      }
+      if (cell.attention() != Attention.NONE) {
+        return "cells with attention look at the whole image, and cannot be applied in tiles";
+      }
+    }
+    return null;
   }
 
   /** All stages in the order in which they run, with those that an ablation leaves idle. */

@@ -184,7 +184,8 @@ final class VggNetwork {
     return Segments.unary(
         name,
         both.parameters(),
-        (context, x) -> last.forward(Ops.elu(Layers.instanceNorm(first.forward(x)))));
+        (context, x) ->
+            last.forward(Ops.elu(Layers.instanceNorm(context, name, 0, first.forward(x)))));
   }
 
   private int vggWidth(int level) {

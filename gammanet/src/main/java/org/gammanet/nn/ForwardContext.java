@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param composedOnly whether native kernels must not be used
  * @param replaying whether a segment runs a second time, for its gradient: probes are not told
  *     again, running statistics stay
+ * @param tile where the image lies in a larger one; null for a whole image
  * @param reusable inputs of the current segment that nothing else reads: it may write its outputs
  *     into their memory
  */
@@ -31,6 +32,7 @@ public record ForwardContext(
     Precision precision,
     boolean composedOnly,
     boolean replaying,
+    @Nullable Tile tile,
     List<Tensor> reusable) {
 
   private static final AtomicLong PASSES = new AtomicLong();
@@ -51,6 +53,7 @@ public record ForwardContext(
         precision,
         composedOnly,
         false,
+        null,
         List.of());
   }
 
@@ -64,22 +67,28 @@ public record ForwardContext(
     return of(0, 0, null, Precision.FLOAT32, true);
   }
 
+  /** For an image that is a tile of a larger one. */
+  public ForwardContext in(@Nullable Tile larger) {
+    return new ForwardContext(
+        pass, height, width, timestep, probe, precision, composedOnly, replaying, larger, reusable);
+  }
+
   /** At another timestep. */
   public ForwardContext at(int t) {
     return new ForwardContext(
-        pass, height, width, t, probe, precision, composedOnly, replaying, List.of());
+        pass, height, width, t, probe, precision, composedOnly, replaying, tile, List.of());
   }
 
   /** For running a segment a second time. */
   public ForwardContext replay() {
     return new ForwardContext(
-        pass, height, width, timestep, probe, precision, composedOnly, true, List.of());
+        pass, height, width, timestep, probe, precision, composedOnly, true, tile, List.of());
   }
 
   /** With inputs whose memory may be reused. */
   public ForwardContext reusing(List<Tensor> inputs) {
     return new ForwardContext(
-        pass, height, width, timestep, probe, precision, composedOnly, replaying, inputs);
+        pass, height, width, timestep, probe, precision, composedOnly, replaying, tile, inputs);
   }
 
   /** Whether an input of the current segment may be overwritten. */

@@ -161,6 +161,19 @@ public final class Layers {
     return x.size(2) * x.size(3) == 1 ? Ops.sub(x, x) : Ops.instanceNorm(x, null, null, EPSILON);
   }
 
+  /**
+   * The same in a pass; a tile is normalized by the statistics of the whole image.
+   *
+   * @param segment which normalization it is
+   * @param level of the map
+   */
+  public static Tensor instanceNorm(ForwardContext context, String segment, int level, Tensor x) {
+    Tile tile = context.tile();
+    return tile == null
+        ? instanceNorm(x)
+        : tile.statistics().normalize(segment, context.timestep(), level, tile, x);
+  }
+
   /** Number of groups of a group normalization over {@code channels} of a cell. */
   public static int groups(int channels) {
     return Math.min(8, channels);

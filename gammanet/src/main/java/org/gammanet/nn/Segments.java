@@ -147,8 +147,15 @@ public final class Segments {
 
     @Override
     public Tensor[] forward(ForwardContext context, Tensor... inputs) {
-      Tensor y = Ops.elu(Layers.instanceNorm(conv.forward(inputs[0])));
-      return new Tensor[] {resize(context, y, level)};
+      Tensor projected = conv.forward(inputs[0]);
+      Tensor y = Ops.elu(Layers.instanceNorm(context, name, level + 1, projected));
+      Tile tile = context.tile();
+      return new Tensor[] {
+        tile == null
+            ? resize(context, y, level)
+            : MapStatistics.resize(
+                tile, y, level + 1, level, context.height() >> level, context.width() >> level)
+      };
     }
   }
 

@@ -1,0 +1,178 @@
+package org.gammanet.cli;
+
+import java.io.IOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystems;
+import java.nio.file.FileVisitOption;
+import java.nio.file.FileVisitResult;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.PathMatcher;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.SequencedMap;
+import java.util.SequencedSet;
+import java.util.TreeMap;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.gammanet.io.Images;
+
+/**
+ * Finds the pictures that words of the command line name: files, the images in folders, patterns.
+ */
+final class DetectInputs {
+  /** The word for standard input. */
+  static final Path STDIN = Path.of("-");
+
+  /**
+   * A picture.
+   *
+   * @param folder where it lies below the folder that was named; empty if it was named itself
+   */
+  record Found(Path file, Path folder) {}
+
+  private final boolean recursive;
+  private final Consumer<String> notes;
+  private final Consumer<String> errors;
+  private final SequencedSet<Found> found = new LinkedHashSet<>();
+
+  /**
+   * Prepares the search.
+   *
+   * @param recursive whether folders in folders are looked into
+   */
+  DetectInputs(boolean recursive, Consumer<String> notes, Consumer<String> errors) {
+    this.recursive = recursive;
+    this.notes = notes;
+    this.errors = errors;
+  }
+
+  List<Found> find(List<String> words) throws IOException {
+    for (String word : words) {
+      Path path = Path.of(word);
+      if (path.equals(STDIN)) {
+        found.add(new Found(STDIN, Path.of("")));
+      } else if (Files.isDirectory(path)) {
+        try {
+          folder(path, Path.of(""));
+        } catch (AccessDeniedException e) {
+          errors.accept(path + ": permission denied");
+        }
+      } else if (Files.exists(path)) {
+        found.add(new Found(path, Path.of("")));
+      } else if (word.matches(".*[*?\\[{].*")) {
+        pattern(word);
+      } else {
+        errors.accept("there is no file or folder " + word);
+      }
+    }
+    return List.copyOf(found);
+  }
+
+  /** The images in a folder; what else it holds is told by kind. */
+  private void folder(Path folder, Path below) throws IOException {
+    int before = found.size();
+    SequencedMap<String, Integer> others = new TreeMap<>();
+    try (Stream<Path> inside = Files.list(folder)) {
+      for (Path file : inside.sorted().toList()) {
+        String name = String.valueOf(file.getFileName());
+        if (name.startsWith(".")) {
+          continue;
+        }
+        if (recursive && Files.isDirectory(file)) {
+          folder(file, below.resolve(name));
+          continue;
+        }
+        boolean image = Images.hasImageName(file) && Files.isRegularFile(file);
+        if (image && !Images.isResult(file)) {
+          found.add(new Found(file, below));
+        } else {
+          others.merge(image ? "edge maps" : kind(file, name), 1, Integer::sum);
+        }
+      }
+    }
+    String left =
+        others.entrySet().stream()
+            .map(e -> e.getValue() + " " + e.getKey())
+            .collect(Collectors.joining(", "));
+    boolean top = below.toString().isEmpty();
+    if (found.size() == before && top) {
+      errors.accept(
+          "there is no image in the folder " + folder + (left.isEmpty() ? "" : ", only " + left));
+    } else if (!left.isEmpty()) {
+      notes.accept(folder + ": left out " + left);
+    }
+  }
+
+  private static String kind(Path file, String name) {
+    if (Files.isDirectory(file)) {
+      return "folders";
+    }
+    int dot = name.lastIndexOf('.');
+    return dot < 0 ? "files without ending" : name.substring(dot).toLowerCase(Locale.ROOT);
+  }
+
+  /** Files whose paths match a pattern, as shells have them; ** crosses folders. */
+  private void pattern(String word) throws IOException {
+    int slash = word.substring(0, firstWildcard(word)).lastIndexOf('/');
+    Path base = Path.of(slash < 0 ? "." : slash == 0 ? "/" : word.substring(0, slash));
+    PathMatcher matcher;
+    try {
+      matcher = FileSystems.getDefault().getPathMatcher("glob:" + word.substring(slash + 1));
+    } catch (IllegalArgumentException e) { // of patterns, and of paths
+      errors.accept("there is no file or folder " + word);
+      return;
+    }
+    List<Path> matches = new ArrayList<>();
+    if (Files.isDirectory(base)) {
+      int depth = word.contains("**") ? Integer.MAX_VALUE : depth(word.substring(slash + 1));
+      Files.walkFileTree(
+          base,
+          EnumSet.of(FileVisitOption.FOLLOW_LINKS),
+          depth,
+          new SimpleFileVisitor<>() {
+            @Override
+            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
+              Path below = base.relativize(file);
+              boolean hidden = String.valueOf(below.getFileName()).startsWith(".");
+              if (!hidden && attributes.isRegularFile() && matcher.matches(below)) {
+                matches.add(slash < 0 ? below : file);
+              }
+              return FileVisitResult.CONTINUE;
+            }
+
+            @Override
+            public FileVisitResult visitFileFailed(Path file, IOException e) {
+              return FileVisitResult.CONTINUE; // may not be read, or a ring of links
+            }
+          });
+    }
+    List<Path> images = matches.stream().filter(f -> !Images.isResult(f)).sorted().toList();
+    if (images.isEmpty()) {
+      errors.accept("no file matches " + word);
+    }
+    for (Path image : images) {
+      Path parent = (slash < 0 ? image : base.relativize(image)).getParent();
+      found.add(new Found(image, parent == null ? Path.of("") : parent));
+    }
+  }
+
+  private static int firstWildcard(String word) {
+    for (int i = 0; i < word.length(); i++) {
+      if ("*?[{".indexOf(word.charAt(i)) >= 0) {
+        return i;
+      }
+    }
+    return word.length();
+  }
+
+  private static int depth(String pattern) {
+    return 1 + (int) pattern.chars().filter(c -> c == '/').count();
+  }
+}

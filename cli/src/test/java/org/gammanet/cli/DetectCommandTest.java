@@ -1,0 +1,231 @@
+package org.gammanet.cli;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.PrintStream;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.gammanet.detection.FrameReader;
+import org.gammanet.detection.FrameWriter;
+import org.gammanet.io.EdgeMap;
+import org.gammanet.io.Images;
+import org.gammanet.io.RgbImage;
+import org.gammanet.torch.Tensor;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
+
+/** Names, pipes, formats and videos of the command detect, by a small untrained network. */
+class DetectCommandTest {
+  @TempDir Path folder = Path.of("");
+  private final StringWriter out = new StringWriter();
+  private final StringWriter err = new StringWriter();
+  private Path photo = Path.of("");
+
+  private int run(Object... arguments) {
+    List<String> words = new ArrayList<>(List.of("detect", "--random", "--timesteps", "1"));
+    words.addAll(List.of("--set", "model.use_backbone=false"));
+    Arrays.stream(arguments).forEach(a -> words.add(a.toString()));
+    CommandLine line = GammanetCommand.commandLine();
+    line.setOut(new PrintWriter(out, true));
+    line.setErr(new PrintWriter(err, true));
+    return line.execute(words.toArray(String[]::new));
+  }
+
+  private static RgbImage square(int left) {
+    byte[] samples = new byte[3 * 48 * 40];
+    for (int y = 10; y < 30; y++) {
+      Arrays.fill(samples, 3 * (y * 48 + left), 3 * (y * 48 + left + 16), (byte) 220);
+    }
+    return new RgbImage(48, 40, samples);
+  }
+
+  @BeforeEach
+  void photo() throws IOException {
+    photo = folder.resolve("photo.png");
+    Images.writePng(photo, square(12));
+  }
+
+  @Test
+  void aFileOneAPipeAndAPatternGiveTheSameMap() throws IOException {
+    Path file = folder.resolve("deep/er/e.png");
+    assertEquals(0, run(photo, "-o", file), err.toString());
+    byte[] expected = Files.readAllBytes(file);
+    assertEquals(0, run(photo, "-o", folder.resolve("{stem}/{name}.png")), err.toString());
+    assertArrayEquals(expected, Files.readAllBytes(folder.resolve("photo/photo.png.png")));
+
+    InputStream in = System.in;
+    PrintStream stdout = System.out;
+    var piped = new ByteArrayOutputStream();
+    try {
+      System.setIn(new ByteArrayInputStream(Files.readAllBytes(photo)));
+      System.setOut(new PrintStream(piped));
+      assertEquals(0, run("-", "--output", "-"), err.toString());
+    } finally {
+      System.setIn(in);
+      System.setOut(stdout);
+    }
+    assertArrayEquals(expected, piped.toByteArray());
+  }
+
+  @Test
+  void foldersInFoldersKeepTheirNames() throws IOException {
+    Path in = folder.resolve("in");
+    Files.createDirectories(in.resolve("a/b"));
+    Files.copy(photo, in.resolve("photo.png"));
+    Files.copy(photo, in.resolve("a/b/photo.png"));
+    Path edges = folder.resolve("edges");
+    assertEquals(0, run(in, "--recursive", "-o", edges), err.toString());
+    assertTrue(Images.isResult(edges.resolve("photo-edges.png")));
+    Path deep = edges.resolve("a/b/photo-edges.png");
+    assertTrue(Images.isResult(deep));
+
+    FileTime old = FileTime.fromMillis(1_000_000);
+    Files.setLastModifiedTime(deep, old);
+    Files.delete(edges.resolve("photo-edges.png"));
+    assertEquals(0, run(in + "/**.png", "-o", edges, "--skip-existing"), err.toString());
+    assertEquals(old, Files.getLastModifiedTime(deep), "skipped");
+    assertTrue(Images.isResult(edges.resolve("photo-edges.png")), "made again");
+    assertEquals(1, run(in + "/*.jpg", "-o", edges));
+    assertTrue(err.toString().contains("no file matches"), err.toString());
+  }
+
+  @Test
+  void everyFormatIsWrittenAndListed() throws IOException {
+    Path edges = folder.resolve("edges");
+    Object[] all = {photo, "-o", edges, "--format", "png16,npy,svg,geojson,png", "--json"};
+    assertEquals(0, run(all), err.toString());
+    ObjectMapper mapper = new ObjectMapper();
+    JsonNode line = mapper.readTree(out.toString());
+    assertEquals(48, line.get("width").asInt());
+    EdgeMap map = Images.readEdgeMap(edges.resolve("photo-edges-16.png"));
+    double sum = 0;
+    for (float value : map.values()) {
+      sum += value;
+    }
+    assertEquals(sum / map.values().length, line.get("mean").asDouble(), 1e-5);
+    assertTrue(line.get("seconds").asDouble() >= 0);
+    assertEquals(5, line.get("files").size());
+    for (JsonNode file : line.get("files")) {
+      assertTrue(Files.size(Path.of(file.asText())) > 0, file.asText());
+    }
+    JsonNode geo = mapper.readTree(edges.resolve("photo-edges.geojson").toFile());
+    assertEquals("FeatureCollection", geo.get("type").asText());
+    Path svg = folder.resolve("lines.svg");
+    assertEquals(0, run(photo, "-o", svg), err.toString());
+    assertTrue(Files.readString(svg).startsWith("<svg "));
+
+    out.getBuffer().setLength(0);
+    assertEquals(1, run(folder.resolve("none.png"), photo, "-o", edges, "--json"));
+    Path broken = Files.writeString(folder.resolve("broken.png"), "no picture");
+    assertEquals(1, run(broken, "-o", edges, "--json"));
+    assertTrue(out.toString().contains("\"error\":"), out.toString());
+  }
+
+  @Test
+  void filesOfOthersStay() throws IOException {
+    Path svg = Files.writeString(folder.resolve("drawing.svg"), "<svg>mine</svg>");
+    assertEquals(1, run(photo, "-o", svg));
+    assertEquals("<svg>mine</svg>", Files.readString(svg));
+    assertEquals(0, run(photo, "-o", svg, "--force"), err.toString());
+    assertEquals(0, run(photo, "-o", svg), "its own is replaced");
+  }
+
+  @Test
+  void picturesLookAsAskedFor() throws IOException {
+    Path file = folder.resolve("e.png");
+    assertEquals(0, run(photo, "-o", file, "--threshold", 0, "--overlay", "--color", "0072b2"));
+    assertEquals(0x72, Images.read(file).sample(0, 0, 1), "all is edge at a threshold of 0");
+    assertEquals(0, run(photo, "-o", file, "--threshold", "auto", "--invert"), err.toString());
+    for (float value : Images.readEdgeMap(file).values()) {
+      assertTrue(value == 0 || value == 1, "" + value);
+    }
+    assertEquals(0, run(photo, "-o", file, "--side-by-side"), err.toString());
+    assertEquals(2 * 48 + 8, Images.read(file).width());
+    assertEquals(0, run(photo, "-o", file, "--transparent", "--color", "red"), err.toString());
+    assertEquals(0, run(photo, "-o", file, "--thin"), err.toString());
+    assertEquals(48, Images.readEdgeMap(file).width());
+  }
+
+  private Path clip() throws IOException {
+    Path clip = folder.resolve("clip.gif");
+    try (FrameWriter writer = FrameWriter.open(clip, 5)) {
+      for (int left : new int[] {12, 12, 20}) {
+        writer.add(square(left));
+      }
+      writer.finish();
+    }
+    return clip;
+  }
+
+  private static List<RgbImage> frames(Path video) throws IOException {
+    List<RgbImage> frames = new ArrayList<>();
+    try (FrameReader reader = FrameReader.open(video)) {
+      assertEquals(5, reader.rate(), 0.01);
+      for (RgbImage f = reader.next(); f != null; f = reader.next()) {
+        frames.add(f);
+      }
+    }
+    return frames;
+  }
+
+  @Test
+  void anAnimatedGifGivesOneWithTheEdgesOfEachFrame() throws IOException {
+    long before = Tensor.liveHandles();
+    Path clip = clip();
+    assertEquals(0, run(clip, "-o", folder), err.toString());
+    List<RgbImage> edges = frames(folder.resolve("clip-edges.gif"));
+    assertEquals(3, edges.size());
+    assertEquals(edges.get(0), edges.get(1), "equal frames, equal edges");
+    assertNotEquals(edges.get(0), edges.get(2));
+
+    assertEquals(1, run(clip, "-o", folder));
+    assertTrue(err.toString().contains("--force replaces it"), err.toString());
+    assertEquals(0, run(clip, "-o", folder, "--force", "--carry-states"), err.toString());
+    List<RgbImage> carried = frames(folder.resolve("clip-edges.gif"));
+    assertEquals(edges.get(0), carried.get(0), "the first frame starts at rest");
+    assertNotEquals(carried.get(0), carried.get(1), "the second one does not");
+
+    assertEquals(0, run(clip, "-o", folder, "--frames"), err.toString());
+    Path last = folder.resolve("clip-edges/000003.png");
+    assertEquals(edges.get(2), Images.readEdgeMap(last).toImage());
+    assertEquals(before, Tensor.liveHandles(), "live handles");
+  }
+
+  @Test
+  void imagesBecomeAVideoOrASequence() throws IOException {
+    Path frames = Files.createDirectory(folder.resolve("frames"));
+    for (int i = 0; i < 3; i++) {
+      Images.writePng(frames.resolve(i + ".png"), square(12));
+    }
+    Path video = folder.resolve("all.gif");
+    assertEquals(0, run(frames, "-o", video, "--rate", 5), err.toString());
+    assertEquals(3, frames(video).size());
+    Path edges = folder.resolve("edges");
+    assertEquals(0, run(frames, "-o", edges, "--carry-states"), err.toString());
+    assertFalse(
+        Arrays.equals(
+            Files.readAllBytes(edges.resolve("0-edges.png")),
+            Files.readAllBytes(edges.resolve("1-edges.png"))));
+    Images.writePng(frames.resolve("3.png"), new RgbImage(40, 40, new byte[4800]));
+    assertEquals(1, run(frames, "-o", edges, "--carry-states"));
+    assertTrue(err.toString().contains("states carry over between frames of one size"));
+  }
+}

@@ -1,0 +1,35 @@
+package org.gammanet.detection;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import org.gammanet.io.ImageException;
+import org.gammanet.io.RgbImage;
+
+/**
+ * A moving picture under way. The file appears when {@link #finish} is called, complete; closing
+ * before that leaves nothing behind.
+ */
+public interface FrameWriter extends AutoCloseable {
+  /**
+   * Adds a frame.
+   *
+   * @throws IllegalArgumentException if it has another size than the first one
+   */
+  void add(RgbImage frame) throws IOException;
+
+  /** Completes the file. */
+  void finish() throws IOException;
+
+  @Override
+  void close() throws IOException;
+
+  /**
+   * Begins a GIF, which is written here, or another video, which the program ffmpeg writes.
+   *
+   * @param rate frames per second
+   * @throws ImageException if there is no ffmpeg
+   */
+  static FrameWriter open(Path file, double rate) throws IOException {
+    return FrameReader.isGif(file) ? new GifWriter(file, rate) : new FfmpegWriter(file, rate);
+  }
+}
