@@ -559,7 +559,7 @@ final class DetectCommand implements Callable<Integer> {
       for (int t = 0; t < maps.size(); t++) {
         Path file = loaded.job.result("-t" + (t + 1) + ".png");
         if (file != null) {
-          write(file, picture(style.apply(maps.get(t)), loaded.photo));
+          write(file, Images.png8(style.gray(style.apply(maps.get(t)))));
           files.add(file);
         }
       }

@@ -167,11 +167,12 @@ class CommandsTest {
       })
   void wrongUsageIsTwo(String words, @TempDir Path folder) throws IOException {
     String photo = photo(folder).toString();
+    String other = Files.copy(Path.of(photo), folder.resolve("other.png")).toString();
     assertEquals(
         2,
         run(
             (Object[])
-                words.replace("PHOTO2", folder.toString()).replace("PHOTO", photo).split(" ")),
+                words.replace("PHOTO2", other).replace("PHOTO", photo).split(" ")),
         err.toString());
     assertTrue(err.toString().startsWith("gammanet: "), err.toString());
     assertTrue(err.toString().lines().count() <= 3, err.toString());

@@ -249,6 +249,7 @@ public final class Detector {
     private Map<String, Tensor> states = Map.of();
     private int width;
     private int height;
+    private int timestep;
 
     private Sequence() {}
 
@@ -271,9 +272,11 @@ public final class Detector {
       }
       width = frame.width();
       height = frame.height();
-      GammaNet.Detection found = net.detectFrom(shrunk(frame), forward().withInitialStates(states));
+      ForwardOptions pass = forward().withInitialStates(states).withFirstTimestep(timestep);
+      GammaNet.Detection found = net.detectFrom(shrunk(frame), pass);
       close();
       states = found.states();
+      timestep += net.config().model().timesteps();
       return enlarged(found.maps(), width, height);
     }
 
@@ -282,6 +285,7 @@ public final class Detector {
     public void close() {
       states.values().forEach(Tensor::close);
       states = Map.of();
+      timestep = 0;
     }
   }
 }
