@@ -170,9 +170,7 @@ class CommandsTest {
     String other = Files.copy(Path.of(photo), folder.resolve("other.png")).toString();
     assertEquals(
         2,
-        run(
-            (Object[])
-                words.replace("PHOTO2", other).replace("PHOTO", photo).split(" ")),
+        run((Object[]) words.replace("PHOTO2", other).replace("PHOTO", photo).split(" ")),
         err.toString());
     assertTrue(err.toString().startsWith("gammanet: "), err.toString());
     assertTrue(err.toString().lines().count() <= 3, err.toString());

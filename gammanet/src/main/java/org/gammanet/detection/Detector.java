@@ -274,7 +274,7 @@ public final class Detector {
       height = frame.height();
       ForwardOptions pass = forward().withInitialStates(states).withFirstTimestep(timestep);
       GammaNet.Detection found = net.detectFrom(shrunk(frame), pass);
-      close();
+      states.values().forEach(Tensor::close);
       states = found.states();
       timestep += net.config().model().timesteps();
       return enlarged(found.maps(), width, height);

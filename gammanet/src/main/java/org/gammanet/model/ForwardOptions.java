@@ -51,13 +51,29 @@ public record ForwardOptions(
   /** With T timesteps. */
   public ForwardOptions withTimesteps(int t) {
     return new ForwardOptions(
-        t, firstTimestep, initialStates, hooks, everyTimestep, finalStates, executor, composedOnly, tile);
+        t,
+        firstTimestep,
+        initialStates,
+        hooks,
+        everyTimestep,
+        finalStates,
+        executor,
+        composedOnly,
+        tile);
   }
 
   /** With timesteps that are counted from a number on. */
   public ForwardOptions withFirstTimestep(int first) {
     return new ForwardOptions(
-        timesteps, first, initialStates, hooks, everyTimestep, finalStates, executor, composedOnly, tile);
+        timesteps,
+        first,
+        initialStates,
+        hooks,
+        everyTimestep,
+        finalStates,
+        executor,
+        composedOnly,
+        tile);
   }
 
   /** From given states. */
@@ -70,7 +86,8 @@ public record ForwardOptions(
         everyTimestep,
         finalStates,
         executor,
-        composedOnly, tile);
+        composedOnly,
+        tile);
   }
 
   /** With hooks. */
@@ -83,13 +100,22 @@ public record ForwardOptions(
         everyTimestep,
         finalStates,
         executor,
-        composedOnly, tile);
+        composedOnly,
+        tile);
   }
 
   /** With the logits after each timestep. */
   public ForwardOptions withEveryTimestep() {
     return new ForwardOptions(
-        timesteps, firstTimestep, initialStates, hooks, true, finalStates, executor, composedOnly, tile);
+        timesteps,
+        firstTimestep,
+        initialStates,
+        hooks,
+        true,
+        finalStates,
+        executor,
+        composedOnly,
+        tile);
   }
 
   /** With the states after the last timestep. */
@@ -102,7 +128,8 @@ public record ForwardOptions(
         everyTimestep,
         true,
         executor,
-        composedOnly, tile);
+        composedOnly,
+        tile);
   }
 
   /** With another executor. */
@@ -115,13 +142,22 @@ public record ForwardOptions(
         everyTimestep,
         finalStates,
         newExecutor,
-        composedOnly, tile);
+        composedOnly,
+        tile);
   }
 
   /** Without fused kernels. */
   public ForwardOptions withComposedOnly() {
     return new ForwardOptions(
-        timesteps, firstTimestep, initialStates, hooks, everyTimestep, finalStates, executor, true, tile);
+        timesteps,
+        firstTimestep,
+        initialStates,
+        hooks,
+        everyTimestep,
+        finalStates,
+        executor,
+        true,
+        tile);
   }
 
   /** For an image that is a tile of a larger one. */
