@@ -9,15 +9,21 @@ import picocli.codegen.docgen.manpage.ManPageGenerator;
 final class ManPages {
   private ManPages() {}
 
-  /** Writes into the folder {@code arguments[0]}. */
+  /** Writes into the folder {@code arguments[0]} the manual of version {@code arguments[1]}. */
   public static void main(String[] arguments) throws IOException {
     CommandLine line = GammanetCommand.commandLine();
-    line.getCommandSpec().version(GammanetCommand.Version.program()); // not this machine's Java
+    setVersion(line, "gammanet " + arguments[1]);
     int status =
         ManPageGenerator.generateManPage(
             new File(arguments[0]), null, new boolean[0], true, line.getCommandSpec());
     if (status != 0) {
       throw new IOException("no manual pages were written");
     }
+  }
+
+  /** Instead of the version provider's, which names the Java of this machine. */
+  private static void setVersion(CommandLine line, String version) {
+    line.getCommandSpec().versionProvider(null).version(version);
+    line.getSubcommands().values().forEach(command -> setVersion(command, version));
   }
 }
