@@ -111,7 +111,15 @@ class NativeKernelsTest {
   @Test
   void tellsWhatRuns() {
     String description = NativeKernels.describe();
-    assertTrue(description.startsWith(NativeKernels.available() ? "native, " : "none ("));
+    if (NativeKernels.available()) {
+      assertTrue(
+          description.matches("native, (portable|avx2|avx512|neon)[a-z0-9-]* \\(.+\\)"),
+          description);
+      assertTrue(description.contains(NativeKernels.instructionSet()), description);
+    } else {
+      assertTrue(description.matches("none \\(.{5,}\\); everything is composed .*"), description);
+      assertThrows(TorchException.class, NativeKernels::instructionSet);
+    }
   }
 
   @Test

@@ -29,6 +29,7 @@ import org.gammanet.config.GammaNetConfig;
 import org.gammanet.io.Images;
 import org.gammanet.io.Npy;
 import org.gammanet.io.RgbImage;
+import org.gammanet.kernels.NativeKernels;
 import org.gammanet.torch.Device;
 import org.gammanet.torch.Tensor;
 import org.junit.jupiter.api.Test;
@@ -434,7 +435,7 @@ class CommandsTest {
   void infoNamesTheLibrary() {
     assertEquals(0, run("info"));
     assertTrue(out.toString().contains("libtorch"), out.toString());
-    assertTrue(out.toString().contains("kernels     n"), out.toString());
+    assertTrue(out.toString().contains("kernels     " + NativeKernels.describe()), out.toString());
   }
 
   @Test

@@ -42,7 +42,7 @@ class ExamplesTest {
       Map.of(
           "train", List.of("--max-steps 1", "--set training.stages=[]" + SHORT),
           "ablate", List.of("--max-steps 1", TINY.strip() + SHORT),
-          "insilico", List.of("--size 48", "--timesteps 1", "--probes 1"),
+          "insilico", List.of("--size 72", "--timesteps 1", "--probes 1"),
           "opto",
               List.of(
                   "--size 48",
@@ -74,6 +74,7 @@ class ExamplesTest {
     }
     copy(p.resolve("BSDS500/maps"), p.resolve("my-maps"));
     copy(p.resolve("BSDS500/maps"), p.resolve("maps"));
+    copy(p.resolve("BSDS500/maps"), p.resolve("maps/hed"));
     copy(p.resolve("BSDS500/images/test"), p.resolve("photos"));
     copy(
         p.resolve("photos/p0.png"),
@@ -87,6 +88,9 @@ class ExamplesTest {
         p.resolve("measured.csv"), "distance,response,se\n0,1,0.1\n1,0.6,0.1\n2,0.9,0.2\n");
     run(p, words("train -d BSDS500 -o runs/first --max-steps 2 --random" + TINY + SHORT));
     copy(p.resolve("runs/first"), p.resolve("runs/mine"));
+    copy(p.resolve("runs/first"), p.resolve("runs/second"));
+    run(p, words("evaluate -d BSDS500 --maps maps -o eval_results"));
+    run(p, words("evaluate -d BSDS500 --baseline canny -o other_results"));
     run(p, words("convert runs/first/checkpoints/last.safetensors checkpoint_best.pth"));
     PretrainedModel.find().orElseThrow().load().save(p.resolve("model.safetensors"));
     run(p, words("convert model.safetensors model.pt"));
@@ -137,6 +141,7 @@ class ExamplesTest {
             case "random:5,lesion:top_down", "random:3,lesion:top_down" ->
                 "random:1,lesion:top_down";
             case "96" -> "48";
+            case "8" -> "1"; // timesteps
             default -> word.contains("…") ? results(where, word) : word;
           });
     }
@@ -180,7 +185,11 @@ class ExamplesTest {
     if (output >= 0) {
       delete(where.resolve(words.get(output + 1)));
     } else if (!words.contains("--resume") && !words.contains("--repeat")) {
-      delete(where.resolve("insilico_results"));
+      delete(
+          where.resolve(
+              words.getFirst().equals("evaluate")
+                  ? "eval_results"
+                  : words.getFirst() + "_results"));
     }
     run(where, words);
   }

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -167,7 +168,19 @@ class SafeTensorsTest {
   }
 
   @Test
-  void aFullDiskLeavesNothingBehind() throws IOException {
+  void aFullDiskIsNamed() {
+    Path full = Path.of("/dev/full");
+    assumeTrue(Files.exists(full), "no device that is always full");
+    CheckpointException e =
+        assertThrows(
+            CheckpointException.class,
+            () -> SafeTensors.write(full, Map.of("a", bytes(ElementType.F32, 9)), Map.of()));
+    assertTrue(e.getMessage().contains("No space left on device"), e.getMessage());
+    assertTrue(Files.exists(full) && !Files.isRegularFile(full), "the device is still there");
+  }
+
+  @Test
+  void aFailureWhileWritingLeavesNothingBehind() throws IOException {
     Path file = folder.resolve("full.safetensors");
     Files.writeString(file, "old");
     StoredTensor failing =

@@ -102,6 +102,7 @@ class NpyTest {
     Npy.write(file, new float[12], 3, 4);
     byte[] good = Files.readAllBytes(file);
     Random random = new Random(3);
+    int refused = 0;
     for (int round = 0; round < 500; round++) {
       byte[] bad =
           java.util.Arrays.copyOf(good, round % 2 == 0 ? good.length : random.nextInt(140));
@@ -113,7 +114,10 @@ class NpyTest {
         Npy.read(file).doubles();
       } catch (DataException e) {
         assertTrue(e.getMessage().contains("damaged.npy"), e.getMessage());
+        refused++;
       }
     }
+    // Every file that is cut off, and some of those with a changed bit, but not those in numbers.
+    assertTrue(refused > 250 && refused < 450, "refused: " + refused);
   }
 }

@@ -13,7 +13,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
-import java.util.stream.IntStream;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.gammanet.config.GammaNetConfig;
 import org.gammanet.config.TrainingConfig.Recompute;
 import org.gammanet.kernels.NativeKernels;
@@ -237,15 +239,26 @@ class FusedNetworkTest {
   }
 
   @Test
-  void threadsMayShareANetwork() {
+  void threadsMayShareANetwork() throws Exception {
     try (Network network = network(THREE_LEVELS, "model.hidden_channels=8");
         var scope = TensorScope.open()) {
       Tensor image = random(1, 1, 3, 24, 24);
       float[] expected = logits(network, image, ForwardOptions.DEFAULTS);
-      IntStream.range(0, 8)
-          .parallel()
-          .forEach(
-              k -> assertArrayEquals(expected, logits(network, image, ForwardOptions.DEFAULTS)));
+      var together = new CyclicBarrier(8); // more threads than a common pool may have
+      try (var threads = Executors.newFixedThreadPool(8)) {
+        List<Future<float[]>> results = new ArrayList<>();
+        for (int k = 0; k < 8; k++) {
+          results.add(
+              threads.submit(
+                  () -> {
+                    together.await();
+                    return logits(network, image, ForwardOptions.DEFAULTS);
+                  }));
+        }
+        for (Future<float[]> result : results) {
+          assertArrayEquals(expected, result.get());
+        }
+      }
     }
   }
 
@@ -271,7 +284,7 @@ class FusedNetworkTest {
       if (!NativeKernels.supports(Precision.BFLOAT16)) {
         network.setPrecision(Precision.BFLOAT16);
         assertEquals(Precision.FLOAT32, network.precision());
-        return;
+        assumeTrue(false, "this processor does not compute in bfloat16");
       }
       Tensor image = random(1, 1, 3, 40, 40);
       float[] exact = logits(network, image, ForwardOptions.DEFAULTS.withTimesteps(8));
