@@ -59,7 +59,7 @@ public record ResponseComparison(
           "at least %d stimuli are needed, not %d".formatted(2 * FOLDS, n));
     }
     float[][] recorded = mean(repeats);
-    float[][] @Nullable [] halves = halves(repeats);
+    float @Nullable [][][] halves = halves(repeats);
     double[][] dissimilar = RepresentationalComparison.rdm(recorded);
     double[] correlations =
         RepresentationalComparison.ridge(shuffled(model, seed), shuffled(recorded, seed), FOLDS)
@@ -119,7 +119,7 @@ public record ResponseComparison(
   }
 
   /** Means of the even and of the odd repeats; null for a single repeat. */
-  private static float[][] @Nullable [] halves(float[][][] repeats) {
+  private static float @Nullable [][][] halves(float[][][] repeats) {
     if (repeats.length < 2) {
       return null;
     }

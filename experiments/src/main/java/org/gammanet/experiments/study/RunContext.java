@@ -130,7 +130,7 @@ public final class RunContext {
   }
 
   /**
-   * The findings of an earlier experiment, which must be among {@link Experiment#requires}.
+   * The findings of an earlier experiment, which must be among {@link Description#requires}.
    *
    * @param key of the findings in the results
    * @param summary the record that they hold
