@@ -13,12 +13,16 @@ import org.gammanet.GammaNet;
 import org.gammanet.PretrainedModel;
 import org.gammanet.checkpoint.Checkpoint;
 import org.gammanet.config.GammaNetConfig;
+import org.gammanet.config.ModelInit;
 import org.gammanet.config.TrainingConfig;
 import org.gammanet.config.TrainingConfig.Recompute;
 import org.gammanet.data.EdgeDataset;
 import org.gammanet.io.DataException;
 import org.gammanet.io.FolderLock;
 import org.gammanet.model.Network;
+import org.gammanet.model.PassThrough;
+import org.gammanet.torch.Tensor;
+import org.gammanet.torch.TensorScope;
 import org.gammanet.training.Optimizer;
 import org.gammanet.training.Trainer;
 import org.gammanet.training.TrainingData;
@@ -199,7 +203,7 @@ final class TrainCommand implements Callable<Integer> {
           "%s holds a run already: continue it with --resume %s, or name another --output"
               .formatted(folder, folder));
     }
-    try (GammaNet net = open(config, checkpoint);
+    try (GammaNet net = open(config, checkpoint, data);
         Trainer trainer =
             new Trainer(config, net.network(), data, folder, new Progress(config.training()))) {
       if (resume != null && checkpoint != null) {
@@ -276,12 +280,19 @@ final class TrainCommand implements Callable<Integer> {
   }
 
   /** The network before its first update here: empty where a run is resumed, which fills it. */
-  private GammaNet open(GammaNetConfig config, @Nullable Checkpoint checkpoint) {
+  private GammaNet open(GammaNetConfig config, @Nullable Checkpoint checkpoint, TrainingData data) {
     if (resume != null) {
       return GammaNet.empty(config, compute.open());
     }
     if (checkpoint == null) {
-      return GammaNet.random(config, config.seed(), compute.open());
+      GammaNet net = GammaNet.random(config, config.seed(), compute.open());
+      if (config.model().init() == ModelInit.PASS_THROUGH) {
+        try (var scope = TensorScope.open()) {
+          Tensor images = data.middles(config.data(), 6, 320);
+          PassThrough.unitResponses(net.network(), images.to(net.network().device()));
+        }
+      }
+      return net;
     }
     // Weights may be trained further with other timesteps, which they do not depend on.
     NetworkOptions.requireSameNetwork(

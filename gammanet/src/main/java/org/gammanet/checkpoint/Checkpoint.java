@@ -33,10 +33,11 @@ import org.gammanet.config.GammaNetConfig;
 /**
  * Weights by name, their metadata, and the optimizer's state of a training run that can be resumed.
  *
- * <p>{@link #load} reads safetensors and both containers of {@code torch.save}, told apart by
- * content. Nothing in a file is executed. {@link #save} writes safetensors. A file that holds an
- * optimizer's state calls its tensors {@code model.NAME} and {@code optimizer.NAME}, otherwise
- * weights have their plain names, which are PyTorch's.
+ * <p>{@link #load} reads safetensors, both containers of {@code torch.save}, and VGG16's
+ * convolutions from HDF5 files of Keras, told apart by content. Nothing in a file is executed.
+ * {@link #save} writes safetensors. A file that holds an optimizer's state calls its tensors {@code
+ * model.NAME} and {@code optimizer.NAME}, otherwise weights have their plain names, which are
+ * PyTorch's.
  *
  * <p>Metadata are texts by key: numbers, truth values, lists and maps as JSON, texts as they are
  * (quoted only where they could be taken for JSON). Usual keys are {@code config} (the whole
@@ -48,7 +49,8 @@ public final class Checkpoint {
   public enum Format {
     SAFETENSORS("safetensors"),
     TORCH_ZIP("PyTorch (zip)"),
-    TORCH_LEGACY("PyTorch (before 1.6)");
+    TORCH_LEGACY("PyTorch (before 1.6)"),
+    KERAS("Keras (HDF5)");
 
     private final String title;
 
@@ -191,11 +193,21 @@ public final class Checkpoint {
     if (file.size() > 8 && file.slice(8, 1).get() == '{') {
       return ofSafeTensors(file.toString(), SafeTensors.read(file));
     }
+    if (KerasVgg16.isHdf5(file)) {
+      KerasVgg16.Contents vgg16 = KerasVgg16.read(file);
+      return new Checkpoint(
+          file.toString(),
+          Format.KERAS,
+          vgg16.weights(),
+          Map.of(),
+          Map.of(),
+          List.of(vgg16.remark()));
+    }
     if (TorchFile.isPickle(file)) {
       return ofPython(file.toString(), Format.TORCH_LEGACY, TorchFile.readLegacy(file));
     }
     throw new CheckpointException(
-        "%s is neither a safetensors file nor one of torch.save: it begins with %s"
+        "%s is neither a safetensors file nor one of torch.save or Keras: it begins with %s"
             .formatted(file, beginning(file)));
   }
 

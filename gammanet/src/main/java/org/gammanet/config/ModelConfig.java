@@ -31,6 +31,8 @@ import org.jspecify.annotations.Nullable;
  * @param residualConnections {@link Architecture#GAMMANET}: whether a layer's drive is added to its
  *     state
  * @param fgru the recurrent cells
+ * @param init weights that training starts from, apart from those of {@code pretrained};
+ *     pass-through for networks on VGG16's trainable blocks only
  * @param pretrained file with VGG16 weights to start from; null for random weights. Nothing is ever
  *     downloaded.
  */
@@ -51,6 +53,7 @@ public record ModelConfig(
     boolean skipConnections,
     boolean residualConnections,
     FgruConfig fgru,
+    ModelInit init,
     @Nullable Path pretrained) {
 
   /** What a network is when a configuration says nothing about it. */
@@ -72,6 +75,7 @@ public record ModelConfig(
           true,
           false,
           FgruConfig.CLASS_DEFAULTS,
+          ModelInit.ORIGINAL,
           null);
 
   /**
@@ -97,6 +101,13 @@ public record ModelConfig(
         "base_channels",
         baseChannels,
         "64 for a network that starts from VGG16's weights");
+    Check.that(
+        init == ModelInit.ORIGINAL
+            || architecture == Architecture.VGG16_GAMMANET_V2
+            || architecture == Architecture.VGG16_GAMMANET,
+        "init",
+        init.word(),
+        "original for a network without trainable VGG16 blocks");
     Check.oddKernel("kernel_size", kernelSize);
     Check.count("input_channels", inputChannels, 1024);
     Check.that(
@@ -243,6 +254,7 @@ public record ModelConfig(
         scratch ? d.skipConnections : skipConnections,
         scratch ? residualConnections : d.residualConnections,
         fgru.effective(architecture.hasInhibitoryStates()),
+        d.init,
         null);
   }
 

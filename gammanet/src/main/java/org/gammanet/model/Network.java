@@ -22,6 +22,7 @@ import org.gammanet.config.Architecture;
 import org.gammanet.config.Attention;
 import org.gammanet.config.FgruConfig;
 import org.gammanet.config.ModelConfig;
+import org.gammanet.config.ModelInit;
 import org.gammanet.config.Normalization;
 import org.gammanet.fused.Kernels;
 import org.gammanet.io.Sha256;
@@ -105,7 +106,11 @@ public final class Network implements AutoCloseable {
    * @param seed the same seed gives the same weights, whatever the machine
    */
   public static Network create(ModelConfig config, long seed) {
-    return create(config, parameter -> parameter.initialize(seed));
+    return create(
+        config,
+        config.init() == ModelInit.PASS_THROUGH
+            ? parameter -> PassThrough.initialize(parameter, seed)
+            : parameter -> parameter.initialize(seed));
   }
 
   /**

@@ -87,6 +87,38 @@ public sealed interface Initialization {
     }
   }
 
+  /**
+   * The convolution that changes nothing, plus normal noise whose deviation is divided by the
+   * square root of the fan-in.
+   */
+  record Delta(double noise) implements Initialization {
+    @Override
+    public Tensor make(long seed, String name, long[] shape) {
+      SplittableRandom random = random(seed, name);
+      int in = (int) shape[1];
+      int taps = (int) (shape[2] * shape[3]);
+      double deviation = noise / Math.sqrt((double) in * taps);
+      float[] values = new float[count(shape)];
+      for (int i = 0; i < values.length; i++) {
+        boolean center = i % taps == taps / 2 && i / taps % in == i / taps / in;
+        values[i] = (float) (deviation * random.nextGaussian() + (center ? 1 : 0));
+      }
+      return Tensor.of(values, shape);
+    }
+  }
+
+  /** One value in the first half of the channels, another one in the second. */
+  record Halves(double first, double second) implements Initialization {
+    @Override
+    public Tensor make(long seed, String name, long[] shape) {
+      float[] values = new float[count(shape)];
+      for (int i = 0; i < values.length; i++) {
+        values[i] = (float) (i < values.length / 2 ? first : second);
+      }
+      return Tensor.of(values, shape);
+    }
+  }
+
   /** Xavier (Glorot and Bengio 2010) times a gain, for a 1x1 convolution. */
   static Initialization xavier(long in, long out, double gain) {
     return new Uniform(gain * Math.sqrt(6.0 / (in + out)));

@@ -105,7 +105,12 @@ public final class Parameter implements AutoCloseable {
 
   /** Sets the initial value for a seed. */
   public void initialize(long seed) {
-    replace(initialization.make(seed, name, shape));
+    initialize(seed, initialization);
+  }
+
+  /** Sets another initial value for a seed than the parameter's own. */
+  public void initialize(long seed, Initialization other) {
+    replace(other.make(seed, name, shape));
   }
 
   /** Sets all elements to zero. */

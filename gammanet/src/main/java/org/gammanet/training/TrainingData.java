@@ -2,10 +2,16 @@ package org.gammanet.training;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.gammanet.config.DataConfig;
 import org.gammanet.data.EdgeDataset;
+import org.gammanet.data.Example;
+import org.gammanet.data.Preprocessing;
 import org.gammanet.io.DataException;
+import org.gammanet.io.RgbImage;
+import org.gammanet.torch.Tensor;
 
 /**
  * Training images, and the images held out to choose the best network.
@@ -60,5 +66,36 @@ public record TrainingData(EdgeDataset train, EdgeDataset validation, String des
                 ownSplit
                     ? "of " + valRoot + " (val)"
                     : validation == all ? "of the same" : "held out"));
+  }
+
+  /**
+   * The middles of the first training images, for {@link
+   * org.gammanet.model.PassThrough#unitResponses}.
+   *
+   * @param most how many images at most
+   * @param side largest side, pixels; smaller where an image is
+   * @return normalized, {@code [N, 3, H, W]} on the CPU
+   */
+  public Tensor middles(DataConfig config, int most, int side) {
+    List<Example> examples =
+        IntStream.range(0, Math.min(most, train.size())).mapToObj(train::load).toList();
+    int height = side;
+    int width = side;
+    for (Example example : examples) {
+      height = Math.min(height, example.height());
+      width = Math.min(width, example.width());
+    }
+    List<RgbImage> crops = new ArrayList<>();
+    for (Example example : examples) {
+      byte[] samples = new byte[3 * height * width];
+      int top = (example.height() - height) / 2;
+      int left = (example.width() - width) / 2;
+      for (int y = 0; y < height; y++) {
+        int from = 3 * ((top + y) * example.width() + left);
+        System.arraycopy(example.rgb(), from, samples, 3 * y * width, 3 * width);
+      }
+      crops.add(new RgbImage(width, height, samples));
+    }
+    return Preprocessing.of(config, 1).apply(crops);
   }
 }
