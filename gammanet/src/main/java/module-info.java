@@ -6,6 +6,7 @@ module org.gammanet {
   requires com.twelvemonkeys.imageio.jpeg;
   requires com.twelvemonkeys.imageio.tiff;
   requires com.twelvemonkeys.imageio.webp;
+  requires io.jhdf;
   requires java.desktop;
   requires java.logging;
   requires org.yaml.snakeyaml;

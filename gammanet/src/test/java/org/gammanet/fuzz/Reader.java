@@ -1,5 +1,8 @@
 package org.gammanet.fuzz;
 
+import io.jhdf.HdfFile;
+import io.jhdf.WritableHdfFile;
+import io.jhdf.api.WritableGroup;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -156,6 +159,25 @@ public enum Reader implements Mutations.Target {
     @Override
     public List<byte[]> seeds() {
       return List.of(Mutations.written(file -> checkpoint().save(file)));
+    }
+
+    @Override
+    public void read(byte[] bytes) {
+      readCheckpoint(bytes);
+    }
+  },
+  KERAS {
+    @Override
+    public List<byte[]> seeds() {
+      return List.of(
+          Mutations.written(
+              file -> {
+                try (WritableHdfFile hdf = HdfFile.write(file)) {
+                  WritableGroup layer = hdf.putGroup("block1_conv1").putGroup("block1_conv1");
+                  layer.putDataset("kernel:0", new float[3][3][3][2]);
+                  layer.putDataset("bias:0", new float[2]);
+                }
+              }));
     }
 
     @Override
