@@ -49,5 +49,6 @@ module org.gammanet.experiments {
       org.gammanet.experiments.protocols.DynamicsExperiment,
       org.gammanet.experiments.protocols.PerturbationExperiment,
       org.gammanet.experiments.protocols.ParadoxicalExperiment,
-      org.gammanet.experiments.protocols.PreferredStimulusExperiment;
+      org.gammanet.experiments.protocols.PreferredStimulusExperiment,
+      org.gammanet.experiments.protocols.PopulationExperiment;
 }

@@ -1,0 +1,212 @@
+package org.gammanet.experiments.protocols;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.gammanet.experiments.analysis.OrientationMeasures;
+import org.gammanet.experiments.analysis.Statistics.Interval;
+import org.gammanet.experiments.responses.Pooling;
+import org.gammanet.experiments.stimuli.Grating;
+import org.gammanet.experiments.stimuli.PixelPoint;
+import org.gammanet.experiments.stimuli.Sine;
+import org.gammanet.experiments.study.Description;
+import org.gammanet.experiments.study.Design;
+import org.gammanet.experiments.study.Experiment;
+import org.gammanet.experiments.study.FigureSpec;
+import org.gammanet.experiments.study.Findings;
+import org.gammanet.experiments.study.Panel;
+import org.gammanet.experiments.study.Recording;
+import org.gammanet.experiments.study.RunContext;
+import org.gammanet.experiments.study.Series;
+import org.gammanet.experiments.study.UnitTable;
+import org.gammanet.figures.Axis;
+
+/** Orientation tuning of every channel at a grid of positions, not only at the center. */
+public final class PopulationExperiment implements Experiment<PopulationExperiment.Condition> {
+  private static final int ORIENTATIONS = 12;
+  private static final int PHASES = 4;
+  private static final double[] WAVELENGTHS = {8, 12.8, 20};
+
+  /** Evoked response, in fractions of a unit's range, above which it is responsive. */
+  private static final double RESPONSIVE = 0.1;
+
+  /** A grating over the whole image. */
+  public record Condition(int wavelength, int orientation, int phase) {}
+
+  /**
+   * A channel at a position.
+   *
+   * @param wavelengthPx that it prefers
+   * @param preferredDeg orientation of the modulation
+   */
+  record Unit(
+      int yPx,
+      int xPx,
+      boolean responsive,
+      double wavelengthPx,
+      double preferredDeg,
+      double circularVariance) {}
+
+  /**
+   * Numbers of the experiment; intervals are over units and positions.
+   *
+   * @param agreement of a channel's preferred orientations over positions: length of their mean
+   *     vector, over channels that respond at two or more
+   */
+  record Summary(
+      int positions,
+      int channels,
+      int n,
+      double responsiveFraction,
+      Interval circularVariance,
+      Interval agreement) {}
+
+  @Override
+  public Description description() {
+    return Description.of(
+            "population",
+            "A population over positions",
+            "Gratings over the whole image, and the tuning of every channel at a grid of positions:"
+                + " each unit at its own best wavelength, by its mean response over phases."
+                + " Circular variance is that of Ringach, Shapley and Hawken (2002), of responses"
+                + " from which the blank is not subtracted.")
+        .primary("circular_variance");
+  }
+
+  private static List<PixelPoint> positions(RunContext context) {
+    int n = context.settings().full() ? 5 : 3;
+    int size = context.size();
+    List<PixelPoint> out = new ArrayList<>();
+    for (int i = 0; i < n * n; i++) {
+      // The border, where kernels reach beyond the image, is left out.
+      out.add(
+          new PixelPoint(
+              size / 4 + (i / n) * size / 2 / (n - 1), size / 4 + (i % n) * size / 2 / (n - 1)));
+    }
+    return out;
+  }
+
+  @Override
+  public Design<Condition> design(RunContext context) {
+    var design = new Design<Condition>().pooling(Pooling.units(positions(context)));
+    for (int w = 0; w < WAVELENGTHS.length; w++) {
+      for (int o = 0; o < ORIENTATIONS; o++) {
+        for (int p = 0; p < PHASES; p++) {
+          var sine =
+              new Sine(
+                  180.0 * o / ORIENTATIONS,
+                  context.size() / WAVELENGTHS[w],
+                  2 * Math.PI * p / PHASES,
+                  context.settings().contrast());
+          design.add(new Condition(w, o, p), new Grating(context.frame(), sine, null));
+        }
+      }
+    }
+    return design;
+  }
+
+  @Override
+  public Findings analyze(RunContext context, Recording<Condition> recording) {
+    List<PixelPoint> positions = positions(context);
+    int points = positions.size();
+    Recording<Condition>.At at = recording.last();
+    int channels = at.responses()[0].length / points;
+    var units = new UnitTable<Unit>(context, Unit.class);
+    for (int c = 0; c < channels; c++) {
+      for (int p = 0; p < points; p++) {
+        PixelPoint where = positions.get(p);
+        units.add(context.mainState(), c, context.lastStep(), measure(at, c * points + p, where));
+      }
+    }
+    double[] agreement =
+        IntStream.range(0, channels).mapToDouble(c -> agreement(units, c)).toArray();
+    double[] variance = units.values(Unit::responsive, Unit::circularVariance);
+    var summary =
+        new Summary(
+            points,
+            channels,
+            variance.length,
+            variance.length / (double) (channels * points),
+            Series.mean(variance, context.seed()),
+            Series.mean(agreement, context.seed()));
+    return Findings.of(summary, units)
+        .figure(
+            FigureSpec.of(
+                "population",
+                9,
+                4,
+                "Responsive units at all positions. A: circular variance. B: preferred orientation,"
+                    + " direction of the modulation.",
+                Panel.at(0, 0, "selectivity")
+                    .title("Selectivity", variance.length)
+                    .axes(Axis.linear("Circular variance"), Axis.linear("Units"))
+                    .add(Series.histogram("units", variance, Samples.fill(21, i -> i / 20.0))),
+                Panel.at(0, 1, "preferred")
+                    .title("Preferred orientations", variance.length)
+                    .axes(Axis.linear("Degrees"), Axis.linear("Units"))
+                    .add(
+                        Series.histogram(
+                            "units",
+                            units.values(Unit::responsive, Unit::preferredDeg),
+                            Samples.fill(13, i -> 15 * i)))))
+        .value("Positions", points)
+        .value("Channels", channels)
+        .value("Responsive, of channels × positions", summary.n)
+        .value("Circular variance, mean [95 %]", summary.circularVariance)
+        .value("Agreement of a channel's preferred orientations over positions", summary.agreement)
+        .note(
+            "Units of a channel at several positions share their weights: they are not independent"
+                + " of each other.");
+  }
+
+  private static Unit measure(Recording<Condition>.At at, int unit, PixelPoint where) {
+    double[] angles = Samples.fill(ORIENTATIONS, o -> 180.0 * o / ORIENTATIONS);
+    double[] best = {};
+    double largest = Double.NEGATIVE_INFINITY;
+    double least = at.blank(unit);
+    double most = at.blank(unit);
+    int wavelength = 0;
+    for (int w = 0; w < WAVELENGTHS.length; w++) {
+      int which = w;
+      double[] curve =
+          Samples.fill(
+              ORIENTATIONS,
+              o ->
+                  IntStream.range(0, PHASES)
+                      .mapToDouble(p -> at.response(new Condition(which, o, p))[unit])
+                      .average()
+                      .orElse(Double.NaN));
+      double top = Samples.maximum(curve);
+      least = Math.min(least, Arrays.stream(curve).min().orElse(least));
+      most = Math.max(most, top);
+      if (top > largest) {
+        largest = top;
+        best = curve;
+        wavelength = w;
+      }
+    }
+    boolean responsive = largest - at.blank(unit) > RESPONSIVE * (most - least) && most > least;
+    OrientationMeasures measures = OrientationMeasures.of(angles, best, 0);
+    return new Unit(
+        where.y(),
+        where.x(),
+        responsive,
+        WAVELENGTHS[wavelength],
+        measures.preferredVector(),
+        measures.circularVariance());
+  }
+
+  /** Length of the mean vector of a channel's preferred orientations; NaN for fewer than two. */
+  private static double agreement(UnitTable<Unit> units, int channel) {
+    double[] angles =
+        units.rows().stream()
+            .filter(r -> r.channel() == channel && r.measures().responsive())
+            .mapToDouble(r -> Math.toRadians(2 * r.measures().preferredDeg()))
+            .filter(Double::isFinite)
+            .toArray();
+    double x = Arrays.stream(angles).map(Math::cos).sum();
+    double y = Arrays.stream(angles).map(Math::sin).sum();
+    return angles.length < 2 ? Double.NaN : Math.hypot(x, y) / angles.length;
+  }
+}
