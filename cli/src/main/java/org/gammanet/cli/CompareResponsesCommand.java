@@ -55,7 +55,7 @@ import picocli.CommandLine.Spec;
     footer = {
       "Examples:",
       "  gammanet compare responses X.npy --stimuli stimuli.csv",
-      "  gammanet compare responses X.npy --stimuli stimuli.csv -l fgru_0,fgru_1 -c runs/first"
+      "  gammanet compare responses X.npy --stimuli stimuli.csv -l fgru_0 -c runs/first"
     })
 final class CompareResponsesCommand implements Callable<Integer> {
   @Parameters(paramLabel = "X.npy", description = "Recorded responses.")

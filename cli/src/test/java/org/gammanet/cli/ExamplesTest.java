@@ -11,11 +11,13 @@ import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.SplittableRandom;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import org.gammanet.PretrainedModel;
 import org.gammanet.cli.Examples.Example;
 import org.gammanet.io.Images;
+import org.gammanet.io.Npy;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
@@ -89,12 +91,49 @@ class ExamplesTest {
     run(p, words("train -d BSDS500 -o runs/first --max-steps 2 --random" + TINY + SHORT));
     copy(p.resolve("runs/first"), p.resolve("runs/mine"));
     copy(p.resolve("runs/first"), p.resolve("runs/second"));
+    for (int seed = 1; seed <= 3; seed++) {
+      copy(p.resolve("runs/first"), p.resolve("runs/seed" + seed));
+    }
+    copy(p.resolve("photos"), p.resolve("gratings"));
+    recording(p);
+    protocols(p.resolve("config/protocols"));
     run(p, words("evaluate -d BSDS500 --maps maps -o eval_results"));
     run(p, words("evaluate -d BSDS500 --baseline canny -o other_results"));
     run(p, words("convert runs/first/checkpoints/last.safetensors checkpoint_best.pth"));
     PretrainedModel.find().orElseThrow().load().save(p.resolve("model.safetensors"));
     run(p, words("convert model.safetensors model.pt"));
     run(p, words("insilico -e orientation --size 48 --timesteps 1"));
+  }
+
+  /** Responses of two units to twelve small images. */
+  private static void recording(Path folder) throws IOException {
+    var random = new SplittableRandom(1);
+    float[] luminance = new float[12 * 32 * 32];
+    float[] responses = new float[12 * 2];
+    for (int i = 0; i < responses.length; i++) {
+      responses[i] = (float) random.nextDouble();
+    }
+    for (int i = 0; i < luminance.length; i++) {
+      luminance[i] = (float) random.nextDouble();
+    }
+    Npy.write(folder.resolve("stimuli.npy"), luminance, 12, 32, 32);
+    Npy.write(folder.resolve("X.npy"), responses, 12, 2);
+    Files.writeString(folder.resolve("stimuli.csv"), "row\n" + "0\n".repeat(12));
+  }
+
+  /** The templates, for small images and a single control. */
+  private static void protocols(Path folder) throws IOException {
+    Files.createDirectories(folder);
+    try (Stream<Path> all = Files.list(Path.of("../config/protocols"))) {
+      for (Path file : all.toList()) {
+        Files.writeString(
+            folder.resolve(file.getFileName()),
+            Files.readString(file)
+                .replace("size: 128", "size: 72")
+                .replace("probes: 8", "probes: 1")
+                .replace("random:19", "random:1"));
+      }
+    }
   }
 
   private static List<String> words(String line) {
@@ -148,7 +187,10 @@ class ExamplesTest {
     boolean controls = all.contains("--control");
     all.replaceAll(word -> word.equals("all") && controls ? "orientation" : word);
     boolean given =
-        all.contains("--resume") || all.contains("--repeat") || all.contains("--preview");
+        all.contains("--resume")
+            || all.contains("--repeat")
+            || all.contains("--preview")
+            || all.contains("--protocol");
     for (String options : QUICK.getOrDefault(words.getFirst(), List.of())) {
       String first = options.split(" ")[0];
       boolean there = all.contains(first) && !first.equals("--set");
