@@ -2,6 +2,7 @@
 module org.gammanet.cli {
   requires org.gammanet.parity;
   requires org.gammanet.javacell;
+  requires org.gammanet.view;
   requires com.fasterxml.jackson.databind;
   requires info.picocli;
   requires java.desktop;

@@ -31,6 +31,7 @@ import picocli.CommandLine.Spec;
     abbreviateSynopsis = true,
     subcommands = {
       DetectCommand.class,
+      ViewCommand.class,
       TrainCommand.class,
       EvaluateCommand.class,
       CompareCommand.class,

@@ -33,7 +33,8 @@ class LanguageTest {
       Pattern.compile(".*\\.(java|md|cpp|h|cu|cuh|yaml|py|xml|def|cff)|.*/cli/gammanet");
 
   /** Folders without sources of ours. */
-  private static final Set<String> LEFT_OUT = Set.of("target", ".git", ".fast", "build", "samples");
+  private static final Set<String> LEFT_OUT =
+      Set.of("target", ".git", ".fast", "build", "samples", "node_modules");
 
   /** Calques and riddles, with what to write instead where that is not obvious. */
   private static final List<String> PHRASES =

@@ -36,4 +36,13 @@ public interface ForwardHooks extends CellProbe {
    * @param states by name, such as {@code h0_exc}
    */
   default void timestepFinished(int timestep, Map<String, Tensor> states) {}
+
+  /**
+   * Called at the end of a timestep whose logits are computed: the last one, and with {@link
+   * ForwardOptions#everyTimestep} each one.
+   *
+   * @param timestep from 0
+   * @param logits {@code [N, output channels, H, W]}
+   */
+  default void logitsFinished(int timestep, Tensor logits) {}
 }

@@ -90,8 +90,8 @@ public record ForwardOptions(
         tile);
   }
 
-  /** With hooks. */
-  public ForwardOptions withHooks(ForwardHooks newHooks) {
+  /** With hooks, or with none. */
+  public ForwardOptions withHooks(@Nullable ForwardHooks newHooks) {
     return new ForwardOptions(
         timesteps,
         firstTimestep,

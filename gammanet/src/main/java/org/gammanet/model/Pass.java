@@ -215,6 +215,9 @@ final class Pass {
       }
       Tensor z = values.get(Network.LOGITS);
       if (z != null) {
+        if (hooks != null) {
+          hooks.logitsFinished(context.timestep(), z);
+        }
         logits.add(scope.keep(z));
       }
       states().values().forEach(scope::keep);

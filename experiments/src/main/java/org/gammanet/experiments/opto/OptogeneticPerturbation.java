@@ -11,6 +11,7 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.gammanet.GammaNet;
 import org.gammanet.config.TrainingConfig.Recompute;
+import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.Orientation;
 import org.gammanet.experiments.stimuli.PixelPoint;
 import org.gammanet.experiments.stimuli.StimulusSet;
@@ -428,22 +429,9 @@ public final class OptogeneticPerturbation {
 
   // ---- Rescue ----
 
-  /** 1 where a pixel's distance to a point is at most {@code radius}. */
-  static float[] disc(int height, int width, PixelPoint at, double radius) {
-    float[] out = new float[height * width];
-    for (int y = 0; y < height; y++) {
-      for (int x = 0; x < width; x++) {
-        if (Math.hypot(y - at.y(), x - at.x()) <= radius) {
-          out[y * width + x] = 1;
-        }
-      }
-    }
-    return out;
-  }
-
   /** Gain of the drive, {@code factor} inside the perturbed disc: (1, 1, h, w). */
   private Tensor gain(int height, int width, PixelPoint at, double factor) {
-    float[] gain = disc(height, width, at, patchSize / 2);
+    float[] gain = Light.disc(height, width, at, patchSize / 2);
     for (int i = 0; i < gain.length; i++) {
       gain[i] = gain[i] == 1 ? (float) factor : 1;
     }
@@ -674,7 +662,7 @@ public final class OptogeneticPerturbation {
         float[] gains = new float[(to - from) * plane];
         for (int s = from; s < to; s++) {
           var at = new PixelPoint(rows[s / columns.length], columns[s % columns.length]);
-          float[] patch = disc(size[0], size[1], at, patchSize / 2);
+          float[] patch = Light.disc(size[0], size[1], at, patchSize / 2);
           for (int p = 0; p < plane; p++) {
             gains[(s - from) * plane + p] = patch[p] == 1 ? (float) factor : 1;
           }
@@ -731,19 +719,12 @@ public final class OptogeneticPerturbation {
    * timestep.
    */
   private Tensor excited(Tensor images, String layer, @Nullable Tensor gain) {
-    ForwardHooks hooks =
-        new ForwardHooks() {
-          @Override
-          public Tensor[] cellOutput(String cell, int timestep, Tensor[] states) {
-            if (gain == null || timestep == timesteps - 1 || !cell.equals(layer)) {
-              return states;
-            }
-            Tensor[] changed = states.clone();
-            changed[0] = Ops.mul(states[0], gain);
-            return changed;
-          }
-        };
-    ForwardOptions options = ForwardOptions.DEFAULTS.withTimesteps(timesteps).withHooks(hooks);
+    List<Light> lights =
+        gain == null
+            ? List.of()
+            : List.of(new Light(layer, State.EXCITATORY, gain, null, 0, timesteps - 2));
+    ForwardOptions options =
+        ForwardOptions.DEFAULTS.withTimesteps(timesteps).withHooks(Light.hooks(lights));
     return respond(images, layer, options);
   }
 }

@@ -160,8 +160,8 @@ final class RescueBatch {
 
   /** Where states may change: (N, 1, h, w). */
   private Tensor mask() {
-    float[] patch = OptogeneticPerturbation.disc(size[0], size[1], at, task.patchSize / 2);
-    float[] surround = OptogeneticPerturbation.disc(size[0], size[1], at, options.ecrfRadius());
+    float[] patch = Light.disc(size[0], size[1], at, task.patchSize / 2);
+    float[] surround = Light.disc(size[0], size[1], at, options.ecrfRadius());
     float[] all = new float[(to - from) * patch.length];
     for (int i = from; i < to; i++) {
       float[] stimulus =

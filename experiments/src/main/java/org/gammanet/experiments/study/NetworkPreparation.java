@@ -1,6 +1,7 @@
 package org.gammanet.experiments.study;
 
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
@@ -21,7 +22,6 @@ import org.gammanet.experiments.stimuli.StimulusSet;
 import org.gammanet.model.ForwardHooks;
 import org.gammanet.model.ForwardOptions;
 import org.gammanet.model.Network;
-import org.gammanet.nn.FgruCell;
 import org.gammanet.nn.Parameter;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
@@ -191,24 +191,13 @@ public final class NetworkPreparation implements Preparation {
 
   @Override
   public <T> Optional<T> onNetwork(BiFunction<Network, ForwardOptions, T> work) {
-    Lesion how = lesion;
-    ForwardHooks watching = hooks;
-    ForwardOptions options = ForwardOptions.DEFAULTS;
-    if (how == Lesion.TOP_DOWN) {
-      options = options.withHooks(watching == null ? SILENT_FEEDBACK : new Both(watching));
-    } else if (watching != null) {
-      options = options.withHooks(watching);
-    }
-    if (how == null || how == Lesion.TOP_DOWN) {
-      return Optional.of(work.apply(network, options));
-    }
-    try (Network changed = Network.create(network.config())) {
-      changed.loadStateDict(network.stateDict());
-      changed.to(network.device());
-      for (Parameter p : changed.parameters()) {
-        cut(p, how);
-      }
-      return Optional.of(work.apply(changed, options));
+    try (var lesioned =
+        new LesionedNetwork(network, lesion == null ? Set.of() : EnumSet.of(lesion))) {
+      ForwardHooks silent = lesioned.hooks();
+      ForwardHooks watching = hooks;
+      ForwardHooks both =
+          watching == null ? silent : silent == null ? watching : new Both(watching, silent);
+      return Optional.of(work.apply(lesioned.network(), ForwardOptions.DEFAULTS.withHooks(both)));
     }
   }
 
@@ -237,24 +226,8 @@ public final class NetworkPreparation implements Preparation {
         .gradient(layer.name(), size);
   }
 
-  /** Feedback that adds nothing. */
-  private static final ForwardHooks SILENT_FEEDBACK =
-      new ForwardHooks() {
-        @Override
-        public Tensor[] cellOutput(String cell, int timestep, Tensor[] outputs) {
-          if (!cell.startsWith("td_")) {
-            return outputs;
-          }
-          Tensor[] zeros = new Tensor[outputs.length];
-          for (int i = 0; i < zeros.length; i++) {
-            zeros[i] = Tensor.zeros(outputs[i].dtype(), outputs[i].device(), outputs[i].shape());
-          }
-          return zeros;
-        }
-      };
-
   /** Feedback that adds nothing, after other changes. */
-  private record Both(ForwardHooks first) implements ForwardHooks {
+  private record Both(ForwardHooks first, ForwardHooks then) implements ForwardHooks {
     @Override
     public Tensor blockOutput(String block, int timestep, Tensor drive) {
       return first.blockOutput(block, timestep, drive);
@@ -262,48 +235,13 @@ public final class NetworkPreparation implements Preparation {
 
     @Override
     public Tensor[] cellOutput(String cell, int timestep, Tensor[] outputs) {
-      return SILENT_FEEDBACK.cellOutput(cell, timestep, first.cellOutput(cell, timestep, outputs));
-    }
-  }
-
-  /** Changes a horizontal kernel (C, C, k, k). */
-  private static void cut(Parameter p, Lesion lesion) {
-    boolean inhibitory = p.name().endsWith("W_inh");
-    if (!inhibitory && !p.name().endsWith("W_exc")) {
-      return;
-    }
-    long[] shape = p.shape();
-    try (var scope = TensorScope.open()) {
-      if (lesion == Lesion.INHIBITION) {
-        if (inhibitory) {
-          p.set(Tensor.zeros(p.tensor().dtype(), p.tensor().device(), shape));
-        }
-        return;
-      }
-      int taps = (int) (shape[2] * shape[3]);
-      int center = (int) (shape[2] / 2 * shape[3] + shape[3] / 2);
-      float[] values = p.tensor().toFloatArray();
-      for (int i = 0; i < values.length; i++) {
-        if (i % taps != center) {
-          values[i] = 0;
-        }
-      }
-      p.set(Tensor.of(values, shape).to(p.tensor().device()));
+      return then.cellOutput(cell, timestep, first.cellOutput(cell, timestep, outputs));
     }
   }
 
   @Override
   public @Nullable Preparation lesioned(Lesion how) {
-    boolean possible =
-        switch (how) {
-          case TOP_DOWN ->
-              network.config().skipConnections()
-                  && network.sites().stream().anyMatch(p -> p.name().startsWith("td_"));
-          case HORIZONTAL -> network.sites().stream().anyMatch(p -> p.cell().kernelSize() > 1);
-          case INHIBITION ->
-              network.sites().stream().map(p -> p.cell()).anyMatch(FgruCell.class::isInstance);
-        };
-    return possible
+    return LesionedNetwork.possible(network, how)
         ? new NetworkPreparation(
             network, layer, size, timesteps, batchSize, trained, how, hooks, false)
         : null;

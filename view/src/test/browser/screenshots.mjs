@@ -1,0 +1,53 @@
+// Makes the pictures of docs/view.md: npm ci && node screenshots.mjs
+
+import {browser, root, settled, show, start} from './common.mjs';
+
+const {server, address} = await start('samples/chelsea.png');
+const chromium = await browser();
+
+async function page(width, height, colorScheme = 'light', deviceScaleFactor = 1) {
+  const context = await chromium.newContext({viewport: {width, height}, colorScheme, deviceScaleFactor});
+  return context.newPage();
+}
+
+/** Writes docs/images/view-NAME.png, or .jpg where there is a photo in it. */
+async function save(target, name, options = {}) {
+  const photo = name.endsWith('.jpg');
+  await target.screenshot({path: `${root}docs/images/view-${name}`, type: photo ? 'jpeg' : 'png', ...(photo ? {quality: 84} : {}), ...options});
+  console.log('docs/images/view-' + name);
+}
+
+const photo = {input: 'photo', T: 8, unit: '150.95', site: 'fgru_0', channel: 'all'};
+
+const wide = await page(1600, 1000);
+await show(wide, address, photo);
+await save(wide, 'page.jpg');
+await save(wide.locator('#edges-card'), 'edges.jpg');
+await save(wide.locator('#states-card'), 'states.jpg');
+await save(wide.locator('#unit-card'), 'unit.png');
+await save(wide.locator('#change-card'), 'change.png');
+await save(wide.locator('.transport'), 'time.png');
+
+await show(wide, address, {...photo, mode: 'change', t: 2});
+await save(wide.locator('#edges-card'), 'change-map.png');
+
+const dark = await page(1600, 1000, 'dark');
+await show(dark, address, {input: 'tilt', 's.tilt': 20, T: 4, unit: '128.128', site: 'fgru_1', channel: 'mean', lesions: 'inhibition'});
+await save(dark, 'lesion.png');
+await save(dark.locator('#input-card'), 'stimulus.png');
+
+await show(wide, address, {...photo, channel: 'mean', T: 4, light: 'fgru_0~E~silence~0~1~4~150.95.24_185.60.16'});
+await save(wide, 'light.jpg');
+await save(wide.locator('#light-card'), 'light-card.png');
+
+await show(wide, address, {input: 'photo', T: 4, nets: 'bundled,random', site: 'fgru_0', channel: 'mean', lesions: 'top_down'});
+await save(wide.locator('main'), 'networks.jpg');
+await save(wide.locator('#nets-card'), 'networks-card.png');
+
+const phone = await page(390, 844, 'dark', 2);
+await show(phone, address, {input: 'photo', T: 4, unit: '150.95', site: 'fgru_0', channel: 'mean'});
+await save(phone, 'phone.jpg');
+await settled(phone);
+
+await chromium.close();
+server.kill('SIGINT');
