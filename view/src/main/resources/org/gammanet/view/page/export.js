@@ -143,7 +143,8 @@ function curves(title, {xs, series, options}, x, y, width) {
   const bottom = top + 170;
   const all = series.flatMap(s => s.values).filter(v => v !== null && Number.isFinite(v));
   let lo = options.low ?? Math.min(0, ...all);
-  let hi = options.high ?? Math.max(...all, lo + 1e-9);
+  let hi = options.high ?? Math.max(...all);
+  if (!(hi > lo)) hi = lo + 1;
   if (options.log) {
     lo = Math.log10(Math.min(...all)) - 0.1;
     hi = Math.log10(Math.max(...all)) + 0.1;

@@ -100,7 +100,7 @@ export class Chart {
   #range(min, max) {
     const {low, high} = this.#options;
     const lo = low ?? Math.min(0, min ?? 0);
-    const hi = high ?? Math.max(max ?? 1, lo + 1e-6);
+    const hi = high ?? (max > lo ? max : lo + 1);
     const space = low === undefined || high === undefined ? 0.06 * (hi - lo) : 0;
     return [lo < 0 ? lo - space : lo, hi + space];
   }

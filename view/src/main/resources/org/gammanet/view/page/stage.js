@@ -198,6 +198,7 @@ export class StatesCard {
   draw(columns, runs) {
     this.scale = this.#scaleFor(columns, runs);
     children(this.#element, columns, column => this.#create(column));
+    this.#element.classList.toggle('several', columns.length > 1);
     for (const column of columns) {
       const run = runs.get(column.key);
       const figure = this.#figures.get(column.key);
