@@ -351,11 +351,16 @@ final class DetectCommand implements Callable<Integer> {
     for (Job job : jobs) {
       boolean moving = isVideo(job);
       Path result = moving ? movingResult(job) : job.result(target.formats().getLast());
-      boolean there = result != null && Files.exists(result);
-      boolean ours = there && (moving || DetectOutput.isOurs(result));
+      if (result == null || !Files.exists(result)) {
+        left.add(job);
+        continue;
+      }
+      boolean ours = moving || DetectOutput.isOurs(result);
+      // Frames are added to those of their folder, and a video is only replaced if that is wanted.
+      boolean replaced = ours && (!moving || Files.isDirectory(result));
       if (skipExisting && ours) {
         written++;
-      } else if (there && !force && (!ours || moving && !Files.isDirectory(result))) {
+      } else if (!force && !replaced) {
         fail(
             ours
                 ? result + " exists: --force replaces it"
