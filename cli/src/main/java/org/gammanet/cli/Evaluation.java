@@ -421,6 +421,8 @@ final class Evaluation implements AutoCloseable {
     Path file = target.study.folder().resolve(name);
     if (!Files.isRegularFile(file) || !text.equals(Files.readString(file))) {
       target.study.write(name, text);
+    } else {
+      target.study.noted(file); // written by a run that was killed before it could say so
     }
   }
 
