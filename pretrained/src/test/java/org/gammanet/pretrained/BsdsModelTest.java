@@ -31,7 +31,7 @@ import org.junit.jupiter.api.Test;
 
 class BsdsModelTest {
   private static final String SHA_256 =
-      "9bafd81c6e05ef10ca633f411019f32e7e05bb60cf19084fef4c28482208dc1a";
+      "ee689e5c09eef7e8d45438178b97bd34af07d07616136651d90d60ed01c87b58";
 
   private static final double LEAST_ODS = 0.61;
 
