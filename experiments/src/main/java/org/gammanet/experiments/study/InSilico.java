@@ -113,6 +113,7 @@ public final class InSilico {
     about.put("image_size", preparation.size());
     about.put("timesteps", preparation.timesteps());
     about.put("save_responses", saveResponses);
+    about.put("controls", List.of()); // the strict reader of results needs every component
     about.put("trained", preparation.trained());
     about.put("field_diameter_px", preparation.fieldDiameter());
     about.put("orientation_convention", CONVENTION);
