@@ -195,7 +195,7 @@ final class InspectCommand implements Callable<Integer> {
         dale
             ? "The signs are constrained: the network obeys Dale's principle (fgru.dale)."
             : "The signs are free: Dale's principle is not imposed. 'consistency' is the fraction"
-                  + " of a presynaptic channel's weights with its more frequent sign.");
+                + " of a presynaptic channel's weights with its more frequent sign.");
   }
 
   private static String kernel(String row, String cell, String kind, CellCircuit.Kernel k) {
