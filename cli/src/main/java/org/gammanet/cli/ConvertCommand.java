@@ -36,7 +36,9 @@ final class ConvertCommand implements Callable<Integer> {
   @Parameters(
       index = "0",
       paramLabel = "IN",
-      description = "Checkpoint: .safetensors, .pt or .pth, recognized by its content.")
+      description =
+          "Checkpoint: .safetensors, .pt or .pth, or an HDF5 file with Keras' or HED's VGG16;"
+              + " recognized by its content.")
   Path in = Path.of("");
 
   @Parameters(
