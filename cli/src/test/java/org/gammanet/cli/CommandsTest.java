@@ -398,7 +398,9 @@ class CommandsTest {
   }
 
   static Stream<String> commands() {
-    return GammanetCommand.commandLine().getSubcommands().keySet().stream()
+    return GammanetCommand.commandLine().getSubcommands().entrySet().stream()
+        .filter(command -> !command.getValue().getCommandSpec().usageMessage().hidden())
+        .map(Map.Entry::getKey)
         .filter(name -> !name.equals("help"));
   }
 
