@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.figures.HtmlReport;
 import org.jspecify.annotations.Nullable;
@@ -23,7 +24,15 @@ public final class Findings {
       Map<String, String> values,
       List<Table> tables,
       List<String> notes,
-      Map<String, String> highlights) {}
+      Map<String, String> highlights) {
+    Report { // damaged results may lack them
+      Objects.requireNonNull(warnings, "no warnings");
+      Objects.requireNonNull(values, "no values");
+      Objects.requireNonNull(tables, "no tables");
+      Objects.requireNonNull(notes, "no notes");
+      Objects.requireNonNull(highlights, "no highlights");
+    }
+  }
 
   private final Object summary;
   private final @Nullable UnitTable<?> units;
