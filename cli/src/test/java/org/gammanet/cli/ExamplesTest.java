@@ -43,7 +43,7 @@ class ExamplesTest {
   private static final Map<String, List<String>> QUICK =
       Map.of(
           "train", List.of("--max-steps 1", "--set training.stages=[]" + SHORT),
-          "ablate", List.of("--max-steps 1", TINY.strip() + SHORT),
+          "ablate", List.of("--max-steps 1", "--set model.timesteps=1" + SHORT),
           "insilico", List.of("--size 72", "--timesteps 1", "--probes 1"),
           "opto",
               List.of(
@@ -103,6 +103,7 @@ class ExamplesTest {
     PretrainedModel.find().orElseThrow().load().save(p.resolve("model.safetensors"));
     run(p, words("convert model.safetensors model.pt"));
     run(p, words("insilico -e orientation --size 48 --timesteps 1"));
+    run(p, words("ablate full no_gates -d BSDS500 --max-steps 1 --set model.timesteps=1" + SHORT));
   }
 
   /** Responses of two units to twelve small images. */
@@ -181,6 +182,7 @@ class ExamplesTest {
                 "random:1,lesion:top_down";
             case "96" -> "48";
             case "8" -> "1"; // timesteps
+            case "50", "2000" -> "1"; // updates
             default -> word.contains("…") ? results(where, word) : word;
           });
     }
@@ -193,7 +195,9 @@ class ExamplesTest {
             || all.contains("--protocol");
     for (String options : QUICK.getOrDefault(words.getFirst(), List.of())) {
       String first = options.split(" ")[0];
-      boolean there = all.contains(first) && !first.equals("--set");
+      boolean there =
+          all.contains(first) && !first.equals("--set")
+              || first.equals("--max-steps") && all.contains("--no-train");
       if (!there && !(given && words.getFirst().equals("insilico")) && !all.contains("--dry-run")) {
         all.addAll(words(options));
       }
@@ -223,6 +227,9 @@ class ExamplesTest {
     delete(where);
     copy(prepared(), where);
     List<String> words = quick(example.words(), where);
+    if (words.getFirst().equals("convert")) {
+      Files.delete(where.resolve(words.get(2)));
+    }
     int output = Math.max(words.indexOf("-o"), words.indexOf("--output"));
     if (output >= 0) {
       delete(where.resolve(words.get(output + 1)));
