@@ -43,7 +43,9 @@ class ExamplesTest {
   private static final Map<String, List<String>> QUICK =
       Map.of(
           "train", List.of("--max-steps 1", "--set training.stages=[]" + SHORT),
-          "ablate", List.of("--max-steps 1", "--set model.timesteps=1" + SHORT),
+          "ablate",
+              List.of(
+                  "--max-steps 1", "--set model.timesteps=1" + SHORT.replace("crop=16", "crop=32")),
           "insilico", List.of("--size 72", "--timesteps 1", "--probes 1"),
           "opto",
               List.of(
@@ -103,7 +105,11 @@ class ExamplesTest {
     PretrainedModel.find().orElseThrow().load().save(p.resolve("model.safetensors"));
     run(p, words("convert model.safetensors model.pt"));
     run(p, words("insilico -e orientation --size 48 --timesteps 1"));
-    run(p, words("ablate full no_gates -d BSDS500 --max-steps 1 --set model.timesteps=1" + SHORT));
+    run(
+        p,
+        words(
+            "ablate full no_gates -d BSDS500 --max-steps 1 --set model.timesteps=1"
+                + SHORT.replace("crop=16", "crop=32")));
   }
 
   /** Responses of two units to twelve small images. */
