@@ -180,6 +180,11 @@ public final class Trainer implements AutoCloseable {
     this.checkpoints = new CheckpointFolder(output.resolve("checkpoints"));
     this.curriculum = Curriculum.of(config);
     for (Curriculum.Part part : curriculum.stages()) {
+      if (part.crop() < network.minimumSize()) {
+        throw new TrainingException(
+            "random_crop is %d, but the network needs images of at least %d pixels"
+                .formatted(part.crop(), network.minimumSize()));
+      }
       GammaNetConfig cropped = config.with(List.of("data.augmentation.random_crop=" + part.crop()));
       sources.add(
           new BatchSource(

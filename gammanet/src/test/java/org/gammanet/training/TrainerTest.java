@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
@@ -154,6 +155,26 @@ class TrainerTest {
     double end = log.steps.getLast().loss();
     assertTrue(end < first / 10, first + " fell to " + end);
     assertEquals(before, Tensor.liveHandles());
+  }
+
+  @Test
+  void cropsAreNotSmallerThanTheNetworkTakes() throws Exception {
+    pictures(2);
+    GammaNetConfig config =
+        config(
+            "model.use_backbone=false",
+            "model.hidden_channels=null",
+            IntStream.range(0, 9)
+                .mapToObj(i -> "{features: 4, pool: " + (i < 4) + ", h_kernel: 1}")
+                .collect(Collectors.joining(", ", "model.layers=[", "]")),
+            "data.augmentation.random_crop=16");
+    try (Network network = Network.create(config.model(), 1)) {
+      String message =
+          assertThrows(TrainingException.class, () -> trainer(config, network, "run", new Log()))
+              .getMessage();
+      assertTrue(message.startsWith("random_crop is 16, but"), message);
+    }
+    assertFalse(Files.exists(folder.resolve("run")));
   }
 
   @Test
