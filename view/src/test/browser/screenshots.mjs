@@ -13,7 +13,12 @@ async function page(width, height, colorScheme = 'light', deviceScaleFactor = 1)
 /** Writes docs/images/view-NAME.png, or .jpg where there is a photo in it. */
 async function save(target, name, options = {}) {
   const photo = name.endsWith('.jpg');
+  // The bar of time lies over what is below it: it is left out of the pictures of single cards.
+  const bar = target.page && !name.startsWith('time');
+  const owner = bar ? target.page() : null;
+  await owner?.evaluate(() => (document.querySelector('.transport').hidden = true));
   await target.screenshot({path: `${root}docs/images/view-${name}`, type: photo ? 'jpeg' : 'png', ...(photo ? {quality: 84} : {}), ...options});
+  await owner?.evaluate(() => (document.querySelector('.transport').hidden = false));
   console.log('docs/images/view-' + name);
 }
 
