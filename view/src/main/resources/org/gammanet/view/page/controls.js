@@ -328,8 +328,8 @@ export class Controls {
   #keys() {
     addEventListener('keydown', event => {
       const target = event.target;
-      const field = target.closest('input, select, textarea, dialog');
-      const button = target.closest('button, summary');
+      const field = target.closest('input:not([type="checkbox"]), select, dialog');
+      const button = target.closest('button, summary, [type="checkbox"]');
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       if (event.key === 'Escape' && this.brush) this.pickBrush(false);
       if (field || (button && (event.key === ' ' || event.key === 'Enter'))) return;

@@ -250,6 +250,7 @@ function draw() {
   scheduled = true;
   requestAnimationFrame(() => {
     scheduled = false;
+    if (!state.unit) units.clear();
     const shown = columns(setup);
     const keys = shown.map(c => c.key);
     for (const held of [runs, units]) for (const key of held.keys()) if (!keys.includes(key)) held.delete(key);
