@@ -9,6 +9,9 @@ module org.gammanet {
   requires io.jhdf;
   requires java.desktop;
   requires java.logging;
+  // What jHDF, which is no module itself, needs.
+  requires org.apache.commons.lang3;
+  requires org.slf4j;
   requires org.yaml.snakeyaml;
   requires static jdk.incubator.vector;
   requires static transitive org.jspecify;

@@ -52,7 +52,7 @@ public final class PassThrough {
       return Initialization.ZERO;
     }
     if (name.contains("inhibition_net") && bias) {
-      return new Initialization.Halves(-4, -4); // alpha and mu near 0
+      return new Initialization.Constant(-4); // alpha and mu near 0
     }
     if (name.contains("excitation_net") && bias) {
       return new Initialization.Halves(-4, 0.8); // kappa near 0, omega near 1
