@@ -15,6 +15,7 @@ import java.util.stream.Stream;
  * @param colorJitter whether brightness, contrast, saturation and hue vary
  * @param scales factors by which images are resized, one drawn per sample
  * @param rotations number of equally spaced angles in a full turn, one drawn per sample; 1 for none
+ * @param occluders probability that a uniform surface covers part of a crop, its outline a contour
  */
 public record AugmentationConfig(
     int randomCrop,
@@ -22,16 +23,17 @@ public record AugmentationConfig(
     double verticalFlip,
     boolean colorJitter,
     List<Double> scales,
-    int rotations) {
+    int rotations,
+    double occluders) {
 
   /** What the {@code preset} key accepts. */
   private enum Preset implements Word {
     /** 16 angles, 3 scales, mirroring: as Xie and Tu 2015 enlarged the training set. */
-    HED(new AugmentationConfig(320, true, 0, false, List.of(0.5, 1.0, 1.5), 16)),
+    HED(new AugmentationConfig(320, true, 0, false, List.of(0.5, 1.0, 1.5), 16, 0)),
     /** Mirroring both ways, quarter turns, color jitter. */
-    LIGHT(new AugmentationConfig(320, true, 0.5, true, List.of(1.0), 4)),
+    LIGHT(new AugmentationConfig(320, true, 0.5, true, List.of(1.0), 4, 0)),
     /** Crops only. */
-    NONE(new AugmentationConfig(320, false, 0, false, List.of(1.0), 1));
+    NONE(new AugmentationConfig(320, false, 0, false, List.of(1.0), 1, 0));
 
     final AugmentationConfig values;
 
@@ -52,6 +54,7 @@ public record AugmentationConfig(
         scales,
         "a list of factors from 0.1 to 10");
     Check.that(rotations >= 1 && rotations <= 360, "rotations", rotations, "from 1 to 360");
+    Check.that(occluders >= 0 && occluders <= 1, "occluders", occluders, "from 0 to 1");
   }
 
   /** The values of keys that are absent. */

@@ -24,6 +24,9 @@ import org.jspecify.annotations.Nullable;
  * @param horizontalFlip probability of mirroring left and right
  * @param verticalFlip probability of mirroring top and bottom
  * @param jitter change of colors, null for none
+ * @param occluders probability that a uniform surface covers part of the view, as a foreground
+ *     object would: half of them bounded by a line, half by a circle, in white, black, a gray or a
+ *     color. Its outline is a contour, and nothing else of it is, not even where it meets the rim
  * @param randomAnnotator the target is one annotator's drawing, drawn per sample, instead of the
  *     mean over all
  * @param thin thin the set of pixels that anyone marked
@@ -36,6 +39,7 @@ public record Augmentation(
     double horizontalFlip,
     double verticalFlip,
     @Nullable ColorJitter jitter,
+    double occluders,
     boolean randomAnnotator,
     boolean thin,
     Preprocessing preprocessing) {
@@ -81,6 +85,7 @@ public record Augmentation(
         c.randomFlip() ? 0.5 : 0,
         c.verticalFlip(),
         c.colorJitter() ? ColorJitter.REFERENCE : null,
+        c.occluders(),
         data.target() == TargetKind.RANDOM_ANNOTATOR,
         data.thinTargets(),
         Preprocessing.of(data, 1));
@@ -88,7 +93,7 @@ public record Augmentation(
 
   /** Nothing random: the whole image, standardized. */
   public static Augmentation none(Preprocessing preprocessing) {
-    return new Augmentation(0, new double[] {1}, 1, 0, 0, null, false, false, preprocessing);
+    return new Augmentation(0, new double[] {1}, 1, 0, 0, null, 0, false, false, preprocessing);
   }
 
   /** One random view of an image. */
@@ -129,6 +134,9 @@ public record Augmentation(
     boolean change = jitter != null && random.nextDouble() < jitter.probability;
     if (change && jitter != null) {
       jitter(image, jitter, random);
+    }
+    if (occluders > 0 && random.nextDouble() < occluders) {
+      view.occlude(image, target, random);
     }
     for (int c = 0; c < 3; c++) {
       for (int i = 0; i < n; i++) {
@@ -241,6 +249,46 @@ public record Augmentation(
     void fillValid(boolean[] valid) {
       for (int i = 0; i < valid.length; i++) {
         valid[i] = inside(i);
+      }
+    }
+
+    /** Lays a uniform surface over part of the view. */
+    void occlude(float[] image, float[] target, SplitMix random) {
+      double angle = random.nextDouble(0, 2 * Math.PI);
+      double cos = Math.cos(angle);
+      double sin = Math.sin(angle);
+      double side = Math.min(height, width);
+      // How far the surface's edge lies from the view's center, in the direction of the surface.
+      double gap = random.nextDouble(-0.1, 0.35) * side;
+      double radius = random.nextInt(2) == 1 ? random.nextDouble(0.3, 1) * side : 0;
+      float[] color = new float[3];
+      switch (random.nextInt(4)) {
+        case 0 -> Arrays.fill(color, 1);
+        case 1 -> Arrays.fill(color, 0);
+        case 2 -> Arrays.fill(color, (float) random.nextDouble());
+        default -> {
+          for (int c = 0; c < 3; c++) {
+            color[c] = (float) random.nextDouble();
+          }
+        }
+      }
+      int n = height * width;
+      for (int i = 0; i < n; i++) {
+        double x = i % width + 0.5 - width / 2.0;
+        double y = i / width + 0.5 - height / 2.0;
+        double along = cos * x + sin * y - gap;
+        // Pixels from the surface's edge, positive on the surface.
+        double depth = radius == 0 ? along : radius - Math.hypot(along - radius, cos * y - sin * x);
+        double cover = Math.clamp(depth + 0.5, 0, 1);
+        if (cover == 0 || !inside(i)) {
+          continue;
+        }
+        for (int c = 0; c < 3; c++) {
+          image[c * n + i] += (float) (cover * (color[c] - image[c * n + i]));
+        }
+        if (depth >= 0) {
+          target[i] = depth < 1 ? 1 : 0;
+        }
       }
     }
 

@@ -17,8 +17,10 @@ import org.gammanet.torch.TensorScope;
 /**
  * A penalty on networks whose step F does not contract, after the Lipschitz-coefficient penalty of
  * Linsley et al. ("Stable and expressive recurrent vision models", NeurIPS 2020): mean over images
- * of {@code max(0, r - 0.9)²}, where r is by how much a step magnifies a small difference d of the
- * last state h, {@code r = |F(h + d) - F(h)| / |d|}.
+ * of {@code log(max(1, r / 0.9))²}, where r is by how much a step magnifies a small difference d of
+ * the last state h, {@code r = |F(h + d) - F(h)| / |d|}. The logarithm equals the paper's {@code r
+ * - 0.9} near the bound, up to the factor 1 / 0.9, and keeps a few images with a large r from
+ * ruling the gradient.
  *
  * <p>The paper bounds the sums of the Jacobian's columns, which takes second derivatives. Here the
  * Jacobian is probed along one direction by a finite difference, which takes first derivatives
@@ -97,10 +99,9 @@ final class StabilityPenalty {
       double[] slope = new double[images];
       for (int b = 0; b < images; b++) {
         double ratio = norm[b] / Math.max(distance[b], 1e-30);
-        double excess = ratio > BOUND ? ratio - BOUND : 0 * ratio;
+        double excess = ratio > BOUND ? Math.log(ratio / BOUND) : 0 * ratio;
         sum += weight * excess * excess / images;
-        slope[b] =
-            excess == 0 ? 0 : 2 * weight * factor * excess / (images * norm[b] * distance[b]);
+        slope[b] = excess == 0 ? 0 : 2 * weight * factor * excess / (images * norm[b] * norm[b]);
       }
       if (Double.isFinite(sum) && sum > 0) {
         backward(moved, movedEnd, difference, slope, 1);

@@ -22,7 +22,7 @@ class AugmentationTest {
   private static Augmentation of(
       int crop, double scale, int rotations, double flipX, double flipY) {
     return new Augmentation(
-        crop, new double[] {scale}, rotations, flipX, flipY, null, false, false, PLAIN);
+        crop, new double[] {scale}, rotations, flipX, flipY, null, 0, false, false, PLAIN);
   }
 
   /** Random colors and three random masks. */
@@ -69,6 +69,39 @@ class AugmentationTest {
     }
     return new Example(
         sample.id(), sample.height(), sample.width(), rgb, new Example.Soft(sample.target()));
+  }
+
+  /** A green image without a contour becomes one with a uniform surface and its outline. */
+  @Test
+  void anOccluderHasAnOutlineAndNoOtherContour() {
+    int side = 64;
+    byte[] rgb = new byte[3 * side * side];
+    for (int i = 0; i < side * side; i++) {
+      rgb[3 * i + 1] = (byte) 255;
+    }
+    Example green =
+        new Example(
+            "green", side, side, rgb, Example.Layers.equal(new short[side * side], 1, true));
+    var occluding = new Augmentation(side, new double[] {1}, 1, 0, 0, null, 1, false, false, PLAIN);
+    int atRim = 0;
+    for (int seed = 0; seed < 50; seed++) {
+      Sample sample = occluding.apply(green, new SplitMix(seed));
+      int n = side * side;
+      int covered = 0;
+      int outline = 0;
+      for (int i = 0; i < n; i++) {
+        boolean on = sample.image()[i] != 0 || sample.image()[n + i] != 1;
+        boolean rim = i % side == 0 || i % side == side - 1 || i < side || i >= n - side;
+        covered += on ? 1 : 0;
+        outline += sample.target()[i] == 1 ? 1 : 0;
+        atRim += on && rim && sample.target()[i] == 0 ? 1 : 0;
+        assertTrue(on || sample.target()[i] == 0, "a contour lies on the surface");
+        assertTrue(sample.valid()[i]);
+      }
+      assertTrue(covered > 0 && covered < n, "covers a part: " + covered);
+      assertTrue(outline > 0 && outline < 4 * side, "a line: " + outline);
+    }
+    assertTrue(atRim > 0, "surfaces reach the rim, where no contour is");
   }
 
   @Test
@@ -174,9 +207,9 @@ class AugmentationTest {
   @Test
   void imageAndTargetStayAlignedInEveryPreset() {
     Augmentation[] presets = {
-      new Augmentation(64, new double[] {0.5, 1, 1.5}, 16, 0.5, 0, null, false, false, PLAIN),
+      new Augmentation(64, new double[] {0.5, 1, 1.5}, 16, 0.5, 0, null, 0, false, false, PLAIN),
       new Augmentation(
-          64, new double[] {1}, 4, 0.5, 0.5, ColorJitter.REFERENCE, false, false, PLAIN),
+          64, new double[] {1}, 4, 0.5, 0.5, ColorJitter.REFERENCE, 0, false, false, PLAIN),
       Augmentation.none(PLAIN)
     };
     for (Augmentation preset : presets) {
@@ -225,7 +258,7 @@ class AugmentationTest {
   @Test
   void oneAnnotatorAtATime() {
     Example example = noise(20, 20, 5);
-    Augmentation one = new Augmentation(0, new double[] {1}, 1, 0, 0, null, true, false, PLAIN);
+    Augmentation one = new Augmentation(0, new double[] {1}, 1, 0, 0, null, 0, true, false, PLAIN);
     boolean[] seen = new boolean[3];
     short[] bits = ((Example.Layers) example.annotation()).bits();
     for (int seed = 0; seed < 40; seed++) {
@@ -266,6 +299,7 @@ class AugmentationTest {
             0,
             0,
             new ColorJitter(1, 0.2, 0.2, 0.2, 0.1),
+            0,
             false,
             false,
             PLAIN);

@@ -114,6 +114,7 @@ class EdgeDatasetTest {
             0.5,
             0,
             Augmentation.ColorJitter.REFERENCE,
+            0,
             false,
             false,
             Preprocessing.IMAGENET);

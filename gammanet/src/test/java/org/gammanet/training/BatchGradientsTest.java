@@ -257,7 +257,7 @@ class BatchGradientsTest {
         double penalty =
             new StabilityPenalty(network, 15)
                 .add(image, states, Recompute.NONE, 1, 1, new SplitMix(seed));
-        magnification[seed] = StabilityPenalty.BOUND + Math.sqrt(penalty);
+        magnification[seed] = StabilityPenalty.BOUND * Math.exp(Math.sqrt(penalty));
       }
       assertTrue(magnification[0] > 1.1, "magnified by " + magnification[0]);
       // Eigenvalues come in conjugate pairs, which make the magnification of one step oscillate.
