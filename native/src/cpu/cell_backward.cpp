@@ -21,7 +21,8 @@ CellGradient::CellGradient(const Cell& cell, const CellBackward& a)
       normalized_inputs_(cell.spec.normalizes_inputs()),
       dynamic_(cell.spec.dynamic()),
       activation_(static_cast<Activation>(cell.spec.option(GAMMANET_CELL_CIRCUIT))),
-      multiplicative_(cell.spec.multiplicative()) {
+      multiplicative_(cell.spec.multiplicative()),
+      bf16_(cell.spec.bf16() && kernels_.fast_bf16()) {
   // About 400 KB of a tile's rows; enough rows to pay for reading the weights.
   tile_ = std::clamp<int64_t>(400 * 1024 / (17 * padded_ * 4), 96, 240) / 12 * 12;
   tiles_ = (pixels_ + tile_ - 1) / tile_;

@@ -43,11 +43,12 @@ class CellGradient {
 
   // A gradient of 1x1 weights that a chunk contributes to.
   struct WeightGradient {
-    const float* grad;
-    int64_t blocks;
-    const float* in;
-    int64_t parts;
-    Buffer<float> sums;  // [blocks * padded][parts * padded]
+    const float* grad;  // rows of `outputs`
+    int64_t outputs;
+    const float* in;  // rows of `columns`
+    int64_t columns;
+    int64_t height, width;
+    Buffer<float> sums;  // [height][width]
     float* to;           // null: not needed
   };
 
@@ -95,6 +96,7 @@ class CellGradient {
   WeightGradient weight_gradient(int index, const float* grad, int64_t blocks, const float* in,
                                  int64_t parts) const;
   void accumulate(const std::array<WeightGradient, 2>& gradients, int64_t count) const;
+  void accumulate_bf16(const std::array<WeightGradient, 2>& gradients, int64_t count) const;
   void finish(const WeightGradient& g) const;
   void add_horizontal(int index, const float* grad, const float* in) const;
 
@@ -106,6 +108,8 @@ class CellGradient {
   const bool pre_, post_, over_pixels_, normalized_inputs_, dynamic_;
   const Activation activation_;
   const bool multiplicative_;
+  // Whether the factors of gradients are rounded.
+  const bool bf16_;
   int64_t tile_, tiles_, chunk_tiles_;
 
   Buffer<float> n1_, c1_, new_i_, c2_, grad_i_, grad_n_;

@@ -152,11 +152,17 @@ void CellGradient::add_sums(const TileSums& sums, int64_t block, float* to) cons
   }
 }
 
-CellGradient::WeightGradient CellGradient::weight_gradient(int index, const float* grad, int64_t blocks, const float* in,
-                               int64_t parts) const {
-  WeightGradient result{grad, blocks, in, parts, {}, gradient_of(index)};
+CellGradient::WeightGradient CellGradient::weight_gradient(int index, const float* grad,
+                                                           int64_t blocks, const float* in,
+                                                           int64_t parts) const {
+  WeightGradient result{grad, blocks * padded_, in, parts * padded_, blocks * padded_,
+                        parts * padded_, {}, gradient_of(index)};
+  if (bf16_) {
+    result.height = round_up(result.height, 16);
+    result.width = round_up(result.width, 16);
+  }
   if (result.to != nullptr) {
-    const size_t size = static_cast<size_t>(blocks * parts * padded_ * padded_);
+    const size_t size = static_cast<size_t>(result.height * result.width);
     result.sums = Buffer<float>(size);
     std::fill_n(result.sums.get(), size, 0.0f);
   }
@@ -165,12 +171,15 @@ CellGradient::WeightGradient CellGradient::weight_gradient(int index, const floa
 
 // Adds what `count` rows contribute; the weights' rows are spread over the threads.
 void CellGradient::accumulate(const std::array<WeightGradient, 2>& gradients, int64_t count) const {
+  if (bf16_) {
+    accumulate_bf16(gradients, count);
+    return;
+  }
   const int64_t kRowsOfTask = 24, kStretchRows = 128;
   auto tasks_of = [&](const WeightGradient& g) {
-    const int64_t outputs = g.blocks * padded_, columns = g.parts * padded_;
     return g.to == nullptr ? 0
-                           : (outputs + kRowsOfTask - 1) / kRowsOfTask *
-                                 ((columns + k_.panel - 1) / k_.panel);
+                           : (g.outputs + kRowsOfTask - 1) / kRowsOfTask *
+                                 ((g.columns + k_.panel - 1) / k_.panel);
   };
   const int64_t first_tasks = tasks_of(gradients[0]);
   parallel_for(first_tasks + tasks_of(gradients[1]), 1, [&](int64_t begin, int64_t end) {
@@ -178,26 +187,89 @@ void CellGradient::accumulate(const std::array<WeightGradient, 2>& gradients, in
       for (int64_t t = begin; t < end; ++t) {
         const WeightGradient& g = gradients[t < first_tasks ? 0 : 1];
         const int64_t task = t < first_tasks ? t : t - first_tasks;
-        const int64_t outputs = g.blocks * padded_, columns = g.parts * padded_;
-        const int64_t groups = (outputs + kRowsOfTask - 1) / kRowsOfTask;
+        const int64_t groups = (g.outputs + kRowsOfTask - 1) / kRowsOfTask;
         const int64_t o = task % groups * kRowsOfTask, j = task / groups * k_.panel;
-        k_.weight_gradient(g.grad + p * outputs + o, outputs, 0, g.in + p * columns + j,
-                           columns, 0, 1, std::min(kStretchRows, count - p),
-                           std::min(kRowsOfTask, outputs - o), std::min(k_.panel, columns - j),
-                           g.sums.get() + o * columns + j, columns);
+        k_.weight_gradient(g.grad + p * g.outputs + o, g.outputs, 0, g.in + p * g.columns + j,
+                           g.columns, 0, 1, std::min(kStretchRows, count - p),
+                           std::min(kRowsOfTask, g.outputs - o),
+                           std::min(k_.panel, g.columns - j), g.sums.get() + o * g.width + j,
+                           g.width);
       }
+    }
+  });
+}
+
+void CellGradient::accumulate_bf16(const std::array<WeightGradient, 2>& gradients,
+                                   int64_t count) const {
+  const int64_t blocks = (count + 31) / 32, pixels = blocks * 32;
+  int64_t numbers = 0;
+  for (const WeightGradient& g : gradients) {
+    numbers += g.to ? (g.height + g.width) * pixels : 0;
+  }
+  uint16_t* memory = reinterpret_cast<uint16_t*>(
+      scratch(kConvScratch, static_cast<size_t>(numbers / 2)));
+  uint16_t* packed[2][2] = {};
+  for (int j = 0; j < 2; ++j) {
+    const WeightGradient& g = gradients[static_cast<size_t>(j)];
+    if (g.to != nullptr) {
+      packed[j][0] = memory;
+      packed[j][1] = memory + g.height * pixels;
+      memory += (g.height + g.width) * pixels;
+    }
+  }
+  parallel_for(blocks, 1, [&](int64_t begin, int64_t end) {
+    const float* rows[32];
+    for (int64_t b = begin; b < end; ++b) {
+      auto rows_of = [&](const float* from, int64_t stride) {
+        for (int64_t r = 0; r < 32; ++r) {
+          rows[r] = b * 32 + r < count ? from + (b * 32 + r) * stride : nullptr;
+        }
+      };
+      for (int j = 0; j < 2; ++j) {
+        const WeightGradient& g = gradients[static_cast<size_t>(j)];
+        if (g.to != nullptr) {
+          rows_of(g.grad, g.outputs);
+          kernels_.pack_outputs_bf16(rows, 32, g.outputs, packed[j][0] + b * 512, pixels * 16);
+          rows_of(g.in, g.columns);
+          kernels_.pack_inputs_bf16(rows, 32, g.columns, packed[j][1] + b * 512, pixels * 16);
+        }
+      }
+    }
+  });
+  constexpr int64_t kOutputs = 32;
+  auto tasks_of = [&](const WeightGradient& g) {
+    return g.to == nullptr ? 0 : (g.height + kOutputs - 1) / kOutputs;
+  };
+  const int64_t first_tasks = tasks_of(gradients[0]);
+  parallel_for(first_tasks + tasks_of(gradients[1]), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t t = begin; t < end; ++t) {
+      const int j = t < first_tasks ? 0 : 1;
+      const WeightGradient& g = gradients[static_cast<size_t>(j)];
+      const int64_t o = (t - (j == 0 ? 0 : first_tasks)) * kOutputs;
+      kernels_.gradient_bf16({packed[j][0] + o * pixels, packed[j][1], pixels * 16, pixels * 16,
+                              pixels, std::min(kOutputs, g.height - o), g.width,
+                              g.sums.get() + o * g.width, g.width, false});
     }
   });
 }
 
 // Adds the sums to the parameter's gradient, [blocks * c, parts * c].
 void CellGradient::finish(const WeightGradient& g) const {
-  for (int64_t o = 0; g.to != nullptr && o < g.blocks * c_; ++o) {
-    const float* row = g.sums.get() + (o / c_ * padded_ + o % c_) * g.parts * padded_;
-    for (int64_t j = 0; j < g.parts * c_; ++j) {
-      g.to[o * g.parts * c_ + j] += row[j / c_ * padded_ + j % c_];
-    }
+  if (g.to == nullptr) {
+    return;
   }
+  const int64_t parts = g.columns / padded_;
+  parallel_for(g.outputs / padded_ * c_, 1 + 16384 / g.columns, [&](int64_t begin, int64_t end) {
+    for (int64_t o = begin; o < end; ++o) {
+      const float* row = g.sums.get() + (o / c_ * padded_ + o % c_) * g.width;
+      float* to = g.to + o * parts * c_;
+      for (int64_t part = 0; part < parts; ++part, row += padded_, to += c_) {
+        for (int64_t j = 0; j < c_; ++j) {
+          to[j] += row[j];
+        }
+      }
+    }
+  });
 }
 
 // The gradient of W_INH or W_EXC.
@@ -206,20 +278,18 @@ void CellGradient::add_horizontal(int index, const float* grad, const float* in)
   if (to == nullptr || in == nullptr) {
     return;
   }
-  const int64_t taps = cell_.spec.k * cell_.spec.k, size = c_ * c_;
-  std::vector<float> sums(static_cast<size_t>(taps * size), 0.0f);
-  add_weight_gradient(kernels_, grad, c_, in, c_, samples_, a_.x.h, a_.x.w, cell_.spec.k,
-                      sums.data());
-  std::vector<float> weight(sums.size());
-  for (int64_t t = 0; t < taps; ++t) {
-    for (int64_t o = 0; o < size; ++o) {
-      weight[static_cast<size_t>(o * taps + t)] = sums[static_cast<size_t>(t * size + o)];
-    }
-  }
   const int32_t symmetry = cell_.spec.symmetry();
-  if (symmetry != GAMMANET_SYMMETRY_NONE) {
-    weight = symmetrized(weight.data(), c_, cell_.spec.k, symmetry);
+  const int64_t k = cell_.spec.k;
+  auto add = [&](float* sum) {
+    add_weight_gradient(kernels_, grad, c_, in, c_, samples_, a_.x.h, a_.x.w, k, bf16_, sum);
+  };
+  if (symmetry == GAMMANET_SYMMETRY_NONE) {
+    add(to);
+    return;
   }
+  std::vector<float> weight(static_cast<size_t>(c_ * c_ * k * k), 0.0f);
+  add(weight.data());
+  weight = symmetrized(weight.data(), c_, k, symmetry);
   for (size_t o = 0; o < weight.size(); ++o) {
     to[o] += weight[o];
   }

@@ -83,9 +83,8 @@ void add_weight_gradient_winograd(const Kernels& kernels, const float* grad, int
   });
 }
 
-}  // namespace
-
-void add_weight_gradient(const Kernels& kernels, const float* grad, int64_t outputs,
+// sums[(tap * outputs + o) * inputs + i] += the gradient of the weight [o, i, tap].
+void sum_weight_gradient(const Kernels& kernels, const float* grad, int64_t outputs,
                          const float* x, int64_t inputs, int64_t n, int64_t h, int64_t w,
                          int64_t k, float* sums) {
   // Fewer tiles do not pay for the transforms.
@@ -130,6 +129,36 @@ void add_weight_gradient(const Kernels& kernels, const float* grad, int64_t outp
   });
 }
 
+}  // namespace
+
+void add_weight_gradient(const Kernels& kernels, const float* grad, int64_t outputs,
+                         const float* x, int64_t inputs, int64_t n, int64_t h, int64_t w,
+                         int64_t k, bool bf16, float* to) {
+  const int64_t taps = k * k;
+  const int64_t stride = bf16 ? round_up(inputs, 16) : inputs;
+  const int64_t plane = stride * (bf16 ? round_up(outputs, 16) : outputs);
+  const Buffer<float> sums(static_cast<size_t>(taps * plane));
+  if (bf16) {
+    sum_weight_gradient_bf16(kernels, grad, outputs, x, inputs, n, h, w, k, sums.get());
+  } else {
+    parallel_for(taps * outputs, 1 + 65536 / inputs, [&](int64_t begin, int64_t end) {
+      std::fill(sums.get() + begin * inputs, sums.get() + end * inputs, 0.0f);
+    });
+    sum_weight_gradient(kernels, grad, outputs, x, inputs, n, h, w, k, sums.get());
+  }
+  parallel_for(outputs, 1 + 32768 / (inputs * taps), [&](int64_t begin, int64_t end) {
+    for (int64_t o = begin; o < end; ++o) {
+      const float* from = sums.get() + o * stride;
+      float* row = to + o * inputs * taps;
+      for (int64_t i = 0; i < inputs; ++i) {
+        for (int64_t t = 0; t < taps; ++t) {
+          row[i * taps + t] += from[t * plane + i];
+        }
+      }
+    }
+  });
+}
+
 void conv_backward(const Conv& conv, const FeatureMap& x, const FeatureMap& out,
                    const FeatureMap& grad_out, const FeatureMap& grad_x, float* grad_weight,
                    float* grad_bias) {
@@ -150,15 +179,8 @@ void conv_backward(const Conv& conv, const FeatureMap& x, const FeatureMap& out,
     convolve(conv.transposed(), g, x.n, x.h, x.w, false, grad_x.data, inputs);
   }
   if (grad_weight != nullptr) {
-    const int64_t taps = k * k;
-    std::vector<float> sums(static_cast<size_t>(taps * outputs * inputs), 0.0f);
     add_weight_gradient(*conv.kernels, g, outputs, x.data, inputs, x.n, x.h, x.w, k,
-                        sums.data());
-    for (int64_t t = 0; t < taps; ++t) {
-      for (int64_t o = 0; o < outputs * inputs; ++o) {
-        grad_weight[o * taps + t] += sums[static_cast<size_t>(t * outputs * inputs + o)];
-      }
-    }
+                        conv.bf16() && conv.kernels->fast_bf16(), grad_weight);
   }
   if (grad_bias != nullptr) {
     const std::vector<double> sums =

@@ -143,7 +143,7 @@ void winograd_tiles(const Conv& conv, const float* x, int64_t h, int64_t w,
 // tiles that reading its larger weights takes longer than the multiplications it saves.
 bool takes_winograd(const Conv& conv, int64_t h, int64_t w) {
   if (conv.k != 3 || conv.algorithm == GAMMANET_ALGORITHM_DIRECT ||
-      (conv.algorithm == GAMMANET_ALGORITHM_AUTO && conv.bf16() && conv.kernels->fast_bf16)) {
+      (conv.algorithm == GAMMANET_ALGORITHM_AUTO && conv.bf16() && conv.kernels->fast_bf16())) {
     return false;
   }
   const int64_t tiles = (h + 3) / 4 * ((w + 3) / 4);

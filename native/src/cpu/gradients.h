@@ -9,11 +9,18 @@
 
 namespace gammanet {
 
-// sums[(tap * outputs + o) * inputs + i] += the gradient of the weight [o, i, tap] of a k x k
-// convolution from x [n, h, w, inputs] to a map with the gradient grad [n, h, w, outputs].
+// Adds to `to`, [outputs, inputs, k, k], the gradient of the weight of a k x k convolution from
+// x [n, h, w, inputs] to a map with the gradient grad [n, h, w, outputs]. bf16: of factors rounded
+// to bfloat16.
 void add_weight_gradient(const Kernels& kernels, const float* grad, int64_t outputs,
                          const float* x, int64_t inputs, int64_t n, int64_t h, int64_t w,
-                         int64_t k, float* sums);
+                         int64_t k, bool bf16, float* to);
+
+// The same, not added, to sums[(tap * outputs + o) * inputs + i], outputs and inputs rounded up to a
+// multiple of 16.
+void sum_weight_gradient_bf16(const Kernels& kernels, const float* grad, int64_t outputs,
+                              const float* x, int64_t inputs, int64_t n, int64_t h, int64_t w,
+                              int64_t k, float* sums);
 
 // body(begin, end, sums): adds the terms of the pixels [begin, end) to sums[0 .. count). Returns
 // the sums over all pixels.

@@ -47,12 +47,21 @@ struct Processor {
 
 // A table with products in bfloat16.
 Kernels with_bf16(Kernels table, const char* name, decltype(Kernels::product_bf16) product,
-                  decltype(Kernels::convert_bf16) convert, int64_t depth, bool fast) {
+                  decltype(Kernels::convert_bf16) convert, int64_t depth) {
   table.name = name;
   table.product_bf16 = product;
   table.convert_bf16 = convert;
   table.depth_bf16 = depth;
-  table.fast_bf16 = fast;
+  return table;
+}
+
+// With gradients in bfloat16, too.
+Kernels with_gradients(Kernels table, decltype(Kernels::gradient_bf16) gradient,
+                       decltype(Kernels::pack_outputs_bf16) pack_outputs,
+                       decltype(Kernels::pack_inputs_bf16) pack_inputs) {
+  table.gradient_bf16 = gradient;
+  table.pack_outputs_bf16 = pack_outputs;
+  table.pack_inputs_bf16 = pack_inputs;
   return table;
 }
 
@@ -74,14 +83,16 @@ const std::vector<InstructionSet>& instruction_sets() {
 #ifdef GAMMANET_AMX
       if (processor.bf16 && enable_amx()) {
         all.push_back(
-            {with_bf16(avx512, "amx", product_bf16_amx, convert_bf16_avx512, 32, true), true});
+            {with_gradients(with_bf16(avx512, "amx", product_bf16_amx, convert_bf16_avx512, 32),
+                            gradient_bf16_amx, pack_outputs_bf16_avx512, pack_inputs_bf16_avx512),
+             true});
       }
 #endif
       if (processor.bf16) {
         // On Intel's processors they were measured to be no faster than float32.
-        all.push_back({with_bf16(avx512, "avx512-bf16", product_bf16_avx512, convert_bf16_avx512,
-                                 2, false),
-                       processor.amd});
+        all.push_back(
+            {with_bf16(avx512, "avx512-bf16", product_bf16_avx512, convert_bf16_avx512, 2),
+             processor.amd});
       }
 #endif
       all.push_back({avx512, true});
@@ -92,8 +103,10 @@ const std::vector<InstructionSet>& instruction_sets() {
 #endif
     all.push_back({kernels_portable, true});
     // The tile instructions in plain loops, for tests.
-    all.push_back({with_bf16(kernels_portable, "tiles", product_bf16_scalar, convert_bf16_scalar,
-                             32, true),
+    all.push_back({with_gradients(with_bf16(kernels_portable, "tiles", product_bf16_scalar,
+                                            convert_bf16_scalar, 32),
+                                  gradient_bf16_scalar, pack_outputs_bf16_scalar,
+                                  pack_inputs_bf16_scalar),
                    false});
     return all;
   }();

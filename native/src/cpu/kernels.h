@@ -34,6 +34,17 @@ struct Product {
   int64_t ahead_floats;
 };
 
+// A gradient of weights: out[o][i] (+)= sum over pixels of grad[pixel][o] * in[pixel][i].
+struct TileGradient {
+  const uint16_t *grad, *in;     // as pack_outputs_bf16 and pack_inputs_bf16 make them
+  int64_t grad_plane, in_plane;  // numbers from 16 channels to the next 16
+  int64_t pixels;                // a multiple of 32
+  int64_t outputs, inputs;       // multiples of 16
+  float* out;
+  int64_t out_stride;
+  bool first;  // whether `out` is set and not added to
+};
+
 enum Activation {
   kIdentity = GAMMANET_CIRCUIT_STATIC,
   kSoftplus = GAMMANET_CIRCUIT_SOFTPLUS,
@@ -100,9 +111,19 @@ struct Kernels {
                        int64_t out_stride, int64_t padded);
   // Depth and offset of an operand in bfloat16 are multiples of this.
   int64_t depth_bf16;
+  // Gradients of weights in bfloat16; null where those in float32 are as fast.
+  void (*gradient_bf16)(const TileGradient&);
+  // Rows of c floats (null for zeros) to bfloat16: out[c / 16][count / 32][16 channels][32 pixels],
+  // count being a multiple of 32, planes `plane` numbers apart.
+  void (*pack_outputs_bf16)(const float* const* rows, int64_t count, int64_t c, uint16_t* out,
+                            int64_t plane);
+  // The same to out[c / 16][count / 2][16 channels][2 pixels], count being even.
+  void (*pack_inputs_bf16)(const float* const* rows, int64_t count, int64_t c, uint16_t* out,
+                           int64_t plane);
+
   // Whether products in bfloat16 are so much faster that they replace Winograd's algorithm in
   // float32, and serve gradients.
-  bool fast_bf16;
+  bool fast_bf16() const { return gradient_bf16 != nullptr; }
 
   // Layer normalization of [pixels, c], in place if out is x; weight and bias null: no affine part.
   void (*layer_norm)(const float* x, const float* weight, const float* bias, float* out,
@@ -156,16 +177,26 @@ extern const Kernels kernels_avx512;
 void product_bf16_avx512(const Product& p);
 void convert_bf16_avx512(const float* x, int64_t stride, int64_t rows, int64_t c, uint16_t* out,
                          int64_t out_stride, int64_t padded);
+void pack_outputs_bf16_avx512(const float* const* rows, int64_t count, int64_t c, uint16_t* out,
+                              int64_t plane);
+void pack_inputs_bf16_avx512(const float* const* rows, int64_t count, int64_t c, uint16_t* out,
+                             int64_t plane);
 #endif
 #ifdef GAMMANET_AMX
 // Lets this process use tiles; false where processor or system do not.
 bool enable_amx();
 void product_bf16_amx(const Product& p);
+void gradient_bf16_amx(const TileGradient& g);
 #endif
 // The same in plain loops, for tests on any processor.
 void product_bf16_scalar(const Product& p);
 void convert_bf16_scalar(const float* x, int64_t stride, int64_t rows, int64_t c, uint16_t* out,
                          int64_t out_stride, int64_t padded);
+void gradient_bf16_scalar(const TileGradient& g);
+void pack_outputs_bf16_scalar(const float* const* rows, int64_t count, int64_t c, uint16_t* out,
+                              int64_t plane);
+void pack_inputs_bf16_scalar(const float* const* rows, int64_t count, int64_t c, uint16_t* out,
+                             int64_t plane);
 
 // The set in use.
 const Kernels& kernels();

@@ -67,4 +67,9 @@ void product_bf16_amx(const Product& p) {
   asm volatile("tilerelease");
 }
 
+void gradient_bf16_amx(const TileGradient& g) {
+  tile_gradient<Amx>(g);
+  asm volatile("tilerelease");
+}
+
 }  // namespace gammanet

@@ -25,7 +25,79 @@ struct Bfloat16 {
   }
 };
 
+// Numbers k ... k + 15 of two rows in bfloat16, side by side.
+GAMMANET_INLINE __m512i pairs(const float* first, const float* second, int64_t k, int64_t rest) {
+  const Vec zero = {};
+  const Vec a = !first ? zero : rest < kWidth ? load_part(first + k, rest) : load(first + k);
+  const Vec b = !second ? zero : rest < kWidth ? load_part(second + k, rest) : load(second + k);
+  const __m512i both = (__m512i)_mm512_cvtne2ps_pbh((__m512)b, (__m512)a);
+  const __m512i order = _mm512_set_epi16(
+      31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19,
+      3, 18, 2, 17, 1, 16, 0);
+  return _mm512_maskz_permutexvar_epi16(0xFFFFFFFF, order, both);
+}
+
+// Transposes 16 x 16 numbers of 32 bits. (The masks, all ones, as in simd.h.)
+GAMMANET_INLINE void transpose(__m512i (&m)[16]) {
+  __m512i t[16];
+#pragma GCC unroll 8
+  for (int i = 0; i < 16; i += 2) {
+    t[i] = _mm512_maskz_unpacklo_epi32(0xFFFF, m[i], m[i + 1]);
+    t[i + 1] = _mm512_maskz_unpackhi_epi32(0xFFFF, m[i], m[i + 1]);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 16; i += 4) {
+    m[i] = _mm512_maskz_unpacklo_epi64(0xFF, t[i], t[i + 2]);
+    m[i + 1] = _mm512_maskz_unpackhi_epi64(0xFF, t[i], t[i + 2]);
+    m[i + 2] = _mm512_maskz_unpacklo_epi64(0xFF, t[i + 1], t[i + 3]);
+    m[i + 3] = _mm512_maskz_unpackhi_epi64(0xFF, t[i + 1], t[i + 3]);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    t[i] = _mm512_maskz_shuffle_i32x4(0xFFFF, m[i], m[i + 4], 0x88);
+    t[i + 4] = _mm512_maskz_shuffle_i32x4(0xFFFF, m[i], m[i + 4], 0xDD);
+    t[i + 8] = _mm512_maskz_shuffle_i32x4(0xFFFF, m[i + 8], m[i + 12], 0x88);
+    t[i + 12] = _mm512_maskz_shuffle_i32x4(0xFFFF, m[i + 8], m[i + 12], 0xDD);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    m[i] = _mm512_maskz_shuffle_i32x4(0xFFFF, t[i], t[i + 8], 0x88);
+    m[i + 8] = _mm512_maskz_shuffle_i32x4(0xFFFF, t[i], t[i + 8], 0xDD);
+    m[i + 4] = _mm512_maskz_shuffle_i32x4(0xFFFF, t[i + 4], t[i + 12], 0x88);
+    m[i + 12] = _mm512_maskz_shuffle_i32x4(0xFFFF, t[i + 4], t[i + 12], 0xDD);
+  }
+}
+
 }  // namespace
+
+void pack_outputs_bf16_avx512(const float* const* rows, int64_t count, int64_t c, uint16_t* out,
+                              int64_t plane) {
+  for (int64_t r = 0; r < count; r += 32) {
+    for (int64_t k = 0; k < c; k += kWidth) {
+      __m512i m[16];
+#pragma GCC unroll 16
+      for (int j = 0; j < 16; ++j) {
+        m[j] = pairs(rows[r + 2 * j], rows[r + 2 * j + 1], k, c - k);
+      }
+      transpose(m);
+      uint16_t* to = out + k / kWidth * plane + r * kWidth;
+#pragma GCC unroll 16
+      for (int j = 0; j < 16; ++j) {
+        _mm512_storeu_si512(to + j * 32, m[j]);
+      }
+    }
+  }
+}
+
+void pack_inputs_bf16_avx512(const float* const* rows, int64_t count, int64_t c, uint16_t* out,
+                             int64_t plane) {
+  for (int64_t r = 0; r < count; r += 2) {
+    for (int64_t k = 0; k < c; k += kWidth) {
+      _mm512_storeu_si512(out + k / kWidth * plane + r * kWidth,
+                          pairs(rows[r], rows[r + 1], k, c - k));
+    }
+  }
+}
 
 void product_bf16_avx512(const Product& p) { product<Bfloat16>(p); }
 

@@ -84,4 +84,26 @@ void convert_bf16_scalar(const float* x, int64_t stride, int64_t rows, int64_t c
   }
 }
 
+void gradient_bf16_scalar(const TileGradient& g) { tile_gradient<Scalar>(g); }
+
+void pack_outputs_bf16_scalar(const float* const* rows, int64_t count, int64_t c, uint16_t* out,
+                              int64_t plane) {
+  for (int64_t k = 0; k < (c + 15) / 16 * 16; ++k) {
+    for (int64_t r = 0; r < count; ++r) {
+      out[k / 16 * plane + r / 32 * 512 + k % 16 * 32 + r % 32] =
+          rows[r] && k < c ? rounded(rows[r][k]) : static_cast<uint16_t>(0);
+    }
+  }
+}
+
+void pack_inputs_bf16_scalar(const float* const* rows, int64_t count, int64_t c, uint16_t* out,
+                             int64_t plane) {
+  for (int64_t k = 0; k < (c + 15) / 16 * 16; ++k) {
+    for (int64_t r = 0; r < count; ++r) {
+      out[k / 16 * plane + r / 2 * 32 + k % 16 * 2 + r % 2] =
+          rows[r] && k < c ? rounded(rows[r][k]) : static_cast<uint16_t>(0);
+    }
+  }
+}
+
 }  // namespace gammanet

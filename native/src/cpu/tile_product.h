@@ -127,5 +127,78 @@ void tile_product(const Product& p) {
   }
 }
 
+// ---- Gradients of weights ----
+
+template <class Tiles, bool two_outputs, bool two_inputs>
+inline void gradient_tiles(const TileGradient& g, int64_t o, int64_t i) {
+  float* out = g.out + o * g.out_stride + i;
+  const int64_t stride = 4 * g.out_stride;
+  float* const below = out + kTileRows * g.out_stride;
+  if (g.first) {
+    Tiles::template zero<0>();
+    Tiles::template zero<1>();
+    Tiles::template zero<2>();
+    Tiles::template zero<3>();
+  } else {
+    Tiles::template load<0>(out, stride);
+    if (two_inputs) {
+      Tiles::template load<1>(out + kTileOutputs, stride);
+    }
+    if (two_outputs) {
+      Tiles::template load<2>(below, stride);
+    }
+    if (two_outputs && two_inputs) {
+      Tiles::template load<3>(below + kTileOutputs, stride);
+    }
+  }
+  constexpr int64_t kNumbers = kTileRows * kTileDepth;  // of a tile
+  const uint16_t* a = g.grad + o / kTileRows * g.grad_plane;
+  const uint16_t* b = g.in + i / kTileOutputs * g.in_plane;
+  for (int64_t p = 0; p < g.pixels; p += kTileDepth, a += kNumbers, b += kNumbers) {
+    Tiles::template load<4>(a, 64);
+    Tiles::template load<6>(b, 64);
+    Tiles::template multiply<0, 4, 6>();
+    if (two_outputs) {
+      Tiles::template load<5>(a + g.grad_plane, 64);
+      Tiles::template multiply<2, 5, 6>();
+    }
+    if (two_inputs) {
+      Tiles::template load<7>(b + g.in_plane, 64);
+      Tiles::template multiply<1, 4, 7>();
+      if (two_outputs) {
+        Tiles::template multiply<3, 5, 7>();
+      }
+    }
+  }
+  Tiles::template store<0>(out, stride);
+  if (two_inputs) {
+    Tiles::template store<1>(out + kTileOutputs, stride);
+  }
+  if (two_outputs) {
+    Tiles::template store<2>(below, stride);
+    if (two_inputs) {
+      Tiles::template store<3>(below + kTileOutputs, stride);
+    }
+  }
+}
+
+template <class Tiles>
+void tile_gradient(const TileGradient& g) {
+  Tiles::configure(kTileRows);
+  for (int64_t o = 0; o < g.outputs; o += 2 * kTileRows) {
+    const bool two_outputs = g.outputs - o > kTileRows;
+    for (int64_t i = 0; i < g.inputs; i += 2 * kTileOutputs) {
+      const bool two_inputs = g.inputs - i > kTileOutputs;
+      if (two_outputs) {
+        two_inputs ? gradient_tiles<Tiles, true, true>(g, o, i)
+                   : gradient_tiles<Tiles, true, false>(g, o, i);
+      } else {
+        two_inputs ? gradient_tiles<Tiles, false, true>(g, o, i)
+                   : gradient_tiles<Tiles, false, false>(g, o, i);
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace gammanet
