@@ -104,12 +104,25 @@ public final class GammaNet implements AutoCloseable {
    * @throws CheckpointException when that file cannot be read or holds no VGG16
    */
   public static GammaNet random(GammaNetConfig config, long seed, Device device) {
+    return random(config, seed, device, note -> {});
+  }
+
+  /**
+   * As {@link #random(GammaNetConfig, long, Device)}.
+   *
+   * @param notes receives a sentence about VGG16's weights
+   */
+  public static GammaNet random(
+      GammaNetConfig config, long seed, Device device, Consumer<String> notes) {
     Path pretrained = config.model().pretrained();
     Checkpoint vgg16 = pretrained == null ? null : Checkpoint.load(pretrained);
     Network network = Network.create(config.model(), seed);
     try {
       if (vgg16 != null) {
-        NetworkWeights.loadVgg16(vgg16, network);
+        int loaded = NetworkWeights.loadVgg16(vgg16, network);
+        String what =
+            vgg16.remarks().isEmpty() ? "" : " (" + String.join("; ", vgg16.remarks()) + ")";
+        notes.accept("%d convolutions were taken from %s%s".formatted(loaded, pretrained, what));
       }
       network.to(device);
     } catch (RuntimeException e) {

@@ -82,11 +82,11 @@ final class TrainCommand implements Callable<Integer> {
     SMALL,
     /** The bundled network's recipe: a day. */
     BUNDLED,
-    /** The default configuration: a graphics card. */
+    /** The network of the paper, from VGG16: days. */
     FULL;
 
     String file() {
-      return this == FULL ? "default" : "presets/" + name().toLowerCase(Locale.ROOT);
+      return "presets/" + this;
     }
 
     @Override
@@ -100,8 +100,8 @@ final class TrainCommand implements Callable<Integer> {
       paramLabel = "NAME",
       description =
           "Configuration: ${COMPLETION-CANDIDATES}. small takes minutes on two cores, bundled is"
-              + " the recipe of the bundled network and takes a day, full is the default and needs"
-              + " a GPU.")
+              + " the recipe of the bundled network and takes a day, full is the network of the"
+              + " paper and needs VGG16: --set model.pretrained=FILE.")
   @Nullable Preset preset;
 
   @Option(
@@ -187,6 +187,11 @@ final class TrainCommand implements Callable<Integer> {
     GammaNetConfig config;
     if (preset != null) {
       config = GammaNetConfig.shipped(preset.file(), network.overrides());
+      if (preset == Preset.FULL && config.model().pretrained() == null) {
+        throw new UsageException(
+            "--preset full starts from VGG16: name a file of its weights with --set"
+                + " model.pretrained=FILE");
+      }
     } else if (checkpoint == null || resume != null && network.config != null) {
       config = network.readConfig(console::note);
     } else {
@@ -285,7 +290,7 @@ final class TrainCommand implements Callable<Integer> {
       return GammaNet.empty(config, compute.open());
     }
     if (checkpoint == null) {
-      GammaNet net = GammaNet.random(config, config.seed(), compute.open());
+      GammaNet net = GammaNet.random(config, config.seed(), compute.open(), console::note);
       if (config.model().init() == ModelInit.PASS_THROUGH) {
         try (var scope = TensorScope.open()) {
           Tensor images = data.middles(config.data(), 6, 320);

@@ -147,7 +147,7 @@ class TrainCommandTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"small", "bundled", "control"})
+  @ValueSource(strings = {"small", "bundled", "control", "full"})
   void presetsArePlansThatCanBeRun(String name) {
     Path file = Path.of("../config/presets", name + ".yaml");
     Object[] start = {"train", "--config", file, "--data-dir", folder.resolve("data"), "--dry-run"};
@@ -173,6 +173,8 @@ class TrainCommandTest {
                 .flatMap(Arrays::stream)
                 .toArray()));
     assertTrue(err.toString().contains("--preset excludes --config"), err.toString());
+    assertEquals(2, run("train", "--preset", "full", "-d", folder.resolve("data")));
+    assertTrue(err.toString().contains("--set model.pretrained=FILE"), err.toString());
     assertEquals(2, run("train", "--preset", "huge", "-d", folder.resolve("data")));
   }
 

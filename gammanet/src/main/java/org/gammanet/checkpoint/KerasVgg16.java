@@ -98,8 +98,8 @@ final class KerasVgg16 {
     }
     return new Contents(
         weights,
-        "VGG16 of %s: %d convolutions, from BGR in 0 to 255 to normalized RGB"
-            .formatted(hed ? "HED" : "Keras", weights.size() / 2));
+        "VGG16 of %s, rewritten from BGR in 0 to 255 to normalized RGB"
+            .formatted(hed ? "HED" : "Keras"));
   }
 
   /** Collects kernels and biases by torchvision's names; says whether they are named as HED's. */

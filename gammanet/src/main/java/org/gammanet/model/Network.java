@@ -109,7 +109,7 @@ public final class Network implements AutoCloseable {
     return create(
         config,
         config.init() == ModelInit.PASS_THROUGH
-            ? parameter -> PassThrough.initialize(parameter, seed)
+            ? parameter -> PassThrough.initialize(parameter, config.fgru(), seed)
             : parameter -> parameter.initialize(seed));
   }
 

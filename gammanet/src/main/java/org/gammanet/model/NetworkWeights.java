@@ -75,10 +75,11 @@ public final class NetworkWeights {
    * another checkpoint of this family. Its other weights, such as torchvision's classifier, are not
    * used.
    *
+   * @return how many convolutions were set
    * @throws CheckpointException when they do not fit, or when the network has no VGG16 in it; the
    *     network is unchanged then
    */
-  public static void loadVgg16(Checkpoint checkpoint, Network network) {
+  public static int loadVgg16(Checkpoint checkpoint, Network network) {
     Map<String, StoredTensor> byNumber = new LinkedHashMap<>();
     checkpoint
         .weights()
@@ -106,6 +107,7 @@ public final class NetworkWeights {
     }
     require(checkpoint.source() + " does not hold the VGG16 of", network, convolutions, renamed);
     copy(convolutions, renamed);
+    return convolutions.size() / 2;
   }
 
   private static void copy(List<Parameter> parameters, Map<String, StoredTensor> tensors) {

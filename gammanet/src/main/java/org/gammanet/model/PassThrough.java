@@ -5,6 +5,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.gammanet.config.FgruConfig;
+import org.gammanet.config.ParameterActivation;
 import org.gammanet.nn.Initialization;
 import org.gammanet.nn.Parameter;
 import org.gammanet.torch.Autograd;
@@ -25,8 +27,8 @@ public final class PassThrough {
   private PassThrough() {}
 
   /** Sets a parameter's initial value for a seed. */
-  static void initialize(Parameter parameter, long seed) {
-    Initialization other = initialization(parameter.name(), parameter.shape());
+  static void initialize(Parameter parameter, FgruConfig cells, long seed) {
+    Initialization other = initialization(parameter.name(), parameter.shape(), cells);
     if (other == null) {
       parameter.initialize(seed);
     } else {
@@ -34,7 +36,8 @@ public final class PassThrough {
     }
   }
 
-  private static @Nullable Initialization initialization(String name, long[] shape) {
+  private static @Nullable Initialization initialization(
+      String name, long[] shape, FgruConfig cells) {
     boolean bias = name.endsWith("bias");
     if (name.endsWith("W_exc")) {
       return new Initialization.Delta(0.02);
@@ -55,7 +58,8 @@ public final class PassThrough {
       return new Initialization.Constant(-4); // alpha and mu near 0
     }
     if (name.contains("excitation_net") && bias) {
-      return new Initialization.Halves(-4, 0.8); // kappa near 0, omega near 1
+      boolean sigmoid = cells.dynamicParamActivation() == ParameterActivation.SIGMOID;
+      return new Initialization.Halves(-4, sigmoid ? 2.2 : 0.8); // kappa near 0, omega near 1
     }
     if (name.contains("inhibition_net") || name.contains("excitation_net")) {
       return new Initialization.Normal(0.01);

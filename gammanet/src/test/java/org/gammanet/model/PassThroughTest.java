@@ -14,6 +14,8 @@ import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class PassThroughTest {
   private static final GammaNetConfig CONFIG =
@@ -83,9 +85,12 @@ class PassThroughTest {
   /**
    * After one timestep the second level's state is its block's features up to the gates' factor.
    */
-  @Test
-  void oneTimestepHandsOnTheFeatures() {
-    try (Network network = Network.create(CONFIG.model(), 3);
+  @ParameterizedTest
+  @ValueSource(strings = {"softplus", "sigmoid"})
+  void oneTimestepHandsOnTheFeatures(String activation) {
+    GammaNetConfig config =
+        CONFIG.with(List.of("model.fgru.dynamic_param_activation=" + activation));
+    try (Network network = Network.create(config.model(), 3);
         var scope = TensorScope.open();
         var noGrad = Autograd.noGrad()) {
       Tensor images = noise();
