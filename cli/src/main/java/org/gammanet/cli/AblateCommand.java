@@ -27,6 +27,9 @@ import org.gammanet.evaluation.BoundaryCounts;
 import org.gammanet.evaluation.BoundaryFiles;
 import org.gammanet.evaluation.EdgeNms;
 import org.gammanet.experiments.study.Json;
+import org.gammanet.experiments.study.Progress;
+import org.gammanet.experiments.study.Shard;
+import org.gammanet.experiments.study.Shards;
 import org.gammanet.experiments.study.Study;
 import org.gammanet.io.DataException;
 import org.gammanet.io.FolderLock;
@@ -64,6 +67,12 @@ import picocli.CommandLine.Spec;
     },
     footer = {"Example:", "  gammanet ablate full honly -d BSDS500 --max-steps 2000"})
 final class AblateCommand implements Callable<Integer> {
+  /** Name of the results file. */
+  static final String FILE = "comparison.json";
+
+  /** Prefix of the steps in which a shard keeps what is compared of its networks. */
+  private static final String NETWORK = "network_";
+
   @Parameters(paramLabel = "NETWORK", arity = "0..*", description = "Names or configuration files.")
   List<String> names = new ArrayList<>();
 
@@ -107,6 +116,13 @@ final class AblateCommand implements Callable<Integer> {
   Training training = new Training();
 
   @Option(
+      names = "--shard",
+      paramLabel = Converters.Shards.LABEL,
+      converter = Converters.Shards.class,
+      description = Converters.Shards.HELP)
+  @Nullable Shard shard;
+
+  @Option(
       names = {"-s", "--set"},
       paramLabel = "KEY=VALUE",
       description = "Override a key of all configurations. Repeatable.")
@@ -140,11 +156,22 @@ final class AblateCommand implements Callable<Integer> {
         throw new UsageException("two networks have the name " + plain + "; folders would collide");
       }
     }
+    List<String> all = List.copyOf(configs.keySet());
+    long drawSeed = configs.values().iterator().next().seed();
+    Shard part = shard;
+    if (part != null) {
+      output = part.folder(output);
+      configs.keySet().retainAll(part.every(all));
+    }
     Device where = compute.open();
     Evaluation.Data data = Evaluation.Data.open(dataDir, scoring.split);
     try (FolderLock lock = FolderLock.take(output);
         var interrupt = Interrupt.handle(() -> {})) {
-      return compare(open(interrupt, settings, data, where), configs, where, data, settings);
+      Study study = open(interrupt, settings, data, where);
+      if (part != null) {
+        mark(study, part, all);
+      }
+      return compare(study, configs, where, data, settings, drawSeed);
     }
   }
 
@@ -160,14 +187,22 @@ final class AblateCommand implements Callable<Integer> {
       Study study =
           Study.open(
               output,
-              "comparison.json",
+              FILE,
               new Study.Identity("ablate", all, ""),
               Map.of(),
               force ? Study.Existing.REPLACE : Study.Existing.CONTINUE,
               new StudyProgress(console, interrupt));
-      study.metadata().set("parameters", Json.object(parameters(settings, data, where)));
+      study.metadata().set(PARAMETERS, Json.object(parameters(settings, data, where)));
       study.complete(false);
       return study;
+    } catch (IllegalStateException e) {
+      throw new CommandException(String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  private static void mark(Study study, Shard part, List<String> all) {
+    try {
+      Shards.mark(study, part, all);
     } catch (IllegalStateException e) {
       throw new CommandException(String.valueOf(e.getMessage()), e);
     }
@@ -178,7 +213,8 @@ final class AblateCommand implements Callable<Integer> {
       Map<String, GammaNetConfig> configs,
       Device where,
       Evaluation.Data data,
-      BoundaryBenchmark.Settings settings)
+      BoundaryBenchmark.Settings settings,
+      long drawSeed)
       throws IOException, InterruptedException {
     List<NetworkComparison.Entry> entries = new ArrayList<>();
     List<String> failed = new ArrayList<>();
@@ -198,13 +234,71 @@ final class AblateCommand implements Callable<Integer> {
         entries.add(describe(name, entry.getValue(), List.of(), Double.NaN));
       }
     }
-    long drawSeed = configs.values().iterator().next().seed();
-    var comparison = new NetworkComparison(entries, parameters(settings, data, where), drawSeed);
+    Part part = new Part(List.copyOf(configs.keySet()), failed, drawSeed);
+    if (shard == null) {
+      return finish(study, entries, part, output, console);
+    }
+    for (NetworkComparison.Entry entry : entries) {
+      study.put(NETWORK + entry.name(), entry);
+    }
+    study.put(PART, part);
+    study.complete(true);
+    console.print(shard.of() + " shards make a run: gammanet merge joins them");
+    return failed.isEmpty() ? 0 : Failures.FAILED;
+  }
+
+  /** Compares networks, and writes the results of a run, or of all its shards. */
+  private static int finish(
+      Study study, List<NetworkComparison.Entry> entries, Part all, Path output, Console console)
+      throws IOException {
+    Map<String, String> parameters = new LinkedHashMap<>();
+    study
+        .metadata()
+        .path(PARAMETERS)
+        .fields()
+        .forEachRemaining(f -> parameters.put(f.getKey(), f.getValue().asText()));
+    var comparison = new NetworkComparison(entries, parameters, all.drawSeed);
     comparison.write(study);
     console.print("");
     console.print(comparison.text().stripTrailing());
     console.print(output.resolve("report.html"));
-    return failed.isEmpty() ? 0 : Failures.FAILED;
+    return all.failed.isEmpty() ? 0 : Failures.FAILED;
+  }
+
+  /** Step of what else a shard leaves for the merge. */
+  private static final String PART = "part";
+
+  private static final String PARAMETERS = "parameters";
+
+  /**
+   * The networks of a run or of a shard.
+   *
+   * @param failed those that could not be trained or scored
+   * @param drawSeed of the draws of images
+   */
+  private record Part(List<String> networks, List<String> failed, long drawSeed) {}
+
+  /**
+   * Joins the shards of a comparison, and writes the results of the whole run.
+   *
+   * @throws IllegalStateException where the folder holds another run
+   */
+  static int merge(Shards shards, Path output, Study.Existing existing, Console console)
+      throws IOException {
+    List<Part> parts =
+        shards.results().stream().map(r -> Json.read(r.path(PART), Part.class)).toList();
+    Study study = shards.open(output, existing, Progress.NONE);
+    shards.link(output, to -> true);
+    List<NetworkComparison.Entry> entries = new ArrayList<>();
+    for (String name : Shards.join(parts.stream().map(Part::networks).toList())) {
+      entries.add(study.result(NETWORK + name, NetworkComparison.Entry.class));
+      study.results().remove(NETWORK + name);
+    }
+    study.results().remove(PART);
+    List<String> failed = parts.stream().flatMap(p -> p.failed.stream()).toList();
+    failed.forEach(name -> console.error(name + " could not be trained or scored"));
+    Part all = new Part(List.of(), failed, parts.getFirst().drawSeed);
+    return finish(study, entries, all, output, console);
   }
 
   // Configurations
@@ -315,6 +409,7 @@ final class AblateCommand implements Callable<Integer> {
               List.of(new Evaluation.Output(folder.resolve("evaluation"), "", Map.of())),
               compute.workers(),
               scoring.limit(),
+              null,
               Study.Existing.REPLACE_OTHERS)) { // weights change when training continues
         outcome = evaluation.run().getLast();
       }

@@ -277,6 +277,7 @@ final class CompareMapsCommand implements Callable<Integer> {
             List.of(new Evaluation.Output(output.resolve(source.name), "", Map.of())),
             compute.workers(),
             scoring.limit(),
+            null,
             force ? Study.Existing.REPLACE : Study.Existing.CONTINUE)) {
       outcome = evaluation.run().getFirst();
     }

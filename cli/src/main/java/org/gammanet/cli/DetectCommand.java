@@ -14,9 +14,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.SequencedMap;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import org.gammanet.GammaNet;
 import org.gammanet.cli.DetectOutput.Format;
@@ -28,6 +31,11 @@ import org.gammanet.detection.DetectorOptions;
 import org.gammanet.detection.EdgePictures;
 import org.gammanet.detection.FrameReader;
 import org.gammanet.detection.FrameWriter;
+import org.gammanet.experiments.study.Json;
+import org.gammanet.experiments.study.Progress;
+import org.gammanet.experiments.study.Shard;
+import org.gammanet.experiments.study.Shards;
+import org.gammanet.experiments.study.Study;
 import org.gammanet.io.EdgeMap;
 import org.gammanet.io.ImageException;
 import org.gammanet.io.Images;
@@ -41,6 +49,7 @@ import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
@@ -69,6 +78,27 @@ import picocli.CommandLine.Spec;
       "  gammanet detect - -o - < photo.jpg > edges.png"
     })
 final class DetectCommand implements Callable<Integer> {
+  /** The file in which a shard says what it has done. */
+  static final String RECORD = "detect.json";
+
+  /** Step of a shard's results. */
+  private static final String PART = "part";
+
+  /** Options that change no file. */
+  private static final Set<String> INDIFFERENT =
+      Set.of(
+          "--output",
+          "--recursive",
+          "--force",
+          "--skip-existing",
+          "--json",
+          "--shard",
+          "--checkpoint",
+          "--config",
+          "--device",
+          "--threads",
+          "--verbose");
+
   /** Pixels of a side, or {@code none}, which is 0. */
   static final class Side implements ITypeConverter<Integer> {
     @Override
@@ -172,6 +202,13 @@ final class DetectCommand implements Callable<Integer> {
       description = "Images of equal size that pass at once; default: ${DEFAULT-VALUE}.")
   int batchSize = 1;
 
+  @Option(
+      names = "--shard",
+      paramLabel = Converters.Shards.LABEL,
+      converter = Converters.Shards.class,
+      description = Converters.Shards.HELP)
+  @Nullable Shard shard;
+
   @ArgGroup(exclusive = true)
   Resizing resizing = new Resizing();
 
@@ -226,6 +263,7 @@ final class DetectCommand implements Callable<Integer> {
   private DetectionMemory memory;
   private @Nullable ObjectMapper mapper;
   private int failed;
+  private final List<String> failures = new ArrayList<>();
   private int written;
   private int total;
   private boolean toldOfSize;
@@ -260,10 +298,24 @@ final class DetectCommand implements Callable<Integer> {
     }
     boolean stdin = inputs.contains("-");
     target = DetectOutput.of(output, asked.stream().distinct().toList(), stdin);
+    Shard part = shard;
+    if (part != null) {
+      if (target.kind != DetectOutput.Kind.FOLDER || stdin || video.carryStates) {
+        throw new UsageException(
+            "--shard is for images that go to a folder, without --carry-states: name it with"
+                + " --output");
+      }
+      target = DetectOutput.of(part.folder(target.path()).toString(), target.formats(), false);
+    }
     checkOptions();
     List<DetectInputs.Found> found =
         new DetectInputs(recursive, console::note, this::fail).find(inputs);
     List<Job> jobs = target.jobs(found);
+    List<String> names = jobs.stream().map(job -> job.file().toString()).toList();
+    if (part != null) {
+      DetectOutput.requireDistinct(jobs, target.formats().getLast());
+      jobs = part.every(jobs);
+    }
     total = failed + jobs.size();
     if (target.kind != DetectOutput.Kind.VIDEO) {
       if (target.kind != DetectOutput.Kind.STDOUT) {
@@ -272,11 +324,15 @@ final class DetectCommand implements Callable<Integer> {
       jobs = toDo(jobs);
     }
     try (var interrupt = Interrupt.handle(() -> stopped = true)) {
-      if (!jobs.isEmpty()) {
+      if (!jobs.isEmpty() || part != null) {
         prepareFolder();
         try (GammaNet net = compute.applyTo(network.open(compute, console))) {
           open(net);
-          run(net, jobs);
+          if (part == null) {
+            run(net, jobs);
+          } else {
+            run(net, jobs, part, names);
+          }
         } finally {
           Terminal.clear();
         }
@@ -402,6 +458,65 @@ final class DetectCommand implements Callable<Integer> {
         }
       }
     }
+  }
+
+  /** Does a shard's part of all images, and notes that it is done. */
+  private void run(GammaNet net, List<Job> jobs, Shard part, List<String> names)
+      throws IOException {
+    Map<String, String> settings = new LinkedHashMap<>();
+    settings.put("network", net.config().model().name());
+    settings.put("timesteps", Integer.toString(net.config().model().timesteps()));
+    for (OptionSpec option : spec.commandLine().getParseResult().matchedOptions()) {
+      if (!INDIFFERENT.contains(option.longestName())) {
+        settings.put(
+            option.longestName().substring(2).replace('-', '_'),
+            String.join(" ", option.originalStringValues()));
+      }
+    }
+    Study study;
+    try {
+      study =
+          Study.open(
+              target.path(),
+              RECORD,
+              new Study.Identity("detect", settings, net.network().digest()),
+              Map.of(),
+              Study.Existing.CONTINUE,
+              Progress.NONE);
+      Shards.mark(study, part, names);
+    } catch (IllegalStateException e) {
+      throw new CommandException(String.valueOf(e.getMessage()), e);
+    }
+    study.complete(false);
+    run(net, jobs);
+    if (!stopped) {
+      study.put(PART, new Part(failures));
+      study.complete(true);
+    }
+  }
+
+  /** What a shard leaves for the merge besides its files: a sentence for each that failed. */
+  private record Part(List<String> failures) {}
+
+  /**
+   * Joins the shards of a run.
+   *
+   * @param force whether files that this command has not written may be replaced
+   * @throws IllegalStateException where they may not
+   */
+  static int merge(Shards shards, Path output, boolean force, Console console) throws IOException {
+    shards.link(output, to -> force || isOurs(to));
+    Set<String> failures = new LinkedHashSet<>(); // each shard names those that are not there
+    for (ObjectNode root : shards.results()) {
+      failures.addAll(Json.read(root.path(PART), Part.class).failures);
+    }
+    failures.forEach(console::error);
+    console.print(output);
+    return failures.isEmpty() ? 0 : Failures.FAILED;
+  }
+
+  private static boolean isOurs(Path file) {
+    return FrameReader.hasVideoName(file) || DetectOutput.isOurs(file);
   }
 
   private void detect(GammaNet net, List<Job> jobs) throws IOException {
@@ -681,6 +796,7 @@ final class DetectCommand implements Callable<Integer> {
 
   private void fail(String sentence) {
     failed++;
+    failures.add(sentence);
     console.error(sentence);
   }
 

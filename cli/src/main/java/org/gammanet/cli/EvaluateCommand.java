@@ -23,6 +23,7 @@ import org.gammanet.evaluation.ClassicDetector;
 import org.gammanet.evaluation.EdgeNms;
 import org.gammanet.experiments.study.Csv;
 import org.gammanet.experiments.study.Json;
+import org.gammanet.experiments.study.Shard;
 import org.gammanet.experiments.study.Study;
 import org.gammanet.io.DataException;
 import org.gammanet.io.EdgeMap;
@@ -128,6 +129,13 @@ final class EvaluateCommand implements Callable<Integer> {
       description = "Write the maps as 16-bit PNG, before any suppression, to maps in the output.")
   boolean saveMaps;
 
+  @Option(
+      names = "--shard",
+      paramLabel = Converters.Shards.LABEL,
+      converter = Converters.Shards.class,
+      description = Converters.Shards.HELP)
+  @Nullable Shard shard;
+
   @ArgGroup(exclusive = true)
   Other other = new Other();
 
@@ -222,6 +230,9 @@ final class EvaluateCommand implements Callable<Integer> {
   public Integer call() throws IOException, InterruptedException {
     console = new Console(spec);
     check();
+    if (shard != null) {
+      output = shard.folder(output);
+    }
     boolean network = other.maps == null && other.baseline == null;
     Path root = dataDir == null ? model.describedConfig(console).data().testPath() : dataDir;
     if (root == null) {
@@ -275,6 +286,10 @@ final class EvaluateCommand implements Callable<Integer> {
     if (passes.allTimesteps && json != null) {
       throw new UsageException(
           "--json is for one run; --all-timesteps makes several, each with its eval.json");
+    }
+    if (shard != null && (passes.allTimesteps || json != null)) {
+      throw new UsageException(
+          "--shard makes a part of one run, without --all-timesteps and --json");
     }
     if (sigma != null && other.baseline == null) {
       throw new UsageException("--sigma is for --baseline");
@@ -334,10 +349,15 @@ final class EvaluateCommand implements Callable<Integer> {
             outputs,
             compute.workers(),
             scoring.limit(),
+            shard,
             force ? Study.Existing.REPLACE : Study.Existing.CONTINUE)) {
       evaluation.printParameters(output);
       List<Evaluation.Outcome> outcomes = evaluation.run();
       Evaluation.Outcome last = outcomes.getLast();
+      if (shard != null) {
+        console.print(shard.of() + " shards make a run: gammanet merge joins them");
+        return last.failures().isEmpty() ? 0 : Failures.FAILED;
+      }
       BoundaryScores scores = last.scores();
       if (scores == null) {
         throw new CommandException("no image could be scored");
@@ -345,7 +365,7 @@ final class EvaluateCommand implements Callable<Integer> {
       if (json != null) {
         evaluation.copyTo(json);
       }
-      evaluation.printScores(scores);
+      Evaluation.printScores(console, scores);
       if (!last.failures().isEmpty()) {
         console.printf(
             "%d of %d images have no score%n",

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -17,6 +18,8 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.TreeSet;
 import java.util.concurrent.CancellationException;
+import org.gammanet.checkpoint.ElementType;
+import org.gammanet.checkpoint.StoredTensor;
 import org.gammanet.data.DatasetIndex;
 import org.gammanet.data.GroundTruth;
 import org.gammanet.evaluation.BoundaryBenchmark;
@@ -29,6 +32,8 @@ import org.gammanet.evaluation.InputChecks;
 import org.gammanet.experiments.study.Json;
 import org.gammanet.experiments.study.Partial;
 import org.gammanet.experiments.study.Progress;
+import org.gammanet.experiments.study.Shard;
+import org.gammanet.experiments.study.Shards;
 import org.gammanet.experiments.study.Study;
 import org.gammanet.io.DataException;
 import org.gammanet.io.Images;
@@ -135,14 +140,18 @@ final class Evaluation implements AutoCloseable {
   /** The step whose partial work the counts of images are; grows when the counting changes. */
   private static final String COUNTS = "counts1";
 
-  /** One of the detector's maps, and what is known of its images. */
+  /** How many of the best and how many of the worst images the report shows. */
+  private static final int SHOWN = 4;
+
+  /** One of the detector's maps, and what is known of its images; {@code kept} names files. */
   private record Target(
       Output output,
       Study study,
       Map<String, BoundaryCounts> counts,
+      Map<String, String> kept,
       Map<String, String> failures) {
     Target(Output output, Study study) {
-      this(output, study, new HashMap<>(), new HashMap<>());
+      this(output, study, new HashMap<>(), new HashMap<>(), new HashMap<>());
     }
   }
 
@@ -156,7 +165,12 @@ final class Evaluation implements AutoCloseable {
   private final List<Output> outputs;
   private final int threads;
   private final boolean limited;
+  private final @Nullable Shard shard;
   private final List<String> ids = new ArrayList<>();
+
+  /** Those that this run scores. */
+  private final List<String> own;
+
   private final BoundaryBenchmark benchmark;
   private final Interrupt interrupt;
   private final Progress progress;
@@ -174,6 +188,7 @@ final class Evaluation implements AutoCloseable {
    *
    * @param outputs one for each map that the detector gives of an image
    * @param limit how many images at most, the first ones
+   * @param shard the part of the images that is scored, for {@link MergeCommand}; null for all
    * @throws CommandException where a folder holds another run's results
    */
   Evaluation(
@@ -184,9 +199,11 @@ final class Evaluation implements AutoCloseable {
       List<Output> outputs,
       int threads,
       int limit,
+      @Nullable Shard shard,
       Study.Existing existing)
       throws IOException {
     this.console = console;
+    this.shard = shard;
     this.detector = detector;
     this.data = data;
     this.settings = settings;
@@ -201,6 +218,7 @@ final class Evaluation implements AutoCloseable {
         }
       }
     }
+    own = shard == null ? ids : shard.every(ids);
     describe();
     benchmark = new BoundaryBenchmark(settings, threads);
     interrupt = Interrupt.handle(benchmark::cancel);
@@ -237,6 +255,9 @@ final class Evaluation implements AutoCloseable {
     parameters(output).forEach((name, value) -> manifest.put(key(name), value));
     manifest.put("threads", threads);
     study.metadata().put("complete", false);
+    if (shard != null) {
+      Shards.mark(study, shard, ids);
+    }
     return study;
   }
 
@@ -326,12 +347,15 @@ final class Evaluation implements AutoCloseable {
     }
     Map<String, Job> jobs = new HashMap<>();
     List<BoundaryBenchmark.Image> missing = new ArrayList<>();
-    for (String id : ids) {
+    for (String id : own) {
       String inputs = hash(id);
       boolean again = detector.isWanted(id);
       for (int k = 0; k < targets.size(); k++) {
         Target target = targets.get(k);
         Partial kept = inputs == null ? null : target.study.partial(COUNTS, id, inputs);
+        if (kept != null) {
+          target.kept.put(id, kept.name());
+        }
         if (kept != null && !kept.isEmpty() && !again) {
           target.counts.put(id, read(kept, id));
           export(target, id);
@@ -345,7 +369,7 @@ final class Evaluation implements AutoCloseable {
     }
     progress.begin("images", 1, 1);
     try {
-      benchmark.run(missing, new Listener(jobs, ids.size() * targets.size() - missing.size()));
+      benchmark.run(missing, new Listener(jobs, own.size() * targets.size() - missing.size()));
     } catch (CancellationException e) {
       throw interrupt.happened()
           ? interrupt.exception(
@@ -357,14 +381,18 @@ final class Evaluation implements AutoCloseable {
     checks.remarks(settings).forEach(progress::note);
     List<Outcome> outcomes = new ArrayList<>();
     for (Target target : targets) {
-      var result = BoundaryBenchmark.Result.of(ids, target.counts, target.failures);
+      var result = BoundaryBenchmark.Result.of(own, target.counts, target.failures);
       var outcome =
           new Outcome(
               target.output,
               result.counts().isEmpty() ? null : BoundaryScores.of(result.counts()),
               result.counts(),
               result.failures());
-      write(target, outcome);
+      if (shard == null) {
+        write(target, outcome);
+      } else {
+        writeShard(target, outcome);
+      }
       outcomes.add(outcome);
     }
     return outcomes;
@@ -470,8 +498,50 @@ final class Evaluation implements AutoCloseable {
     }
   }
 
+  /**
+   * What a report says besides the scores.
+   *
+   * @param name of the detector
+   * @param all images of the split, of which {@code limited} may have left out some
+   */
+  private record About(
+      String name,
+      Map<String, String> parameters,
+      int images,
+      int all,
+      boolean limited,
+      boolean bsds500) {}
+
+  private About about(Output output) {
+    return new About(
+        detector.name() + output.label,
+        parameters(output),
+        ids.size(),
+        data.truth.size(),
+        limited,
+        data.isBsds500());
+  }
+
   private void write(Target target, Outcome outcome) throws IOException {
-    Study study = target.study;
+    int map = targets.indexOf(target);
+    finish(
+        target.study,
+        about(outcome.output),
+        settings,
+        outcome,
+        checks.remarks(settings),
+        id -> sample(id, map));
+  }
+
+  /** Writes the results of a run, or of all its shards. */
+  private static void finish(
+      Study study,
+      About about,
+      Settings settings,
+      Outcome outcome,
+      List<String> noticed,
+      EvaluationReport.Samples samples)
+      throws IOException {
     ObjectNode failures = study.results().putObject("failures");
     outcome.failures.forEach(failures::put);
     BoundaryScores scores = outcome.scores;
@@ -483,23 +553,170 @@ final class Evaluation implements AutoCloseable {
     study.write("eval_bdry.txt", BoundaryFiles.summary(scores));
     study.write("eval_bdry_thr.txt", BoundaryFiles.curve(scores));
     study.write("eval_bdry_img.txt", BoundaryFiles.images(scores));
-    List<String> remarks = new ArrayList<>(checks.remarks(settings));
-    if (limited) {
+    List<String> remarks = new ArrayList<>(noticed);
+    if (about.limited) {
       remarks.add(
           "Only the first %d of %d images were scored: these scores are not comparable with published ones."
-              .formatted(ids.size(), data.truth.size()));
+              .formatted(about.images, about.all));
     }
-    int map = targets.indexOf(target);
     new EvaluationReport(
-            detector.name() + outcome.output.label,
+            about.name,
             scores,
             settings,
-            parameters(outcome.output),
+            about.parameters,
             outcome.failures,
             remarks,
-            data.isBsds500())
-        .write(study, id -> sample(id, map), 4);
+            about.bsds500)
+        .write(study, samples, SHOWN);
     study.complete(true);
+  }
+
+  // Shards
+
+  /** Step of a shard's results. */
+  private static final String PART = "part";
+
+  /**
+   * What a shard leaves for the merge.
+   *
+   * @param ids its images
+   * @param kept files of partial work by image, for those that were scored
+   * @param failures reasons by image
+   */
+  private record Part(
+      About about,
+      Settings settings,
+      String root,
+      String split,
+      List<String> ids,
+      Map<String, String> kept,
+      Map<String, String> failures,
+      InputChecks.Noticed noticed) {}
+
+  /** Writes what the merge needs, with the maps of images that its report may show. */
+  private void writeShard(Target target, Outcome outcome) throws IOException {
+    int map = targets.indexOf(target);
+    Map<String, String> kept = new LinkedHashMap<>();
+    for (BoundaryCounts counts : outcome.counts) {
+      String name = target.kept.get(counts.id());
+      if (name == null) {
+        throw new DataException("the files of " + counts.id() + " changed while it was scored");
+      }
+      kept.put(counts.id(), name);
+    }
+    if (outcome.scores != null) {
+      for (String id : EvaluationReport.shown(outcome.scores, SHOWN)) {
+        keepMap(
+            target.study.partialNamed(Objects.requireNonNull(kept.get(id))), sample(id, map).map());
+      }
+    }
+    target.study.put(
+        PART,
+        new Part(
+            about(outcome.output),
+            settings,
+            data.root.toAbsolutePath().normalize().toString(),
+            data.split,
+            own,
+            kept,
+            outcome.failures,
+            checks.noticed()));
+    target.study.complete(true);
+  }
+
+  private static void keepMap(Partial kept, Prediction map) throws IOException {
+    switch (map) {
+      case BoundaryBenchmark.Strengths s -> kept.put("map", s.values(), s.height(), s.width());
+      case BoundaryBenchmark.Segmentations s -> {
+        ByteBuffer masks = ByteBuffer.allocate(s.masks().size() * s.height() * s.width());
+        s.masks().forEach(masks::put);
+        kept.put(
+            "masks",
+            new StoredTensor(
+                ElementType.U8,
+                new long[] {s.masks().size(), s.height(), s.width()},
+                masks.flip()));
+      }
+    }
+    kept.save();
+  }
+
+  private static Prediction map(Partial kept) {
+    if (!kept.hasTensor("masks")) {
+      StoredTensor map = kept.tensor("map");
+      double[] values = new double[map.data().remaining() / Double.BYTES];
+      map.data().asDoubleBuffer().get(values);
+      return new BoundaryBenchmark.Strengths((int) map.shape()[0], (int) map.shape()[1], values);
+    }
+    StoredTensor stored = kept.tensor("masks");
+    int height = (int) stored.shape()[1];
+    int width = (int) stored.shape()[2];
+    ByteBuffer data = stored.data().duplicate();
+    List<byte[]> masks = new ArrayList<>();
+    for (int k = 0; k < stored.shape()[0]; k++) {
+      byte[] mask = new byte[height * width];
+      data.get(mask);
+      masks.add(mask);
+    }
+    return new BoundaryBenchmark.Segmentations(height, width, masks);
+  }
+
+  /**
+   * Joins the shards of an evaluation, and writes the results of the whole run. Its report shows
+   * images and drawings where the data set still is.
+   *
+   * @throws IllegalStateException where the folder holds another run
+   */
+  static Outcome merge(Shards shards, Path output, Study.Existing existing, Console console)
+      throws IOException {
+    List<Part> parts =
+        shards.results().stream().map(r -> Json.read(r.path(PART), Part.class)).toList();
+    Study study = shards.open(output, existing, Progress.NONE);
+    shards.link(output, to -> true);
+    study.results().remove(PART);
+    Map<String, BoundaryCounts> counts = new HashMap<>();
+    Map<String, String> names = new HashMap<>();
+    Map<String, String> failures = new HashMap<>();
+    var checks = new InputChecks();
+    for (Part part : parts) {
+      for (Map.Entry<String, String> kept : part.kept.entrySet()) {
+        counts.put(kept.getKey(), read(study.partialNamed(kept.getValue()), kept.getKey()));
+      }
+      names.putAll(part.kept);
+      failures.putAll(part.failures);
+      checks.add(part.noticed);
+    }
+    Part first = parts.getFirst();
+    List<String> ids = Shards.join(parts.stream().map(Part::ids).toList());
+    var result = BoundaryBenchmark.Result.of(ids, counts, failures);
+    var outcome =
+        new Outcome(
+            new Output(output, "", Map.of()),
+            result.counts().isEmpty() ? null : BoundaryScores.of(result.counts()),
+            result.counts(),
+            result.failures());
+    List<String> noticed = checks.remarks(first.settings);
+    noticed.forEach(console::note);
+    Path root = Path.of(first.root);
+    finish(
+        study,
+        first.about,
+        first.settings,
+        outcome,
+        noticed,
+        id -> {
+          Data data = Data.open(root, first.split);
+          Path photo = data.images().get(id);
+          Path truth = data.truth.get(id);
+          if (truth == null) {
+            throw new DataException("it has no ground truth any more in " + root);
+          }
+          return new EvaluationReport.Sample(
+              photo == null ? null : Images.read(photo),
+              map(study.partialNamed(Objects.requireNonNull(names.get(id)))),
+              GroundTruth.readAnnotation(truth).drawings());
+        });
+    return outcome;
   }
 
   /** The scores as JSON; {@code results} has them under the names of the original program. */
@@ -610,7 +827,7 @@ final class Evaluation implements AutoCloseable {
   }
 
   /** Prints the four scores. */
-  void printScores(BoundaryScores scores) {
+  static void printScores(Console console, BoundaryScores scores) {
     BoundaryScores.Point ods = scores.ods();
     BoundaryScores.Point ois = scores.ois();
     console.printf(

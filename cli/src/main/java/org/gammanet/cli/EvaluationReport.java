@@ -11,6 +11,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import javax.imageio.ImageIO;
 import org.gammanet.data.GroundTruth;
 import org.gammanet.evaluation.BoundaryBenchmark;
@@ -152,6 +153,25 @@ final class EvaluationReport {
     study.write(page(samples, each));
   }
 
+  private static List<ImageScore> ranked(BoundaryScores scores) {
+    return scores.images().stream()
+        .sorted(Comparator.comparingDouble((ImageScore i) -> -i.best().f()))
+        .toList();
+  }
+
+  private static int best(List<ImageScore> ranked, int each) {
+    return Math.min(each, (ranked.size() + 1) / 2);
+  }
+
+  /** The images that the page shows, and those of a part that the page of the whole may show. */
+  static List<String> shown(BoundaryScores scores, int each) {
+    List<ImageScore> ranked = ranked(scores);
+    return IntStream.range(0, ranked.size())
+        .filter(i -> i < each || i >= ranked.size() - each)
+        .mapToObj(i -> ranked.get(i).id())
+        .toList();
+  }
+
   private HtmlReport page(Samples samples, int each) {
     Point ods = scores.ods();
     Point ois = scores.ois();
@@ -203,11 +223,8 @@ final class EvaluationReport {
           PUBLISHED);
     }
     page.section("How it was measured").values(parameters);
-    List<ImageScore> ranked =
-        scores.images().stream()
-            .sorted(Comparator.comparingDouble((ImageScore i) -> -i.best().f()))
-            .toList();
-    int best = Math.min(each, (ranked.size() + 1) / 2);
+    List<ImageScore> ranked = ranked(scores);
+    int best = best(ranked, each);
     int worst = Math.min(each, ranked.size() - best);
     page.section("Best images");
     page.text(

@@ -40,6 +40,7 @@ import picocli.CommandLine.Spec;
       AblateCommand.class,
       OptoCommand.class,
       InsilicoCommand.class,
+      MergeCommand.class,
       RecordCommand.class,
       ArchitectureCommand.class,
       InfoCommand.class,

@@ -28,6 +28,7 @@ import org.gammanet.experiments.study.NetworkSource;
 import org.gammanet.experiments.study.Protocol;
 import org.gammanet.experiments.study.RunContext;
 import org.gammanet.experiments.study.Settings;
+import org.gammanet.experiments.study.Shard;
 import org.gammanet.experiments.study.Study;
 import org.gammanet.figures.Figure;
 import org.gammanet.io.FolderLock;
@@ -124,6 +125,13 @@ final class InsilicoCommand implements Callable<Integer> {
       names = {"-f", "--force"},
       description = "Replace the results of another run in the folder.")
   boolean force;
+
+  @Option(
+      names = "--shard",
+      paramLabel = Converters.Shards.LABEL,
+      converter = Converters.Shards.class,
+      description = Converters.Shards.HELP)
+  @Nullable Shard shard;
 
   @Option(
       names = "--save-responses",
@@ -238,6 +246,14 @@ final class InsilicoCommand implements Callable<Integer> {
       throw new UsageException("--export needs --save-responses");
     }
     controls(); // refuses wrong ones before the network is loaded
+    Shard part = shard;
+    if (part != null) {
+      if (preview || task.resume != null || model.networks().size() > 1) {
+        throw new UsageException(
+            "--shard makes a part of one run, without --preview and --resume, on one network");
+      }
+      output = part.folder(output);
+    }
     try {
       if (preview) {
         preview();
@@ -508,9 +524,12 @@ final class InsilicoCommand implements Callable<Integer> {
     if (!controls.isEmpty()) {
       run.controls(controls());
     }
+    if (shard != null) {
+      run.shard(shard);
+    }
     Map<String, Integer> plan = run.plan();
     console.print("network: " + model.name());
-    if (!plan.isEmpty()) {
+    if (!plan.isEmpty() && shard == null) {
       console.printf(
           "%d experiments, about %d stimuli%n",
           plan.size(), plan.values().stream().mapToInt(n -> n).sum());
@@ -522,7 +541,11 @@ final class InsilicoCommand implements Callable<Integer> {
           "interrupted; gammanet insilico --resume %s continues".formatted(run.file()));
     }
     console.print(run.file());
-    console.print(run.report());
+    if (shard == null) {
+      console.print(run.report());
+    } else {
+      console.print(shard.of() + " shards make a run: gammanet merge joins them");
+    }
     return 0;
   }
 }

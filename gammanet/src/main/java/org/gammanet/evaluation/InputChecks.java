@@ -1,6 +1,7 @@
 package org.gammanet.evaluation;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import org.gammanet.data.Thinning;
@@ -21,6 +22,30 @@ public final class InputChecks {
   private int maps;
   private int bright;
   private final List<String> drawings = new ArrayList<>();
+
+  /**
+   * What was noticed so far.
+   *
+   * @param maps number of maps
+   * @param bright number of those that are mostly bright
+   * @param widths of the lines of the others, pixels
+   * @param drawings sentences about drawings
+   */
+  public record Noticed(int maps, int bright, double[] widths, List<String> drawings) {}
+
+  /** What was noticed so far, to be added to that of others. */
+  public synchronized Noticed noticed() {
+    return new Noticed(
+        maps, bright, widths.stream().mapToDouble(w -> w).toArray(), List.copyOf(drawings));
+  }
+
+  /** Adds what was noticed elsewhere. */
+  public synchronized void add(Noticed other) {
+    maps += other.maps;
+    bright += other.bright;
+    Arrays.stream(other.widths).forEach(widths::add);
+    other.drawings.forEach(this::truth);
+  }
 
   /** Looks at a map. */
   public void map(Prediction map) {

@@ -59,6 +59,11 @@ public final class FolderLock implements AutoCloseable {
     }
   }
 
+  /** Whether a file is the lock of its folder. */
+  public static boolean isLock(Path file) {
+    return file.endsWith(NAME);
+  }
+
   private static DataException inUse(Path folder) {
     return new DataException(
         "another run is writing into " + folder + ": wait for it, or choose another folder");

@@ -66,6 +66,7 @@ public final class InSilico {
   private final Map<String, ReferenceCurve> curves = new LinkedHashMap<>();
   private final Set<Control> controls = new LinkedHashSet<>();
   private final Set<RecordingExport.Format> formats = EnumSet.noneOf(RecordingExport.Format.class);
+  private @Nullable Shard shard;
 
   private InSilico(
       Study study,
@@ -322,10 +323,27 @@ public final class InSilico {
    *     what is done is kept in the folder
    */
   public void run() throws IOException {
-    runExperiments("");
+    Shard part = shard;
+    if (part != null) {
+      runShard(part);
+      return;
+    }
+    runExperiments("", experiments);
     noteSteadyState();
+    Map<Control, ObjectNode> results = new LinkedHashMap<>();
+    for (Control c : controls) {
+      ObjectNode result = runControl(c, experiments);
+      if (result != null) {
+        results.put(c, result);
+      }
+    }
+    finish(results);
+  }
+
+  /** Compares with the controls, and writes the report. */
+  private void finish(Map<Control, ObjectNode> results) throws IOException {
     if (!controls.isEmpty()) {
-      runControls();
+      compare(results);
     }
     judge();
     new InSilicoReport(study, settings, preparation, experiments, !controls.isEmpty()).write();
@@ -380,33 +398,39 @@ public final class InSilico {
     }
   }
 
-  private void runControls() throws IOException {
-    Map<Control, ObjectNode> results = new LinkedHashMap<>();
-    for (Control c : controls) {
-      try (Preparation control = preparation.control(c)) {
-        if (control == null) {
-          study.progress().note("this network has no control " + c.name());
-          continue;
-        }
-        InSilico run =
-            open(
-                study.folder().resolve("controls").resolve(c.name()),
-                experiments.stream().map(Experiment::name).toList(),
-                settings,
-                control,
-                null,
-                Map.of("checkpoint", c.group()),
-                false,
-                Study.Existing.CONTINUE,
-                study.progress());
-        run.curves.putAll(curves);
-        run.runExperiments(c.name() + ": ");
-        run.study.complete(true);
-        results.put(c, run.results());
-      } catch (IllegalStateException e) {
-        study.progress().note("%s is left out: %s".formatted(c.name(), e.getMessage()));
+  /** The results of a control; null where there is none of its kind. */
+  private @Nullable ObjectNode runControl(Control c, List<Experiment<?>> some) throws IOException {
+    try (Preparation control = preparation.control(c)) {
+      if (control == null) {
+        study.progress().note("this network has no control " + c.name());
+        return null;
       }
+      InSilico run =
+          open(
+              study.folder().resolve(folder(c)),
+              some.stream().map(Experiment::name).toList(),
+              settings,
+              control,
+              null,
+              Map.of("checkpoint", c.group()),
+              false,
+              Study.Existing.CONTINUE,
+              study.progress());
+      run.curves.putAll(curves);
+      run.runExperiments(c.name() + ": ", some);
+      run.study.complete(true);
+      return run.results();
+    } catch (IllegalStateException e) {
+      study.progress().note("%s is left out: %s".formatted(c.name(), e.getMessage()));
+      return null;
     }
+  }
+
+  private static String folder(Control c) {
+    return "controls/" + c.name();
+  }
+
+  private void compare(Map<Control, ObjectNode> results) throws IOException {
     var comparison = new ControlComparison(results);
     Map<String, ObjectNode> network = byKey(study, experiments);
     network.forEach(comparison::addTo);
@@ -417,6 +441,100 @@ public final class InSilico {
       study.put(e.key(), result);
     }
     study.write("controls.csv", comparison.csv(network));
+  }
+
+  // Shards
+
+  /** Key of the metadata of a shard: what its report would say of the units. */
+  private static final String UNITS = "units";
+
+  /** An experiment on the network, or on a control. */
+  private record Unit(@Nullable Control control, Experiment<?> experiment) {
+    String name() {
+      return (control == null ? "" : control.name() + ": ") + experiment.name();
+    }
+  }
+
+  /**
+   * Runs a part of the experiments on the network and its controls, for {@link #merge}. What these
+   * require is run as well.
+   *
+   * @throws IllegalStateException where the folder holds a part of other experiments
+   */
+  public InSilico shard(Shard part) {
+    shard = part;
+    Shards.mark(study, part, units().stream().map(Unit::name).toList());
+    return this;
+  }
+
+  private List<Unit> units() {
+    List<Unit> units = new ArrayList<>();
+    experiments.forEach(e -> units.add(new Unit(null, e)));
+    controls.forEach(c -> experiments.forEach(e -> units.add(new Unit(c, e))));
+    return units;
+  }
+
+  private void runShard(Shard part) throws IOException {
+    study.metadata().set(UNITS, Json.object(RecordedUnits.of(preparation)));
+    study.save();
+    Map<String, List<Experiment<?>>> own = new LinkedHashMap<>();
+    Map<String, Control> named = new LinkedHashMap<>();
+    for (Unit unit : part.block(units())) {
+      Control c = unit.control;
+      String of = c == null ? "" : c.name();
+      if (c != null) {
+        named.put(of, c);
+      }
+      own.computeIfAbsent(of, n -> new ArrayList<>()).add(unit.experiment);
+    }
+    for (Map.Entry<String, List<Experiment<?>>> of : own.entrySet()) {
+      List<Experiment<?>> some = Experiments.withRequired(of.getValue(), settings.mode());
+      Control c = named.get(of.getKey());
+      if (c == null) {
+        runExperiments("", some);
+        noteSteadyState();
+      } else {
+        runControl(c, some);
+      }
+    }
+    study.complete(true);
+  }
+
+  /**
+   * Joins the shards of a run, and finishes it as the run itself would have; no network is needed.
+   *
+   * @param folders of all shards
+   * @throws IllegalStateException where they are not the shards of one run, or the folder holds
+   *     another one
+   */
+  public static InSilico merge(
+      List<Path> folders, Path output, Study.Existing existing, Progress progress)
+      throws IOException {
+    Shards shards = Shards.read(folders, FILE);
+    Study study = shards.open(output, existing, progress);
+    shards.link(output, to -> true);
+    Metadata metadata = Json.read(study.metadata(), Metadata.class);
+    RecordedUnits units = Json.read(study.metadata().path(UNITS), RecordedUnits.class);
+    study.metadata().remove(UNITS);
+    List<Experiment<?>> experiments =
+        Experiments.withRequired(
+            Experiments.named(metadata.experiments, metadata.settings.mode()),
+            metadata.settings.mode());
+    var run = new InSilico(study, metadata.settings, units, experiments, metadata.saveResponses);
+    List<String> texts = metadata.controls;
+    run.controls.addAll(Control.parse(texts == null ? List.of() : texts));
+    Map<Control, ObjectNode> results = new LinkedHashMap<>();
+    for (Control c : run.controls) {
+      Study control = shards.open(output, folder(c), progress);
+      if (control != null) {
+        ArrayNode names = control.metadata().putArray("experiments");
+        experiments.stream().filter(e -> control.has(e.key())).forEach(e -> names.add(e.name()));
+        control.complete(true);
+        results.put(c, control.results());
+      }
+    }
+    run.finish(results);
+    return run;
   }
 
   /** The primary numbers of experiments by the keys of their results. */
@@ -433,12 +551,12 @@ public final class InSilico {
     return out;
   }
 
-  private void runExperiments(String prefix) throws IOException {
+  private void runExperiments(String prefix, List<Experiment<?>> some) throws IOException {
     study.save(); // fails at once where the folder cannot be written to
-    for (int i = 0; i < experiments.size(); i++) {
-      Experiment<?> e = experiments.get(i);
+    for (int i = 0; i < some.size(); i++) {
+      Experiment<?> e = some.get(i);
       if (!study.has(e.key())) {
-        study.progress().begin(prefix + e.name(), i + 1, experiments.size());
+        study.progress().begin(prefix + e.name(), i + 1, some.size());
         study.progress().finish(prefix + e.name(), run(e));
       }
       ReferenceCurve curve = curves.get(e.name());

@@ -39,6 +39,11 @@ public final class Partial {
     return out;
   }
 
+  /** The name of the file among the partial work of its study. */
+  public String name() {
+    return String.valueOf(file.getFileName());
+  }
+
   /** Whether nothing has been kept yet. */
   public boolean isEmpty() {
     return tensors.isEmpty() && texts.isEmpty();
@@ -47,6 +52,11 @@ public final class Partial {
   /** Whether there are numbers of this name. */
   public boolean has(String name) {
     return texts.containsKey(name);
+  }
+
+  /** Whether there is a tensor of this name. */
+  public boolean hasTensor(String name) {
+    return tensors.containsKey(name);
   }
 
   /** Forgets everything; the file stays until {@link #save}. */
@@ -66,6 +76,13 @@ public final class Partial {
     ByteBuffer data = ByteBuffer.allocate(4 * values.length).order(ByteOrder.LITTLE_ENDIAN);
     data.asFloatBuffer().put(values);
     return put(name, new StoredTensor(ElementType.F32, shape, data));
+  }
+
+  /** Adds an array of float64. */
+  public Partial put(String name, double[] values, long... shape) {
+    ByteBuffer data = ByteBuffer.allocate(8 * values.length).order(ByteOrder.LITTLE_ENDIAN);
+    data.asDoubleBuffer().put(values);
+    return put(name, new StoredTensor(ElementType.F64, shape, data));
   }
 
   /** Adds numbers, which are kept to the last bit. */

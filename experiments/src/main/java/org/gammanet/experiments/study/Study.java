@@ -15,8 +15,10 @@ import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CancellationException;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -71,11 +73,15 @@ public final class Study {
   private final ObjectNode root;
   private final Progress progress;
 
+  /** Names of the files of the run, which may be many. */
+  private final Set<String> files = new HashSet<>();
+
   private Study(Path folder, Path file, ObjectNode root, Progress progress) {
     this.folder = folder;
     this.file = file;
     this.root = root;
     this.progress = progress;
+    root.path("metadata").path("files").forEach(name -> files.add(name.asText()));
   }
 
   /**
@@ -128,7 +134,7 @@ public final class Study {
     return new Study(folder, folder.resolve(file.replace(TIME, time)), root, progress);
   }
 
-  private static void compare(JsonNode was, JsonNode is, List<String> differences) {
+  static void compare(JsonNode was, JsonNode is, List<String> differences) {
     is.fields()
         .forEachRemaining(
             f -> {
@@ -155,6 +161,13 @@ public final class Study {
     if (!Files.isDirectory(folder)) {
       return List.of();
     }
+    try (Stream<Path> inside = Files.list(folder)) {
+      return inside.filter(f -> isResults(f, file)).sorted().toList();
+    }
+  }
+
+  /** Whether a path has the name of results files. */
+  static boolean isResults(Path path, String file) {
     int at = file.indexOf(TIME);
     String pattern =
         at < 0
@@ -162,9 +175,7 @@ public final class Study {
             : Pattern.quote(file.substring(0, at))
                 + "\\w+"
                 + Pattern.quote(file.substring(at + TIME.length()));
-    try (Stream<Path> inside = Files.list(folder)) {
-      return inside.filter(f -> f.getFileName().toString().matches(pattern)).sorted().toList();
-    }
+    return path.getFileName().toString().matches(pattern);
   }
 
   /** Whether a folder holds results. */
@@ -348,6 +359,18 @@ public final class Study {
   }
 
   /**
+   * Partial work by the name of its file.
+   *
+   * @throws DataException for a name that is not one of partial work
+   */
+  public Partial partialNamed(String name) {
+    if (!name.matches("[\\w.-]+\\.safetensors")) {
+      throw new DataException(file + " is damaged: it names the partial work '" + name + "'");
+    }
+    return Partial.open(folder.resolve(PARTIAL).resolve(name));
+  }
+
+  /**
    * Ends the run if that is wanted; to be called between parts of the work.
    *
    * @throws CancellationException where {@link Progress#cancelled} says so
@@ -397,14 +420,10 @@ public final class Study {
 
   /** Notes a file as one of the run, which {@link #discard} deletes. */
   public Path noted(Path path) {
-    ArrayNode files = metadata().withArray("files");
     String name = folder.relativize(path).toString().replace('\\', '/');
-    for (JsonNode known : files) {
-      if (known.asText().equals(name)) {
-        return path;
-      }
+    if (files.add(name)) {
+      metadata().withArray("files").add(name);
     }
-    files.add(name);
     return path;
   }
 
