@@ -233,6 +233,25 @@ GAMMANET_API int32_t gammanet_align_pool_forward(GammanetConv conv, AtenTensorHa
 GAMMANET_API int32_t gammanet_project_up_forward(GammanetConv conv, AtenTensorHandle x,
                                                  AtenTensorHandle out);
 
+/*
+ * Gradients of the two above; intermediate values are recomputed. Tensors on the CPU only.
+ *
+ * x: the input. grad_out: gradient of the output.
+ * grad_x: gets the gradient of x; null if not needed, unless conv is.
+ * grad_weight: contiguous [O, I, 1, 1], added to; null if not needed or without conv.
+ * grad_bias: vector of O, added to; null if not needed or without conv.
+ */
+GAMMANET_API int32_t gammanet_align_pool_backward(GammanetConv conv, AtenTensorHandle x,
+                                                  AtenTensorHandle grad_out,
+                                                  AtenTensorHandle grad_x,
+                                                  AtenTensorHandle grad_weight,
+                                                  AtenTensorHandle grad_bias);
+GAMMANET_API int32_t gammanet_project_up_backward(GammanetConv conv, AtenTensorHandle x,
+                                                  AtenTensorHandle grad_out,
+                                                  AtenTensorHandle grad_x,
+                                                  AtenTensorHandle grad_weight,
+                                                  AtenTensorHandle grad_bias);
+
 /* ---- Layer normalization over channels, each pixel on its own, epsilon 1e-5 ---- */
 
 /*

@@ -65,6 +65,26 @@ FeatureMap input_of(GammanetConv conv, AtenTensorHandle x) {
              : feature_map(x, "x", in.n, conv->inputs, in.h, in.w, conv->device);
 }
 
+void on_cpu(const FeatureMap& x, const char* what) {
+  if (x.device.is_cuda()) {
+    unavailable("the gradient of %s has no kernel on CUDA", what);
+  }
+}
+
+// Gradients of a convolution's parameters, null where not wanted.
+struct ParameterGradients {
+  ParameterGradients(GammanetConv conv, AtenTensorHandle weight_tensor,
+                     AtenTensorHandle bias_tensor)
+      : bias(conv ? optional_vector_of(bias_tensor, "grad_bias", conv->outputs, conv->device)
+                  : nullptr) {
+    if (weight_tensor != nullptr && conv != nullptr) {
+      int64_t sizes[4] = {conv->outputs, conv->inputs, conv->k, conv->k};
+      weight = weights_of(weight_tensor, "grad_weight", sizes, conv->device);
+    }
+  }
+  float *weight = nullptr, *bias;
+};
+
 void check_pointwise(GammanetConv conv) {
   if (conv != nullptr && conv->k != 1) {
     invalid("conv must be 1x1, not %lldx%lld", static_cast<long long>(conv->k),
@@ -235,19 +255,15 @@ GAMMANET_API int32_t gammanet_conv_backward(GammanetConv conv, AtenTensorHandle 
         feature_map(grad_out, "grad_out", in.n, conv->outputs, in.h, in.w, device);
     const FeatureMap rectified = optional(out, "out", conv->outputs);
     const FeatureMap result = optional(grad_x, "grad_x", conv->inputs);
-    float* weight = nullptr;
-    if (grad_weight != nullptr) {
-      int64_t sizes[4] = {conv->outputs, conv->inputs, conv->k, conv->k};
-      weight = weights_of(grad_weight, "grad_weight", sizes, device);
-    }
-    float* bias = optional_vector_of(grad_bias, "grad_bias", conv->outputs, device);
+    const ParameterGradients parameters(conv, grad_weight, grad_bias);
     check_disjoint(result, "grad_x", in, "x");
     check_disjoint(result, "grad_x", grad, "grad_out");
     check_disjoint(result, "grad_x", rectified, "out");
     if (conv->cuda) {
-      cuda::conv_backward(*conv->cuda, in, rectified, grad, result, weight, bias);
+      cuda::conv_backward(*conv->cuda, in, rectified, grad, result, parameters.weight,
+                          parameters.bias);
     } else {
-      conv_backward(*conv->cpu, in, rectified, grad, result, weight, bias);
+      conv_backward(*conv->cpu, in, rectified, grad, result, parameters.weight, parameters.bias);
     }
   });
 }
@@ -269,6 +285,56 @@ GAMMANET_API int32_t gammanet_align_pool_forward(GammanetConv conv, AtenTensorHa
     } else {
       align_pool_forward(conv ? conv->cpu.get() : nullptr, in, result);
     }
+  });
+}
+
+GAMMANET_API int32_t gammanet_align_pool_backward(GammanetConv conv, AtenTensorHandle x,
+                                                  AtenTensorHandle grad_out,
+                                                  AtenTensorHandle grad_x,
+                                                  AtenTensorHandle grad_weight,
+                                                  AtenTensorHandle grad_bias) {
+  return guarded([&] {
+    check_pointwise(conv);
+    const FeatureMap in = input_of(conv, x);
+    on_cpu(in, "alignment");
+    if (in.h < 2 || in.w < 2) {
+      invalid("x must have at least 2x2 pixels, not %lldx%lld", static_cast<long long>(in.h),
+              static_cast<long long>(in.w));
+    }
+    const FeatureMap grad = feature_map(grad_out, "grad_out", in.n, conv ? conv->outputs : in.c,
+                                        in.h / 2, in.w / 2, in.device);
+    const FeatureMap result =
+        grad_x == nullptr && conv != nullptr
+            ? FeatureMap()
+            : feature_map(grad_x, "grad_x", in.n, in.c, in.h, in.w, in.device);
+    const ParameterGradients parameters(conv, grad_weight, grad_bias);
+    check_disjoint(result, "grad_x", in, "x");
+    check_disjoint(result, "grad_x", grad, "grad_out");
+    align_pool_backward(conv ? conv->cpu.get() : nullptr, in, grad, result, parameters.weight,
+                        parameters.bias);
+  });
+}
+
+GAMMANET_API int32_t gammanet_project_up_backward(GammanetConv conv, AtenTensorHandle x,
+                                                  AtenTensorHandle grad_out,
+                                                  AtenTensorHandle grad_x,
+                                                  AtenTensorHandle grad_weight,
+                                                  AtenTensorHandle grad_bias) {
+  return guarded([&] {
+    not_null(conv, "conv");
+    check_pointwise(conv);
+    const FeatureMap in = input_of(conv, x);
+    on_cpu(in, "feedback");
+    const FeatureMap any = feature_map(grad_out, "grad_out");
+    const FeatureMap grad =
+        feature_map(grad_out, "grad_out", in.n, conv->outputs, any.h, any.w, in.device);
+    const FeatureMap result =
+        grad_x == nullptr ? FeatureMap()
+                          : feature_map(grad_x, "grad_x", in.n, in.c, in.h, in.w, in.device);
+    const ParameterGradients parameters(conv, grad_weight, grad_bias);
+    check_disjoint(result, "grad_x", in, "x");
+    check_disjoint(result, "grad_x", grad, "grad_out");
+    project_up_backward(*conv->cpu, in, grad, result, parameters.weight, parameters.bias);
   });
 }
 

@@ -244,6 +244,105 @@ void test_convolutions() {
   std::printf("convolutions: greatest difference %.1e\n", worst);
 }
 
+// The derivative of a function along a direction, by central differences.
+template <class Function>
+double along(Values at, const Values& direction, const Function& function) {
+  constexpr double kStep = 1e-6;
+  double values[2];
+  for (int side = 0; side < 2; ++side) {
+    for (size_t k = 0; k < at.size(); ++k) {
+      at[k] += (side == 0 ? kStep : -2 * kStep) * direction[k];
+    }
+    values[side] = function(at);
+  }
+  return (values[0] - values[1]) / (2 * kStep);
+}
+
+double dot(const Values& a, const Values& b) {
+  double sum = 0;
+  for (size_t k = 0; k < a.size(); ++k) {
+    sum += a[k] * b[k];
+  }
+  return sum;
+}
+
+// Alignment with pooling and feedback: along random directions of input and parameters, with bounds
+// in units of what a change of all elements can do.
+void test_layers() {
+  Random random(7);
+  double greatest = 0;
+  struct Case {
+    int64_t n, i, o, h, w, height, width;
+    bool up, conv;
+  };
+  for (const Case& s : {Case{2, 16, 24, 9, 7, 4, 3, false, true},
+                        Case{1, 5, 5, 8, 6, 4, 3, false, false},
+                        Case{1, 40, 17, 2, 2, 1, 1, false, true},
+                        Case{2, 24, 16, 5, 4, 10, 8, true, true},
+                        Case{1, 17, 19, 3, 7, 7, 15, true, true},
+                        Case{2, 8, 3, 6, 6, 4, 5, true, true},
+                        Case{1, 5, 20, 4, 3, 4, 3, true, true}}) {
+    const Shape shape{s.n, s.i, s.h, s.w};
+    TestTensor x = TestTensor::map(s.n, s.i, s.h, s.w), weight({s.o, s.i, 1, 1}), bias({s.o});
+    TestTensor grad = TestTensor::map(s.n, s.o, s.height, s.width);
+    x.fill(random, -1, 1);
+    weight.fill(random, -0.5f, 0.5f);
+    bias.fill(random, -0.5f, 0.5f);
+    grad.fill(random, -1, 1);
+    auto objective = [&](const Values& at, const Values& w, const Values& b) {
+      const Values out =
+          s.up ? gammanet::reference::project_up_forward(at, shape, w, b, s.o, s.height, s.width)
+               : gammanet::reference::align_pool_forward(at, shape, w, b, s.o, !s.conv);
+      return dot(out, doubles(grad));
+    };
+    for_each_instruction_set([&](const char* set) {
+      GammanetConv conv = nullptr;
+      if (s.conv) {
+        CHECK_OK(gammanet_conv_pack(weight.handle(), bias.handle(), GAMMANET_ALGORITHM_AUTO,
+                                    GAMMANET_PRECISION_FLOAT32, &conv));
+      }
+      std::vector<std::vector<float>> first;
+      for (uint32_t threads : {1u, 3u}) {
+        set_threads(threads);
+        TestTensor grad_x = TestTensor::map(s.n, s.i, s.h, s.w);
+        TestTensor grad_weight({s.o, s.i, 1, 1}), grad_bias({s.o});
+        grad_weight.fill(0);
+        grad_bias.fill(0);
+        CHECK_OK((s.up ? gammanet_project_up_backward : gammanet_align_pool_backward)(
+            conv, x.handle(), grad.handle(), grad_x.handle(), grad_weight.handle(),
+            grad_bias.handle()));
+        const std::vector<std::vector<float>> all{grad_x.values(), grad_weight.values(),
+                                                  grad_bias.values()};
+        first = first.empty() ? all : first;
+        CHECK(first == all, "%s, %d threads", set, static_cast<int>(threads));
+        const Values at[3] = {doubles(x), doubles(weight), doubles(bias)};
+        const Values found[3] = {doubles(grad_x), doubles(grad_weight), doubles(grad_bias)};
+        for (int of = 0; of < (s.conv ? 3 : 1); ++of) {
+          for (int repeat = 0; repeat < 4; ++repeat) {
+            Values direction(at[of].size());
+            for (double& d : direction) {
+              d = random.uniform(-1, 1);
+            }
+            const double expected = along(at[of], direction, [&](const Values& moved) {
+              return objective(of == 0 ? moved : at[0], of == 1 ? moved : at[1],
+                               of == 2 ? moved : at[2]);
+            });
+            const double length = std::sqrt(dot(found[of], found[of])) + 1;
+            const double difference = std::fabs(dot(found[of], direction) - expected) / length;
+            greatest = std::fmax(greatest, difference);
+            CHECK(difference < 1e-4, "%s, %s of %d to %d channels, gradient %d: %g", set,
+                  s.up ? "feedback" : "alignment", static_cast<int>(s.i),
+                  static_cast<int>(s.o), of, difference);
+          }
+        }
+      }
+      set_threads(2);
+      CHECK_OK(gammanet_conv_free(conv));
+    });
+  }
+  std::printf("layers: greatest difference %.1e\n", greatest);
+}
+
 }  // namespace
 
 int main() {
@@ -252,6 +351,7 @@ int main() {
   test_optional_outputs();
   test_threads();
   test_convolutions();
+  test_layers();
   CHECK_OK(gammanet_release_scratch());
   return finish_testing();
 }

@@ -143,11 +143,20 @@ void convolutions() {
        "conv_backward");
   note(gammanet_align_pool_forward(used, a.map(n, i, h, w), a.map(n, o, h / 2, w / 2)),
        "align_pool_forward");
+  note(gammanet_align_pool_backward(used, a.map(n, i, h, w), a.map(n, o, h / 2, w / 2),
+                                    a.map(n, i, h, w), nullptr, nullptr),
+       "align_pool_backward");
   note(gammanet_align_pool_forward(nullptr, a.map(n, i, h, w), a.map(n, i, h / 2, w / 2)),
        "align_pool_forward");
   note(gammanet_project_up_forward(used, a.map(n, i, h, w),
                                    a.map(n, o, h + pick(0, 9), w + pick(0, 9))),
        "project_up_forward");
+  note(gammanet_project_up_backward(used, a.map(n, i, h, w),
+                                    a.map(n, o, h + pick(0, 9), w + pick(0, 9)),
+                                    chance(30) ? nullptr : a.map(n, i, h, w),
+                                    chance(30) ? nullptr : a.plain({o, i, 1, 1}),
+                                    chance(30) ? nullptr : a.plain({o})),
+       "project_up_backward");
   note(gammanet_channel_layer_norm_forward(a.map(n, i, h, w), chance(50) ? nullptr : a.plain({i}),
                                            chance(50) ? nullptr : a.plain({i}),
                                            a.map(n, i, h, w)),

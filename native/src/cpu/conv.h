@@ -80,6 +80,22 @@ Pieces pieces_of(const Conv& conv, int64_t h, int64_t w, int64_t columns);
 void convolve_piece(const Conv& conv, const float* x, int64_t h, int64_t w,
                     const Pieces::Piece& piece, float* out, int64_t out_stride);
 
+// The same for a 1x1 kernel and any number of pixels, on the calling thread.
+void convolve_rows(const Conv& conv, const float* x, int64_t pixels, bool relu, float* out,
+                   int64_t out_stride);
+
+// Where the pixels of a line resized from n to m come from (align_corners = false): between `first`
+// and `second`, the fraction that of the second.
+struct Resizing {
+  Resizing(int64_t n, int64_t m);
+  // Those that pixel i of the n takes part in.
+  int64_t begin(int64_t i) const;
+  int64_t end(int64_t i) const;
+
+  std::vector<int32_t> first, second;
+  std::vector<float> fraction;
+};
+
 // The functions of gammanet_native.h on checked arguments.
 void conv_forward(const Conv& conv, const FeatureMap& x, bool relu, const FeatureMap& out);
 // grad_x, grad_weight and grad_bias null where not needed, out where the output was not rectified.
@@ -89,6 +105,11 @@ void conv_backward(const Conv& conv, const FeatureMap& x, const FeatureMap& out,
 // conv null: pooling alone.
 void align_pool_forward(const Conv* conv, const FeatureMap& x, const FeatureMap& out);
 void project_up_forward(const Conv& conv, const FeatureMap& x, const FeatureMap& out);
+// grad_x, grad_weight and grad_bias null where not needed.
+void align_pool_backward(const Conv* conv, const FeatureMap& x, const FeatureMap& grad_out,
+                         const FeatureMap& grad_x, float* grad_weight, float* grad_bias);
+void project_up_backward(const Conv& conv, const FeatureMap& x, const FeatureMap& grad_out,
+                         const FeatureMap& grad_x, float* grad_weight, float* grad_bias);
 void channel_layer_norm_forward(const FeatureMap& x, const float* weight, const float* bias,
                                 const FeatureMap& out);
 

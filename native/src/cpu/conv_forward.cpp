@@ -12,30 +12,11 @@ namespace {
 
 void convolve_pixels(const Conv& conv, const float* x, int64_t pixels, bool relu,
                      float* out, int64_t out_stride) {
-  const Kernels& k = *conv.kernels;
-  const Panels& panels = conv.direct();
   const int64_t rows = tile_rows(std::max(conv.inputs, conv.outputs));
-  const int64_t tiles = (pixels + rows - 1) / rows;
-  parallel_for(tiles, 1, [&](int64_t begin, int64_t end) {
-    const int64_t depth = panels.depth;
-    uint16_t* halves = conv.bf16() ? reinterpret_cast<uint16_t*>(scratch(
-                                         kThreadScratch, static_cast<size_t>(rows * depth / 2)))
-                                   : nullptr;
-    for (int64_t t = begin; t < end; ++t) {
-      const float* in = x + t * rows * conv.inputs;
-      const int64_t count = std::min(rows, pixels - t * rows);
-      Operand operand{in, conv.inputs, 0, conv.inputs, 0};
-      if (halves) {
-        k.convert_bf16(in, conv.inputs, count, conv.inputs, halves, depth, depth);
-        operand = {halves, depth, 0, depth, 0};
-      }
-      Product p{panels.data(), panels.depth,      conv.outputs,
-                &operand,      1,                 1,
-                count,         conv.bias.data(),  out + t * rows * out_stride,
-                out_stride,    0,                 relu,
-                nullptr,       0};
-      (halves ? k.product_bf16 : k.product)(p);
-    }
+  parallel_for((pixels + rows - 1) / rows, 1, [&](int64_t begin, int64_t end) {
+    const int64_t first = begin * rows, last = std::min(end * rows, pixels);
+    convolve_rows(conv, x + first * conv.inputs, last - first, relu, out + first * out_stride,
+                  out_stride);
   });
 }
 
@@ -234,6 +215,31 @@ void convolve_piece(const Conv& conv, const float* x, int64_t h, int64_t w,
                     const Pieces::Piece& piece, float* out, int64_t out_stride) {
   winograd_tiles(conv, x, h, w, piece.y / 4 * ((w + 3) / 4) + piece.x / 4,
                  (piece.columns + 3) / 4, true, out, piece.lines, piece.columns, 0, out_stride);
+}
+
+void convolve_rows(const Conv& conv, const float* x, int64_t pixels, bool relu, float* out,
+                   int64_t out_stride) {
+  const Kernels& k = *conv.kernels;
+  const Panels& panels = conv.direct();
+  const int64_t rows = tile_rows(std::max(conv.inputs, conv.outputs)), depth = panels.depth;
+  uint16_t* halves = conv.bf16() ? reinterpret_cast<uint16_t*>(scratch(
+                                       kThreadConvScratch, static_cast<size_t>(rows * depth / 2)))
+                                 : nullptr;
+  for (int64_t first = 0; first < pixels; first += rows) {
+    const float* in = x + first * conv.inputs;
+    const int64_t count = std::min(rows, pixels - first);
+    Operand operand{in, conv.inputs, 0, conv.inputs, 0};
+    if (halves) {
+      k.convert_bf16(in, conv.inputs, count, conv.inputs, halves, depth, depth);
+      operand = {halves, depth, 0, depth, 0};
+    }
+    Product p{panels.data(), panels.depth,     conv.outputs,
+              &operand,      1,                1,
+              count,         conv.bias.data(), out + first * out_stride,
+              out_stride,    0,                relu,
+              nullptr,       0};
+    (halves ? k.product_bf16 : k.product)(p);
+  }
 }
 
 void convolve(const Conv& conv, const float* x, int64_t n, int64_t h, int64_t w,

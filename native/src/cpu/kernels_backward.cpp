@@ -475,6 +475,60 @@ void inhibition_backward(const InhibitionTile& t) {
   }
 }
 
+// ---- Pooling and resizing ----
+
+void max_pool_backward(const float* upper, const float* lower, int64_t w, int64_t c,
+                       bool rectified, const float* grad, float* grad_upper, float* grad_lower) {
+  int64_t x = 0;
+  for (; x + 1 < w; x += 2, grad += c) {
+    const float* in[4] = {upper + x * c, upper + (x + 1) * c, lower + x * c, lower + (x + 1) * c};
+    float* out[4] = {grad_upper + x * c, grad_upper + (x + 1) * c, grad_lower + x * c,
+                     grad_lower + (x + 1) * c};
+    over_channels(c, [&](int64_t k, int64_t rest, auto size) {
+      Vec values[4];
+      for (int j = 0; j < 4; ++j) {
+        values[j] = load(in[j] + k, rest, size);
+      }
+      const Vec most =
+          maximum(maximum(values[0], values[1]), maximum(values[2], values[3]));
+      Vec left = load(grad + k, rest, size);
+      if (rectified) {
+        left = most > 0.0f ? left : Vec{};
+      }
+      for (int j = 0; j < 4; ++j) {
+        const Vec taken = values[j] == most ? left : Vec{};
+        store(out[j] + k, taken, rest, size);
+        left = values[j] == most ? Vec{} : left;
+      }
+    });
+  }
+  if (x < w) {
+    memset(grad_upper + x * c, 0, static_cast<size_t>(c) * sizeof(float));
+    memset(grad_lower + x * c, 0, static_cast<size_t>(c) * sizeof(float));
+  }
+}
+
+void interpolate_backward(const float* grad, float weight, const int32_t* left,
+                          const int32_t* right, const float* fraction, int64_t w, int64_t c,
+                          float* out) {
+  for (int64_t x = 0; x < w; ++x, grad += c) {
+    float *l = out + left[x] * c, *r = out + right[x] * c;
+    const float of_right = weight * fraction[x], of_left = weight - of_right;
+    over_channels(c, [&](int64_t k, int64_t rest, auto size) {
+      const Vec g = load(grad + k, rest, size);
+      store(l + k, load(l + k, rest, size) + of_left * g, rest, size);
+      store(r + k, load(r + k, rest, size) + of_right * g, rest, size);
+    });
+  }
+}
+
+void elu_backward(const float* x, int64_t size, float* grad) {
+  for_each_vector(size, [&](int64_t k, int64_t n) {
+    const Vec y = load_n(x + k, n), g = load_n(grad + k, n);
+    store_n(grad + k, y < 0.0f ? g * exponential(y) : g, n);
+  });
+}
+
 void mask(const float* a, const float* mask, int64_t size, float* out) {
   for_each_vector(size, [&](int64_t k, int64_t n) {
     const Vec m = load_n(mask + k, n), x = load_n(a + k, n);
@@ -507,6 +561,9 @@ const BackwardKernels GAMMANET_TABLE_NAME(GAMMANET_ISA) = {
     mix_backward,
     candidate_backward,
     inhibition_backward,
+    max_pool_backward,
+    interpolate_backward,
+    elu_backward,
     mask,
 };
 

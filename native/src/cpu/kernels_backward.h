@@ -109,6 +109,17 @@ struct BackwardKernels {
   void (*candidate_backward)(const ExcitationTile& tile);
   void (*inhibition_backward)(const InhibitionTile& tile);
 
+  // Gradient of the 2x2 max pooling of two lines of w pixels, of rectified values if `rectified`: it
+  // goes to the first of the greatest.
+  void (*max_pool)(const float* upper, const float* lower, int64_t w, int64_t c, bool rectified,
+                   const float* grad, float* grad_upper, float* grad_lower);
+  // What a line of w pixels, interpolated as by Kernels::interpolate, gives back to one of the lines
+  // that it is made of, with the share `weight`; added to out.
+  void (*interpolate)(const float* grad, float weight, const int32_t* left, const int32_t* right,
+                      const float* fraction, int64_t w, int64_t c, float* out);
+  // grad becomes the gradient of x from that of elu(x).
+  void (*elu)(const float* x, int64_t size, float* grad);
+
   // out = a where mask > 0, else 0; out may be a.
   void (*mask)(const float* a, const float* mask, int64_t size, float* out);
 };

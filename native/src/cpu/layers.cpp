@@ -5,30 +5,32 @@
 #include "conv.h"
 
 namespace gammanet {
-namespace {
 
-// Where a pixel of a line resized from n to m comes from (align_corners = false).
-struct Sample {
-  int64_t first, second;
-  float fraction;
-};
-Sample sample_at(int64_t j, int64_t n, int64_t m) {
+Resizing::Resizing(int64_t n, int64_t m) {
   const float scale = static_cast<float>(n) / static_cast<float>(m);
-  const float p = std::max(0.0f, (static_cast<float>(j) + 0.5f) * scale - 0.5f);
-  const int64_t first = std::min(static_cast<int64_t>(p), n - 1);
-  return {first, std::min(first + 1, n - 1), n == m ? 0.0f : p - static_cast<float>(first)};
+  for (int64_t j = 0; j < m; ++j) {
+    const float p = std::max(0.0f, (static_cast<float>(j) + 0.5f) * scale - 0.5f);
+    const int64_t at = std::min(static_cast<int64_t>(p), n - 1);
+    first.push_back(static_cast<int32_t>(at));
+    second.push_back(static_cast<int32_t>(std::min(at + 1, n - 1)));
+    fraction.push_back(n == m ? 0.0f : p - static_cast<float>(at));
+  }
 }
 
-}  // namespace
+int64_t Resizing::begin(int64_t i) const {
+  return std::lower_bound(second.begin(), second.end(), i) - second.begin();
+}
+
+int64_t Resizing::end(int64_t i) const {
+  return std::upper_bound(first.begin(), first.end(), i) - first.begin();
+}
 
 void align_pool_forward(const Conv* conv, const FeatureMap& x, const FeatureMap& out) {
   const int64_t c = out.c;
   const Kernels& k = conv ? *conv->kernels : kernels();
-  const int64_t stride = round_up(c, 16), depth = conv && conv->bf16() ? conv->direct().depth : 0;
+  const int64_t stride = round_up(c, 16);
   parallel_for(out.n * out.h, 1, [&](int64_t begin, int64_t end) {
-    float* lines = conv ? scratch(kThreadScratch,
-                                  static_cast<size_t>(2 * x.w * (stride + depth / 2)))
-                        : nullptr;
+    float* lines = conv ? scratch(kThreadScratch, static_cast<size_t>(2 * x.w * stride)) : nullptr;
     for (int64_t item = begin; item < end; ++item) {
       const int64_t sample = item / out.h, y = item % out.h;
       const float* top = x.data + (sample * x.h + 2 * y) * x.w * x.c;
@@ -37,18 +39,7 @@ void align_pool_forward(const Conv* conv, const FeatureMap& x, const FeatureMap&
         k.max_pool(top, top + x.w * c, c, x.w, c, to);
         continue;
       }
-      Operand operand{top, x.c, 0, x.c, 0};
-      if (conv->bf16()) {
-        uint16_t* halves = reinterpret_cast<uint16_t*>(lines + 2 * x.w * stride);
-        k.convert_bf16(top, x.c, 2 * x.w, x.c, halves, depth, depth);
-        operand = {halves, depth, 0, depth, 0};
-      }
-      const Panels& panels = conv->direct();
-      const Product p{panels.data(), panels.depth, panels.outputs, &operand,
-                      1,             1,            2 * x.w,       conv->bias.data(),
-                      lines,         stride,       0,              true,
-                      nullptr,       0};
-      (conv->bf16() ? k.product_bf16 : k.product)(p);
+      convolve_rows(*conv, top, 2 * x.w, true, lines, stride);
       k.max_pool(lines, lines + x.w * stride, stride, x.w, c, to);
     }
   });
@@ -63,14 +54,7 @@ void project_up_forward(const Conv& conv, const FeatureMap& x, const FeatureMap&
   float* scale = mean + stride;
   convolve(conv, x.data, x.n, x.h, x.w, false, small, stride);
 
-  std::vector<int32_t> left(static_cast<size_t>(out.w)), right(left.size());
-  std::vector<float> fraction(left.size());
-  for (int64_t j = 0; j < out.w; ++j) {
-    const Sample s = sample_at(j, x.w, out.w);
-    left[static_cast<size_t>(j)] = static_cast<int32_t>(s.first);
-    right[static_cast<size_t>(j)] = static_cast<int32_t>(s.second);
-    fraction[static_cast<size_t>(j)] = s.fraction;
-  }
+  const Resizing across(x.w, out.w), down(x.h, out.h);
   for (int64_t n = 0; n < x.n; ++n) {
     float* map = small + n * pixels * stride;
     channel_moments(k, map, stride, pixels, c, 0, mean, scale);
@@ -83,9 +67,10 @@ void project_up_forward(const Conv& conv, const FeatureMap& x, const FeatureMap&
     });
     parallel_for(out.h, 1, [&](int64_t begin, int64_t end) {
       for (int64_t y = begin; y < end; ++y) {
-        const Sample s = sample_at(y, x.h, out.h);
-        k.interpolate(map + s.first * x.w * stride, map + s.second * x.w * stride, s.fraction,
-                      stride, left.data(), right.data(), fraction.data(), out.w, c,
+        const auto j = static_cast<size_t>(y);
+        k.interpolate(map + down.first[j] * x.w * stride, map + down.second[j] * x.w * stride,
+                      down.fraction[j], stride, across.first.data(), across.second.data(),
+                      across.fraction.data(), out.w, c,
                       out.data + (n * out.h + y) * out.w * c);
       }
     });

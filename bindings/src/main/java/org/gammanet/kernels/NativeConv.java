@@ -134,6 +134,33 @@ public final class NativeConv implements AutoCloseable {
         (conv, use) -> GammanetNative.gammanet_align_pool_forward(conv, use.of(x), use.of(out)));
   }
 
+  /**
+   * Gradients of {@link #alignPool}; on the CPU only.
+   *
+   * @param x the input
+   * @param gradOut gradient of the output
+   * @param gradX gets the gradient of x; null if not wanted
+   * @param gradWeight contiguous (O, I, 1, 1), added to; null if not wanted
+   * @param gradBias (O), added to; null if not wanted
+   */
+  public void alignPoolBackward(
+      Tensor x,
+      Tensor gradOut,
+      @Nullable Tensor gradX,
+      @Nullable Tensor gradWeight,
+      @Nullable Tensor gradBias) {
+    run(
+        "gradient of an alignment",
+        (conv, use) ->
+            GammanetNative.gammanet_align_pool_backward(
+                conv,
+                use.of(x),
+                use.of(gradOut),
+                use.of(gradX),
+                use.of(gradWeight),
+                use.of(gradBias)));
+  }
+
   /** {@code out = maxpool2x2(x)}, stride 2, an odd last row or column dropped. */
   public static void pool(Tensor x, Tensor out) {
     NativeKernels.require();
@@ -141,6 +168,27 @@ public final class NativeConv implements AutoCloseable {
       NativeKernels.check(
           GammanetNative.gammanet_align_pool_forward(MemorySegment.NULL, use.of(x), use.of(out)),
           "pooling",
+          use);
+    }
+  }
+
+  /**
+   * The gradient of {@link #pool}; on the CPU only.
+   *
+   * @param gradX gets the gradient of x
+   */
+  public static void poolBackward(Tensor x, Tensor gradOut, Tensor gradX) {
+    NativeKernels.require();
+    try (Borrowed use = new Borrowed()) {
+      NativeKernels.check(
+          GammanetNative.gammanet_align_pool_backward(
+              MemorySegment.NULL,
+              use.of(x),
+              use.of(gradOut),
+              use.of(gradX),
+              MemorySegment.NULL,
+              MemorySegment.NULL),
+          "gradient of pooling",
           use);
     }
   }
@@ -155,6 +203,25 @@ public final class NativeConv implements AutoCloseable {
     run(
         "projection",
         (conv, use) -> GammanetNative.gammanet_project_up_forward(conv, use.of(x), use.of(out)));
+  }
+
+  /** Gradients of {@link #projectUp}, as those of {@link #alignPoolBackward}. */
+  public void projectUpBackward(
+      Tensor x,
+      Tensor gradOut,
+      @Nullable Tensor gradX,
+      @Nullable Tensor gradWeight,
+      @Nullable Tensor gradBias) {
+    run(
+        "gradient of a projection",
+        (conv, use) ->
+            GammanetNative.gammanet_project_up_backward(
+                conv,
+                use.of(x),
+                use.of(gradOut),
+                use.of(gradX),
+                use.of(gradWeight),
+                use.of(gradBias)));
   }
 
   /**

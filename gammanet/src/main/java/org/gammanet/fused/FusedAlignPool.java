@@ -8,7 +8,7 @@ import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
 import org.jspecify.annotations.Nullable;
 
-/** {@link Segments.AlignPool}, forward: the last convolution and the pooling are one kernel. */
+/** {@link Segments.AlignPool}: the last convolution and the pooling are one kernel. */
 final class FusedAlignPool extends FusedSegment {
   private final @Nullable PackedConv first;
   private final @Nullable PackedConv last;
@@ -26,9 +26,7 @@ final class FusedAlignPool extends FusedSegment {
   Tensor[] fused(ForwardContext context, Tensor... inputs) {
     Tensor y = Ops.channelsLast(inputs[0]);
     if (first != null) {
-      Tensor projected = emptyFeatureMap(y, first.conv().outputs(), y.size(2), y.size(3));
-      first.kernel(context).forward(y, false, projected);
-      y = projected;
+      y = projected(context, first, y);
     }
     long width = last == null ? y.size(1) : last.conv().outputs();
     Tensor pooled = emptyFeatureMap(y, width, y.size(2) / 2, y.size(3) / 2);
@@ -38,5 +36,44 @@ final class FusedAlignPool extends FusedSegment {
       last.kernel(context).alignPool(y, pooled);
     }
     return new Tensor[] {pooled};
+  }
+
+  private static Tensor projected(ForwardContext context, PackedConv conv, Tensor x) {
+    Tensor y = emptyFeatureMap(x, conv.conv().outputs(), x.size(2), x.size(3));
+    conv.kernel(context).forward(x, false, y);
+    return y;
+  }
+
+  @Override
+  public boolean hasBackward(ForwardContext context, Tensor... inputs) {
+    return Kernels.takeOnCpu(context, inputs);
+  }
+
+  @Override
+  public @Nullable Tensor[] backward(
+      ForwardContext context, Tensor[] inputs, @Nullable Tensor[] gradients, boolean[] wanted) {
+    if (gradients[0] == null) {
+      return new @Nullable Tensor[] {null};
+    }
+    Tensor gradient = Ops.channelsLast(gradients[0]);
+    Tensor x = Ops.channelsLast(inputs[0]);
+    if (last == null) {
+      Tensor gradX = emptyLike(x);
+      NativeConv.poolBackward(x, gradient, gradX);
+      return new @Nullable Tensor[] {gradX};
+    }
+    Tensor pooled = first == null ? x : projected(context, first, x);
+    Tensor gradPooled = first != null || wanted[0] ? emptyLike(pooled) : null;
+    last.kernel(context)
+        .alignPoolBackward(
+            pooled, gradient, gradPooled, last.weightGradient(), last.biasGradient());
+    if (first == null || gradPooled == null) {
+      return new @Nullable Tensor[] {gradPooled};
+    }
+    Tensor gradX = wanted[0] ? emptyLike(x) : null;
+    first
+        .kernel(context)
+        .backward(x, null, gradPooled, gradX, first.weightGradient(), first.biasGradient());
+    return new @Nullable Tensor[] {gradX};
   }
 }

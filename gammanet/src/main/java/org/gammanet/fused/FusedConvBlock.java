@@ -2,10 +2,7 @@ package org.gammanet.fused;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.gammanet.kernels.NativeConv;
 import org.gammanet.nn.ForwardContext;
-import org.gammanet.nn.Layers;
-import org.gammanet.nn.Parameter;
 import org.gammanet.nn.Segments;
 import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
@@ -41,7 +38,7 @@ final class FusedConvBlock extends FusedSegment {
 
   @Override
   public boolean hasBackward(ForwardContext context, Tensor... inputs) {
-    return relu && Kernels.take(context, inputs);
+    return Kernels.take(context, inputs);
   }
 
   @Override
@@ -53,25 +50,22 @@ final class FusedConvBlock extends FusedSegment {
     }
     List<Tensor> maps = new ArrayList<>();
     maps.add(Ops.channelsLast(inputs[0]));
-    for (PackedConv conv : convs) {
+    // Where nothing is rectified, the last output is not needed.
+    for (PackedConv conv : convs.subList(0, relu ? convs.size() : convs.size() - 1)) {
       maps.add(step(context, conv, maps.getLast()));
     }
     Tensor gradient = Ops.channelsLast(last);
     for (int k = convs.size() - 1; k >= 0; k--) {
-      Layers.Conv conv = convs.get(k).conv();
-      NativeConv kernel = convs.get(k).kernel(context);
-      Parameter bias = conv.bias();
+      PackedConv conv = convs.get(k);
       Tensor x = maps.get(k);
       Tensor gradX = k > 0 || wanted[0] ? emptyLike(x) : null;
-      kernel.backward(
-          x,
-          maps.get(k + 1),
-          gradient,
-          gradX,
-          conv.weight().gradient(),
-          bias == null ? null : bias.gradient());
+      Tensor out = relu ? maps.removeLast() : null;
+      conv.kernel(context)
+          .backward(x, out, gradient, gradX, conv.weightGradient(), conv.biasGradient());
       gradient.close();
-      maps.get(k + 1).close();
+      if (out != null) {
+        out.close();
+      }
       if (gradX == null) {
         return new @Nullable Tensor[] {null};
       }

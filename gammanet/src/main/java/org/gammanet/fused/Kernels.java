@@ -88,6 +88,11 @@ public final class Kernels {
     return true;
   }
 
+  /** The same, for kernels that only the CPU has. */
+  static boolean takeOnCpu(ForwardContext context, Tensor... inputs) {
+    return inputs[0].device().type() == Device.Type.CPU && take(context, inputs);
+  }
+
   /**
    * The same for a forward pass: automatic differentiation must not need what a kernel leaves out.
    */

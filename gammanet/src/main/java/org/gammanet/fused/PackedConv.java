@@ -5,6 +5,8 @@ import org.gammanet.kernels.Precision;
 import org.gammanet.nn.ForwardContext;
 import org.gammanet.nn.Layers;
 import org.gammanet.nn.Parameter;
+import org.gammanet.torch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /** A convolution with its packed weights. */
 final class PackedConv {
@@ -27,6 +29,17 @@ final class PackedConv {
 
   Layers.Conv conv() {
     return conv;
+  }
+
+  /** The weight's gradient, to be added to; null where it is not wanted. */
+  @Nullable Tensor weightGradient() {
+    return conv.weight().gradient();
+  }
+
+  /** The bias's, likewise. */
+  @Nullable Tensor biasGradient() {
+    Parameter bias = conv.bias();
+    return bias == null ? null : bias.gradient();
   }
 
   NativeConv kernel(ForwardContext context) {

@@ -1720,6 +1720,132 @@ public class GammanetNative {
         }
     }
 
+    private static class gammanet_align_pool_backward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            GammanetNative.C_INT,
+            GammanetNative.C_POINTER,
+            GammanetNative.C_POINTER,
+            GammanetNative.C_POINTER,
+            GammanetNative.C_POINTER,
+            GammanetNative.C_POINTER,
+            GammanetNative.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = GammanetNative.findOrThrow("gammanet_align_pool_backward");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t gammanet_align_pool_backward(GammanetConv conv, AtenTensorHandle x, AtenTensorHandle grad_out, AtenTensorHandle grad_x, AtenTensorHandle grad_weight, AtenTensorHandle grad_bias)
+     * }
+     */
+    public static FunctionDescriptor gammanet_align_pool_backward$descriptor() {
+        return gammanet_align_pool_backward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t gammanet_align_pool_backward(GammanetConv conv, AtenTensorHandle x, AtenTensorHandle grad_out, AtenTensorHandle grad_x, AtenTensorHandle grad_weight, AtenTensorHandle grad_bias)
+     * }
+     */
+    public static MethodHandle gammanet_align_pool_backward$handle() {
+        return gammanet_align_pool_backward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t gammanet_align_pool_backward(GammanetConv conv, AtenTensorHandle x, AtenTensorHandle grad_out, AtenTensorHandle grad_x, AtenTensorHandle grad_weight, AtenTensorHandle grad_bias)
+     * }
+     */
+    public static MemorySegment gammanet_align_pool_backward$address() {
+        return gammanet_align_pool_backward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t gammanet_align_pool_backward(GammanetConv conv, AtenTensorHandle x, AtenTensorHandle grad_out, AtenTensorHandle grad_x, AtenTensorHandle grad_weight, AtenTensorHandle grad_bias)
+     * }
+     */
+    public static int gammanet_align_pool_backward(MemorySegment conv, MemorySegment x, MemorySegment grad_out, MemorySegment grad_x, MemorySegment grad_weight, MemorySegment grad_bias) {
+        var mh$ = gammanet_align_pool_backward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gammanet_align_pool_backward", conv, x, grad_out, grad_x, grad_weight, grad_bias);
+            }
+            return (int)mh$.invokeExact(conv, x, grad_out, grad_x, grad_weight, grad_bias);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gammanet_project_up_backward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            GammanetNative.C_INT,
+            GammanetNative.C_POINTER,
+            GammanetNative.C_POINTER,
+            GammanetNative.C_POINTER,
+            GammanetNative.C_POINTER,
+            GammanetNative.C_POINTER,
+            GammanetNative.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = GammanetNative.findOrThrow("gammanet_project_up_backward");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t gammanet_project_up_backward(GammanetConv conv, AtenTensorHandle x, AtenTensorHandle grad_out, AtenTensorHandle grad_x, AtenTensorHandle grad_weight, AtenTensorHandle grad_bias)
+     * }
+     */
+    public static FunctionDescriptor gammanet_project_up_backward$descriptor() {
+        return gammanet_project_up_backward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t gammanet_project_up_backward(GammanetConv conv, AtenTensorHandle x, AtenTensorHandle grad_out, AtenTensorHandle grad_x, AtenTensorHandle grad_weight, AtenTensorHandle grad_bias)
+     * }
+     */
+    public static MethodHandle gammanet_project_up_backward$handle() {
+        return gammanet_project_up_backward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t gammanet_project_up_backward(GammanetConv conv, AtenTensorHandle x, AtenTensorHandle grad_out, AtenTensorHandle grad_x, AtenTensorHandle grad_weight, AtenTensorHandle grad_bias)
+     * }
+     */
+    public static MemorySegment gammanet_project_up_backward$address() {
+        return gammanet_project_up_backward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t gammanet_project_up_backward(GammanetConv conv, AtenTensorHandle x, AtenTensorHandle grad_out, AtenTensorHandle grad_x, AtenTensorHandle grad_weight, AtenTensorHandle grad_bias)
+     * }
+     */
+    public static int gammanet_project_up_backward(MemorySegment conv, MemorySegment x, MemorySegment grad_out, MemorySegment grad_x, MemorySegment grad_weight, MemorySegment grad_bias) {
+        var mh$ = gammanet_project_up_backward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gammanet_project_up_backward", conv, x, grad_out, grad_x, grad_weight, grad_bias);
+            }
+            return (int)mh$.invokeExact(conv, x, grad_out, grad_x, grad_weight, grad_bias);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class gammanet_channel_layer_norm_forward {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             GammanetNative.C_INT,
