@@ -204,13 +204,15 @@ final class InsilicoCommand implements Callable<Integer> {
         names = "--aperture",
         paramLabel = "PX",
         description =
-            "Diameter of the orientation experiment's gratings; default: the whole image.")
+            "Diameter of the orientation experiment's gratings, pixels of the image; default: the"
+                + " whole image.")
     @Nullable Double aperture;
 
     @Option(
         names = "--pixels-per-degree",
         paramLabel = "N",
-        description = "Pixels per degree of visual angle; default: 30.")
+        description =
+            "Pixels per degree of visual angle; default: 30. Scales all stimuli.")
     @Nullable Double pixelsPerDegree;
   }
 
@@ -244,6 +246,11 @@ final class InsilicoCommand implements Callable<Integer> {
     }
     if (!exports.isEmpty() && !saveResponses) {
       throw new UsageException("--export needs --save-responses");
+    }
+    if (stimuli.parity && conditions.pixelsPerDegree != null) {
+      throw new UsageException(
+          "the original's stimuli have 30 pixels per degree: leave out --pixels-per-degree, or"
+              + " --parity");
     }
     controls(); // refuses wrong ones before the network is loaded
     Shard part = shard;

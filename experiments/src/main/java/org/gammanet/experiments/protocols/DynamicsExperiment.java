@@ -108,7 +108,7 @@ public final class DynamicsExperiment implements Experiment<DynamicsExperiment.C
     int n = context.settings().full() ? 12 : 3;
     for (int i = 0; i < n; i++) {
       double angle = 180.0 * i / n;
-      double cycles = context.size() / WAVELENGTH;
+      double cycles = context.cycles(WAVELENGTH);
       design.add(
           new Condition(angle),
           new Grating(

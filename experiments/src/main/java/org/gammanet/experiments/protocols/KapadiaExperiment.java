@@ -143,12 +143,16 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
   }
 
   private static double[] distances(RunContext context) {
-    double[] all = context.settings().full() ? ALL_DISTANCES : DISTANCES;
+    double[] all = context.pixels(context.settings().full() ? ALL_DISTANCES : DISTANCES);
     double[] fitting = Arrays.stream(all).filter(d -> fits(context, d)).toArray();
     if (fitting.length == 0) {
       throw new IllegalArgumentException(
-          "flanked bars of %.0f px do not fit into an image of %d x %d pixels; at least 66 x 66 are needed"
-              .formatted(LENGTH, context.size(), context.size()));
+          "flanked bars of %.0f px do not fit into an image of %d x %d pixels; at least %4$d x %4$d are needed"
+              .formatted(
+                  context.pixels(LENGTH),
+                  context.size(),
+                  context.size(),
+                  (int) Math.ceil(context.pixels(66))));
     }
     return fitting;
   }
@@ -158,7 +162,7 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
     try {
       for (double axis : axes(context)) {
         for (Arrangement a : arrangements(context)) {
-          var unused = bars(context, axis, null, flankers(a, distance));
+          var unused = bars(context, axis, null, flankers(context, a, distance));
         }
       }
       return true;
@@ -167,8 +171,9 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
     }
   }
 
-  private static FlankedBars.Flankers flankers(Arrangement a, double distance) {
-    return FlankedBars.Flankers.at(distance, FLANKER).angle(a.angle).lateral(a.lateral);
+  private static FlankedBars.Flankers flankers(
+      RunContext context, Arrangement a, double distance) {
+    return FlankedBars.Flankers.at(distance, FLANKER).angle(a.angle).lateral(context.pixels(a.lateral));
   }
 
   private static FlankedBars bars(
@@ -177,7 +182,7 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
       @Nullable Double target,
       FlankedBars.@Nullable Flankers flankers) {
     return new FlankedBars(
-        context.frame(), axis, FlankedBars.Element.bar(LENGTH, WIDTH), target, flankers);
+        context.frame(), axis, FlankedBars.Element.bar(context.pixels(LENGTH), context.pixels(WIDTH)), target, flankers);
   }
 
   @Override
@@ -194,10 +199,10 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
       }
       for (Arrangement a : arrangements) {
         for (double d : distances) {
-          design.add(new Flankers(axis, a, d), bars(context, axis, null, flankers(a, d)));
+          design.add(new Flankers(axis, a, d), bars(context, axis, null, flankers(context, a, d)));
           for (double c : CONTRASTS) {
             if (shown(context, a, c)) {
-              design.add(new Both(axis, a, d, c), bars(context, axis, c, flankers(a, d)));
+              design.add(new Both(axis, a, d, c), bars(context, axis, c, flankers(context, a, d)));
             }
           }
         }
@@ -322,7 +327,7 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
             axes(context),
             distances,
             Arrays.stream(distances).map(d -> d / context.settings().pixelsPerDegree()).toArray(),
-            Arrays.stream(distances).map(d -> d - LENGTH).toArray(),
+            Arrays.stream(distances).map(d -> d - context.pixels(LENGTH)).toArray(),
             profile,
             fractions(across),
             known.length,
@@ -401,7 +406,7 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
             "%s px (clear gap %s px)"
                 .formatted(
                     Format.number(summary.bestDistancePx),
-                    Format.number(summary.bestDistancePx - LENGTH)))
+                    Format.number(summary.bestDistancePx - context.pixels(LENGTH))))
         .overview(flankers)
         .overviewValue("units facilitated", percentage);
   }

@@ -101,11 +101,11 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
     List<Preferences.Probe> probes = Preferences.of(context).probes();
     SizeExperiment.Fields fields = SizeExperiment.Fields.of(context);
     double contrast = context.settings().contrast();
-    double outer = Math.min(80, context.frame().largestRadius());
+    double outer = Math.min(context.pixels(80), context.frame().largestRadius());
     for (int p = 0; p < probes.size(); p++) {
       Preferences.Probe probe = probes.get(p);
       double radius = Math.min(fields.centerDiameterPx()[p] / 2, outer / 2);
-      double inner = Math.min(fields.ringInnerDiameterPx()[p] / 2, outer - 4);
+      double inner = Math.min(fields.ringInnerDiameterPx()[p] / 2, outer - context.pixels(4));
       var sine = probe.sine(contrast);
       var center = CenterSurround.Disc.of(sine, radius);
       design.add(new Center(p), new CenterSurround(context.frame(), center, null));

@@ -135,7 +135,7 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
         GratingStimuli.builder()
             .size(size, size)
             .orientations(Samples.fill(12, i -> 15 * i))
-            .spatialFrequencies(Arrays.stream(wavelengths).map(w -> size / w).toArray())
+            .spatialFrequencies(Arrays.stream(wavelengths).map(context::cycles).toArray())
             .contrasts(context.settings().contrast())
             .equallySpacedPhases(PHASES)
             .aperture(ApertureRule.EXACT_DIAMETER)

@@ -70,7 +70,7 @@ public final class ParadoxicalExperiment implements Experiment<ParadoxicalExperi
   public Design<Condition> design(RunContext context) {
     var design = new Design<Condition>().withoutBlank();
     for (double angle : new double[] {0, 90}) {
-      Sine sine = new Sine(angle, context.size() / 12.8, 0, context.settings().contrast());
+      Sine sine = new Sine(angle, context.cycles(12.8), 0, context.settings().contrast());
       design.add(new Condition(angle), new Grating(context.frame(), sine, null));
     }
     return design;

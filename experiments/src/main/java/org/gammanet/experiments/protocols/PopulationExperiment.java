@@ -96,7 +96,7 @@ public final class PopulationExperiment implements Experiment<PopulationExperime
           var sine =
               new Sine(
                   180.0 * o / ORIENTATIONS,
-                  context.size() / WAVELENGTHS[w],
+                  context.cycles(WAVELENGTHS[w]),
                   2 * Math.PI * p / PHASES,
                   context.settings().contrast());
           design.add(new Condition(w, o, p), new Grating(context.frame(), sine, null));
@@ -116,7 +116,7 @@ public final class PopulationExperiment implements Experiment<PopulationExperime
     for (int c = 0; c < channels; c++) {
       for (int p = 0; p < points; p++) {
         PixelPoint where = positions.get(p);
-        units.add(context.mainState(), c, context.lastStep(), measure(at, c * points + p, where));
+        units.add(context.mainState(), c, context.lastStep(), measure(context, at, c * points + p, where));
       }
     }
     double[] agreement =
@@ -160,7 +160,8 @@ public final class PopulationExperiment implements Experiment<PopulationExperime
                 + " of each other.");
   }
 
-  private static Unit measure(Recording<Condition>.At at, int unit, PixelPoint where) {
+  private static Unit measure(
+      RunContext context, Recording<Condition>.At at, int unit, PixelPoint where) {
     double[] angles = Samples.fill(ORIENTATIONS, o -> 180.0 * o / ORIENTATIONS);
     double[] best = {};
     double largest = Double.NEGATIVE_INFINITY;
@@ -192,7 +193,7 @@ public final class PopulationExperiment implements Experiment<PopulationExperime
         where.y(),
         where.x(),
         responsive,
-        WAVELENGTHS[wavelength],
+        context.pixels(WAVELENGTHS[wavelength]),
         measures.preferredVector(),
         measures.circularVariance());
   }

@@ -66,7 +66,7 @@ public record Preferences(double[] preferred, int[] probe, double[] drive, List<
         angles,
         IntStream.range(0, n).toArray(),
         Samples.fill(n, i -> 1),
-        Arrays.stream(angles).mapToObj(a -> new Probe(a, context.size() / 12.8, 0)).toList());
+        Arrays.stream(angles).mapToObj(a -> new Probe(a, context.cycles(12.8), 0)).toList());
   }
 
   /**

@@ -65,7 +65,8 @@ public final class PreferredStimulusExperiment
   /** The energy of a grating in the reference disc at the usual contrast. */
   private static double energy(RunContext context) {
     double c = context.settings().contrast();
-    return c * c / 2 * Math.PI * REFERENCE * REFERENCE / 4;
+    double d = context.pixels(REFERENCE);
+    return c * c / 2 * Math.PI * d * d / 4;
   }
 
   @Override
@@ -73,7 +74,7 @@ public final class PreferredStimulusExperiment
     var design = new Design<Condition>();
     List<Preferences.Probe> probes = Preferences.of(context).probes();
     for (int p = 0; p < probes.size(); p++) {
-      for (double d : DIAMETERS) {
+      for (double d : context.pixels(DIAMETERS)) {
         double contrast = Math.sqrt(2 * energy(context) / (Math.PI * d * d / 4));
         if (contrast <= 1 && d < context.size() - 2) {
           design.add(new Condition(p, d), probes.get(p).grating(context.frame(), contrast, d));

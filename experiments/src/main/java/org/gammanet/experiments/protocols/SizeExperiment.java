@@ -66,7 +66,10 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
           .findings("size_tuning", Summary.class)
           .map(Summary::fields)
           .orElseGet(
-              () -> new Fields(Samples.fill(n, i -> 25), Samples.fill(n, i -> 33), new boolean[n]));
+              () -> new Fields(
+                      Samples.fill(n, i -> context.pixels(25)),
+                      Samples.fill(n, i -> context.pixels(33)),
+                      new boolean[n]));
     }
   }
 
@@ -97,15 +100,17 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
   }
 
   private static double[] diameters(RunContext context) {
-    return Samples.upTo(2 * context.frame().largestRadius(), DIAMETERS);
+    return Samples.upTo(2 * context.frame().largestRadius(), context.pixels(DIAMETERS));
   }
 
   private static double outerDiameter(RunContext context) {
-    return Math.min(85, 2 * context.frame().largestRadius());
+    return Math.min(context.pixels(85), 2 * context.frame().largestRadius());
   }
 
   private static double[] innerDiameters(RunContext context) {
-    return Samples.upTo(outerDiameter(context) - 8, context.settings().full() ? MORE_INNER : INNER);
+    return Samples.upTo(
+        outerDiameter(context) - context.pixels(8),
+        context.pixels(context.settings().full() ? MORE_INNER : INNER));
   }
 
   private static double[] contrasts(RunContext context) {
@@ -271,7 +276,11 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
               Samples.fill(
                   units.length,
                   i -> SizeTuning.of(diameters, at.curve(discs, units[i]), 0).summationField()));
-      center[p] = Math.clamp(Double.isNaN(summation) ? 13 : summation, 5, 45); // room for a ring
+      center[p] =
+          Math.clamp(
+              Double.isNaN(summation) ? context.pixels(13) : summation,
+              context.pixels(5),
+              context.pixels(45)); // room for a ring
       double[] fractions =
           Samples.fill(
               inner.length,
@@ -289,7 +298,8 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
         chosen--;
       }
       silent[p] = chosen < inner.length;
-      ring[p] = Math.max(silent[p] ? inner[chosen] : center[p] + 4, center[p] + 2);
+      ring[p] = Math.max(silent[p] ? inner[chosen] : center[p] + context.pixels(4),
+              center[p] + context.pixels(2));
     }
     return new Fields(center, ring, silent);
   }

@@ -100,12 +100,11 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
 
   private static Design<Condition> design(RunContext context, double[] differences) {
     Settings settings = context.settings();
-    int size = context.size();
     var random = new SplittableRandom(settings.seed());
     var design = new Design<Condition>();
     int training = settings.full() ? 1600 : 80;
-    double largest = Math.min(40, context.frame().largestRadius());
-    double smallest = Math.min(12, largest);
+    double largest = Math.min(context.pixels(40), context.frame().largestRadius());
+    double smallest = Math.min(context.pixels(12), largest);
     for (int i = 0; i < training + training / 4; i++) {
       // In the small selection, orientations are spread evenly, at random within equal bins.
       double theta =
@@ -115,33 +114,35 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
       double phase = 2 * Math.PI * random.nextDouble();
       design.add(
           new Plain(i, theta, i >= training),
-          stimulus(context, theta, size / wavelength, phase, radius, null));
+          stimulus(context, theta, context.cycles(wavelength), phase, radius, null));
     }
     int centers = settings.full() ? 12 : 4;
-    double[] gaps = settings.full() ? new double[] {0, 5} : new double[] {2};
-    double[] radii = settings.full() ? new double[] {12, 16, 20} : new double[] {16};
-    double outer = Math.min(60, context.frame().largestRadius());
+    double[] gaps = context.pixels(settings.full() ? new double[] {0, 5} : new double[] {2});
+    double[] radii =
+        context.pixels(settings.full() ? new double[] {12, 16, 20} : new double[] {16});
+    double cycles = context.cycles(12.8);
+    double outer = Math.min(context.pixels(60), context.frame().largestRadius());
     for (int c = 0; c < centers; c++) {
       double theta = 180.0 * c / centers;
       for (double r : radii) {
         double radius = Math.min(r, outer / 2);
         double phase = 2 * Math.PI * random.nextDouble();
         var alone = new Alone(theta, r);
-        design.add(alone, stimulus(context, theta, size / 12.8, phase, radius, null));
+        design.add(alone, stimulus(context, theta, cycles, phase, radius, null));
         for (double gap : gaps) {
           for (double difference : differences) {
             var ring =
                 new CenterSurround.Ring(
                     new Sine(
                         theta + difference,
-                        size / 12.8,
+                        cycles,
                         2 * Math.PI * random.nextDouble(),
                         settings.contrast()),
                     radius + gap,
                     outer);
             design.add(
                 new Ringed(alone, gap, difference),
-                stimulus(context, theta, size / 12.8, phase, radius, ring));
+                stimulus(context, theta, cycles, phase, radius, ring));
           }
         }
       }

@@ -93,12 +93,13 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
   }
 
   private static double centerRadius(RunContext context) {
-    return Math.max(8, Samples.median(SizeExperiment.Fields.of(context).centerDiameterPx()) / 2);
+    return Math.max(
+        context.pixels(8), Samples.median(SizeExperiment.Fields.of(context).centerDiameterPx()) / 2);
   }
 
   private static double ringRadius(RunContext context) {
     double ring = Samples.median(SizeExperiment.Fields.of(context).ringInnerDiameterPx()) / 2;
-    return Math.max(ring, centerRadius(context) + 2);
+    return Math.max(ring, centerRadius(context) + context.pixels(2));
   }
 
   @Override
@@ -120,7 +121,7 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
 
   private static void add(Design<Condition> design, RunContext context, Condition c) {
     double contrast = context.settings().contrast();
-    double outer = Math.min(80, context.frame().largestRadius());
+    double outer = Math.min(context.pixels(80), context.frame().largestRadius());
     double cycles = Preferences.of(context).commonFrequency();
     var sine = new Sine(c.center, cycles, Math.PI / 2, contrast);
     design.add(
@@ -135,7 +136,7 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
                 ? null
                 : new CenterSurround.Ring(
                     sine.orientation(c.center + c.surround),
-                    Math.min(ringRadius(context), outer - 4),
+                    Math.min(ringRadius(context), outer - context.pixels(4)),
                     outer)));
   }
 

@@ -66,7 +66,7 @@ public record Protocol(
    * @param probes number of probe gratings
    * @param contrast of gratings
    * @param aperture diameter of the orientation experiment's gratings, pixels
-   * @param pixelsPerDegree for reports
+   * @param pixelsPerDegree scales the stimuli
    * @param seed of resamples
    */
   public record Stimuli(

@@ -1,6 +1,7 @@
 package org.gammanet.experiments.study;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -87,6 +88,33 @@ public final class RunContext {
   /** The images. */
   public Frame frame() {
     return Frame.of(size, size);
+  }
+
+  /** A length in pixels of the image, see {@link Settings#pixels}. */
+  public double pixels(double at30) {
+    return settings.pixels(at30);
+  }
+
+  /** Lengths in pixels of the image. */
+  public double[] pixels(double[] at30) {
+    return Arrays.stream(at30).map(this::pixels).toArray();
+  }
+
+  /**
+   * The spatial frequency of a wavelength, cycles per image height.
+   *
+   * @param at30 wavelength in pixels at 30 pixels per degree
+   * @throws IllegalArgumentException for less than two pixels, which the image cannot show
+   */
+  public double cycles(double at30) {
+    double wavelength = pixels(at30);
+    if (wavelength < 2) {
+      throw new IllegalArgumentException(
+          "a grating of %.3g deg has a wavelength of %.2g px at %.3g pixels per degree; at least 2 px are needed"
+              .formatted(
+                  wavelength / settings.pixelsPerDegree(), wavelength, settings.pixelsPerDegree()));
+    }
+    return size / wavelength;
   }
 
   /** Name of the layer. */

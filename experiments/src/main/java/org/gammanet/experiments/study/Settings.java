@@ -12,7 +12,8 @@ import org.gammanet.experiments.Mode;
  *     one that drives it best
  * @param contrast Michelson contrast of gratings, above 0 and up to 1
  * @param aperture diameter of the orientation experiment's gratings, pixels; 0 for the whole image
- * @param pixelsPerDegree pixels per degree of visual angle
+ * @param pixelsPerDegree pixels per degree of visual angle, which scales all stimuli: lengths in
+ *     experiments are stated in pixels at 30 pixels per degree
  * @param seed of phases, resamples and splits
  */
 public record Settings(
@@ -24,8 +25,11 @@ public record Settings(
     double pixelsPerDegree,
     long seed) {
 
+  private static final double PIXELS_PER_DEGREE = 30;
+
   /** A selection of conditions, three probes, contrast 0.5, whole images, 30 px/deg, seed 1. */
-  public static final Settings DEFAULTS = new Settings(Mode.OWN, false, 3, 0.5, 0, 30, 1);
+  public static final Settings DEFAULTS = 
+      new Settings(Mode.OWN, false, 3, 0.5, 0, PIXELS_PER_DEGREE, 1);
 
   /** Checks the ranges. */
   public Settings {
@@ -43,6 +47,15 @@ public record Settings(
       throw new IllegalArgumentException(
           "pixels per degree must be positive, not " + pixelsPerDegree);
     }
+  }
+
+  /**
+   * A length of a stimulus in pixels of the image.
+   *
+   * @param at30 its length in pixels at 30 pixels per degree
+   */
+  public double pixels(double at30) {
+    return at30 * (pixelsPerDegree / PIXELS_PER_DEGREE);
   }
 
   /** All conditions and 16 probes, or the selection and 3. */
