@@ -6,8 +6,8 @@ module org.gammanet.experiments {
   requires hipparchus.core;
   requires hipparchus.optim;
   requires hipparchus.stat;
-  requires io.jhdf;
   requires java.desktop;
+  requires static io.jhdf; // tests read with it what is written without it
   requires static jdk.incubator.vector;
   requires static transitive org.jspecify;
 

@@ -1,10 +1,5 @@
 package org.gammanet.experiments.export;
 
-import io.jhdf.HdfFile;
-import io.jhdf.WritableHdfFile;
-import io.jhdf.api.WritableDataset;
-import io.jhdf.api.WritableGroup;
-import io.jhdf.api.WritableNode;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -127,35 +122,37 @@ public record RecordingExport(
 
   // NWB
 
-  private void writeNwb(Path path) {
-    try (WritableHdfFile file = HdfFile.write(path)) {
-      file.putAttribute("nwb_version", "2.8.0");
-      type(file, "core", "NWBFile", "");
+  private void writeNwb(Path path) throws IOException {
+    try (var file = new HdfWriter(path)) {
+      HdfWriter.Node root = file.root().attribute("nwb_version", "2.8.0");
+      type(root, "core", "NWBFile", "");
       String now = time.toString().replace("Z", "+00:00");
-      file.putDataset("file_create_date", new String[] {now});
-      file.putDataset("identifier", id(about + now));
-      file.putDataset(
+      root.dataset("file_create_date", new String[] {now});
+      root.dataset("identifier", id(about + now));
+      root.dataset(
           "session_description",
           "Responses of units of an artificial neural network (GammaNet). One timestep stands for"
               + " one second.");
-      file.putDataset("session_start_time", now);
-      file.putDataset("timestamps_reference_time", now);
-      WritableGroup general = file.putGroup("general");
+      root.dataset("session_start_time", now);
+      root.dataset("timestamps_reference_time", now);
+      HdfWriter.Node general = root.group("general");
       var notes = new StringBuilder();
       about.forEach((name, text) -> notes.append(name).append(": ").append(text).append('\n'));
-      general.putDataset("notes", notes.isEmpty() ? "none" : notes.toString());
-      units(file.putGroup("analysis").putGroup("columns"));
-      acquisition(file.putGroup("acquisition"));
-      WritableGroup stimulus = file.putGroup("stimulus");
-      images(stimulus.putGroup("presentation").putGroup("stimuli"));
-      trials(file.putGroup("intervals").putGroup("trials"));
+      general.dataset("notes", notes.isEmpty() ? "none" : notes.toString());
+      root.group("processing");
+      units(root.group("analysis").group("columns"));
+      acquisition(root.group("acquisition"));
+      HdfWriter.Node stimulus = root.group("stimulus");
+      stimulus.group("templates");
+      images(stimulus.group("presentation").group("stimuli"));
+      trials(root.group("intervals").group("trials"));
     }
   }
 
   /** A row per stimulus and timestep, in the order of the stimuli. */
-  private void acquisition(WritableGroup acquisition) {
+  private void acquisition(HdfWriter.Node acquisition) throws IOException {
     for (Responses.Key key : responses.keys()) {
-      WritableGroup series = acquisition.putGroup(name(key));
+      HdfWriter.Node series = acquisition.group(name(key));
       type(
           series,
           "core",
@@ -168,22 +165,19 @@ public record RecordingExport(
                       ? ""
                       : " (channel by channel, %d places each; analysis/columns lists them)"
                           .formatted(responses.points())));
-      series.putAttribute("comments", "Every stimulus starts from states of zero.");
+      series.attribute("comments", "Every stimulus starts from states of zero.");
       int units = responses.units(key.layer(), key.state());
       float[] flat = responses.values(key.layer(), key.state());
-      float[][] rows = new float[flat.length / units][units];
-      for (int r = 0; r < rows.length; r++) {
-        System.arraycopy(flat, r * units, rows[r], 0, units);
-      }
-      numbers(series.putDataset("data", rows), "a.u.");
-      WritableDataset start = series.putDataset("starting_time", 0.0);
-      start.putAttribute("rate", 1f);
-      start.putAttribute("unit", "seconds");
+      numbers(series.dataset("data", flat, flat.length / units, units), "a.u.");
+      series
+          .dataset("starting_time", 0.0)
+          .attribute("rate", 1f)
+          .attribute("unit", "seconds");
     }
   }
 
   /** Which channel and place each column of the series is. */
-  private void units(WritableGroup rows) {
+  private void units(HdfWriter.Node rows) throws IOException {
     type(rows, "hdmf-common", "DynamicTable", "The columns of the series in acquisition.");
     List<String> series = new ArrayList<>();
     List<Integer> channels = new ArrayList<>();
@@ -196,37 +190,32 @@ public record RecordingExport(
       }
     }
     int[] ids = IntStream.range(0, series.size()).toArray();
-    type(rows.putDataset("id", ids), "hdmf-common", "ElementIdentifiers", "");
+    type(rows.dataset("id", ids), "hdmf-common", "ElementIdentifiers", "");
     column(rows, "series", "Name of the series.", series.toArray(String[]::new));
     column(rows, "channel", "Channel of the layer.", integers(channels));
     column(rows, "place", "Number of the place in the image.", integers(places));
-    rows.putAttribute("colnames", new String[] {"series", "channel", "place"});
+    rows.attribute("colnames", new String[] {"series", "channel", "place"});
   }
 
   private static int[] integers(List<Integer> values) {
     return values.stream().mapToInt(v -> v).toArray();
   }
 
-  private void images(WritableGroup series) {
+  private void images(HdfWriter.Node series) throws IOException {
     type(series, "core", "ImageSeries", "Luminance of the stimuli, 0 to 1: stimulus, row, column.");
-    series.putAttribute("comments", "The row of each in the table of trials is its number.");
+    series.attribute("comments", "The row of each in the table of trials is its number.");
     int n = responses.stimuli();
-    float[][][] all = new float[n][height][width];
-    double[] times = new double[n];
-    for (int i = 0; i < n; i++) {
-      times[i] = (double) i * responses.steps().size();
-      for (int y = 0; y < height; y++) {
-        System.arraycopy(luminance, (i * height + y) * width, all[i][y], 0, width);
-      }
-    }
-    numbers(series.putDataset("data", all), "luminance");
-    series.putDataset("format", "raw");
-    WritableDataset timestamps = series.putDataset("timestamps", times);
-    timestamps.putAttribute("interval", 1);
-    timestamps.putAttribute("unit", "seconds");
+    int steps = responses.steps().size();
+    double[] times = IntStream.range(0, n).mapToDouble(i -> (double) i * steps).toArray();
+    numbers(series.dataset("data", luminance, n, height, width), "luminance");
+    series.dataset("format", "raw");
+    series
+        .dataset("timestamps", times)
+        .attribute("interval", 1)
+        .attribute("unit", "seconds");
   }
 
-  private void trials(WritableGroup trials) {
+  private void trials(HdfWriter.Node trials) throws IOException {
     type(trials, "core", "TimeIntervals", "The stimuli and their parameters.");
     int n = responses.stimuli();
     int steps = responses.steps().size();
@@ -238,7 +227,7 @@ public record RecordingExport(
       start[i] = (double) i * steps;
       stop[i] = start[i] + steps;
     }
-    type(trials.putDataset("id", ids), "hdmf-common", "ElementIdentifiers", "");
+    type(trials.dataset("id", ids), "hdmf-common", "ElementIdentifiers", "");
     column(trials, "start_time", "First timestep.", start);
     column(trials, "stop_time", "After the last timestep.", stop);
     String[] names = new String[table.columns().size() + 2];
@@ -252,26 +241,28 @@ public record RecordingExport(
           "Parameter of the stimulus.",
           table.isNumeric(c) ? table.numbers(c) : table.texts(c));
     }
-    trials.putAttribute("colnames", names);
+    trials.attribute("colnames", names);
   }
 
-  private static void column(WritableGroup table, String name, String about, Object values) {
-    type(table.putDataset(name, values), "hdmf-common", "VectorData", about);
+  private void column(HdfWriter.Node table, String name, String description, Object values)
+      throws IOException {
+    type(table.dataset(name, values), "hdmf-common", "VectorData", description);
   }
 
-  private static void numbers(WritableDataset data, String unit) {
-    data.putAttribute("unit", unit);
-    data.putAttribute("conversion", 1f);
-    data.putAttribute("offset", 0f);
-    data.putAttribute("resolution", -1f);
+  private static void numbers(HdfWriter.Node data, String unit) throws IOException {
+    data.attribute("unit", unit)
+        .attribute("conversion", 1f)
+        .attribute("offset", 0f)
+        .attribute("resolution", -1f);
   }
 
-  private static void type(WritableNode node, String namespace, String type, String description) {
-    node.putAttribute("namespace", namespace);
-    node.putAttribute("neurodata_type", type);
-    node.putAttribute("object_id", id(type + description + node.getName()));
+  private void type(HdfWriter.Node node, String namespace, String type, String description)
+      throws IOException {
+    node.attribute("namespace", namespace)
+        .attribute("neurodata_type", type)
+        .attribute("object_id", id(about.toString() + time + node.path()));
     if (!description.isEmpty()) {
-      node.putAttribute("description", description);
+      node.attribute("description", description);
     }
   }
 

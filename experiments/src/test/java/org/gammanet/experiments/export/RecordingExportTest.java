@@ -2,6 +2,7 @@ package org.gammanet.experiments.export;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.jhdf.HdfFile;
 import java.nio.file.Files;
@@ -89,9 +90,31 @@ class RecordingExportTest {
       float[][][] images =
           (float[][][]) hdf.getDatasetByPath("stimulus/presentation/stimuli/data").getData();
       assertEquals(7 / 12f, images[1][1][1]);
+      assertArrayEquals(
+          new int[] {0, 1, 2, 3}, // two channels at two places
+          (int[]) hdf.getDatasetByPath("analysis/columns/id").getData());
+      assertEquals("raw", hdf.getDatasetByPath("stimulus/presentation/stimuli/format").getData());
+      assertTrue(hdf.getByPath("stimulus/templates").isGroup());
     }
     try (var left = Files.list(folder)) {
       assertEquals(1, left.count());
+    }
+  }
+
+  /** More texts than one collection holds, and one that is larger than a collection. */
+  @Test
+  void manyAndLongTextsAreReadBack() throws Exception {
+    Path file = folder.resolve("texts.h5");
+    String[] many = new String[10_000];
+    Arrays.setAll(many, i -> i % 7 == 0 ? "" : "ä".repeat(i % 5) + i);
+    many[77] = "x".repeat(100_000);
+    try (var writer = new HdfWriter(file)) {
+      writer.root().dataset("many", many);
+      writer.root().attribute("one", "äöü").group("empty");
+    }
+    try (HdfFile hdf = new HdfFile(file)) {
+      assertArrayEquals(many, (String[]) hdf.getDatasetByPath("many").getData());
+      assertEquals("äöü", hdf.getAttribute("one").getData());
     }
   }
 
