@@ -211,8 +211,7 @@ final class InsilicoCommand implements Callable<Integer> {
     @Option(
         names = "--pixels-per-degree",
         paramLabel = "N",
-        description =
-            "Pixels per degree of visual angle; default: 30. Scales all stimuli.")
+        description = "Pixels per degree of visual angle; default: 30. Scales all stimuli.")
     @Nullable Double pixelsPerDegree;
   }
 

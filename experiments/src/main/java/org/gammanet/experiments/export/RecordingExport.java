@@ -169,10 +169,7 @@ public record RecordingExport(
       int units = responses.units(key.layer(), key.state());
       float[] flat = responses.values(key.layer(), key.state());
       numbers(series.dataset("data", flat, flat.length / units, units), "a.u.");
-      series
-          .dataset("starting_time", 0.0)
-          .attribute("rate", 1f)
-          .attribute("unit", "seconds");
+      series.dataset("starting_time", 0.0).attribute("rate", 1f).attribute("unit", "seconds");
     }
   }
 
@@ -209,10 +206,7 @@ public record RecordingExport(
     double[] times = IntStream.range(0, n).mapToDouble(i -> (double) i * steps).toArray();
     numbers(series.dataset("data", luminance, n, height, width), "luminance");
     series.dataset("format", "raw");
-    series
-        .dataset("timestamps", times)
-        .attribute("interval", 1)
-        .attribute("unit", "seconds");
+    series.dataset("timestamps", times).attribute("interval", 1).attribute("unit", "seconds");
   }
 
   private void trials(HdfWriter.Node trials) throws IOException {

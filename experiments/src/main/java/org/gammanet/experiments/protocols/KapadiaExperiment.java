@@ -171,9 +171,10 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
     }
   }
 
-  private static FlankedBars.Flankers flankers(
-      RunContext context, Arrangement a, double distance) {
-    return FlankedBars.Flankers.at(distance, FLANKER).angle(a.angle).lateral(context.pixels(a.lateral));
+  private static FlankedBars.Flankers flankers(RunContext context, Arrangement a, double distance) {
+    return FlankedBars.Flankers.at(distance, FLANKER)
+        .angle(a.angle)
+        .lateral(context.pixels(a.lateral));
   }
 
   private static FlankedBars bars(
@@ -182,7 +183,11 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
       @Nullable Double target,
       FlankedBars.@Nullable Flankers flankers) {
     return new FlankedBars(
-        context.frame(), axis, FlankedBars.Element.bar(context.pixels(LENGTH), context.pixels(WIDTH)), target, flankers);
+        context.frame(),
+        axis,
+        FlankedBars.Element.bar(context.pixels(LENGTH), context.pixels(WIDTH)),
+        target,
+        flankers);
   }
 
   @Override

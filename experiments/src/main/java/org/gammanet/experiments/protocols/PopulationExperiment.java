@@ -116,7 +116,11 @@ public final class PopulationExperiment implements Experiment<PopulationExperime
     for (int c = 0; c < channels; c++) {
       for (int p = 0; p < points; p++) {
         PixelPoint where = positions.get(p);
-        units.add(context.mainState(), c, context.lastStep(), measure(context, at, c * points + p, where));
+        units.add(
+            context.mainState(),
+            c,
+            context.lastStep(),
+            measure(context, at, c * points + p, where));
       }
     }
     double[] agreement =

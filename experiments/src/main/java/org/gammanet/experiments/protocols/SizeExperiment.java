@@ -66,7 +66,8 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
           .findings("size_tuning", Summary.class)
           .map(Summary::fields)
           .orElseGet(
-              () -> new Fields(
+              () ->
+                  new Fields(
                       Samples.fill(n, i -> context.pixels(25)),
                       Samples.fill(n, i -> context.pixels(33)),
                       new boolean[n]));
@@ -298,7 +299,9 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
         chosen--;
       }
       silent[p] = chosen < inner.length;
-      ring[p] = Math.max(silent[p] ? inner[chosen] : center[p] + context.pixels(4),
+      ring[p] =
+          Math.max(
+              silent[p] ? inner[chosen] : center[p] + context.pixels(4),
               center[p] + context.pixels(2));
     }
     return new Fields(center, ring, silent);

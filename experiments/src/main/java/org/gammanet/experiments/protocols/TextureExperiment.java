@@ -69,7 +69,8 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
   private record Positions(double step, double[] columns, double[] rows) {
     static Positions of(RunContext context) {
       int step = Math.max((int) Math.max(1, Math.round(context.pixels(4))), context.stride());
-      int reach = Math.min((int) Math.round(context.pixels(32)), context.size() / 2 - 8) / step * step;
+      int reach =
+          Math.min((int) Math.round(context.pixels(32)), context.size() / 2 - 8) / step * step;
       return new Positions(
           step,
           Samples.fill(2 * reach / step, i -> -reach + step * i),
@@ -110,9 +111,9 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
             "Texture boundaries",
             "Two gratings that meet along a vertical line and differ in orientation; stripes at the"
                 + " unit run along the boundary or across it. Units of each channel are recorded at"
-                + " distances of about a degree to both sides. The modulation compares the response beside a"
-                + " boundary with that in a uniform texture of the same orientation whose phase"
-                + " also jumps; d′ is computed over phases and positions along the boundary.")
+                + " distances of about a degree to both sides. The modulation compares the response"
+                + " beside a boundary with that in a uniform texture of the same orientation whose"
+                + " phase also jumps; d′ is computed over phases and positions along the boundary.")
         .primary("modulation_at90")
         .requires("orientation");
   }

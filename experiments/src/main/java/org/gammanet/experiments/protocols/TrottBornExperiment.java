@@ -94,7 +94,8 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
 
   private static double centerRadius(RunContext context) {
     return Math.max(
-        context.pixels(8), Samples.median(SizeExperiment.Fields.of(context).centerDiameterPx()) / 2);
+        context.pixels(8),
+        Samples.median(SizeExperiment.Fields.of(context).centerDiameterPx()) / 2);
   }
 
   private static double ringRadius(RunContext context) {

@@ -389,7 +389,10 @@ public final class InSilico {
     if (!study.metadata().has(STEADY_STATE)) {
       Frame frame = Frame.of(preparation.size(), preparation.size());
       var grating =
-          new Grating(frame, new Sine(45, frame.height() / settings.pixels(12.8), 0, settings.contrast()), null);
+          new Grating(
+              frame,
+              new Sine(45, frame.height() / settings.pixels(12.8), 0, settings.contrast()),
+              null);
       preparation
           .onNetwork(
               (network, options) ->

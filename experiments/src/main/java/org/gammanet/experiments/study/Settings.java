@@ -28,7 +28,7 @@ public record Settings(
   private static final double PIXELS_PER_DEGREE = 30;
 
   /** A selection of conditions, three probes, contrast 0.5, whole images, 30 px/deg, seed 1. */
-  public static final Settings DEFAULTS = 
+  public static final Settings DEFAULTS =
       new Settings(Mode.OWN, false, 3, 0.5, 0, PIXELS_PER_DEGREE, 1);
 
   /** Checks the ranges. */

@@ -150,8 +150,7 @@ class CrossCheckTest {
               .mapToDouble(at -> luminance[(int) at[0] * side + (int) at[1]])
               .toArray();
       Golden.check(
-          "stimupy, %s deg, %s px"
-              .formatted(image.path("modulation"), image.path("wavelength")),
+          "stimupy, %s deg, %s px".formatted(image.path("modulation"), image.path("wavelength")),
           Golden.doubles(image.path("luminance")),
           sampled,
           1e-6);

@@ -72,7 +72,8 @@ class PixelsPerDegreeTest {
     RunContext context = RunContext.preview(128, Settings.DEFAULTS.withPixelsPerDegree(4));
     var e = assertThrows(IllegalArgumentException.class, () -> context.cycles(12.8));
     assertEquals(
-        "a grating of 0.427 deg has a wavelength of 1.7 px at 4.00 pixels per degree; at least 2 px are needed",
+        "a grating of 0.427 deg has a wavelength of 1.7 px at 4.00 pixels per degree; at least 2 px"
+            + " are needed",
         e.getMessage());
   }
 }
