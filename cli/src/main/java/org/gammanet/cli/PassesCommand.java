@@ -6,8 +6,12 @@ import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.gammanet.GammaNet;
+import org.gammanet.checkpoint.SafeTensors;
+import org.gammanet.checkpoint.StoredTensor;
 import org.gammanet.config.TrainingConfig.Recompute;
 import org.gammanet.io.Npy;
 import org.gammanet.model.ForwardOptions;
@@ -60,6 +64,12 @@ final class PassesCommand implements Callable<Integer> {
 
   @Option(names = "--write", paramLabel = "FILE", description = "Write the logits as .npy.")
   @Nullable Path write;
+
+  @Option(
+      names = "--write-gradients",
+      paramLabel = "FILE",
+      description = "Write the parameters' gradients as .safetensors; with --train.")
+  @Nullable Path writeGradients;
 
   @Option(names = "--composed", description = "Run without native kernels.")
   boolean composed;
@@ -145,6 +155,7 @@ final class PassesCommand implements Callable<Integer> {
         network.parameters().forEach(p -> p.tensor().zeroGrad());
       }
       long start = System.nanoTime();
+      double cpu = Timing.cpuSeconds();
       Tensor logits = network.forward(image, options).logits();
       if (train) {
         double fraction = 1.0 / logits.numel(); // of a pixel in the mean
@@ -153,7 +164,8 @@ final class PassesCommand implements Callable<Integer> {
       }
       Timing.waitFor(logits);
       double seconds = (System.nanoTime() - start) / 1e9;
-      console.printf("{\"seconds\": %.6f", seconds);
+      console.printf(
+          "{\"seconds\": %.6f, \"cpu_seconds\": %.6f", seconds, Timing.cpuSeconds() - cpu);
       if (train) {
         console.printf(", \"gradient_norm\": %.9g", gradientNorm(network));
       }
@@ -162,6 +174,9 @@ final class PassesCommand implements Callable<Integer> {
         console.printf(", \"peak_rss_mb\": %.0f", peak);
       }
       console.print("}");
+      if (train && writeGradients != null) {
+        writeGradients(writeGradients, network);
+      }
       if (write != null) {
         long[] shape = logits.shape();
         Npy.write(
@@ -173,6 +188,17 @@ final class PassesCommand implements Callable<Integer> {
             (int) shape[3]);
       }
     }
+  }
+
+  private static void writeGradients(Path file, Network network) {
+    Map<String, StoredTensor> gradients = new LinkedHashMap<>();
+    for (Parameter parameter : network.parameters()) {
+      Tensor gradient = parameter.tensor().grad();
+      if (gradient != null) {
+        gradients.put(parameter.name(), StoredTensor.of(gradient));
+      }
+    }
+    SafeTensors.write(file, gradients, Map.of());
   }
 
   private static double gradientNorm(Network network) {

@@ -86,6 +86,15 @@ final class Timing {
     return null;
   }
 
+  /** CPU time of this process so far; 0 where the system does not tell. */
+  static double cpuSeconds() {
+    return ProcessHandle.current()
+        .info()
+        .totalCpuDuration()
+        .map(time -> time.toNanos() / 1e9)
+        .orElse(0.0);
+  }
+
   /** Random values in [0, 1), always the same for a seed. */
   static float[] noise(long seed, int n) {
     Random random = new Random(seed);
