@@ -69,13 +69,20 @@ public final class GammaNet implements AutoCloseable {
    * @throws CheckpointException when that module is missing or damaged
    */
   public static GammaNet pretrained(Device device) {
-    PretrainedModel model =
-        PretrainedModel.find()
-            .orElseThrow(
-                () ->
-                    new CheckpointException(
-                        "the bundled network is not on the module path or class path: add"
-                            + " gammanet-pretrained, or load a checkpoint"));
+    return of(PretrainedModel.get(PretrainedModel.BUNDLED), device);
+  }
+
+  /**
+   * The network of the paper at full size, from the module {@code org.gammanet.pretrained.full}.
+   *
+   * @throws CheckpointException when that module is missing or damaged
+   */
+  public static GammaNet full(Device device) {
+    return of(PretrainedModel.get(PretrainedModel.FULL), device);
+  }
+
+  /** A network from a jar, with the configuration that it carries. */
+  public static GammaNet of(PretrainedModel model, Device device) {
     Checkpoint loaded = model.load();
     return of(loaded, loaded.config(GammaNetConfig.defaults(), note -> {}), device);
   }

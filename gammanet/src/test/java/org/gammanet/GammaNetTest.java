@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.awt.image.BufferedImage;
 import java.io.File;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -20,6 +21,7 @@ import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import org.gammanet.checkpoint.Checkpoint;
 import org.gammanet.checkpoint.CheckpointException;
+import org.gammanet.checkpoint.ElementType;
 import org.gammanet.checkpoint.StoredTensor;
 import org.gammanet.config.GammaNetConfig;
 import org.gammanet.io.EdgeMap;
@@ -298,5 +300,44 @@ class GammaNetTest {
     model.close();
     assertThrows(IllegalStateException.class, () -> model.detect(noise(16, 16, 5)));
     assertThrows(IllegalStateException.class, () -> network.parameters().getFirst().tensor());
+  }
+
+  /** A small network with weights of 16 bits stands in for those that come in jars. */
+  @Test
+  void aNetworkFromAJarCarriesItsConfiguration() throws IOException {
+    Path exact = folder.resolve("exact.safetensors");
+    Path half = folder.resolve("half.safetensors");
+    try (GammaNet net = GammaNet.random(config(SMALL), 3, Device.CPU)) {
+      net.save(exact);
+    }
+    Checkpoint stored = Checkpoint.load(exact);
+    Map<String, StoredTensor> weights = new LinkedHashMap<>();
+    stored.weights().forEach((name, w) -> weights.put(name, w.rounded(ElementType.F16)));
+    Checkpoint.of(weights, Map.of(), stored.metadata()).save(half);
+    PretrainedModel model =
+        new PretrainedModel() {
+          @Override
+          public String name() {
+            return "stand-in";
+          }
+
+          @Override
+          public InputStream open() throws IOException {
+            return Files.newInputStream(half);
+          }
+        };
+    assertEquals(PretrainedModel.BUNDLED, model.word());
+    BufferedImage image = noise(32, 32, 4);
+    try (GammaNet rounded = GammaNet.of(model, Device.CPU);
+        GammaNet before = GammaNet.load(exact, Device.CPU)) {
+      assertEquals(before.config().model(), rounded.config().model());
+      // 11 bits of each weight, through two timesteps
+      assertArrayEquals(before.detect(image).values(), rounded.detect(image).values(), 0.01f);
+    }
+    if (PretrainedModel.find(PretrainedModel.FULL).isEmpty()) {
+      CheckpointException e =
+          assertThrows(CheckpointException.class, () -> GammaNet.full(Device.CPU));
+      assertTrue(e.getMessage().contains("mvn -Pfull"), e.getMessage());
+    }
   }
 }

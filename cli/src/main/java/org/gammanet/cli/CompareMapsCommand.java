@@ -36,7 +36,7 @@ import picocli.CommandLine.Spec;
     name = "maps",
     header = "Score several detectors by the boundary benchmark, and compare them.",
     description = {
-      "Each SOURCE is one of: bundled (the network that ships with the program); a checkpoint, or"
+      "Each SOURCE is one of: bundled or full (networks of this project); a checkpoint, or"
           + " the folder of a training run; canny or sobel; a folder of maps; the output folder of"
           + " 'gammanet evaluate', whose counts are taken as they are. NAME=SOURCE names it in plot"
           + " and table. The others are compared with the first.",
@@ -99,8 +99,8 @@ final class CompareMapsCommand implements Callable<Integer> {
 
   /** What a word of the command line stands for. */
   private sealed interface Kind {
-    /** The bundled network (no file) or a checkpoint. */
-    record Net(@Nullable Path checkpoint) implements Kind {}
+    /** A checkpoint, or the word of a network that ships with the program. */
+    record Net(Path checkpoint) implements Kind {}
 
     record Classic(ClassicDetector detector) implements Kind {}
 
@@ -194,21 +194,21 @@ final class CompareMapsCommand implements Callable<Integer> {
   }
 
   private static Kind kind(String what) throws IOException {
-    if (what.equalsIgnoreCase("bundled")) {
-      return new Kind.Net(null);
+    Path path = Path.of(what);
+    if (NetworkOptions.shipped(path) != null) {
+      return new Kind.Net(path);
     }
     for (ClassicDetector classic : ClassicDetector.values()) {
       if (what.equalsIgnoreCase(classic.name())) {
         return new Kind.Classic(classic);
       }
     }
-    Path path = Path.of(what);
     if (Files.isRegularFile(path)) {
       return new Kind.Net(path);
     }
     if (!Files.isDirectory(path)) {
       throw new CommandException(
-          "there is no file or folder %s, and no detector of that name: there are bundled, %s"
+          "there is no file or folder %s, and no detector of that name: there are bundled, full, %s"
               .formatted(what, String.join(", ", Converters.words(ClassicDetector.values()))));
     }
     if (Files.isRegularFile(path.resolve(Evaluation.FILE))) {

@@ -9,6 +9,8 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.gammanet.checkpoint.Checkpoint;
+import org.gammanet.checkpoint.ElementType;
+import org.gammanet.checkpoint.StoredTensor;
 import org.gammanet.config.GammaNetConfig;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -23,22 +25,23 @@ import picocli.CommandLine.Spec;
     header = "Convert a checkpoint between PyTorch's format and safetensors.",
     description = {
       "The ending of OUT decides: .safetensors, or .pt and .pth for a file that"
-          + " torch.load(weights_only=True) reads. Weights are copied bit for bit, under their"
-          + " names. Configuration, epoch and metric come along, and so does Adam's state. Nothing"
-          + " in IN is executed. OUT is there completely or not at all."
+          + " torch.load(weights_only=True) reads. Weights are copied bit for bit, unless --dtype"
+          + " rounds them, under their names. Configuration, epoch and metric come along, and so"
+          + " does Adam's state. Nothing in IN is executed. OUT is there completely or not at all."
     },
     footer = {
       "Examples:",
       "  gammanet convert checkpoint_best.pth model.safetensors",
-      "  gammanet convert model.safetensors model.pt --weights-only"
+      "  gammanet convert model.safetensors model.pt --weights-only",
+      "  gammanet convert runs/first small.safetensors --weights-only --dtype f16"
     })
 final class ConvertCommand implements Callable<Integer> {
   @Parameters(
       index = "0",
       paramLabel = "IN",
       description =
-          "Checkpoint: .safetensors, .pt or .pth, or an HDF5 file with Keras' or HED's VGG16;"
-              + " recognized by its content.")
+          "Checkpoint: .safetensors, .pt or .pth, an HDF5 file with Keras' or HED's VGG16, which"
+              + " are recognized by their content; the folder of a training run; bundled; or full.")
   Path in = Path.of("");
 
   @Parameters(
@@ -53,6 +56,32 @@ final class ConvertCommand implements Callable<Integer> {
           "Leave out epoch, metric and optimizer; a .pt file is a bare state_dict then, while"
               + " .safetensors keeps the configuration.")
   boolean weightsOnly;
+
+  /** Types of weights in OUT. */
+  enum Type {
+    F32(ElementType.F32),
+    BF16(ElementType.BF16),
+    F16(ElementType.F16);
+
+    private final ElementType stored;
+
+    Type(ElementType stored) {
+      this.stored = stored;
+    }
+
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
+  @Option(
+      names = "--dtype",
+      paramLabel = "TYPE",
+      description =
+          "Round the weights to ${COMPLETION-CANDIDATES}: the two of 16 bits halve the file."
+              + " Programs compute with them as with other weights.")
+  @Nullable Type dtype;
 
   @Option(
       names = "--config",
@@ -81,7 +110,7 @@ final class ConvertCommand implements Callable<Integer> {
       throw new UsageException(
           "OUT must end in .safetensors, .pt or .pth, and " + out + " does not");
     }
-    Checkpoint checkpoint = Checkpoint.load(in);
+    Checkpoint checkpoint = NetworkOptions.load(in);
     if (!force && Files.exists(out)) {
       throw new CommandException(out + " exists already: --force replaces it");
     }
@@ -97,9 +126,13 @@ final class ConvertCommand implements Callable<Integer> {
       GammaNetConfig read = GammaNetConfig.load(config, List.of(), console::note);
       metadata.put("config", checkpoint.fitted(read, console::note).toJson());
     }
+    Map<String, StoredTensor> weights = new LinkedHashMap<>(checkpoint.weights());
+    if (dtype != null) {
+      ElementType to = dtype.stored;
+      weights.replaceAll((key, tensor) -> tensor.rounded(to));
+    }
     Checkpoint converted =
-        Checkpoint.of(
-            checkpoint.weights(), weightsOnly ? Map.of() : checkpoint.optimizer(), metadata);
+        Checkpoint.of(weights, weightsOnly ? Map.of() : checkpoint.optimizer(), metadata);
     if (torch) {
       converted.saveTorch(out);
     } else {

@@ -11,6 +11,7 @@ import java.util.stream.Stream;
 import org.gammanet.GammaNet;
 import org.gammanet.PretrainedModel;
 import org.gammanet.checkpoint.Checkpoint;
+import org.gammanet.checkpoint.CheckpointException;
 import org.gammanet.config.GammaNetConfig;
 import org.gammanet.config.ModelConfig;
 import org.jspecify.annotations.Nullable;
@@ -36,9 +37,10 @@ final class NetworkOptions {
         names = {"-c", "--checkpoint"},
         paramLabel = "FILE",
         description =
-            "Weights: a file (safetensors or PyTorch), or the folder of a training run; for"
-                + " insilico several times, or a folder of networks. Default: the bundled network;"
-                + " random weights for train and bench.")
+            "Weights: a file (safetensors or PyTorch), the folder of a training run, bundled, or"
+                + " full (the network of the paper, a module of its own); for insilico several"
+                + " times, or a folder of networks. Default: bundled; random weights for train and"
+                + " bench.")
     void checkpoints(List<Path> files) {
       checkpoints = List.copyOf(files);
       checkpoint = files.isEmpty() ? null : files.getFirst();
@@ -70,7 +72,8 @@ final class NetworkOptions {
       description = "Timesteps of the recurrence; default: the configuration's.")
   @Nullable Integer timesteps;
 
-  private @Nullable PretrainedModel bundled;
+  /** The network that ships with the program, where it was opened. */
+  private @Nullable PretrainedModel shipped;
 
   /** The overrides of --set and of the options that stand for one. */
   List<String> overrides() {
@@ -171,23 +174,42 @@ final class NetworkOptions {
   }
 
   /**
+   * The network that ships with the program and has this word for a name, unless a file has it.
+   *
+   * @return null for anything else
+   * @throws CheckpointException for one that is not installed
+   */
+  static @Nullable PretrainedModel shipped(@Nullable Path name) {
+    String word = String.valueOf(name);
+    boolean known = word.equals(PretrainedModel.BUNDLED) || word.equals(PretrainedModel.FULL);
+    return known && !Files.exists(Path.of(word)) ? PretrainedModel.get(word) : null;
+  }
+
+  /** The weights that a path of --checkpoint stands for. */
+  static Checkpoint load(Path name) {
+    PretrainedModel model = shipped(name);
+    return model == null ? Checkpoint.load(checkpoint(name)) : model.load();
+  }
+
+  /**
    * The network: with the weights of --checkpoint, with random ones for --random, otherwise the
    * bundled one.
    */
   GammaNet open(ComputeOptions compute, Console console) {
     Path file = checkpoint();
+    shipped = shipped(file);
     if (file == null && !weights.random) {
-      bundled = PretrainedModel.find().orElse(null);
-      if (bundled == null) {
+      shipped = PretrainedModel.find().orElse(null);
+      if (shipped == null) {
         console.note("there is no bundled network");
       }
     }
-    PretrainedModel model = bundled;
+    PretrainedModel model = shipped;
     Checkpoint loaded;
-    if (file != null) {
-      loaded = Checkpoint.load(file);
-    } else if (model != null) {
+    if (model != null) {
       loaded = model.load();
+    } else if (file != null) {
+      loaded = Checkpoint.load(file);
     } else {
       console.note("the network is untrained: its weights are random");
       GammaNetConfig read = readConfig(console::note);
@@ -248,7 +270,7 @@ final class NetworkOptions {
   GammaNetConfig describedConfig(Console console) {
     Path file = checkpoint();
     if (file != null) {
-      return config(Checkpoint.load(file), console);
+      return config(load(file), console);
     }
     PretrainedModel model = PretrainedModel.find().orElse(null);
     boolean other =
@@ -261,21 +283,21 @@ final class NetworkOptions {
 
   /** Whether the weights of the network that was opened come from training, as far as is known. */
   boolean trained() {
-    return weights.checkpoint != null || bundled != null;
+    return weights.checkpoint != null || shipped != null;
   }
 
   /** The network that was opened, for people: a file's name, or that its weights are random. */
   String name() {
-    PretrainedModel model = bundled;
+    PretrainedModel model = shipped;
     if (model != null) {
-      return model.name() + ", the bundled network";
+      return "%s, the %s network".formatted(model.name(), model.word());
     }
     return weights.checkpoint != null ? String.valueOf(checkpoint()) : "random weights, untrained";
   }
 
   /** The same in few words, for headings. */
   String title() {
-    PretrainedModel model = bundled;
+    PretrainedModel model = shipped;
     Path file = weights.checkpoint;
     return model != null
         ? model.name()

@@ -10,7 +10,6 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import org.gammanet.GammaNet;
-import org.gammanet.PretrainedModel;
 import org.gammanet.checkpoint.Checkpoint;
 import org.gammanet.config.GammaNetConfig;
 import org.gammanet.config.ModelInit;
@@ -42,8 +41,7 @@ import picocli.CommandLine.Spec;
     description = {
       "Writes checkpoints, metrics.jsonl and TensorBoard event files below the output folder."
           + " Ctrl-C finishes the current update and saves; --resume continues from there. With"
-          + " --checkpoint, training starts from those weights (bundled: those of the bundled"
-          + " network) and, unless --config names another"
+          + " --checkpoint, training starts from those weights and, unless --config names another"
           + " one, with the configuration stored with them."
     },
     footer = {
@@ -158,9 +156,6 @@ final class TrainCommand implements Callable<Integer> {
   /** Images that are read before training begins. */
   private static final int FIRST_IMAGES = 20;
 
-  /** What --checkpoint calls the bundled network. */
-  private static final String BUNDLED = "bundled";
-
   @Override
   public Integer call() throws IOException, InterruptedException {
     console = new Console(spec);
@@ -178,12 +173,9 @@ final class TrainCommand implements Callable<Integer> {
     override("training.num_workers", numWorkers);
     override("seed", compute.seed);
 
-    boolean bundled =
-        BUNDLED.equals(String.valueOf(network.weights.checkpoint))
-            && !Files.exists(Path.of(BUNDLED));
-    Path file = bundled ? null : resume == null ? network.checkpoint() : lastOf(resume);
+    Path file = resume == null ? network.checkpoint() : lastOf(resume);
     Checkpoint checkpoint =
-        bundled ? bundledNetwork() : file == null ? null : Checkpoint.load(file);
+        file == null ? null : resume == null ? NetworkOptions.load(file) : Checkpoint.load(file);
     GammaNetConfig config;
     if (preset != null) {
       config = GammaNetConfig.shipped(preset.file(), network.overrides());
@@ -232,12 +224,6 @@ final class TrainCommand implements Callable<Integer> {
           String.join("; ", found.errors().stream().limit(3).toList())
               + (errors > 3 ? "; and %d more".formatted(errors - 3) : ""));
     }
-  }
-
-  private static Checkpoint bundledNetwork() {
-    return PretrainedModel.find()
-        .orElseThrow(() -> new CommandException("there is no bundled network to start from"))
-        .load();
   }
 
   private void override(String key, @Nullable Object value) {

@@ -13,6 +13,7 @@ import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import org.gammanet.GammaNet;
+import org.gammanet.PretrainedModel;
 import org.gammanet.config.GammaNetConfig;
 import org.gammanet.io.Images;
 import org.gammanet.io.RgbImage;
@@ -147,8 +148,12 @@ final class ViewCommand implements Callable<Integer> {
 
   private ViewedNetwork other(String word, GammaNetConfig config, Device device) {
     return switch (word) {
-      case "bundled" ->
-          new ViewedNetwork(id(word), "bundled network", add(GammaNet.pretrained(device)), true);
+      case PretrainedModel.BUNDLED, PretrainedModel.FULL ->
+          new ViewedNetwork(
+              id(word),
+              word + " network",
+              add(GammaNet.of(PretrainedModel.get(word), device)),
+              true);
       case "random" ->
           new ViewedNetwork(
               id(word),

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -22,6 +23,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.gammanet.GammaNet;
+import org.gammanet.PretrainedModel;
 import org.gammanet.checkpoint.Checkpoint;
 import org.gammanet.checkpoint.ElementType;
 import org.gammanet.checkpoint.StoredTensor;
@@ -317,6 +319,38 @@ class CommandsTest {
     assertTrue(Checkpoint.load(torch).metadata().isEmpty());
     assertEquals(1, run("convert", original, folder.resolve("no/such/folder.pt")));
     assertTrue(err.toString().contains("there is no folder for it"), err.toString());
+  }
+
+  @Test
+  void convertRoundsWeightsToSixteenBits(@TempDir Path folder) throws IOException {
+    Path half = folder.resolve("half.safetensors");
+    assertEquals(0, run("convert", "bundled", half, "--dtype", "f16"), err.toString());
+    long exact = PretrainedModel.get(PretrainedModel.BUNDLED).open().readAllBytes().length;
+    assertTrue(Files.size(half) < 0.52 * exact, Files.size(half) + " of " + exact);
+    Checkpoint.load(half)
+        .weights()
+        .forEach((name, tensor) -> assertEquals(ElementType.F16, tensor.type(), name));
+    Path photo = photo(folder);
+    for (String checkpoint : List.of("bundled", half.toString())) {
+      Path to = folder.resolve(checkpoint.equals("bundled") ? "exact.npy" : "half.npy");
+      assertEquals(
+          0,
+          run("detect", photo, "--checkpoint", checkpoint, "-o", to, "--format", "npy"),
+          err.toString());
+    }
+    float[] a = Npy.read(folder.resolve("exact.npy")).floats();
+    float[] b = Npy.read(folder.resolve("half.npy")).floats();
+    for (int i = 0; i < a.length; i++) {
+      assertEquals(a[i], b[i], 0.02);
+    }
+    assertEquals(2, run("convert", "bundled", half, "--dtype", "i8"));
+  }
+
+  @Test
+  void theFullNetworkIsAModuleOfItsOwn(@TempDir Path folder) throws IOException {
+    assumeTrue(PretrainedModel.find(PretrainedModel.FULL).isEmpty());
+    assertEquals(1, run("detect", photo(folder), "--checkpoint", "full"));
+    assertTrue(err.toString().contains("mvn -Pfull -DskipTests -pl cli -am package"));
   }
 
   @Test

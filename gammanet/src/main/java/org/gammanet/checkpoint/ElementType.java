@@ -102,6 +102,24 @@ public enum ElementType {
     };
   }
 
+  /**
+   * Sets element {@code i} of little-endian data to the nearest number of this type, ties to even;
+   * for F64, F32, F16 and BF16.
+   */
+  void put(ByteBuffer data, int i, double value) {
+    int at = i * bytes();
+    switch (this) {
+      case F64 -> data.putDouble(at, value);
+      case F32 -> data.putFloat(at, (float) value);
+      case F16 -> data.putShort(at, Float.floatToFloat16((float) value));
+      case BF16 -> {
+        int bits = Float.floatToIntBits((float) value); // every NaN as 0x7FC00000
+        data.putShort(at, (short) (bits + 0x7FFF + (bits >>> 16 & 1) >>> 16));
+      }
+      default -> throw new AssertionError(this);
+    }
+  }
+
   /** E4M3 without infinities (Micikevicius et al., "FP8 formats for deep learning", 2022). */
   private static double small(byte code, int exponentBits, int mantissaBits, int bias) {
     int exponent = code >> mantissaBits & (1 << exponentBits) - 1;

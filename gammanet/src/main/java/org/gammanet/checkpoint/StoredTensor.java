@@ -85,6 +85,39 @@ public final class StoredTensor {
     return deferred(ElementType.of(tensor.dtype()), tensor.shape(), tensor::toBuffer);
   }
 
+  /**
+   * These numbers rounded to another type when they are asked for; itself where they are no
+   * fractions.
+   *
+   * @param to F64, F32, F16 or BF16
+   * @throws CheckpointException from {@link #data}, for a finite number beyond the range of {@code
+   *     to}
+   */
+  public StoredTensor rounded(ElementType to) {
+    if (to == type || !type.isFloatingPoint() || !type.isNumeric()) {
+      return this;
+    }
+    return deferred(
+        to,
+        shape,
+        () -> {
+          ByteBuffer from = data();
+          ByteBuffer bytes =
+              ByteBuffer.allocate(Math.toIntExact(byteCount(to, shape)))
+                  .order(ByteOrder.LITTLE_ENDIAN);
+          int count = Math.toIntExact(numel());
+          for (int i = 0; i < count; i++) {
+            double value = type.get(from, i);
+            to.put(bytes, i, value);
+            if (Double.isFinite(value) && !Double.isFinite(to.get(bytes, i))) {
+              throw new CheckpointException(
+                  "the weight %s is beyond the range of %s".formatted(value, to));
+            }
+          }
+          return bytes;
+        });
+  }
+
   /** Element type. */
   public ElementType type() {
     return type;

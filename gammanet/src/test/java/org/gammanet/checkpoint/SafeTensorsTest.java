@@ -2,6 +2,7 @@ package org.gammanet.checkpoint;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
@@ -17,6 +18,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -204,5 +206,44 @@ class SafeTensorsTest {
             CheckpointException.class,
             () -> SafeTensors.write(folder.resolve("no/folder.st"), Map.of(), Map.of()));
     assertTrue(e.getMessage().contains("there is no folder for it"), e.getMessage());
+  }
+
+  /** Nearest numbers, ties to even, from the type's own spacing. */
+  @ParameterizedTest
+  @CsvSource({"F16, 10, -14", "BF16, 7, -126"})
+  void numbersAreRoundedToSixteenBits(ElementType type, int fraction, int least) {
+    Random random = new Random(3);
+    float[] values = new float[2000];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) Math.scalb(random.nextGaussian(), random.nextInt(24) - 18);
+    }
+    values[0] = 0f;
+    values[1] = -0f;
+    values[2] = Float.POSITIVE_INFINITY;
+    values[3] = Float.NaN;
+    values[4] = (float) (1 + Math.scalb(1.0, -fraction - 1)); // a tie, to the even 1
+    values[5] = (float) (1 + 3 * Math.scalb(1.0, -fraction - 1)); // a tie, to the even one above
+    ByteBuffer bytes = ByteBuffer.allocate(4 * values.length).order(ByteOrder.LITTLE_ENDIAN);
+    bytes.asFloatBuffer().put(values);
+    StoredTensor exact = new StoredTensor(ElementType.F32, new long[] {values.length}, bytes);
+    StoredTensor rounded = exact.rounded(type);
+    assertEquals(type, rounded.type());
+    assertEquals(2L * values.length, rounded.byteCount());
+    for (int i = 0; i < values.length; i++) {
+      double value = values[i];
+      int exponent = Math.max(least, value == 0 ? least : Math.getExponent(value));
+      double spacing = Math.scalb(1.0, exponent - fraction);
+      double expected = Math.rint(value / spacing) * spacing;
+      assertEquals(Double.isFinite(value) ? expected : value, rounded.get(i), "of " + value);
+    }
+    StoredTensor large = exact(ElementType.F64, Float.MAX_VALUE);
+    assertThrows(CheckpointException.class, () -> large.rounded(type).data());
+    StoredTensor counter = bytes(ElementType.I64, 2);
+    assertSame(counter, counter.rounded(type));
+  }
+
+  private static StoredTensor exact(ElementType type, double value) {
+    ByteBuffer data = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putDouble(0, value);
+    return new StoredTensor(type, new long[] {1}, data);
   }
 }
