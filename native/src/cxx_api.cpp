@@ -1,5 +1,6 @@
 #include "cxx_api.h"
 
+#include "system.h"
 #include "torch.h"
 
 namespace gammanet {
@@ -12,13 +13,31 @@ struct TensorObject {
   TensorImpl* implementation;
 };
 
+// Names of the Itanium C++ ABI, and of Microsoft's compiler, which builds LibTorch for Windows.
+#ifdef _WIN32
+constexpr char kGrad[] = "?grad@TensorImpl@c10@@QEBAAEBVTensor@at@@XZ";
+constexpr char kRequiresGrad[] = "?requires_grad@TensorImpl@c10@@QEBA_NXZ";
+constexpr char kBumpVersion[] = "?bump_version@impl@autograd@torch@@YAXAEBVTensor@at@@@Z";
+constexpr char kSetNumThreads[] = "?set_num_threads@at@@YAXH@Z";
+#else
+constexpr char kGrad[] = "_ZNK3c1010TensorImpl4gradEv";
+constexpr char kRequiresGrad[] = "_ZNK3c1010TensorImpl13requires_gradEv";
+constexpr char kBumpVersion[] = "_ZN5torch8autograd4impl12bump_versionERKN2at6TensorE";
+constexpr char kSetNumThreads[] = "_ZN2at15set_num_threadsEi";
+#endif
+
 template <class Function>
 Function function(const char* name) {
-  const auto found = reinterpret_cast<Function>(torch_symbol(name));
+  void* found = torch_symbol(name);
+#ifdef _WIN32
+  if (found == nullptr) {  // a library of Windows does not answer for those that it needs
+    found = symbol(loaded_library("c10.dll"), name);
+  }
+#endif
   if (found == nullptr) {
     unavailable("this LibTorch does not export %s", name);
   }
-  return found;
+  return reinterpret_cast<Function>(found);
 }
 
 bool is_defined(AtenTensorHandle tensor) {
@@ -40,18 +59,17 @@ void set_num_threads(int32_t threads) {
   if (threads < 1) {
     invalid("threads must be at least 1, not %d", static_cast<int>(threads));
   }
-  function<void (*)(int)>("_ZN2at15set_num_threadsEi")(threads);
+  function<void (*)(int)>(kSetNumThreads)(threads);
 }
 
 bool requires_grad(AtenTensorHandle tensor) {
   TensorImpl* impl = implementation(tensor, "tensor");
-  return function<bool (*)(const TensorImpl*)>("_ZNK3c1010TensorImpl13requires_gradEv")(impl);
+  return function<bool (*)(const TensorImpl*)>(kRequiresGrad)(impl);
 }
 
 AtenTensorHandle new_gradient_handle(AtenTensorHandle tensor) {
   TensorImpl* impl = implementation(tensor, "tensor");
-  const auto gradient =
-      function<AtenTensorHandle (*)(const TensorImpl*)>("_ZNK3c1010TensorImpl4gradEv")(impl);
+  const auto gradient = function<AtenTensorHandle (*)(const TensorImpl*)>(kGrad)(impl);
   AtenTensorHandle result = nullptr;
   if (is_defined(gradient)) {
     torch_check(torch().new_tensor_handle(gradient, &result), "aoti_torch_new_tensor_handle");
@@ -61,8 +79,7 @@ AtenTensorHandle new_gradient_handle(AtenTensorHandle tensor) {
 
 void bump_version(AtenTensorHandle tensor) {
   implementation(tensor, "tensor");
-  function<void (*)(AtenTensorHandle)>("_ZN5torch8autograd4impl12bump_versionERKN2at6TensorE")(
-      tensor);
+  function<void (*)(AtenTensorHandle)>(kBumpVersion)(tensor);
 }
 
 }  // namespace gammanet

@@ -177,12 +177,10 @@ public final class CxxApi {
     }
   }
 
-  /** Decided on the first call, when LibTorch is loaded; the shim knows the Itanium names only. */
+  /** Decided on the first call, when LibTorch is loaded. */
   private static final class Guards {
     static final boolean AVAILABLE =
-        Shim.isActive()
-            && Native.find("gammanet_torch_grad") != null
-            && !NativeLibraries.os().equals("windows");
+        Shim.isActive() && Native.find("gammanet_torch_grad") != null;
   }
 
   private static boolean isDefined(MemorySegment tensor) {

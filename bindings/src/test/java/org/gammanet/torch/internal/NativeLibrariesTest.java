@@ -10,9 +10,11 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.lang.module.ModuleDescriptor.Version;
 import java.net.URL;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.NoSuchAlgorithmException;
+import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.Locale;
 import java.util.Set;
@@ -133,6 +135,14 @@ class NativeLibrariesTest {
       String name = platform.startsWith("windows") ? needed.toLowerCase(Locale.ROOT) : needed;
       assertTrue(system.matcher(name).matches(), file + " needs " + needed);
     }
+    String text = new String(bytes, StandardCharsets.ISO_8859_1); // every byte a character
+    for (CxxApi.Function function : CxxApi.Function.values()) {
+      if (function != CxxApi.Function.DEVICE_COUNT) { // which Java alone calls
+        boolean windows = platform.startsWith("windows");
+        assertEquals(windows, text.contains(function.microsoft + "\0"), function.microsoft);
+        assertEquals(!windows, text.contains(function.itanium + "\0"), function.itanium);
+      }
+    }
     if (platform.startsWith("mac")) {
       assertTrue(Dependencies.isSigned(bytes));
       bytes[bytes.length / 2] ^= 1;
@@ -140,26 +150,21 @@ class NativeLibrariesTest {
     }
   }
 
-  /** C++ functions that are called by name where there is no shim. */
+  /** C++ functions that the shim, or where there is none Java, calls by their mangled names. */
   @ParameterizedTest
   @FieldSource("org.gammanet.torch.internal.NativeLibraries#PLATFORMS")
   void theCxxFunctionsAreExported(String platform) throws IOException {
     assumePresent(platform);
-    StringBuilder all = new StringBuilder();
+    Set<String> exports = new HashSet<>();
     for (Library library : NativeLibraries.of(platform)) {
       if (library.inFolder()) {
-        String name = "org/bytedeco/" + library.project() + "/" + platform + "/" + library.file();
-        try (InputStream in = ClassLoader.getSystemResourceAsStream(name)) {
-          assertNotNull(in, name);
-          // Latin 1 keeps every byte; names of exports are stored as they are.
-          all.append(new String(in.readAllBytes(), java.nio.charset.StandardCharsets.ISO_8859_1));
-        }
+        exports.addAll(read(platform, library).exports());
       }
     }
     for (CxxApi.Function function : CxxApi.Function.values()) {
       if (function != CxxApi.Function.DEVICE_COUNT) { // in the CUDA libraries
         String symbol = platform.startsWith("windows") ? function.microsoft : function.itanium;
-        assertTrue(all.indexOf(symbol + "\0") >= 0, symbol);
+        assertTrue(exports.contains(symbol), symbol);
       }
     }
   }

@@ -7,16 +7,18 @@ import java.io.StringWriter;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import javax.tools.JavaFileObject;
 import javax.tools.SimpleJavaFileObject;
 import javax.tools.ToolProvider;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** The examples for users of the library compile as they are printed, with their imports alone. */
 class DocumentationTest {
@@ -30,23 +32,35 @@ class DocumentationTest {
     return root;
   }
 
-  /** A class around an example: around its statements, or around its methods. */
+  /** The pages with an example. */
+  static List<String> pages() throws IOException {
+    List<String> pages = new ArrayList<>();
+    try (Stream<Path> files = Files.walk(root(), 2)) {
+      for (Path file : files.filter(f -> f.toString().endsWith(".md")).sorted().toList()) {
+        if (BLOCK.matcher(Files.readString(file)).find()) {
+          pages.add(root().relativize(file).toString());
+        }
+      }
+    }
+    return pages;
+  }
+
+  /** A class around an example: around its statements, or around its members. */
   private static String program(String example) {
     StringBuilder imports = new StringBuilder();
     StringBuilder body = new StringBuilder();
     example.lines().forEach(l -> (l.startsWith("import ") ? imports : body).append(l).append('\n'));
-    boolean methods = body.toString().strip().startsWith("static ");
-    return methods
+    boolean members = body.toString().strip().matches("(?s)(static|public|record) .*");
+    return members
         ? "%sclass Example {\n%s}\n".formatted(imports, body)
         : "%sclass Example {\nvoid run() throws Exception {\n%s}\n}\n".formatted(imports, body);
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"README.md", "docs/evaluation.md", "docs/training.md"})
+  @MethodSource("pages")
   void theExamplesCompile(String page, @TempDir Path classes) throws IOException {
     Matcher blocks = BLOCK.matcher(Files.readString(root().resolve(page)));
-    int found = 0;
-    for (; blocks.find(); found++) {
+    while (blocks.find()) {
       String source = program(blocks.group(1));
       JavaFileObject file =
           new SimpleJavaFileObject(
@@ -71,6 +85,5 @@ class DocumentationTest {
               .call();
       assertTrue(compiled, page + ":\n" + source + messages);
     }
-    assertTrue(found > 0, "no example in " + page);
   }
 }
