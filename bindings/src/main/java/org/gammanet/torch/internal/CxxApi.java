@@ -179,8 +179,7 @@ public final class CxxApi {
 
   /** Decided on the first call, when LibTorch is loaded. */
   private static final class Guards {
-    static final boolean AVAILABLE =
-        Shim.isActive() && Native.find("gammanet_torch_grad") != null;
+    static final boolean AVAILABLE = Shim.isActive() && Native.find("gammanet_torch_grad") != null;
   }
 
   private static boolean isDefined(MemorySegment tensor) {
