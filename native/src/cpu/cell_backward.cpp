@@ -24,7 +24,8 @@ CellGradient::CellGradient(const Cell& cell, const CellBackward& a)
       multiplicative_(cell.spec.multiplicative()),
       bf16_(cell.spec.bf16() && kernels_.fast_bf16()) {
   // About 400 KB of a tile's rows; enough rows to pay for reading the weights.
-  tile_ = std::clamp<int64_t>(400 * 1024 / (17 * padded_ * 4), 96, 240) / 12 * 12;
+  const int64_t unit = bf16_ ? 32 : 12;
+  tile_ = std::clamp<int64_t>(400 * 1024 / (17 * padded_ * 4), 96, 240) / unit * unit;
   tiles_ = (pixels_ + tile_ - 1) / tile_;
   // About 5 MB.
   const int64_t chunk = std::max<int64_t>(5 * 1024 * 1024 / (9 * padded_ * 4), 2 * tile_);

@@ -453,7 +453,9 @@ Rows CellStep::normalize(Rows source, Half half, float* out) const {
 }
 
 void cell_forward(const Cell& cell, const CellForward& a) {
-  CellStep(cell, a, a.new_i.data, tile_rows(cell.spec.channels)).run(a.new_e.data, a.sum.data);
+  const bool tiles = cell.spec.bf16() && cell.kernels->fast_bf16();
+  CellStep(cell, a, a.new_i.data, tile_rows(cell.spec.channels, tiles))
+      .run(a.new_e.data, a.sum.data);
 }
 
 }  // namespace gammanet

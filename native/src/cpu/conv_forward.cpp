@@ -10,9 +10,13 @@ namespace {
 
 // ---- 1x1 ----
 
+int64_t rows_of(const Conv& conv) {
+  return tile_rows(std::max(conv.inputs, conv.outputs), conv.bf16() && conv.kernels->fast_bf16());
+}
+
 void convolve_pixels(const Conv& conv, const float* x, int64_t pixels, bool relu,
                      float* out, int64_t out_stride) {
-  const int64_t rows = tile_rows(std::max(conv.inputs, conv.outputs));
+  const int64_t rows = rows_of(conv);
   parallel_for((pixels + rows - 1) / rows, 1, [&](int64_t begin, int64_t end) {
     const int64_t first = begin * rows, last = std::min(end * rows, pixels);
     convolve_rows(conv, x + first * conv.inputs, last - first, relu, out + first * out_stride,
@@ -32,18 +36,26 @@ void convolve_direct(const Conv& conv, const float* x, int64_t n, int64_t h,
   // Of a line of the kernel. In bfloat16 it may reach beyond its pixels, where weights are 0.
   const int64_t depth = panels.depth / conv.k, beyond = depth - conv.k * c;
   // Half a megabyte, and work for all threads.
-  const int64_t fit = (1 << 17) / (width * c) - 2 * pad;
-  const int64_t share = n * h / (4 * thread_count());
+  const int64_t fit = (1 << (conv.bf16() ? 18 : 17)) / (width * c) - 2 * pad;
+  // Tiles take many lines as one, with the padding between them: for them the threads share the
+  // outputs, since a block of these is read again for each block of lines.
+  const bool flat = conv.bf16() && k.fast_bf16();
+  const int64_t groups = flat ? (panels.outputs + kBlockBf16 - 1) / kBlockBf16 : 1;
+  const int64_t least = flat ? 1 + 256 / width : 1;
+  const int64_t share = std::max(least, n * h / (4 * thread_count()));
   const int64_t lines = std::max<int64_t>(1, std::min({fit, share, h}));
   const int64_t blocks = (h + lines - 1) / lines;
-  parallel_for(n * blocks, 1, [&](int64_t begin, int64_t end) {
+  parallel_for(n * blocks * groups, 1, [&](int64_t begin, int64_t end) {
     const int64_t size = (lines + 2 * pad) * width * c;
     float* floats = scratch(kThreadScratch, static_cast<size_t>(size + beyond));
     uint16_t* halves = reinterpret_cast<uint16_t*>(floats);
     std::memset(halves + size, 0, static_cast<size_t>(beyond) * 2);
     std::vector<Operand> operands(static_cast<size_t>(conv.k));
-    for (int64_t item = begin; item < end; ++item) {
-      const int64_t sample = item / blocks, top = item % blocks * lines;
+    for (int64_t item = begin; item < end;) {
+      const int64_t block = item / groups, group = item % groups;
+      const int64_t some = std::min(groups - group, end - item);
+      item += some;
+      const int64_t sample = block / blocks, top = block % blocks * lines;
       const int64_t count = std::min(lines, h - top);
       for (int64_t line = 0; line < count + 2 * pad; ++line) {
         const int64_t y = top + line - pad;
@@ -71,20 +83,30 @@ void convolve_direct(const Conv& conv, const float* x, int64_t n, int64_t h,
                                        : static_cast<void*>(floats + dy * width * c);
         operands[static_cast<size_t>(dy)] = {rows, c, width * c, depth, dy * depth};
       }
-      Product p{panels.data(),
-                panels.depth,
-                conv.outputs,
-                operands.data(),
-                conv.k,
-                count,
-                w,
-                conv.bias.data(),
-                out + (sample * h + top) * w * out_stride,
-                out_stride,
-                w * out_stride,
-                relu,
-                nullptr,
-                0};
+      Product p{};
+      p.panels = panels.data();
+      p.depth = panels.depth;
+      p.outputs = conv.outputs;
+      p.operands = operands.data();
+      p.operand_count = conv.k;
+      p.lines = count;
+      p.rows = w;
+      p.bias = conv.bias.data();
+      p.out = out + (sample * h + top) * w * out_stride;
+      p.out_stride = out_stride;
+      p.out_line_stride = w * out_stride;
+      p.relu = relu;
+      if (flat) {
+        const int64_t first = group * kBlockBf16;
+        p.panels = panels.halves.get() + first * panels.depth;
+        p.outputs = std::min(some * kBlockBf16, conv.outputs - first);
+        p.bias += first;
+        p.out += first;
+        p.lines = 1;
+        p.rows = (count - 1) * width + w;
+        p.run = w;
+        p.period = width;
+      }
       (conv.bf16() ? k.product_bf16 : k.product)(p);
     }
   });
@@ -221,7 +243,7 @@ void convolve_rows(const Conv& conv, const float* x, int64_t pixels, bool relu, 
                    int64_t out_stride) {
   const Kernels& k = *conv.kernels;
   const Panels& panels = conv.direct();
-  const int64_t rows = tile_rows(std::max(conv.inputs, conv.outputs)), depth = panels.depth;
+  const int64_t rows = rows_of(conv), depth = panels.depth;
   uint16_t* halves = conv.bf16() ? reinterpret_cast<uint16_t*>(scratch(
                                        kThreadConvScratch, static_cast<size_t>(rows * depth / 2)))
                                  : nullptr;

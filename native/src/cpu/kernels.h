@@ -32,6 +32,8 @@ struct Product {
   // Contiguous memory that is wanted soon: brought into the cache while this is computed.
   const float* ahead;
   int64_t ahead_floats;
+  // On tiles: of each `period` rows the first `run` are stored, one after the other. 0: all are.
+  int64_t run = 0, period = 0;
 };
 
 // A gradient of weights: out[o][i] (+)= sum over pixels of grad[pixel][o] * in[pixel][i].

@@ -15,12 +15,44 @@ namespace {
 
 constexpr int64_t kTileRows = 16, kTileDepth = 32, kTileOutputs = 16;
 
+// Where the rows of a block are stored.
+struct Place {
+  Place(const Product& p, int64_t line, int64_t row, int64_t first)
+      : out(p.out + line * p.out_line_stride + first), run(p.run), period(p.period), column(0) {
+    if (period == 0) {
+      out += row * p.out_stride;
+    } else {
+      column = row % period;
+      out += (row / period * run + (column < run ? column : run)) * p.out_stride;
+    }
+  }
+  // Where the next row is stored; null if it is not.
+  float* next(int64_t stride) {
+    float* at = out;
+    if (period != 0) {
+      const bool stored = column < run;
+      column = column + 1 == period ? 0 : column + 1;
+      if (!stored) {
+        return nullptr;
+      }
+    }
+    out += stride;
+    return at;
+  }
+
+  float* out;
+  int64_t run, period, column;
+};
+
 // Adds the bias and stores what exists of a tile's sums.
 inline void finish_tile(const Product& p, const float (&sums)[kTileRows][kTileOutputs],
-                        int64_t rows, int64_t first, float* out) {
+                        int64_t rows, int64_t first, Place place) {
   const int64_t outputs = p.outputs - first < kTileOutputs ? p.outputs - first : kTileOutputs;
   for (int64_t r = 0; r < rows; ++r) {
-    float* to = out + r * p.out_stride;
+    float* to = place.next(p.out_stride);
+    if (to == nullptr) {
+      continue;
+    }
     for (int64_t o = 0; o < outputs; o += kWidth) {
       const Vec sum = p.bias ? load(sums[r] + o) + load(p.bias + first + o) : load(sums[r] + o);
       const Vec s = p.relu ? relu(sum) : sum;
@@ -71,21 +103,20 @@ inline void tile_block(const Product& p, int64_t line, int64_t row, int64_t rows
       }
     }
   }
-  float* out = p.out + line * p.out_line_stride + row * p.out_stride + first;
   alignas(64) float sums[kTileRows][kTileOutputs];
   Tiles::template store<0>(sums, sizeof sums[0]);
-  finish_tile(p, sums, rows, first, out);
+  finish_tile(p, sums, rows, first, Place(p, line, row, first));
   if (two_outputs) {
     Tiles::template store<1>(sums, sizeof sums[0]);
-    finish_tile(p, sums, rows, first + kTileOutputs, out + kTileOutputs);
+    finish_tile(p, sums, rows, first + kTileOutputs, Place(p, line, row, first + kTileOutputs));
   }
   if (two_rows) {
-    out += kTileRows * p.out_stride;
     Tiles::template store<2>(sums, sizeof sums[0]);
-    finish_tile(p, sums, rows, first, out);
+    finish_tile(p, sums, rows, first, Place(p, line, row + kTileRows, first));
     if (two_outputs) {
       Tiles::template store<3>(sums, sizeof sums[0]);
-      finish_tile(p, sums, rows, first + kTileOutputs, out + kTileOutputs);
+      finish_tile(p, sums, rows, first + kTileOutputs,
+                  Place(p, line, row + kTileRows, first + kTileOutputs));
     }
   }
 }
@@ -100,22 +131,55 @@ inline void tile_rows_of(const Product& p, int64_t line, int64_t row, int64_t ro
   }
 }
 
+// Whether the rows of a block stay in the first-level cache (48 KB where there are tiles) while it
+// meets all panels.
+inline bool rows_stay(const Product& p) {
+  int64_t numbers = 0;
+  for (int64_t i = 0; i < p.operand_count; ++i) {
+    numbers += (2 * kTileRows - 1) * p.operands[i].stride + p.operands[i].depth;
+  }
+  return numbers <= 16 << 10;
+}
+
+// body(row, line, output) for all blocks of 32 rows and 32 outputs.
+template <class Body>
+inline void over_blocks(const Product& p, int64_t whole, const Body& body) {
+  constexpr int64_t kRows = 2 * kTileRows, kOutputs = 2 * kTileOutputs;
+  if (rows_stay(p)) {
+    for (int64_t line = 0; line < p.lines; ++line) {
+      for (int64_t row = 0; row < whole; row += kRows) {
+        for (int64_t first = 0; first < p.outputs; first += kOutputs) {
+          body(line, row, first);
+        }
+      }
+    }
+    return;
+  }
+  for (int64_t first = 0; first < p.outputs; first += kOutputs) {
+    for (int64_t line = 0; line < p.lines; ++line) {
+      for (int64_t row = 0; row < whole; row += kRows) {
+        body(line, row, first);
+      }
+    }
+  }
+}
+
 template <class Tiles>
 void tile_product(const Product& p) {
   const int64_t whole = p.rows / kTileRows * kTileRows, rest = p.rows - whole;
   if (whole > 0) {
     Tiles::configure(kTileRows);
-    for (int64_t first = 0; first < p.outputs; first += 2 * kTileOutputs) {
-      for (int64_t line = 0; line < p.lines; ++line) {
-        int64_t row = 0;
-        for (; row + 2 * kTileRows <= whole; row += 2 * kTileRows) {
-          tile_rows_of<Tiles, true>(p, line, row, kTileRows, first);
-        }
-        if (row < whole) {
-          tile_rows_of<Tiles, false>(p, line, row, kTileRows, first);
-        }
+    const int64_t blocks = (whole + 2 * kTileRows - 1) / (2 * kTileRows) *
+                           ((p.outputs + 2 * kTileOutputs - 1) / (2 * kTileOutputs));
+    Ahead ahead(p, p.lines * blocks);
+    over_blocks(p, whole, [&](int64_t line, int64_t row, int64_t first) {
+      ahead.fetch();
+      if (whole - row > kTileRows) {
+        tile_rows_of<Tiles, true>(p, line, row, kTileRows, first);
+      } else {
+        tile_rows_of<Tiles, false>(p, line, row, kTileRows, first);
       }
-    }
+    });
   }
   if (rest > 0) {
     Tiles::configure(rest);
