@@ -103,6 +103,8 @@ class ExamplesTest {
     run(p, words("evaluate -d BSDS500 --baseline canny -o other_results"));
     run(p, words("convert runs/first/checkpoints/last.safetensors checkpoint_best.pth"));
     PretrainedModel.find().orElseThrow().load().save(p.resolve("model.safetensors"));
+    // A file has precedence over the module that is not there.
+    Files.copy(p.resolve("model.safetensors"), p.resolve(PretrainedModel.FULL));
     run(p, words("convert model.safetensors model.pt"));
     run(p, words("insilico -e orientation --size 48 --timesteps 1"));
     run(

@@ -147,7 +147,7 @@ class TrainCommandTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"small", "bundled", "control", "full"})
+  @ValueSource(strings = {"small", "bundled", "control", "full", "full-control"})
   void presetsArePlansThatCanBeRun(String name) {
     Path file = Path.of("../config/presets", name + ".yaml");
     Object[] start = {"train", "--config", file, "--data-dir", folder.resolve("data"), "--dry-run"};
