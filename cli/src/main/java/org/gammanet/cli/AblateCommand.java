@@ -236,7 +236,10 @@ final class AblateCommand implements Callable<Integer> {
     }
     Part part = new Part(List.copyOf(configs.keySet()), failed, drawSeed);
     if (shard == null) {
-      return finish(study, entries, part, output, console);
+      // A comparison of nothing would only stand in the way of the next run.
+      return failed.size() == configs.size()
+          ? Failures.FAILED
+          : finish(study, entries, part, output, console);
     }
     for (NetworkComparison.Entry entry : entries) {
       study.put(NETWORK + entry.name(), entry);

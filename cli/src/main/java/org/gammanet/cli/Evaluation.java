@@ -542,13 +542,12 @@ final class Evaluation implements AutoCloseable {
       List<String> noticed,
       EvaluationReport.Samples samples)
       throws IOException {
-    ObjectNode failures = study.results().putObject("failures");
-    outcome.failures.forEach(failures::put);
     BoundaryScores scores = outcome.scores;
     if (scores == null) {
-      study.save();
       return;
     }
+    ObjectNode failures = study.results().putObject("failures");
+    outcome.failures.forEach(failures::put);
     study.results().setAll(json(scores));
     study.write("eval_bdry.txt", BoundaryFiles.summary(scores));
     study.write("eval_bdry_thr.txt", BoundaryFiles.curve(scores));

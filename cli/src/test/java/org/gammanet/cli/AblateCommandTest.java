@@ -108,6 +108,8 @@ class AblateCommandTest {
     assertEquals(1, run("full", "--max-steps", 1, "--split", "other"));
     assertEquals(1, run("full", "--no-train"));
     assertTrue(err.toString().contains("there is no best_model or last"), err.toString());
+    assertEquals(1, run("full", "--no-train", "--seed", 7), "the one before has found nothing");
+    assertFalse(err.toString().contains("another run"), err.toString());
     assertFalse(Files.exists(folder.resolve("out/full/checkpoints")));
   }
 }

@@ -208,6 +208,8 @@ class EvaluateCommandTest {
     assertEquals(1, run(maps()));
     assertTrue(err.toString().contains("no image could be scored"), err.toString());
     assertFalse(Files.exists(results().resolve("eval_bdry.txt")));
+    Squares.write(folder, "test");
+    assertEquals(0, run(maps("--thresholds", 9)), "other settings: there is nothing to lose");
   }
 
   @Test

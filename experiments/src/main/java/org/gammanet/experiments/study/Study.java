@@ -34,7 +34,7 @@ import org.gammanet.io.Npy;
  *
  * <p>Results are kept in one JSON file that is written after each step, partial work of the current
  * step in {@code .partial}. A run that was interrupted continues when it is opened again; a folder
- * that holds another run is refused.
+ * that holds another run is refused, unless that run failed before it found anything.
  */
 public final class Study {
   private static final String PARTIAL = ".partial";
@@ -110,7 +110,7 @@ public final class Study {
       ObjectNode root = parse(runs.getLast());
       ObjectNode was = (ObjectNode) root.path("metadata");
       boolean own = was.path("run_sha256").asText().equals(digest);
-      if (!own && existing == Existing.REPLACE_OTHERS) {
+      if (!own && (existing == Existing.REPLACE_OTHERS || isEmpty(folder, root))) {
         return open(folder, file, identity, about, Existing.REPLACE, progress);
       }
       if (!own) {
@@ -132,6 +132,18 @@ public final class Study {
     metadata.put("java", System.getProperty("java.version", ""));
     metadata.put("complete", false);
     return new Study(folder, folder.resolve(file.replace(TIME, time)), root, progress);
+  }
+
+  /** Whether a run has failed before it found anything that would be lost. */
+  private static boolean isEmpty(Path folder, ObjectNode root) throws IOException {
+    boolean empty = root.size() == 1 && !root.path("metadata").path("complete").asBoolean();
+    Path partial = folder.resolve(PARTIAL);
+    if (empty && Files.isDirectory(partial)) {
+      try (Stream<Path> kept = Files.list(partial)) {
+        return kept.findAny().isEmpty();
+      }
+    }
+    return empty;
   }
 
   static void compare(JsonNode was, JsonNode is, List<String> differences) {

@@ -59,7 +59,7 @@ class StudyTest {
   void anotherRunsFolderIsRefusedUnlessItIsReplaced(@TempDir Path folder) throws IOException {
     Study study = open(folder, 0.5, Study.Existing.CONTINUE);
     Path written = study.write("sub/table.csv", "a\n");
-    study.save();
+    study.put("tuning", new Found(1, new double[0], Kind.SIMPLE_CELL, ""));
     Path foreign = Files.writeString(folder.resolve("foreign.txt"), "stays");
     Exception e =
         assertThrows(IllegalStateException.class, () -> open(folder, 0.9, Study.Existing.CONTINUE));
@@ -73,6 +73,15 @@ class StudyTest {
     other.save();
     Study.discard(folder, "run_{time}.json");
     assertTrue(Files.exists(outside), "only files below the folder are deleted");
+  }
+
+  @Test
+  void aRunThatFailedBeforeItFoundAnythingRefusesNobody(@TempDir Path folder) throws IOException {
+    open(folder, 0.5, Study.Existing.CONTINUE).save();
+    Study corrected = open(folder, 0.9, Study.Existing.CONTINUE);
+    corrected.save();
+    corrected.partial("tuning", 1).put("at", 2).save();
+    assertThrows(IllegalStateException.class, () -> open(folder, 0.5, Study.Existing.CONTINUE));
   }
 
   @Test
