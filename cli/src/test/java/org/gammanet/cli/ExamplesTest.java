@@ -11,13 +11,11 @@ import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.SplittableRandom;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import org.gammanet.PretrainedModel;
 import org.gammanet.cli.Examples.Example;
 import org.gammanet.io.Images;
-import org.gammanet.io.Npy;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
@@ -97,7 +95,7 @@ class ExamplesTest {
       copy(p.resolve("runs/first"), p.resolve("runs/seed" + seed));
     }
     copy(p.resolve("photos"), p.resolve("gratings"));
-    recording(p);
+    Squares.writeRecording(p);
     protocols(p.resolve("config/protocols"));
     run(p, words("evaluate -d BSDS500 --maps maps -o eval_results"));
     run(p, words("evaluate -d BSDS500 --baseline canny -o other_results"));
@@ -112,22 +110,6 @@ class ExamplesTest {
         words(
             "ablate full no_gates -d BSDS500 --max-steps 1 --set model.timesteps=1"
                 + SHORT.replace("crop=16", "crop=32")));
-  }
-
-  /** Responses of two units to twelve small images. */
-  private static void recording(Path folder) throws IOException {
-    var random = new SplittableRandom(1);
-    float[] luminance = new float[12 * 32 * 32];
-    float[] responses = new float[12 * 2];
-    for (int i = 0; i < responses.length; i++) {
-      responses[i] = (float) random.nextDouble();
-    }
-    for (int i = 0; i < luminance.length; i++) {
-      luminance[i] = (float) random.nextDouble();
-    }
-    Npy.write(folder.resolve("stimuli.npy"), luminance, 12, 32, 32);
-    Npy.write(folder.resolve("X.npy"), responses, 12, 2);
-    Files.writeString(folder.resolve("stimuli.csv"), "row\n" + "0\n".repeat(12));
   }
 
   /** The templates, for small images and a single control. */

@@ -5,8 +5,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.SplittableRandom;
 import org.gammanet.io.EdgeMap;
 import org.gammanet.io.Images;
+import org.gammanet.io.Npy;
 import org.gammanet.io.RgbImage;
 
 /** A small data set: pictures of a bright rectangle, people's drawings of it, and maps of it. */
@@ -41,5 +43,21 @@ final class Squares {
       Images.writePng8(folder.resolve("groundTruth").resolve(split).resolve(name), map);
       Images.writePng8(folder.resolve("maps").resolve(name), map);
     }
+  }
+
+  /** Writes responses of two units to twelve small images, {@code X.npy} and {@code stimuli}. */
+  static void writeRecording(Path folder) throws IOException {
+    var random = new SplittableRandom(1);
+    float[] luminance = new float[12 * 32 * 32];
+    float[] responses = new float[12 * 2];
+    for (int i = 0; i < responses.length; i++) {
+      responses[i] = (float) random.nextDouble();
+    }
+    for (int i = 0; i < luminance.length; i++) {
+      luminance[i] = (float) random.nextDouble();
+    }
+    Npy.write(folder.resolve("stimuli.npy"), luminance, 12, 32, 32);
+    Npy.write(folder.resolve("X.npy"), responses, 12, 2);
+    Files.writeString(folder.resolve("stimuli.csv"), "row\n" + "0\n".repeat(12));
   }
 }
