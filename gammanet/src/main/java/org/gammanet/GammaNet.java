@@ -129,7 +129,7 @@ public final class GammaNet implements AutoCloseable {
         int loaded = NetworkWeights.loadVgg16(vgg16, network);
         String what =
             vgg16.remarks().isEmpty() ? "" : " (" + String.join("; ", vgg16.remarks()) + ")";
-        notes.accept("%d convolutions were taken from %s%s".formatted(loaded, pretrained, what));
+        notes.accept("%s convolutions were taken from %s%s".formatted(loaded, pretrained, what));
       }
       network.to(device);
     } catch (RuntimeException e) {
@@ -248,7 +248,7 @@ public final class GammaNet implements AutoCloseable {
     int finite = network.firstNonFinite(input(images), options);
     String hint =
         finite > 0
-            ? " after timestep %d; it is finite with %d timesteps or fewer"
+            ? " after timestep %s; it is finite with %s timesteps or fewer"
                 .formatted(finite, finite)
             : "";
     return new DivergenceException(

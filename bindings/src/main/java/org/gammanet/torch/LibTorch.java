@@ -177,7 +177,7 @@ public final class LibTorch {
   public static void setThreads(int threads) {
     if (threads < 1 || threads > maxThreads()) {
       throw new IllegalArgumentException(
-          "threads must be from 1 to %d, not %d".formatted(maxThreads(), threads));
+          "threads must be from 1 to %s, not %s".formatted(maxThreads(), threads));
     }
     load();
     CxxApi.setNumThreads(threads);

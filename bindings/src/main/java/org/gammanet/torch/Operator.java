@@ -179,7 +179,7 @@ final class Operator {
   private void check(@Nullable Object[] arguments) {
     if (arguments.length != types.length) {
       throw new IllegalArgumentException(
-          "%s takes %d arguments, not %d".formatted(name, types.length, arguments.length));
+          "%s takes %s arguments, not %s".formatted(name, types.length, arguments.length));
     }
     for (int i = 0; i < arguments.length; i++) {
       Object value = arguments[i];

@@ -598,7 +598,7 @@ final class AblateCommand implements Callable<Integer> {
       Integer end = training.maxSteps;
       if (end == null) {
         console.progress(
-            "  %s, epoch %d".formatted(name, step.epoch() + 1),
+            "  %s, epoch %s".formatted(name, step.epoch() + 1),
             step.update(),
             step.updates(),
             loss);

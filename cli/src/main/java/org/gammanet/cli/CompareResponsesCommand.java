@@ -193,7 +193,7 @@ final class CompareResponsesCommand implements Callable<Integer> {
     boolean repeats = shape.length == 3 && shape[1] == rows;
     if (steps && repeats) {
       throw new CommandException(
-          "%s has as many repeats or timesteps as stimuli, %d: its axes are not clear"
+          "%s has as many repeats or timesteps as stimuli, %s: its axes are not clear"
               .formatted(recorded, rows));
     }
     if (steps) {
@@ -207,7 +207,7 @@ final class CompareResponsesCommand implements Callable<Integer> {
           .toArray(float[][][]::new);
     }
     throw new CommandException(
-        "%s has the shape %s, but %s has %d stimuli: (stimuli, units), (repeats, stimuli, units) or"
+        "%s has the shape %s, but %s has %s stimuli: (stimuli, units), (repeats, stimuli, units) or"
                 .formatted(recorded, Arrays.toString(shape), stimuli, rows)
             + " (stimuli, timesteps, units) is needed");
   }
@@ -240,7 +240,7 @@ final class CompareResponsesCommand implements Callable<Integer> {
     int[] shape = luminance.shape();
     if (shape.length != 3 || shape[0] != table.rows().size()) {
       throw new CommandException(
-          "%s has the shape %s, not (%d, height, width)"
+          "%s has the shape %s, not (%s, height, width)"
               .formatted(array, Arrays.toString(shape), table.rows().size()));
     }
     return Drawn.all(luminance.floats(), shape[1], shape[2]);

@@ -82,7 +82,7 @@ final class Console {
     shown = now;
     double left = done > first ? (now - began) / 1e9 / (done - first) * (total - done) : Double.NaN;
     String text =
-        "%d/%d%s%s"
+        "%s/%s%s%s"
             .formatted(
                 done,
                 total,

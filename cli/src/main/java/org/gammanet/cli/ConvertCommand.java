@@ -139,7 +139,7 @@ final class ConvertCommand implements Callable<Integer> {
       converted.save(out);
     }
     console.print(
-        "%s: %d weights, %s"
+        "%s: %s weights, %s"
             .formatted(out, converted.weights().size(), Terminal.bytes(Files.size(out))));
     return 0;
   }

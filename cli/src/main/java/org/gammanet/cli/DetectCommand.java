@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.SequencedMap;
@@ -339,12 +340,12 @@ final class DetectCommand implements Callable<Integer> {
       }
       if (stopped) {
         throw interrupt.exception(
-            "interrupted; %d of %d done, --skip-existing leaves them out"
+            "interrupted; %s of %s done, --skip-existing leaves them out"
                 .formatted(written, total));
       }
     }
     if (failed > 0 && total > 1) {
-      console.error("%d of %d done".formatted(written, total));
+      console.error("%s of %s done".formatted(written, total));
     }
     return failed == 0 ? 0 : Failures.FAILED;
   }
@@ -576,7 +577,7 @@ final class DetectCommand implements Callable<Integer> {
   }
 
   private String refusal(int height, int width) {
-    return "has %d×%d pixels, for which this network needs %s, but %s are available: a smaller --max-side shrinks it"
+    return "has %s×%s pixels, for which this network needs %s, but %s are available: a smaller --max-side shrinks it"
         .formatted(
             width,
             height,
@@ -612,7 +613,7 @@ final class DetectCommand implements Callable<Integer> {
     if (resizing.maxSide == null && image.width() < read.width() && !toldOfSize) {
       toldOfSize = true;
       console.note(
-          "%s has %d×%d pixels and passes as %d×%d (--max-side %d); --max-side none finds finer detail"
+          "%s has %s×%s pixels and passes as %s×%s (--max-side %s); --max-side none finds finer detail"
               .formatted(
                   job.name(),
                   read.width(),
@@ -910,7 +911,7 @@ final class DetectCommand implements Callable<Integer> {
           number[0]++;
           EdgeMap styled = style.apply(map);
           for (Format format : target.formats()) {
-            String name = "%06d%s".formatted(number[0], format.suffix);
+            String name = String.format(Locale.ROOT, "%06d%s", number[0], format.suffix);
             write(folder.resolve(name), encode(format, map, styled, frame));
           }
         });

@@ -174,7 +174,7 @@ final class DetectOutput {
     boolean single = kind == Kind.FILE || kind == Kind.STDOUT;
     if (single && files.size() > 1) {
       throw new UsageException(
-          "--output %s takes the edges of one image, and there are %d: name a folder or a pattern such as 'edges/{stem}.png'"
+          "--output %s takes the edges of one image, and there are %s: name a folder or a pattern such as 'edges/{stem}.png'"
               .formatted(text, files.size()));
     }
     return switch (kind) {

@@ -280,7 +280,7 @@ final class Evaluation implements AutoCloseable {
                 data.root,
                 data.split,
                 limited
-                    ? "only the first %d of %d images".formatted(ids.size(), data.truth.size())
+                    ? "only the first %s of %s images".formatted(ids.size(), data.truth.size())
                     : ids.size() + " images"));
     parameters.put("drawings sha256", hashOfDrawings());
     parameters.put("protocol", protocol(settings));
@@ -555,7 +555,7 @@ final class Evaluation implements AutoCloseable {
     List<String> remarks = new ArrayList<>(noticed);
     if (about.limited) {
       remarks.add(
-          "Only the first %d of %d images were scored: these scores are not comparable with published ones."
+          "Only the first %s of %s images were scored: these scores are not comparable with published ones."
               .formatted(about.images, about.all));
     }
     new EvaluationReport(

@@ -178,7 +178,7 @@ final class EvaluationReport {
     var page =
         new HtmlReport("Boundary benchmark: " + name)
             .lead(
-                "%d images. ODS %s, OIS %s, AP %s, R50 %s."
+                "%s images. ODS %s, OIS %s, AP %s, R50 %s."
                     .formatted(
                         scores.images().size(),
                         score(ods.f()),
@@ -209,7 +209,7 @@ final class EvaluationReport {
                 "mean " + score(ois.threshold()))));
     page.figure(
         figure(),
-        "Precision and recall at %d thresholds; green lines join points of equal F."
+        "Precision and recall at %s thresholds; green lines join points of equal F."
             .formatted(scores.curve().size()));
     page.text("Protocol: " + Evaluation.protocol(settings) + ".");
     if (published) {
@@ -217,7 +217,7 @@ final class EvaluationReport {
           "Published results on all 200 test images at 99 thresholds, single scale unless MS."
               + (scores.images().size() == 200 && settings.thresholds() == 99
                   ? ""
-                  : " The scores above are of %d images at %d thresholds: not comparable."
+                  : " The scores above are of %s images at %s thresholds: not comparable."
                       .formatted(scores.images().size(), settings.thresholds())),
           List.of("method", "trained on", "ODS", "OIS", "AP", "source"),
           PUBLISHED);

@@ -151,7 +151,7 @@ final class Failures {
       case UncheckedIOException u when u.getCause() != null -> sentence(u.getCause());
       case DivergenceException d -> oneLine(String.valueOf(d.getMessage()));
       case OutOfMemoryError o ->
-          "Java's memory of %d MB is used up: give it more with GAMMANET_JAVA_OPTS=-Xmx8g"
+          "Java's memory of %s MB is used up: give it more with GAMMANET_JAVA_OPTS=-Xmx8g"
               .formatted(Runtime.getRuntime().maxMemory() >> 20);
       case NoSuchFileException f -> "there is no file or folder " + f.getFile();
       case FileNotFoundException f -> oneLine(String.valueOf(f.getMessage()));

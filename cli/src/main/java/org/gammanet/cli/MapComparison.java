@@ -72,7 +72,7 @@ final class MapComparison {
       double[] own = entry.counts.getFirst().thresholds();
       if (own.length != thresholds.length) {
         throw new CommandException(
-            "%s was scored at %d thresholds and %s at %d: score one of them again"
+            "%s was scored at %s thresholds and %s at %s: score one of them again"
                 .formatted(entries.getFirst().name, thresholds.length, entry.name, own.length));
       }
     }
@@ -94,7 +94,7 @@ final class MapComparison {
               .toList();
       if (counts.size() < entry.counts.size()) {
         notes.add(
-            "%s: %d of its %d images are compared, since another source lacks the rest"
+            "%s: %s of its %s images are compared, since another source lacks the rest"
                 .formatted(entry.name, counts.size(), entry.counts.size()));
       }
       boolean first = rows.isEmpty();
@@ -111,7 +111,7 @@ final class MapComparison {
     }
     if (common.size() < BoundaryBootstrap.FEWEST) {
       notes.add(
-          "intervals need at least %d images; these are %d"
+          "intervals need at least %s images; these are %s"
               .formatted(BoundaryBootstrap.FEWEST, common.size()));
     }
     return new MapComparison(rows, common.size(), resamples, notes);
@@ -236,7 +236,7 @@ final class MapComparison {
     var page =
         new HtmlReport("Comparison of edge detectors")
             .lead(
-                "%d detectors on %d images, compared with %s."
+                "%s detectors on %s images, compared with %s."
                     .formatted(rows.size(), images, reference()))
             .section("Scores");
     notes.forEach(page::warning);
@@ -257,7 +257,7 @@ final class MapComparison {
       table.add(cells);
     }
     page.table(
-        "Scores, and differences from %s, with 95 %% intervals from %d draws of the images."
+        "Scores, and differences from %s, with 95 %% intervals from %s draws of the images."
             .formatted(reference(), resamples),
         List.of("detector", "ODS", "OIS", "AP", "Δ ODS", "Δ OIS", "Δ AP", "protocol"),
         table);

@@ -317,7 +317,7 @@ final class NetworkComparison {
   private HtmlReport page() {
     var page =
         new HtmlReport("Comparison of networks")
-            .lead("%d networks, compared with %s.".formatted(rows.size(), reference()))
+            .lead("%s networks, compared with %s.".formatted(rows.size(), reference()))
             .section("Scores");
     List<List<String>> scores = new ArrayList<>();
     List<List<String>> costs = new ArrayList<>();

@@ -253,7 +253,7 @@ final class NetworkOptions {
               .formatted(
                   sentence,
                   String.join("; ", differences.stream().limit(3).toList()),
-                  more > 0 ? "; and %d more".formatted(more) : ""));
+                  more > 0 ? "; and %s more".formatted(more) : ""));
     }
   }
 

@@ -216,13 +216,13 @@ final class TrainCommand implements Callable<Integer> {
     EdgeDataset.Inspection found = images.inspect(dryRun ? images.size() : FIRST_IMAGES);
     found.warnings().stream().limit(3).forEach(console::note);
     if (found.warnings().size() > 3) {
-      console.note("the same holds for %d more".formatted(found.warnings().size() - 3));
+      console.note("the same holds for %s more".formatted(found.warnings().size() - 3));
     }
     int errors = found.errors().size();
     if (errors > 0) {
       throw new DataException(
           String.join("; ", found.errors().stream().limit(3).toList())
-              + (errors > 3 ? "; and %d more".formatted(errors - 3) : ""));
+              + (errors > 3 ? "; and %s more".formatted(errors - 3) : ""));
     }
   }
 
@@ -364,10 +364,10 @@ final class TrainCommand implements Callable<Integer> {
       return s + " s";
     }
     if (s < 3600) {
-      return "%d min %d s".formatted(s / 60, s % 60);
+      return "%s min %s s".formatted(s / 60, s % 60);
     }
     if (s < 48 * 3600) {
-      return "%d h %d min".formatted(s / 3600, s % 3600 / 60);
+      return "%s h %s min".formatted(s / 3600, s % 3600 / 60);
     }
     long days = Math.round(seconds / 86400);
     return days < 730 ? days + " days" : Math.round(days / 365.25) + " years";
@@ -386,7 +386,7 @@ final class TrainCommand implements Callable<Integer> {
     public void step(Step step) {
       running = Double.isNaN(running) ? step.loss() : 0.95 * running + 0.05 * step.loss();
       console.progress(
-          "epoch %d/%d".formatted(step.epoch() + 1, epochs),
+          "epoch %s/%s".formatted(step.epoch() + 1, epochs),
           step.update(),
           step.updates(),
           String.format(Locale.ROOT, "loss %.4g", running));

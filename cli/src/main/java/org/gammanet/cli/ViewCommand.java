@@ -121,7 +121,7 @@ final class ViewCommand implements Callable<Integer> {
         }
         stopped.await();
       } catch (BindException e) {
-        throw new CommandException("port %d is taken: choose another one".formatted(port));
+        throw new CommandException("port %s is taken: choose another one".formatted(port));
       } finally {
         Resources.closeAll(models);
       }

@@ -42,6 +42,13 @@ class HouseTest {
       Pattern.compile("(?<![\\w.])(org\\.gammanet(?:\\.[a-z]\\w*)*)\\.[A-Z]");
   private static final Pattern INCLUDE = Pattern.compile("(?m)^#include \"([^\"]+)\"");
 
+  /** What would write digits, or change letters, as the machine's language has them. */
+  private static final Pattern LOCAL =
+      Pattern.compile(
+          "\"[^\"\\n]*%[-,+# 0-9.]*[dfeg](?:\\\\.|[^\"\\\\\\n])*\"\\s*"
+              + "(?:\\+\\s*\"(?:\\\\.|[^\"\\\\\\n])*\"\\s*)*\\)?\\s*\\.formatted\\("
+              + "|String\\.format\\(\\s*\"|\\.to(?:Lower|Upper)Case\\(\\)");
+
   /** Lines of a native file. */
   private static final int MOST_LINES = 600;
 
@@ -95,6 +102,25 @@ class HouseTest {
     }
     assertEquals(new TreeSet<>(FLOORS), found);
     assertEquals("", String.join("\n", upward));
+  }
+
+  /** Integers are {@code %s}, all else is formatted with {@code Locale.ROOT}. */
+  @Test
+  void textIsTheSameInAllLanguages() throws IOException {
+    List<String> local = new ArrayList<>();
+    try (Stream<Path> modules = Files.list(ROOT)) {
+      for (Path sources : modules.map(m -> m.resolve("src/main/java")).sorted().toList()) {
+        if (Files.isDirectory(sources)) {
+          for (Path file : files(sources, "java")) {
+            LOCAL
+                .matcher(Files.readString(file))
+                .results()
+                .forEach(m -> local.add(file + ": " + m.group()));
+          }
+        }
+      }
+    }
+    assertEquals("", String.join("\n", local));
   }
 
   @Test

@@ -46,10 +46,12 @@ class LocaleTest {
     String data = folder.toString();
     run("evaluate", "-d", data, "--maps", data + "/maps", "-o", data + "/a", "--thresholds", "5");
     run("evaluate", "-d", data, "--all-timesteps", "-o", data + "/b", "--thresholds", "5");
-    run("detect", data + "/images/test/p0.png", "-o", data + "/c", "--all-timesteps");
+    run("detect", data + "/images/test", "-o", data + "/c", "--format", "svg,geojson,png");
     try (Stream<Path> files = Files.walk(folder)) {
       for (Path file :
-          files.filter(f -> f.toString().matches(".*\\.(txt|csv|json|jsonl)")).toList()) {
+          files
+              .filter(f -> f.toString().matches(".*\\.(txt|csv|json|jsonl|svg|geojson|html)"))
+              .toList()) {
         List<String> foreign =
             Files.readAllLines(file).stream()
                 .filter(l -> l.codePoints().anyMatch(c -> c > 127 && Character.isDigit(c)))

@@ -39,7 +39,7 @@ public record Axis(
     tickLabels = List.copyOf(tickLabels);
     if (!tickLabels.isEmpty() && tickLabels.size() != ticks.size()) {
       throw new IllegalArgumentException(
-          "the axis '%s' has %d ticks but %d labels"
+          "the axis '%s' has %s ticks but %s labels"
               .formatted(label, ticks.size(), tickLabels.size()));
     }
     if (min >= max) {

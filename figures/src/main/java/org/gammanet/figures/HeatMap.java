@@ -40,7 +40,7 @@ public final class HeatMap {
     for (int r = 0; r < rows.length; r++) {
       if (rows[r].length != columns) {
         throw new IllegalArgumentException(
-            "row %d has %d values, the first has %d".formatted(r, rows[r].length, columns));
+            "row %s has %s values, the first has %s".formatted(r, rows[r].length, columns));
       }
       System.arraycopy(rows[r], 0, flat, r * columns, columns);
     }

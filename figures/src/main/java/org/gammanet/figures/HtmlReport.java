@@ -110,7 +110,7 @@ public final class HtmlReport {
     body.append("<figure>\n")
         .append(figure.svg())
         .append(
-            "<figcaption><b>Figure %d.</b> %s</figcaption>\n</figure>\n"
+            "<figcaption><b>Figure %s.</b> %s</figcaption>\n</figure>\n"
                 .formatted(++figures, html(caption)));
     return this;
   }
@@ -166,13 +166,13 @@ public final class HtmlReport {
       for (List<String> row : rows) {
         if (row.size() != columns.size()) {
           throw new IllegalArgumentException(
-              "a row of the table '%s' has %d cells for %d columns"
+              "a row of the table '%s' has %s cells for %s columns"
                   .formatted(caption, row.size(), columns.size()));
         }
       }
       numeric[c] = !rows.isEmpty() && rows.stream().allMatch(r -> isNumber(r.get(column)));
     }
-    body.append("<div class=\"scroll\"><table>\n<caption><b>Table %d.</b> ".formatted(++tables))
+    body.append("<div class=\"scroll\"><table>\n<caption><b>Table %s.</b> ".formatted(++tables))
         .append(html(caption))
         .append("</caption>\n<thead>");
     row(columns, numeric, "th scope=\"col\"", "th");

@@ -284,7 +284,7 @@ public final class Plot {
   private static void same(double[] a, double[] b) {
     if (a.length != b.length) {
       throw new IllegalArgumentException(
-          "a series has %d positions but %d values".formatted(a.length, b.length));
+          "a series has %s positions but %s values".formatted(a.length, b.length));
     }
   }
 

@@ -304,7 +304,7 @@ public final class Checkpoint {
             });
     if (!others.isEmpty()) {
       remarks.add(
-          "%d entries among the weights are no tensors and are left out: %s"
+          "%s entries among the weights are no tensors and are left out: %s"
               .formatted(others.size(), CheckpointException.some(others)));
     }
     if (!key.isEmpty() && !key.equals("model_state_dict")) {

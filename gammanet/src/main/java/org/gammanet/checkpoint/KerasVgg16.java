@@ -81,7 +81,7 @@ final class KerasVgg16 {
           }
           if (kernel == null || bias == null) {
             throw new CheckpointException(
-                "%s holds only half of a convolution of VGG16's block %d: kernel or bias is missing"
+                "%s holds only half of a convolution of VGG16's block %s: kernel or bias is missing"
                     .formatted(file, block + 1));
           }
           add(weights, name, kernel, bias, file, number == 0 ? hed ? HED_MEAN : KERAS_MEAN : null);
@@ -201,7 +201,7 @@ final class KerasVgg16 {
         };
     if (values.length != count) {
       throw new CheckpointException(
-          "%s: %s holds %d numbers where its shape has %d"
+          "%s: %s holds %s numbers where its shape has %s"
               .formatted(file, dataset.getPath(), values.length, count));
     }
     return values;

@@ -114,7 +114,7 @@ final class MappedFile {
   ByteBuffer slice(long position, long length) throws IOException {
     if (position < 0 || length < 0 || length > size - position) {
       throw new CheckpointException(
-          "%s is cut off: it has %d bytes, but %d bytes from %d on should be there"
+          "%s is cut off: it has %s bytes, but %s bytes from %s on should be there"
               .formatted(file, size, length, position));
     }
     if (length > Integer.MAX_VALUE) {

@@ -231,7 +231,7 @@ final class Pickle {
       throw new CheckpointException(source + " is cut off: its pickle does not end", e);
     }
     throw bad(
-        "has a pickle of more than %d instructions (the first %d bytes), more than any checkpoint"
+        "has a pickle of more than %s instructions (the first %s bytes), more than any checkpoint"
             .formatted(MAX_STEPS, in.position() - start));
   }
 
@@ -329,7 +329,7 @@ final class Pickle {
       case 'Q' -> push(storage(pop()));
       default ->
           throw bad(
-              "uses the pickle instruction 0x%02X at byte %d, which checkpoints do not need"
+              "uses the pickle instruction 0x%02X at byte %s, which checkpoints do not need"
                   .formatted(code, in.position() - 1));
     }
   }
@@ -425,7 +425,7 @@ final class Pickle {
   private byte[] bytes(long length) {
     if (length < 0 || length > in.remaining()) {
       throw bad(
-          "is damaged: its pickle has a text of %s bytes where %d are left"
+          "is damaged: its pickle has a text of %s bytes where %s are left"
               .formatted(Long.toUnsignedString(length), in.remaining()));
     }
     byte[] bytes = new byte[(int) length];
@@ -625,7 +625,7 @@ final class Pickle {
       return type.cast(arguments.get(index));
     }
     throw bad(
-        "is damaged: its pickle gives no %s as argument %d of %d"
+        "is damaged: its pickle gives no %s as argument %s of %s"
             .formatted(type.getSimpleName().toLowerCase(Locale.ROOT), index + 1, arguments.size()));
   }
 
@@ -817,7 +817,7 @@ final class Pickle {
     long[] strides = longs(arguments, 3);
     if (shape.length != strides.length) {
       throw bad(
-          "has a tensor with %d sizes and %d strides".formatted(shape.length, strides.length));
+          "has a tensor with %s sizes and %s strides".formatted(shape.length, strides.length));
     }
     try {
       if (StoredTensor.byteCount(storage.type, shape) > Integer.MAX_VALUE) {
@@ -830,7 +830,7 @@ final class Pickle {
         }
         if (last >= storage.count) {
           throw bad(
-              "has a tensor %s at %d with strides %s, which reaches past its storage of %d elements"
+              "has a tensor %s at %s with strides %s, which reaches past its storage of %s elements"
                   .formatted(
                       Arrays.toString(shape), offset, Arrays.toString(strides), storage.count));
         }

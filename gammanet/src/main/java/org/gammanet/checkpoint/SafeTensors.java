@@ -66,7 +66,7 @@ public final class SafeTensors {
     long length = file.slice(0, 8).getLong();
     if (length < 2 || length > file.size() - 8 || length > MAX_HEADER) {
       throw new CheckpointException(
-          "%s is cut off or no safetensors file: its header should have %s bytes, but %d are left"
+          "%s is cut off or no safetensors file: its header should have %s bytes, but %s are left"
               .formatted(file, Long.toUnsignedString(length), file.size() - 8));
     }
     byte[] header = new byte[(int) length];
@@ -154,7 +154,7 @@ public final class SafeTensors {
       }
       require(
           range[1] - range[0] == needed,
-          "gives '%s' %d bytes, but %s%s takes %d"
+          "gives '%s' %s bytes, but %s%s takes %s"
               .formatted(name, range[1] - range[0], type, Arrays.toString(shape), needed));
       return new Entry(name, type, shape, range[0], range[1]);
     }
@@ -203,17 +203,17 @@ public final class SafeTensors {
       for (Entry entry : entries) {
         require(
             entry.begin == at,
-            "puts '%s' at byte %d where %d is next".formatted(entry.name, entry.begin, at));
+            "puts '%s' at byte %s where %s is next".formatted(entry.name, entry.begin, at));
         at = entry.end;
         if (at > available) {
           throw new CheckpointException(
-              "%s is cut off: the tensor '%s' ends at byte %d of the data, which has %d"
+              "%s is cut off: the tensor '%s' ends at byte %s of the data, which has %s"
                   .formatted(file, entry.name, at, available));
         }
         ByteBuffer data = file.slice(start + entry.begin, entry.end - entry.begin);
         tensors.put(entry.name, new StoredTensor(entry.type, entry.shape, data));
       }
-      require(at == available, "leaves %d bytes of the file unused".formatted(available - at));
+      require(at == available, "leaves %s bytes of the file unused".formatted(available - at));
       return tensors;
     }
 

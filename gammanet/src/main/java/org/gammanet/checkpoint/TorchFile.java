@@ -95,7 +95,7 @@ final class TorchFile {
       // Divided, because a hostile count overflows when multiplied.
       if (entry == null || !entry.stored || entry.size / storage.type().bytes() < storage.count()) {
         throw new CheckpointException(
-            "%s is damaged: its storage '%s' of %d %s elements %s"
+            "%s is damaged: its storage '%s' of %s %s elements %s"
                 .formatted(
                     file,
                     storage.key(),
@@ -147,7 +147,7 @@ final class TorchFile {
     }
     if (entry.size > most) {
       throw new CheckpointException(
-          "%s has a record %s of %d bytes, more than any checkpoint"
+          "%s has a record %s of %s bytes, more than any checkpoint"
               .formatted(file, name, entry.size));
     }
     return file.slice(dataStart(file, entry), entry.size);
@@ -289,12 +289,12 @@ final class TorchFile {
       long bytes = count * storage.type().bytes();
       if (count < storage.count() || bytes / storage.type().bytes() != count) {
         throw new CheckpointException(
-            "%s is damaged: its storage '%s' should have %d elements, but has %d"
+            "%s is damaged: its storage '%s' should have %s elements, but has %s"
                 .formatted(name, storage.key(), storage.count(), count));
       }
       if (bytes > file.size() - at - 8) {
         throw new CheckpointException(
-            "%s is cut off: its storage '%s' should have %d bytes, but %d are left"
+            "%s is cut off: its storage '%s' should have %s bytes, but %s are left"
                 .formatted(name, storage.key(), bytes, file.size() - at - 8));
       }
       starts.put(storage.key(), at + 8);
@@ -331,7 +331,7 @@ final class TorchFile {
       bytes += StoredTensor.byteCount(view.storage().type(), view.shape());
       if (bytes > FREE + 4 * file.size()) {
         throw new CheckpointException(
-            "%s has tensors of more than %d bytes, though it has %d: they repeat their elements"
+            "%s has tensors of more than %s bytes, though it has %s: they repeat their elements"
                 .formatted(file, FREE + 4 * file.size(), file.size()));
       }
       return view;

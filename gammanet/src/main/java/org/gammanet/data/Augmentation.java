@@ -65,7 +65,7 @@ public record Augmentation(
   public Augmentation {
     if (crop < 0 || rotations < 1 || scales.length == 0) {
       throw new IllegalArgumentException(
-          "crop must be at least 0, rotations at least 1 and scales not empty; found %d, %d, %s"
+          "crop must be at least 0, rotations at least 1 and scales not empty; found %s, %s, %s"
               .formatted(crop, rotations, Arrays.toString(scales)));
     }
     for (double s : scales) {

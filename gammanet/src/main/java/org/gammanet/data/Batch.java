@@ -44,7 +44,7 @@ public record Batch(
       Sample s = samples.get(i);
       if (s.height() != first.height() || s.width() != first.width()) {
         throw new IllegalArgumentException(
-            "%s is %dx%d and %s is %dx%d: whole images of different sizes cannot share a batch; "
+            "%s is %sx%s and %s is %sx%s: whole images of different sizes cannot share a batch; "
                     .formatted(
                         first.id(), first.width(), first.height(), s.id(), s.width(), s.height())
                 + "set training.batch_size to 1 or data.augmentation.random_crop to a size");

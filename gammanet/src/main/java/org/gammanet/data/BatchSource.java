@@ -23,7 +23,7 @@ public record BatchSource(
   public BatchSource {
     if (batchSize < 1 || samplesPerEpoch < batchSize) {
       throw new IllegalArgumentException(
-          "A batch of %d needs an epoch of at least as many samples, found %d"
+          "A batch of %s needs an epoch of at least as many samples, found %s"
               .formatted(batchSize, samplesPerEpoch));
     }
   }

@@ -49,7 +49,7 @@ public final class EdgeDataset {
         images.keySet().stream().filter(id -> !annotations.containsKey(id)).toList();
     if (!missing.isEmpty()) {
       throw new DataException(
-          "%s of %d images have no annotation (ID.mat, .npy or .png) in %s: %s%s"
+          "%s of %s images have no annotation (ID.mat, .npy or .png) in %s: %s%s"
               .formatted(
                   missing.size(),
                   images.size(),
@@ -117,7 +117,7 @@ public final class EdgeDataset {
     GroundTruth.Annotated truth = GroundTruth.readAnnotation(entry.annotation);
     if (truth.height() != image.height() || truth.width() != image.width()) {
       throw new DataException(
-          "%s is %dx%d and its annotation %s is %dx%d: they must have the same size"
+          "%s is %sx%s and its annotation %s is %sx%s: they must have the same size"
               .formatted(
                   entry.image,
                   image.width(),

@@ -34,7 +34,7 @@ public record Example(String id, int height, int width, byte[] rgb, Annotation a
     public Layers {
       if (weights.length < 1 || weights.length > 16) {
         throw new IllegalArgumentException(
-            "%d annotators: 1 to 16 can be used".formatted(weights.length));
+            "%s annotators: 1 to 16 can be used".formatted(weights.length));
       }
     }
 

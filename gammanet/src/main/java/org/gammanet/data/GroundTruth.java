@@ -67,8 +67,12 @@ public record GroundTruth(int height, int width, List<byte[]> boundaries) {
       return fraction <= MAX_EDGE_FRACTION
           ? Optional.empty()
           : Optional.of(
-              "%s marks %.0f %% of all pixels as edges: edges must be white (1) on black (0); are"
-                      .formatted(file, 100 * fraction)
+              String.format(
+                      Locale.ROOT,
+                      "%s marks %.0f %% of all pixels as edges: edges must be white (1) on black"
+                          + " (0); are",
+                      file,
+                      100 * fraction)
                   + " the two exchanged?");
     }
   }
@@ -147,7 +151,7 @@ public record GroundTruth(int height, int width, List<byte[]> boundaries) {
     Map<String, Path> drawings = DatasetIndex.files(folder, DatasetIndex.DRAWINGS, false);
     if (drawings.isEmpty() || drawings.size() > MAX_ANNOTATORS) {
       throw new DataException(
-          "%s has %d drawings (.npy, .png); 1 to %d can be used"
+          "%s has %s drawings (.npy, .png); 1 to %s can be used"
               .formatted(folder, drawings.size(), MAX_ANNOTATORS));
     }
     List<GroundTruth> each = drawings.values().stream().map(GroundTruth::read).toList();
@@ -155,7 +159,7 @@ public record GroundTruth(int height, int width, List<byte[]> boundaries) {
     for (GroundTruth other : each) {
       if (other.height != first.height || other.width != first.width) {
         throw new DataException(
-            "%s has drawings of different sizes, %dx%d and %dx%d"
+            "%s has drawings of different sizes, %sx%s and %sx%s"
                 .formatted(folder, first.width, first.height, other.width, other.height));
       }
     }
@@ -176,7 +180,7 @@ public record GroundTruth(int height, int width, List<byte[]> boundaries) {
     }
     if (cells.values().isEmpty() || cells.values().size() > MAX_ANNOTATORS) {
       throw new DataException(
-          "%s has %d annotators; 1 to %d can be used"
+          "%s has %s annotators; 1 to %s can be used"
               .formatted(file, cells.values().size(), MAX_ANNOTATORS));
     }
     List<byte[]> boundaries = new ArrayList<>();
@@ -192,11 +196,11 @@ public record GroundTruth(int height, int width, List<byte[]> boundaries) {
           || map.dimensions().length != 2
           || map.count() == 0) {
         throw new DataException(
-            "%s: annotator %d has no matrix 'Boundaries'".formatted(file, boundaries.size() + 1));
+            "%s: annotator %s has no matrix 'Boundaries'".formatted(file, boundaries.size() + 1));
       }
       if (height >= 0 && (map.dimensions()[0] != height || map.dimensions()[1] != width)) {
         throw new DataException(
-            "%s: annotators have maps of different sizes, %dx%d and %s"
+            "%s: annotators have maps of different sizes, %sx%s and %s"
                 .formatted(file, height, width, Arrays.toString(map.dimensions())));
       }
       height = map.dimensions()[0];

@@ -172,7 +172,7 @@ public final class MatFile {
     byte[] bytes;
     try {
       if (Files.size(file) > MAX_BYTES) {
-        throw wrong("a file of more than %d MiB is not read".formatted(MAX_BYTES >> 20));
+        throw wrong("a file of more than %s MiB is not read".formatted(MAX_BYTES >> 20));
       }
       bytes = Files.readAllBytes(file);
     } catch (NoSuchFileException e) {
@@ -181,7 +181,7 @@ public final class MatFile {
       throw new DataException("Cannot read " + file + ": " + e.getMessage(), e);
     }
     if (bytes.length < 128) {
-      throw wrong("%d bytes are too few for a MAT file".formatted(bytes.length));
+      throw wrong("%s bytes are too few for a MAT file".formatted(bytes.length));
     }
     if (startsWith(bytes, 0, "\u0089HDF") || startsWith(bytes, 0, "MATLAB 7.3")) {
       throw wrong("MAT files of version 7.3 (HDF5) are not read; save with version 7 or older");
@@ -222,7 +222,7 @@ public final class MatFile {
   private ByteBuffer take(ByteBuffer in, int length, String what) {
     if (length < 0 || length > in.remaining()) {
       throw wrong(
-          "%s says it has %d bytes where %d are left: the file is truncated or damaged"
+          "%s says it has %s bytes where %s are left: the file is truncated or damaged"
               .formatted(what, Integer.toUnsignedLong(length), in.remaining()));
     }
     ByteBuffer part = in.slice(in.position(), length).order(ByteOrder.LITTLE_ENDIAN);
@@ -234,13 +234,13 @@ public final class MatFile {
   private void charge(long more) {
     bytes += more;
     if (more < 0 || bytes > MAX_BYTES) {
-      throw wrong("it unpacks to more than %d MiB".formatted(MAX_BYTES >> 20));
+      throw wrong("it unpacks to more than %s MiB".formatted(MAX_BYTES >> 20));
     }
   }
 
   private void chargeValue() {
     if (++values > MAX_VALUES) {
-      throw wrong("it has more than %d values".formatted(MAX_VALUES));
+      throw wrong("it has more than %s values".formatted(MAX_VALUES));
     }
   }
 
@@ -289,7 +289,7 @@ public final class MatFile {
     if (word >>> 16 != 0) {
       // Small elements: type and length share a word, four bytes of data follow.
       if (word >>> 16 > 4) {
-        throw wrong("%s has a small element of %d bytes".formatted(what, word >>> 16));
+        throw wrong("%s has a small element of %s bytes".formatted(what, word >>> 16));
       }
       ByteBuffer data = take(in, word >>> 16, what);
       in.position(in.position() + 4 - (word >>> 16));
@@ -304,7 +304,7 @@ public final class MatFile {
   private int[] integers(ByteBuffer in, String what) {
     Element e = element(in, what);
     if (e.type != 5 && e.type != 6 || (e.data.capacity() & 3) != 0) {
-      throw wrong("%s is of type %d, not 32-bit integers".formatted(what, e.type));
+      throw wrong("%s is of type %s, not 32-bit integers".formatted(what, e.type));
     }
     charge(e.data.capacity());
     int[] values = new int[e.data.capacity() / 4];
@@ -325,7 +325,7 @@ public final class MatFile {
   /** Reads the inside of a matrix element and puts it under its name. */
   private void matrix(ByteBuffer in, Map<String, Value> into, int depth) {
     if (depth > MAX_DEPTH) {
-      throw wrong("values are nested more than %d deep".formatted(MAX_DEPTH));
+      throw wrong("values are nested more than %s deep".formatted(MAX_DEPTH));
     }
     chargeValue();
     if (!in.hasRemaining()) {
@@ -396,9 +396,9 @@ public final class MatFile {
   private List<Value> values(ByteBuffer in, int count, int depth) {
     List<Value> values = new ArrayList<>();
     for (int i = 0; i < count; i++) {
-      Element e = element(in, "element %d of %d".formatted(i + 1, count));
+      Element e = element(in, "element %s of %s".formatted(i + 1, count));
       if (e.type != MATRIX) {
-        throw wrong("element %d of a cell or struct is of type %d".formatted(i + 1, e.type));
+        throw wrong("element %s of a cell or struct is of type %s".formatted(i + 1, e.type));
       }
       Map<String, Value> one = new LinkedHashMap<>();
       matrix(e.data, one, depth + 1);
@@ -442,7 +442,7 @@ public final class MatFile {
     }
     if ((long) size * count != e.data.capacity()) {
       throw wrong(
-          "'%s' has %d bytes where %s needs %d"
+          "'%s' has %s bytes where %s needs %s"
               .formatted(
                   name, e.data.capacity(), Arrays.toString(dimensions), (long) size * count));
     }

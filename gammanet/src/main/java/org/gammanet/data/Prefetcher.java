@@ -36,7 +36,7 @@ public final class Prefetcher<T> implements AutoCloseable {
   public Prefetcher(long from, long end, int threads, int ahead, LongFunction<T> make) {
     if (threads < 1 || ahead < 1) {
       throw new IllegalArgumentException(
-          "At least one thread and one batch ahead are needed, found %d and %d"
+          "At least one thread and one batch ahead are needed, found %s and %s"
               .formatted(threads, ahead));
     }
     this.make = make;

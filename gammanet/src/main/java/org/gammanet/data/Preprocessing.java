@@ -26,7 +26,7 @@ public record Preprocessing(List<Double> mean, List<Double> std, int minimumSize
     std = List.copyOf(std);
     if (mean.size() != 3 || std.size() != 3 || minimumSize < 1) {
       throw new IllegalArgumentException(
-          "expected three means, three standard deviations and a size of at least 1, found %s, %s, %d"
+          "expected three means, three standard deviations and a size of at least 1, found %s, %s, %s"
               .formatted(mean, std, minimumSize));
     }
   }

@@ -47,7 +47,7 @@ public final class Thinning {
   public static void thin(byte[] mask, int height, int width) {
     if (mask.length != height * width) {
       throw new IllegalArgumentException(
-          "A mask of %d values is not %d x %d pixels".formatted(mask.length, height, width));
+          "A mask of %s values is not %s x %s pixels".formatted(mask.length, height, width));
     }
     Thinning thinning = new Thinning(mask, height, width);
     int lastChange = 0;

@@ -283,7 +283,7 @@ public record Contours(int width, int height, List<Line> lines) {
   public String geoJson() {
     var json = new StringBuilder();
     json.append(
-        "{\"type\":\"FeatureCollection\",\"image\":{\"width\":%d,\"height\":%d},\"features\":["
+        "{\"type\":\"FeatureCollection\",\"image\":{\"width\":%s,\"height\":%s},\"features\":["
             .formatted(width, height));
     for (int k = 0; k < lines.size(); k++) {
       Line line = lines.get(k);

@@ -267,7 +267,7 @@ public final class Detector {
     public List<EdgeMap> nextTimesteps(RgbImage frame) {
       if (width != 0 && (frame.width() != width || frame.height() != height)) {
         throw new IllegalArgumentException(
-            "a frame of %d×%d pixels follows frames of %d×%d: states carry over between frames of one size only"
+            "a frame of %s×%s pixels follows frames of %s×%s: states carry over between frames of one size only"
                 .formatted(frame.width(), frame.height(), width, height));
       }
       width = frame.width();

@@ -30,7 +30,7 @@ public record DetectorOptions(int maxSide, int tileSide, boolean everyTimestep) 
   public DetectorOptions {
     if (maxSide < 0 || tileSide < 0) {
       throw new IllegalArgumentException(
-          "sizes must not be negative: %d, %d".formatted(maxSide, tileSide));
+          "sizes must not be negative: %s, %s".formatted(maxSide, tileSide));
     }
   }
 

@@ -39,7 +39,7 @@ final class FfmpegWriter implements FrameWriter {
       out = pipe;
     } else if (frame.width() != width || frame.height() != height) {
       throw new IllegalArgumentException(
-          "%s follows frames of %d×%d".formatted(frame, width, height));
+          "%s follows frames of %s×%s".formatted(frame, width, height));
     }
     try {
       pipe.write(frame.samples());

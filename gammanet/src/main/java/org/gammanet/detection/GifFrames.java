@@ -65,7 +65,7 @@ final class GifFrames implements FrameReader {
 
   private ImageException damaged(Exception e) {
     return new ImageException(
-        "%s is truncated or damaged (frame %d): %s".formatted(file, at + 1, e.getMessage()), e);
+        "%s is truncated or damaged (frame %s): %s".formatted(file, at + 1, e.getMessage()), e);
   }
 
   @Override

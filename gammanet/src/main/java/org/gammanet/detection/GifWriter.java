@@ -54,7 +54,7 @@ final class GifWriter implements FrameWriter {
       height = frame.height();
     } else if (frame.width() != width || frame.height() != height) {
       throw new IllegalArgumentException(
-          "%s follows frames of %d×%d".formatted(frame, width, height));
+          "%s follows frames of %s×%s".formatted(frame, width, height));
     }
     BufferedImage image = indexed(frame);
     IIOMetadata metadata =

@@ -110,7 +110,7 @@ public final class BoundaryBenchmark {
     public Strengths {
       if (height < 1 || width < 1 || values.length != (long) height * width) {
         throw new DataException(
-            "%d values are not a map of %dx%d".formatted(values.length, width, height));
+            "%s values are not a map of %sx%s".formatted(values.length, width, height));
       }
       for (int i = 0; i < values.length; i++) {
         double value = values[i];
@@ -119,7 +119,7 @@ public final class BoundaryBenchmark {
         }
         if (!(value >= -ROUNDING && value <= 1 + ROUNDING)) {
           throw new DataException(
-              "the value at column %d, row %d is %s, but strengths must lie in [0, 1]"
+              "the value at column %s, row %s is %s, but strengths must lie in [0, 1]"
                   .formatted(i % width, i / width, value));
         }
         values[i] = Math.clamp(value, 0, 1);
@@ -210,7 +210,7 @@ public final class BoundaryBenchmark {
         } else {
           failures.put(
               id,
-              "%s has %d segmentations or thresholds where %s has %d"
+              "%s has %s segmentations or thresholds where %s has %s"
                   .formatted(id, c.thresholds().length, first.id(), first.thresholds().length));
         }
       }
@@ -363,7 +363,7 @@ public final class BoundaryBenchmark {
       if (map.height() != height || map.width() != width) {
         if (!settings.resize || !(map instanceof Strengths)) {
           throw new DataException(
-              "%s: the map is %dx%d and its ground truth %dx%d; they must have the same size"
+              "%s: the map is %sx%s and its ground truth %sx%s; they must have the same size"
                   .formatted(id, map.width(), map.height(), width, height));
         }
       }

@@ -147,7 +147,7 @@ public final class BoundaryFiles {
     int columns = ucm.dimensions()[1];
     if (rows < 3 || columns < 3 || rows % 2 == 0 || columns % 2 == 0) {
       throw new DataException(
-          "'ucm2' is %dx%d; it must have 2H+1 rows and 2W+1 columns".formatted(rows, columns));
+          "'ucm2' is %sx%s; it must have 2H+1 rows and 2W+1 columns".formatted(rows, columns));
     }
     int height = (rows - 1) / 2;
     int width = (columns - 1) / 2;
@@ -166,13 +166,13 @@ public final class BoundaryFiles {
     List<byte[]> masks = new ArrayList<>();
     for (MatFile.Value cell : cells.values()) {
       if (!(cell instanceof MatFile.Numbers labels) || labels.dimensions().length != 2) {
-        throw new DataException("segmentation %d is not a matrix".formatted(masks.size() + 1));
+        throw new DataException("segmentation %s is not a matrix".formatted(masks.size() + 1));
       }
       int rows = labels.dimensions()[0];
       int columns = labels.dimensions()[1];
       if (!masks.isEmpty() && (rows != height || columns != width)) {
         throw new DataException(
-            "segmentations are of different sizes, %dx%d and %dx%d"
+            "segmentations are of different sizes, %sx%s and %sx%s"
                 .formatted(width, height, columns, rows));
       }
       height = rows;
@@ -280,7 +280,7 @@ public final class BoundaryFiles {
         String[] fields = lines.get(k).strip().split("\\s+");
         if (fields.length != 5) {
           throw new DataException(
-              "%s, line %d: expected 5 columns, found %d".formatted(file, k + 1, fields.length));
+              "%s, line %s: expected 5 columns, found %s".formatted(file, k + 1, fields.length));
         }
         for (int i = 0; i < 5; i++) {
           columns[i][k] = Double.parseDouble(fields[i]);

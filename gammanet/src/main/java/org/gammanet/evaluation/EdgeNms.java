@@ -30,7 +30,7 @@ public enum EdgeNms {
   public float[] apply(float[] map, int height, int width) {
     if (map.length != height * width) {
       throw new IllegalArgumentException(
-          "A map of %d values is not %d x %d pixels".formatted(map.length, height, width));
+          "A map of %s values is not %s x %s pixels".formatted(map.length, height, width));
     }
     if (this == NONE) {
       return map.clone();

@@ -102,7 +102,7 @@ public final class InputChecks {
     List<String> remarks = new ArrayList<>();
     if (bright > 0) {
       remarks.add(
-          "most of the map is bright in %d of %d maps; edges must be white on black"
+          "most of the map is bright in %s of %s maps; edges must be white on black"
               .formatted(bright, maps));
     }
     double[] sorted = widths.stream().mapToDouble(w -> w).sorted().toArray();
@@ -117,7 +117,7 @@ public final class InputChecks {
     }
     drawings.stream().limit(3).forEach(remarks::add);
     if (drawings.size() > 3) {
-      remarks.add("the same holds for %d more".formatted(drawings.size() - 3));
+      remarks.add("the same holds for %s more".formatted(drawings.size() - 3));
     }
     return remarks;
   }

@@ -27,7 +27,7 @@ final class PixelMask {
     this(height, width);
     if (mask.length != (long) height * width) {
       throw new IllegalArgumentException(
-          "A mask of %d values is not %d x %d pixels".formatted(mask.length, height, width));
+          "A mask of %s values is not %s x %s pixels".formatted(mask.length, height, width));
     }
     for (int y = 0, i = 0; y < height; y++) {
       for (int x = 0; x < width; x++, i++) {

@@ -502,7 +502,7 @@ final class ImageDecoder {
     int headerSize = in.getInt(14);
     boolean old = headerSize == 12;
     if (!old && (headerSize < 40 || headerSize > 124 || bytes.length < 14 + headerSize)) {
-      throw damaged("its header has %d bytes".formatted(headerSize));
+      throw damaged("its header has %s bytes".formatted(headerSize));
     }
     long width = old ? in.getShort(18) & 0xFFFF : in.getInt(18);
     long height = old ? in.getShort(20) & 0xFFFF : Math.abs((long) in.getInt(22));
@@ -510,10 +510,10 @@ final class ImageDecoder {
     int compression = old ? 0 : in.getInt(30);
     checkSize(width, height);
     if (compression < 0 || compression == 4 || compression == 5 || compression > 6) {
-      throw refused("is a BMP with compression %d, which is not supported".formatted(compression));
+      throw refused("is a BMP with compression %s, which is not supported".formatted(compression));
     }
     if (!List.of(1, 4, 8, 16, 24, 32).contains(bits)) {
-      throw damaged("it has %d bits per pixel".formatted(bits));
+      throw damaged("it has %s bits per pixel".formatted(bits));
     }
     if (offset > bytes.length) {
       throw damaged("its pixels begin behind its end");
@@ -526,7 +526,7 @@ final class ImageDecoder {
     if (!old) {
       long colors = in.getInt(46) & 0xFFFFFFFFL;
       if (colors > 1 << 16) {
-        throw damaged("it has a palette of %d colors".formatted(colors));
+        throw damaged("it has a palette of %s colors".formatted(colors));
       }
     }
     if (headerSize >= 108) {
@@ -663,7 +663,7 @@ final class ImageDecoder {
       if (width == 0) {
         setSize(w, h);
       } else if (w != width || h != height) {
-        throw damaged("its picture has %d×%d pixels, not %d×%d".formatted(w, h, width, height));
+        throw damaged("its picture has %s×%s pixels, not %s×%s".formatted(w, h, width, height));
       }
       picture = from;
       pictureEnd = to;
@@ -746,7 +746,7 @@ final class ImageDecoder {
       } else if (method == 1) {
         raster = lossless(opacity + 1, opacityEnd); // opacity is its green
       } else {
-        throw damaged("its opacity is stored by method %d".formatted(method));
+        throw damaged("its opacity is stored by method %s".formatted(method));
       }
       byte[] samples = ((DataBufferByte) raster.getDataBuffer()).getData();
       for (int i = 0; i < width * height; i++) {
@@ -882,7 +882,7 @@ final class ImageDecoder {
     private void check() throws ImageException {
       if (samples < 1 || samples > MAX_SAMPLES || samples < colors()) {
         throw refused(
-            "is a TIFF of %d samples per pixel, which is not supported".formatted(samples));
+            "is a TIFF of %s samples per pixel, which is not supported".formatted(samples));
       }
       for (long b : bits) {
         if (b != depth) {
@@ -893,12 +893,12 @@ final class ImageDecoder {
         case 1, 4 -> {
           if (depth > 16) {
             throw refused(
-                "has integer samples of %d bits, whose white is not known; convert it to 8 or 16"
+                "has integer samples of %s bits, whose white is not known; convert it to 8 or 16"
                         .formatted(depth)
                     + " bits");
           }
           if (!DEPTHS.contains(depth) || depth < 8 && colors() > 1) {
-            throw refused("has samples of %d bits, which is not supported".formatted(depth));
+            throw refused("has samples of %s bits, which is not supported".formatted(depth));
           }
         }
         case 2 ->
@@ -908,12 +908,12 @@ final class ImageDecoder {
         case 3 -> {
           if (depth != 16 && depth != 32 && depth != 64 || photometric > 2) {
             throw refused(
-                "has floating-point samples of %d bits in color space %d, which is not supported"
+                "has floating-point samples of %s bits in color space %s, which is not supported"
                     .formatted(depth, photometric));
           }
         }
         default ->
-            throw refused("has samples of format %d, which is not supported".formatted(format));
+            throw refused("has samples of format %s, which is not supported".formatted(format));
       }
       switch ((int) Math.min(photometric, 100)) {
         case 0, 1, 2, 3, 5, 6 -> {}
@@ -921,7 +921,7 @@ final class ImageDecoder {
         case -1 -> throw damaged("it does not say its color space");
         default ->
             throw refused(
-                "is in the TIFF color space %d, which is not supported".formatted(photometric));
+                "is in the TIFF color space %s, which is not supported".formatted(photometric));
       }
       if (photometric == 5 && (tags.get(TiffTags.INK_SET, 1) != 1 || depth != 8 && depth != 16)) {
         throw refused("has inks other than cyan, magenta, yellow and black of 8 or 16 bits");
@@ -934,7 +934,7 @@ final class ImageDecoder {
       }
       if (!COMPRESSIONS.contains(compression)) {
         throw refused(
-            "is compressed by method %d of TIFF, which is not supported".formatted(compression));
+            "is compressed by method %s of TIFF, which is not supported".formatted(compression));
       }
     }
 
@@ -948,7 +948,7 @@ final class ImageDecoder {
           || tileHeight < 1
           || tileWidth > Math.max(2 * width, 4096)
           || tileHeight > Math.max(2 * height, 4096)) {
-        throw damaged("it has tiles of %d×%d pixels".formatted(tileWidth, tileHeight));
+        throw damaged("it has tiles of %s×%s pixels".formatted(tileWidth, tileHeight));
       }
       if (width * height > (1L << 30) / (samples * bytesPerSample)) {
         throw refused("takes more than 1 GiB of samples");
@@ -987,7 +987,7 @@ final class ImageDecoder {
       JpegMarkers markers = new JpegMarkers(from, to);
       if (markers.width > tileWidth + 64 || markers.height > tileHeight + 64) {
         throw damaged(
-            "a part of it has %d×%d pixels instead of %d×%d"
+            "a part of it has %s×%s pixels instead of %s×%s"
                 .formatted(markers.width, markers.height, tileWidth, tileHeight));
       }
     }

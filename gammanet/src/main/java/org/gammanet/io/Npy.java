@@ -73,7 +73,7 @@ public final class Npy {
       int version = start.get(6);
       if (version < 1 || version > 3) {
         throw new DataException(
-            "%s is of version %d of NumPy's format; 1 to 3 are read".formatted(file, version));
+            "%s is of version %s of NumPy's format; 1 to 3 are read".formatted(file, version));
       }
       int at = version == 1 ? 10 : 12;
       int length = version == 1 ? start.getShort(8) & 0xFFFF : size < 12 ? -1 : start.getInt(8);
@@ -121,7 +121,7 @@ public final class Npy {
     }
     if (bytes != size - at || bytes > Integer.MAX_VALUE - 16) {
       throw new DataException(
-          "%s says its shape is (%s) of '%s', but has %d bytes of data"
+          "%s says its shape is (%s) of '%s', but has %s bytes of data"
               .formatted(file, String.join(", ", parts), type, size - at));
     }
     in.position(at);
@@ -270,7 +270,7 @@ public final class Npy {
     }
     if (product != count) {
       throw new IllegalArgumentException(
-          "%d values do not have the shape %s".formatted(count, Arrays.toString(shape)));
+          "%s values do not have the shape %s".formatted(count, Arrays.toString(shape)));
     }
     String sizes = Arrays.stream(shape).mapToObj(s -> s + ",").collect(Collectors.joining(" "));
     String header =

@@ -94,7 +94,7 @@ public final class RgbImage {
   static RgbImage resize(int width, int height, RowSource rows, int newWidth, int newHeight) {
     if (newWidth < 1 || newHeight < 1 || (long) newWidth * newHeight > Images.MAX_PIXELS) {
       throw new IllegalArgumentException(
-          "cannot resize to %d×%d: an image has 1 to %d pixels"
+          "cannot resize to %s×%s: an image has 1 to %s pixels"
               .formatted(newWidth, newHeight, Images.MAX_PIXELS));
     }
     // Rows first: [height, newWidth, 3] as floats, so that only the end result is rounded.
@@ -154,7 +154,7 @@ public final class RgbImage {
   public RgbImage crop(int left, int top, int partWidth, int partHeight) {
     if (left < 0 || top < 0 || left + partWidth > width || top + partHeight > height) {
       throw new IllegalArgumentException(
-          "%d×%d pixels at (%d, %d) do not lie in %s"
+          "%s×%s pixels at (%s, %s) do not lie in %s"
               .formatted(partWidth, partHeight, left, top, this));
     }
     byte[] part = new byte[3 * partWidth * partHeight];

@@ -55,7 +55,7 @@ record Misfits(Map<String, Collection<String>> names) {
   /** Numbers and names, such as {@code 1 missing: fgru_0.alpha}. */
   String text(Function<Collection<String>, String> list) {
     return names.entrySet().stream()
-        .map(e -> "%d %s: %s".formatted(e.getValue().size(), e.getKey(), list.apply(e.getValue())))
+        .map(e -> "%s %s: %s".formatted(e.getValue().size(), e.getKey(), list.apply(e.getValue())))
         .collect(Collectors.joining("; "));
   }
 

@@ -90,7 +90,7 @@ public final class Simd {
       return new Choice(
           0, "scalar code: this processor has no vectors of 128 bits" + complaint, understood);
     }
-    return new Choice(bits, "vectors of %d bits%s".formatted(bits, complaint), understood);
+    return new Choice(bits, "vectors of %s bits%s".formatted(bits, complaint), understood);
   }
 
   /** Loaded only where the Vector API is present. */

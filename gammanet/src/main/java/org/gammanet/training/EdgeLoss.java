@@ -132,7 +132,7 @@ public record EdgeLoss(Map<Loss, Double> weights, Settings settings) {
         || images < 1
         || logits.length % images != 0) {
       throw new IllegalArgumentException(
-          "%d logits, %d targets and %d validities do not make %d images of equal size"
+          "%s logits, %s targets and %s validities do not make %s images of equal size"
               .formatted(logits.length, targets.length, valid.length, images));
     }
     Evaluation e = new Evaluation(logits, targets, valid, images, settings);

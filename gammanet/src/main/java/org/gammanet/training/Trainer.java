@@ -163,12 +163,12 @@ public final class Trainer implements AutoCloseable {
     TrainingConfig training = config.training();
     if (config.model().outputChannels() != 1) {
       throw new TrainingException(
-          "the network has %d output channels, but edges are trained with one"
+          "the network has %s output channels, but edges are trained with one"
               .formatted(config.model().outputChannels()));
     }
     if (training.samplesPerEpoch() < training.batchSize()) {
       throw new TrainingException(
-          "training.samples_per_epoch is %d, less than one batch of %d"
+          "training.samples_per_epoch is %s, less than one batch of %s"
               .formatted(training.samplesPerEpoch(), training.batchSize()));
     }
     boolean float16 = training.halfType() == TrainingConfig.HalfType.FLOAT16;
@@ -182,7 +182,7 @@ public final class Trainer implements AutoCloseable {
     for (Curriculum.Part part : curriculum.stages()) {
       if (part.crop() < network.minimumSize()) {
         throw new TrainingException(
-            "random_crop is %d, but the network needs images of at least %d pixels"
+            "random_crop is %s, but the network needs images of at least %s pixels"
                 .formatted(part.crop(), network.minimumSize()));
       }
       GammaNetConfig cropped = config.with(List.of("data.augmentation.random_crop=" + part.crop()));
@@ -280,7 +280,7 @@ public final class Trainer implements AutoCloseable {
     schedule.restore(state.schedule());
     if (update > updatesPerEpoch) {
       throw new TrainingException(
-          "%s stopped at update %d of an epoch, which now has %d: samples_per_epoch, batch_size and"
+          "%s stopped at update %s of an epoch, which now has %s: samples_per_epoch, batch_size and"
                   .formatted(name, update, updatesPerEpoch)
               + " gradient_accumulation can only change between epochs");
     }
@@ -391,7 +391,7 @@ public final class Trainer implements AutoCloseable {
     return curriculum.stages().stream()
         .map(
             part ->
-                "%d epochs of %d updates, %d crops of %dx%d each, T = %s"
+                "%s epochs of %s updates, %s crops of %sx%s each, T = %s"
                     .formatted(
                         part.epochs(),
                         updatesPerEpoch,
@@ -612,14 +612,14 @@ public final class Trainer implements AutoCloseable {
     failures++;
     if (failures >= MAX_FAILURES) {
       throw new TrainingException(
-          "loss or gradient was not finite for %d updates in a row, last with %s; the last good"
+          "loss or gradient was not finite for %s updates in a row, last with %s; the last good"
                   .formatted(failures, String.join(", ", ids))
               + " checkpoint is in "
               + checkpoints.path()
               + "; a lower learning rate or fewer timesteps may help");
     }
     listener.note(
-        "update %d skipped: loss or gradient is not finite (%s)"
+        "update %s skipped: loss or gradient is not finite (%s)"
             .formatted(globalStep + 1, String.join(", ", ids)));
   }
 

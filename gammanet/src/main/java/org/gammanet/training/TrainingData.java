@@ -57,7 +57,7 @@ public record TrainingData(EdgeDataset train, EdgeDataset validation, String des
     return new TrainingData(
         used,
         validation,
-        "%d images of %s (%s); validation on %d %s"
+        "%s images of %s (%s); validation on %s %s"
             .formatted(
                 used.size(),
                 root,

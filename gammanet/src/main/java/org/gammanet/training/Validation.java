@@ -152,7 +152,7 @@ final class Validation {
     }
     if (!runaway.isEmpty()) {
       listener.note(
-          "epoch %d: the loss is not finite on %d of %d validation images (%s)"
+          "epoch %s: the loss is not finite on %s of %s validation images (%s)"
               .formatted(
                   epoch + 1,
                   runaway.size(),

@@ -246,7 +246,7 @@ public final class JavaCell {
     for (float[] map : new float[][] {x, e, i, newE, newI}) {
       if (map.length != Math.multiplyExact(batch, size)) {
         throw new IllegalArgumentException(
-            "a map of %d x %d x %d x %d has %d elements, not %d"
+            "a map of %s x %s x %s x %s has %s elements, not %s"
                 .formatted(batch, height, width, channels, (long) batch * size, map.length));
       }
     }

@@ -55,7 +55,7 @@ public record OriginalBars(
         || top + bar.rows > frame.height()
         || left + bar.columns > frame.width()) {
       throw new IllegalArgumentException(
-          "the target's block of %d x %d pixels does not fit into the image of %d x %d"
+          "the target's block of %s x %s pixels does not fit into the image of %s x %s"
               .formatted(bar.rows, bar.columns, frame.height(), frame.width()));
     }
     for (int y = 0; y < bar.rows; y++) {

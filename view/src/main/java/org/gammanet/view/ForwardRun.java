@@ -63,7 +63,7 @@ record ForwardRun(Request request, @Nullable String site, int channel) {
           network.sites().stream().filter(s -> s.name().equals(site)).findFirst().orElse(null);
       if (chosen != null && channel >= chosen.cell().channels()) {
         throw ViewException.bad(
-            "%s has %d channels".formatted(chosen.name(), chosen.cell().channels()));
+            "%s has %s channels".formatted(chosen.name(), chosen.cell().channels()));
       }
       job.send(start);
       Frames.send(job, input.image());

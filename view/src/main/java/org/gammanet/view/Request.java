@@ -84,7 +84,7 @@ record Request(
       lights.add(beam(light));
     }
     if (lights.size() > MAX_LIGHTS) {
-      throw ViewException.bad("at most %d lights can be on".formatted(MAX_LIGHTS));
+      throw ViewException.bad("at most %s lights can be on".formatted(MAX_LIGHTS));
     }
     return new Request(
         json.path("network").asText(),
@@ -105,7 +105,7 @@ record Request(
           });
     }
     if (discs.size() > MAX_DISCS) {
-      throw ViewException.bad("a light has at most %d strokes".formatted(MAX_DISCS));
+      throw ViewException.bad("a light has at most %s strokes".formatted(MAX_DISCS));
     }
     return new Beam(
         json.path("site").asText(),
@@ -128,7 +128,7 @@ record Request(
   static int range(int value, int least, int most, String what) {
     if (value < least || value > most) {
       throw ViewException.bad(
-          "%s must lie between %d and %d, not at %d".formatted(what, least, most, value));
+          "%s must lie between %s and %s, not at %s".formatted(what, least, most, value));
     }
     return value;
   }
@@ -216,8 +216,14 @@ record Request(
     long available = SystemMemory.available();
     if (maps * largest > available) {
       throw ViewException.bad(
-          "an image of %d×%d pixels takes about %.1f GB here, and %.1f GB are free: choose a smaller working size"
-              .formatted(width, height, maps * largest / 1e9, available / 1e9));
+          String.format(
+              Locale.ROOT,
+              "an image of %d×%d pixels takes about %.1f GB here, and %.1f GB are free: choose a"
+                  + " smaller working size",
+              width,
+              height,
+              maps * largest / 1e9,
+              available / 1e9));
     }
   }
 

@@ -96,7 +96,7 @@ record UnitRun(
         int which = population == State.INHIBITORY && cell.states().size() > 1 ? 1 : 0;
         int unit = channel < 0 ? watch.mostActive(which, last - 1) : channel;
         if (unit >= cell.cell().channels()) {
-          throw ViewException.bad("%s has %d channels".formatted(site, cell.cell().channels()));
+          throw ViewException.bad("%s has %s channels".formatted(site, cell.cell().channels()));
         }
         watch.send(unit, timesteps);
         var maps = new Maps(job, network, cell, inner, row, column, unit, which, last);

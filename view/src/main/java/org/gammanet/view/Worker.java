@@ -58,7 +58,7 @@ final class Worker implements AutoCloseable {
       case IllegalArgumentException i -> message;
       case TorchException t -> message;
       case OutOfMemoryError o ->
-          "Java's memory of %d MB is used up: choose a smaller image, or start gammanet with GAMMANET_JAVA_OPTS=-Xmx4g"
+          "Java's memory of %s MB is used up: choose a smaller image, or start gammanet with GAMMANET_JAVA_OPTS=-Xmx4g"
               .formatted(Runtime.getRuntime().maxMemory() >> 20);
       default -> {
         LOG.log(System.Logger.Level.ERROR, "a computation failed", e);

@@ -34,7 +34,7 @@ public final class Settings {
       // said below
     }
     throw new IllegalArgumentException(
-        "%s must be an integer from %d to %d, not '%s'".formatted(property, least, most, value));
+        "%s must be an integer from %s to %s, not '%s'".formatted(property, least, most, value));
   }
 
   /** MiB of freed memory that are kept for reuse. */

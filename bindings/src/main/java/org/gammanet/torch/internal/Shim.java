@@ -103,7 +103,7 @@ public final class Shim {
     int version = GammanetNative.gammanet_native_abi_version();
     if (version != GammanetNative.GAMMANET_NATIVE_ABI_VERSION()) {
       throw new IOException(
-          "the native kernels in %s have the interface version %d, not %d; %s"
+          "the native kernels in %s have the interface version %s, not %s; %s"
               .formatted(file, version, GammanetNative.GAMMANET_NATIVE_ABI_VERSION(), HINT));
     }
     try (Arena arena = Arena.ofConfined()) {

@@ -55,7 +55,7 @@ public record CurveSimilarity(
       for (int i = 0; i < n; i++) {
         if (!(standardErrors[i] > 0)) {
           throw new IllegalArgumentException(
-              "a standard error must be positive, but number %d is %s"
+              "a standard error must be positive, but number %s is %s"
                   .formatted(i, standardErrors[i]));
         }
         double z = (model[i] - recorded[i]) / standardErrors[i];

@@ -11,14 +11,14 @@ final class Curves {
   static void require(double[] conditions, double[] responses, int least, String condition) {
     if (conditions.length != responses.length) {
       throw new IllegalArgumentException(
-          "there are %d responses to %d values of %s"
+          "there are %s responses to %s values of %s"
               .formatted(responses.length, conditions.length, condition));
     }
     if (conditions.length < least) {
       throw new IllegalArgumentException(
           conditions.length == 0
-              ? "no %s is given: at least %d are needed".formatted(condition, least)
-              : "a curve over %s needs at least %d values, not %d"
+              ? "no %s is given: at least %s are needed".formatted(condition, least)
+              : "a curve over %s needs at least %s values, not %s"
                   .formatted(condition, least, conditions.length));
     }
     finite(conditions, condition);
@@ -30,7 +30,7 @@ final class Curves {
     for (int i = 0; i < values.length; i++) {
       if (!Double.isFinite(values[i])) {
         throw new IllegalArgumentException(
-            "%s number %d is %s; measures need finite numbers".formatted(what, i, values[i]));
+            "%s number %s is %s; measures need finite numbers".formatted(what, i, values[i]));
       }
     }
   }
@@ -39,11 +39,11 @@ final class Curves {
   static void sameLength(double[] a, double[] b, int least, String what) {
     if (a.length != b.length) {
       throw new IllegalArgumentException(
-          "%s come in pairs, but there are %d and %d".formatted(what, a.length, b.length));
+          "%s come in pairs, but there are %s and %s".formatted(what, a.length, b.length));
     }
     if (a.length < least) {
       throw new IllegalArgumentException(
-          "%s: at least %d are needed, not %d".formatted(what, least, a.length));
+          "%s: at least %s are needed, not %s".formatted(what, least, a.length));
     }
     finite(a, what);
     finite(b, what);

@@ -1,5 +1,6 @@
 package org.gammanet.experiments.analysis;
 
+import java.util.Locale;
 import org.gammanet.experiments.stimuli.Orientation;
 
 /**
@@ -89,8 +90,14 @@ public record OrientationMeasures(
     for (int i = 1; i < angles.length; i++) {
       if (Math.abs(angles[i] - angles[0] - i * step) > 1e-6 * period) {
         throw new IllegalArgumentException(
-            "%d angles must rise in equal steps of %.4g degrees around %.0f, but %s follows %s"
-                .formatted(angles.length, step, period, angles[i], angles[i - 1]));
+            String.format(
+                Locale.ROOT,
+                "%d angles must rise in equal steps of %.4g degrees around %.0f, but %s follows %s",
+                angles.length,
+                step,
+                period,
+                angles[i],
+                angles[i - 1]));
       }
     }
   }

@@ -46,7 +46,7 @@ public final class OrientationTuning {
   public TuningTable compute(float[][] responses, StimulusSet set) {
     if (responses.length != set.size()) {
       throw new IllegalArgumentException(
-          "there are responses to %d stimuli, but the set has %d"
+          "there are responses to %s stimuli, but the set has %s"
               .formatted(responses.length, set.size()));
     }
     int blank = -1;
@@ -59,7 +59,7 @@ public final class OrientationTuning {
         gratings.add(i);
       } else {
         throw new IllegalArgumentException(
-            "orientation tuning is measured with gratings, but stimulus %d is a %s"
+            "orientation tuning is measured with gratings, but stimulus %s is a %s"
                 .formatted(i, set.meta(i).type()));
       }
     }
@@ -84,13 +84,13 @@ public final class OrientationTuning {
       int p = Arrays.binarySearch(phases, meta.phase());
       if (at[f][t][p] >= 0) {
         throw new IllegalArgumentException(
-            "stimuli %d and %d are the same grating".formatted(at[f][t][p], i));
+            "stimuli %s and %s are the same grating".formatted(at[f][t][p], i));
       }
       at[f][t][p] = i;
     }
     if (gratings.size() != frequencies.length * thetas.length * phases.length) {
       throw new IllegalArgumentException(
-          "%d orientations, %d frequencies and %d phases make %d gratings, but the set has %d"
+          "%s orientations, %s frequencies and %s phases make %s gratings, but the set has %s"
               .formatted(
                   thetas.length,
                   frequencies.length,
@@ -104,7 +104,7 @@ public final class OrientationTuning {
       for (int i = 0; i < responses.length; i++) {
         if (!Float.isFinite(responses[i][u])) {
           throw new IllegalArgumentException(
-              "the response of unit %d to stimulus %d is %s; the network's weights or input are broken"
+              "the response of unit %s to stimulus %s is %s; the network's weights or input are broken"
                   .formatted(u, i, responses[i][u]));
         }
       }

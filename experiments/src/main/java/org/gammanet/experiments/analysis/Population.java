@@ -49,7 +49,7 @@ public final class Population {
     double f = curve.at(theta);
     if (!(f > 0)) {
       throw new IllegalArgumentException(
-          "the tuning curve of unit %d is %s at %s degrees, but Poisson units have positive rates"
+          "the tuning curve of unit %s is %s at %s degrees, but Poisson units have positive rates"
               .formatted(unit, f, theta));
     }
     return f;

@@ -132,7 +132,7 @@ public record ReferenceCurve(
           || point.length > 3
           || (!points.isEmpty() && points.get(0).length != point.length)) {
         throw new IllegalArgumentException(
-            "%s, line %d: expected %s, found: %s"
+            "%s, line %s: expected %s, found: %s"
                 .formatted(
                     file,
                     i + 1,

@@ -245,7 +245,7 @@ public final class RepresentationalComparison {
     requireSameStimuli(model, recorded, 4);
     if (folds < 2 || model.length < 2 * folds) {
       throw new IllegalArgumentException(
-          "%d folds need at least two stimuli each, but there are %d stimuli"
+          "%s folds need at least two stimuli each, but there are %s stimuli"
               .formatted(folds, model.length));
     }
     return RowProducts.of(model).products();
@@ -539,12 +539,12 @@ public final class RepresentationalComparison {
   private static void requireSameStimuli(float[][] x, float[][] y, int least) {
     if (x.length != y.length) {
       throw new IllegalArgumentException(
-          "recordings of the same stimuli are compared, not of %d and %d"
+          "recordings of the same stimuli are compared, not of %s and %s"
               .formatted(x.length, y.length));
     }
     if (x.length < least) {
       throw new IllegalArgumentException(
-          "at least %d stimuli are needed, not %d".formatted(least, x.length));
+          "at least %s stimuli are needed, not %s".formatted(least, x.length));
     }
     requireRecording(x, "first recording");
     requireRecording(y, "second recording");
@@ -557,13 +557,13 @@ public final class RepresentationalComparison {
     for (int i = 0; i < x.length; i++) {
       if (x[i].length != x[0].length) {
         throw new IllegalArgumentException(
-            "the %s has %d units for stimulus %d but %d for stimulus 0"
+            "the %s has %s units for stimulus %s but %s for stimulus 0"
                 .formatted(what, x[i].length, i, x[0].length));
       }
       for (int u = 0; u < x[i].length; u++) {
         if (!Float.isFinite(x[i][u])) {
           throw new IllegalArgumentException(
-              "the %s has %s for unit %d and stimulus %d".formatted(what, x[i][u], u, i));
+              "the %s has %s for unit %s and stimulus %s".formatted(what, x[i][u], u, i));
         }
       }
     }

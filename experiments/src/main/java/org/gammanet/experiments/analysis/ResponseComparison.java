@@ -56,7 +56,7 @@ public record ResponseComparison(
     int n = model.length;
     if (n < 2 * FOLDS) {
       throw new IllegalArgumentException(
-          "at least %d stimuli are needed, not %d".formatted(2 * FOLDS, n));
+          "at least %s stimuli are needed, not %s".formatted(2 * FOLDS, n));
     }
     float[][] recorded = mean(repeats);
     float @Nullable [][][] halves = halves(repeats);

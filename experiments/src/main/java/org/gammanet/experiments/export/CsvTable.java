@@ -65,7 +65,7 @@ public record CsvTable(List<String> columns, List<List<String>> rows) {
     for (int i = 0; i < rows.size(); i++) {
       if (rows.get(i).size() != columns.size()) {
         throw new DataException(
-            "%s: row %d has %d cells for %d columns"
+            "%s: row %s has %s cells for %s columns"
                 .formatted(file, i + 2, rows.get(i).size(), columns.size()));
       }
     }

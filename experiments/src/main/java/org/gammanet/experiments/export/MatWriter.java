@@ -95,7 +95,7 @@ final class MatWriter {
   byte[] bytes() throws IOException {
     long size = 128 + variables.values().stream().mapToLong(v -> v.length).sum();
     if (size > Integer.MAX_VALUE - 64) {
-      throw new IOException("a file of MATLAB's format 5 cannot hold %d bytes".formatted(size));
+      throw new IOException("a file of MATLAB's format 5 cannot hold %s bytes".formatted(size));
     }
     ByteBuffer out = buffer((int) size);
     byte[] header = new byte[116];

@@ -163,7 +163,7 @@ public record RecordingExport(
                   key.state().word(),
                   responses.points() == 1
                       ? ""
-                      : " (channel by channel, %d places each; analysis/columns lists them)"
+                      : " (channel by channel, %s places each; analysis/columns lists them)"
                           .formatted(responses.points())));
       series.attribute("comments", "Every stimulus starts from states of zero.");
       int units = responses.units(key.layer(), key.state());

@@ -19,7 +19,7 @@ public record ChannelMaps(
   public ChannelMaps {
     if (values.length != channels * height * width) {
       throw new IllegalArgumentException(
-          "%d values are not %d maps of %d x %d".formatted(values.length, channels, height, width));
+          "%s values are not %s maps of %s x %s".formatted(values.length, channels, height, width));
     }
   }
 

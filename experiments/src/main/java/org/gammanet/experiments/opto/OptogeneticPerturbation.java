@@ -232,7 +232,7 @@ public final class OptogeneticPerturbation {
     int smallest = network.minimumSize();
     if (height < smallest || width < smallest) {
       throw new IllegalArgumentException(
-          "stimuli of %d x %d pixels are too small for this network, which needs %d x %d"
+          "stimuli of %s x %s pixels are too small for this network, which needs %s x %s"
               .formatted(width, height, smallest, smallest));
     }
     long[] shape = network.stateShapes(1, height, width).get(site(layer).states().getFirst());
@@ -252,7 +252,7 @@ public final class OptogeneticPerturbation {
         || location.y() >= size[0]
         || location.x() >= size[1]) {
       throw new IllegalArgumentException(
-          "the location (y %d, x %d) lies outside the map of %s, which has %d x %d pixels (height x width)"
+          "the location (y %s, x %s) lies outside the map of %s, which has %s x %s pixels (height x width)"
               .formatted(location.y(), location.x(), layer, size[0], size[1]));
     }
     return location;
@@ -275,7 +275,7 @@ public final class OptogeneticPerturbation {
       Orientation orientation = set.meta(i).orientation();
       if (orientation == null) {
         throw new IllegalArgumentException(
-            "stimulus %d (%s) has no orientation".formatted(i, set.meta(i).type()));
+            "stimulus %s (%s) has no orientation".formatted(i, set.meta(i).type()));
       }
       out[i] = orientation.modulation();
     }
@@ -708,7 +708,7 @@ public final class OptogeneticPerturbation {
     int[] sites = IntStream.iterate(margin, p -> p < length - margin, p -> p + spacing).toArray();
     if (sites.length == 0) {
       throw new IllegalArgumentException(
-          "a map of %d pixels has no room for a patch of %s with a margin of the same size"
+          "a map of %s pixels has no room for a patch of %s with a margin of the same size"
               .formatted(length, patchSize));
     }
     return sites;

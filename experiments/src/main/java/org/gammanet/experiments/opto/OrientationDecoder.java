@@ -73,7 +73,7 @@ public record OrientationDecoder(
       double[][] features, double[] orientations, DecoderOptions options, long seed) {
     if (features.length == 0 || features.length != orientations.length) {
       throw new IllegalArgumentException(
-          "a decoder needs one orientation for each response, not %d for %d"
+          "a decoder needs one orientation for each response, not %s for %s"
               .formatted(orientations.length, features.length));
     }
     for (double[] row : features) {

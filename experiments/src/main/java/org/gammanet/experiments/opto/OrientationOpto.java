@@ -444,7 +444,7 @@ public record OrientationOpto(
         rows);
     if (starts.size() > 1) {
       report.text(
-          "Without a penalty, many states restore the decoded orientation. Between %d random starts the E − I maps correlate with r = %s on average."
+          "Without a penalty, many states restore the decoded orientation. Between %s random starts the E − I maps correlate with r = %s on average."
               .formatted(starts.size(), significant(agreement())));
     }
   }

@@ -111,7 +111,7 @@ public record RescueOptions(
 
   static void requireAtLeastOne(int value, String what) {
     if (value < 1) {
-      throw new IllegalArgumentException("%s must be at least 1, not %d".formatted(what, value));
+      throw new IllegalArgumentException("%s must be at least 1, not %s".formatted(what, value));
     }
   }
 

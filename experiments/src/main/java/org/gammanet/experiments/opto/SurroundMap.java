@@ -30,7 +30,7 @@ public record SurroundMap(double[] values, int height, int width, double centerY
   public SurroundMap {
     if (values.length != height * width) {
       throw new IllegalArgumentException(
-          "%d values are not a map of %d x %d".formatted(values.length, height, width));
+          "%s values are not a map of %s x %s".formatted(values.length, height, width));
     }
   }
 

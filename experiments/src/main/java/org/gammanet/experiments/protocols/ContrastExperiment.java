@@ -2,6 +2,7 @@ package org.gammanet.experiments.protocols;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import org.gammanet.experiments.analysis.ContrastResponse;
 import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.responses.State;
@@ -148,8 +149,13 @@ public final class ContrastExperiment implements Experiment<ContrastExperiment.C
       overview.add(line);
       mean.marker(100 * f.c50())
           .note(
-              "c_{50} = %.1f %%\nn = %.2f\nR^{2} = %.2f\n%d units"
-                  .formatted(100 * f.c50(), f.exponent(), f.rSquared(), probed.n()));
+              String.format(
+                  Locale.ROOT,
+                  "c_{50} = %.1f %%\nn = %.2f\nR^{2} = %.2f\n%d units",
+                  100 * f.c50(),
+                  f.exponent(),
+                  f.rSquared(),
+                  probed.n()));
     }
     var summary =
         new Summary(

@@ -455,7 +455,7 @@ public final class DynamicsExperiment implements Experiment<DynamicsExperiment.C
   }
 
   private static String component(Components components, int which) {
-    return "Component %d (%s of variance)"
+    return "Component %s (%s of variance)"
         .formatted(which + 1, Format.percent(components.explained[which]));
   }
 

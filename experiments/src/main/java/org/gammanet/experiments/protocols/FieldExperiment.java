@@ -177,7 +177,7 @@ public final class FieldExperiment implements Experiment<FieldExperiment.Conditi
                     4.6,
                     "Mean absolute gradient of the units' mean response after the first and the"
                         + " last"
-                        + " timestep; median over units of the fraction by which a gray square of %d"
+                        + " timestep; median over units of the fraction by which a gray square of %s"
                             .formatted(grid.side)
                         + " px reduces the response, at the position of its center.",
                     true,
@@ -193,7 +193,7 @@ public final class FieldExperiment implements Experiment<FieldExperiment.Conditi
         ? findings
         : findings.value(
             "Extent of the occlusion map",
-            "%s px with squares of %d px".formatted(Format.number(median.extent()), grid.side));
+            "%s px with squares of %s px".formatted(Format.number(median.extent()), grid.side));
   }
 
   /** Timesteps and extents of gradients; adds maps of the first and the last one. */

@@ -3,6 +3,7 @@ package org.gammanet.experiments.protocols;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.DoubleFunction;
 import java.util.function.Predicate;
 import org.gammanet.experiments.analysis.Context;
@@ -147,12 +148,14 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
     double[] fitting = Arrays.stream(all).filter(d -> fits(context, d)).toArray();
     if (fitting.length == 0) {
       throw new IllegalArgumentException(
-          "flanked bars of %.0f px do not fit into an image of %d x %d pixels; at least %4$d x %4$d are needed"
-              .formatted(
-                  context.pixels(LENGTH),
-                  context.size(),
-                  context.size(),
-                  (int) Math.ceil(context.pixels(66))));
+          String.format(
+              Locale.ROOT,
+              "flanked bars of %.0f px do not fit into an image of %d x %d pixels; at least %4$d x"
+                  + " %4$d are needed",
+              context.pixels(LENGTH),
+              context.size(),
+              context.size(),
+              (int) Math.ceil(context.pixels(66))));
     }
     return fitting;
   }
@@ -289,7 +292,7 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
         Style style =
             Style.series(facilitation.size())
                 .dash(a == Arrangement.COLLINEAR ? Style.Dash.SOLID : Style.Dash.DASHED);
-        String name = "%s, target %.0f %%".formatted(a.word(), 100 * c);
+        String name = String.format(Locale.ROOT, "%s, target %.0f %%", a.word(), 100 * c);
         DoubleFunction<Predicate<Unit>> rows = d -> m -> m.is(a, d, c);
         facilitation.add(
             units
@@ -348,8 +351,8 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
             fit.sigma());
     String percentage =
         outside.length == 0
-            ? "not measurable: 0 of %d units outside".formatted(summary.n)
-            : "%s, n = %d".formatted(Format.percent(summary.fractionFacilitated), outside.length);
+            ? "not measurable: 0 of %s units outside".formatted(summary.n)
+            : "%s, n = %s".formatted(Format.percent(summary.fractionFacilitated), outside.length);
     List<Series> dynamics = units.dynamics(nearest, m -> 100 * m.facilitation);
     Panel flankers =
         Panel.at(0, 0, "facilitation")
@@ -394,7 +397,7 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
         .value("Units", summary.n)
         .value(
             "Units with the nearest collinear flankers outside their field",
-            "%d of %d".formatted(summary.unitsOutsideField, summary.n))
+            "%s of %s".formatted(summary.unitsOutsideField, summary.n))
         .value("Facilitated by them", percentage)
         .value(
             "Facilitation index (R_{both} − R_{target})/(|R_{both}| + R_{target}) of these units",

@@ -283,14 +283,14 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
         Findings.of(summary, units)
             .figure(figures.tuning(aligned))
             .figure(figures.population(units))
-            .value("Responsive units", "%d of %d".formatted(summary.nResponsive, summary.nUnits))
+            .value("Responsive units", "%s of %s".formatted(summary.nResponsive, summary.nUnits))
             .value(
                 "Circular variance below 0.7",
-                "%s of %d units"
+                "%s of %s units"
                     .formatted(Format.percent(summary.fractionSelective), summary.nResponsive))
             .value(
                 "Simple cells (F1 > F0)",
-                "%d of %d".formatted(summary.nSimple, summary.nResponsive))
+                "%s of %s".formatted(summary.nSimple, summary.nResponsive))
             .value(
                 "Circular variance, quartiles", Format.numbers(summary.circularVarianceQuartiles))
             .value(

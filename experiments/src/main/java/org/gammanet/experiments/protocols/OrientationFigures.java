@@ -3,6 +3,7 @@ package org.gammanet.experiments.protocols;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import org.gammanet.experiments.analysis.OrientationTuning;
 import org.gammanet.experiments.analysis.TuningCurve;
 import org.gammanet.experiments.analysis.TuningTable;
@@ -52,12 +53,16 @@ final class OrientationFigures {
       OrientationCurve curve = shown.getFirst();
       TuningCurve top = curve.fit(tuning, table);
       example
-          .title("%s %s, channel %d".formatted(context.layer(), state.word(), curve.row().unit()))
+          .title("%s %s, channel %s".formatted(context.layer(), state.word(), curve.row().unit()))
           .add(series(curve, top))
           .marker(top.preferred())
           .note(
-              "preferred %.1f°\nhalf width %.1f°\nR^{2} = %.2f"
-                  .formatted(top.preferred(), top.halfWidth(), top.rSquared()));
+              String.format(
+                  Locale.ROOT,
+                  "preferred %.1f°\nhalf width %.1f°\nR^{2} = %.2f",
+                  top.preferred(),
+                  top.halfWidth(),
+                  top.rSquared()));
     }
     return FigureSpec.of(
         "orientation_tuning",
@@ -87,7 +92,7 @@ final class OrientationFigures {
         "orientation_population",
         11,
         8,
-        "Population of %d responsive units of %d. A: circular variance, dashed at 0.7. B: preferred orientations. C: half width of the fit against circular variance; a sinusoid has 45°. D: selectivity after each timestep, mean over units with its bootstrap interval of 95 %%."
+        "Population of %s responsive units of %s. A: circular variance, dashed at 0.7. B: preferred orientations. C: half width of the fit against circular variance; a sinusoid has 45°. D: selectivity after each timestep, mean over units with its bootstrap interval of 95 %%."
             .formatted(finite.length, table.rows().size()),
         Panel.at(0, 0, "selectivity")
             .title("Selectivity", finite.length)

@@ -120,7 +120,7 @@ public final class ParadoxicalExperiment implements Experiment<ParadoxicalExperi
                     "paradoxical",
                     5.5,
                     4,
-                    "Change of the inhibitory rate in the disc by the drive that it gets, after %d"
+                    "Change of the inhibitory rate in the disc by the drive that it gets, after %s"
                             .formatted(5 * context.timesteps())
                         + " timesteps with the drive: below 0 it is paradoxical.",
                     Panel.at(0, 0, "drive")
@@ -139,7 +139,7 @@ public final class ParadoxicalExperiment implements Experiment<ParadoxicalExperi
     return testable
         ? out
         : out.warning(
-            "There is no steady state within %d timesteps: the effect cannot be tested, and the"
+            "There is no steady state within %s timesteps: the effect cannot be tested, and the"
                     .formatted(10 * context.timesteps())
                 + " figure shows a transient.");
   }

@@ -202,8 +202,8 @@ public final class PreferredStimulusExperiment
                 k,
                 i,
                 i < best.size() - 1
-                    ? "unit %d, t = %d".formatted(channels[k], summary.measuredAfter[i])
-                    : "unit %d, t = %d: %s"
+                    ? "unit %s, t = %s".formatted(channels[k], summary.measuredAfter[i])
+                    : "unit %s, t = %s: %s"
                         .formatted(
                             channels[k],
                             summary.measuredAfter[i],
@@ -270,7 +270,7 @@ public final class PreferredStimulusExperiment
         part[y * side + x] = (float) (0.5 + 0.5 * pattern[(from + y) * size + from + x] / largest);
       }
     }
-    return Panel.at(row, column, "unit%d_%d".formatted(row, column))
+    return Panel.at(row, column, "unit%s_%s".formatted(row, column))
         .title(title)
         .picture(new Drawn(Frame.of(side, side), part));
   }

@@ -3,6 +3,7 @@ package org.gammanet.experiments.protocols;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.DoubleStream;
 import java.util.stream.Stream;
 import org.gammanet.experiments.analysis.Context;
@@ -309,7 +310,7 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
   }
 
   private static String label(double difference) {
-    return "difference %.0f°".formatted(difference);
+    return String.format(Locale.ROOT, "difference %.0f°", difference);
   }
 
   /** Responses at distances from the boundary, each channel's over its uniform response. */

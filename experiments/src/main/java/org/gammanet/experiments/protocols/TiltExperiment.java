@@ -323,8 +323,12 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
       return findings
           .overviewValue("tilt repulsion", "not measurable")
           .warning(
-              "The decoder's mean error on held-out gratings is %s°, more than %.0f°: a tilt illusion of a few degrees cannot be measured with these units."
-                  .formatted(Format.number(summary.decoderMeanErrorDeg), LARGEST_ERROR));
+              String.format(
+                  Locale.ROOT,
+                  "The decoder's mean error on held-out gratings is %s°, more than %.0f°: a tilt"
+                      + " illusion of a few degrees cannot be measured with these units.",
+                  Format.number(summary.decoderMeanErrorDeg),
+                  LARGEST_ERROR));
     }
     return findings
         .figure(

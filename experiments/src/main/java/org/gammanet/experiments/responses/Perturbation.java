@@ -54,7 +54,7 @@ public record Perturbation(
     }
     if (from < 0 || to < from) {
       throw new IllegalArgumentException(
-          "timesteps %d to %d are no period from 0 on".formatted(from, to));
+          "timesteps %s to %s are no period from 0 on".formatted(from, to));
     }
     if (!Double.isFinite(dose) || kind == Kind.MULTIPLICATIVE && dose < 0) {
       throw new IllegalArgumentException("a population cannot be changed by " + dose);

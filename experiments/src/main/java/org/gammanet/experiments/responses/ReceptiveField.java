@@ -20,7 +20,7 @@ public record ReceptiveField(int height, int width, double[] values, int step, P
   public ReceptiveField {
     if (height < 1 || width < 1 || values.length != height * width || step < 1) {
       throw new IllegalArgumentException(
-          "%d values with a step of %d px are no map of %d x %d cells"
+          "%s values with a step of %s px are no map of %s x %s cells"
               .formatted(values.length, step, height, width));
     }
   }

@@ -139,17 +139,17 @@ public final class ReceptiveFieldMapper {
     int channels = place.cell().channels();
     if (channel != null && (channel < 0 || channel >= channels)) {
       throw new IllegalArgumentException(
-          "%s has channels 0 to %d, not %d".formatted(layer, channels - 1, channel));
+          "%s has channels 0 to %s, not %s".formatted(layer, channels - 1, channel));
     }
     if (size < network.minimumSize()) {
       throw new IllegalArgumentException(
-          "images of %d x %d pixels are too small for this network, which needs %d x %d"
+          "images of %s x %s pixels are too small for this network, which needs %s x %s"
               .formatted(size, size, network.minimumSize(), network.minimumSize()));
     }
     PixelPoint at = location == null ? new PixelPoint(size / 2, size / 2) : location;
     if (at.y() < 0 || at.x() < 0 || at.y() >= size || at.x() >= size) {
       throw new IllegalArgumentException(
-          "the location (y %d, x %d) lies outside of an image of %d x %d pixels"
+          "the location (y %s, x %s) lies outside of an image of %s x %s pixels"
               .formatted(at.y(), at.x(), size, size));
     }
     double[] sum = new double[size * size];

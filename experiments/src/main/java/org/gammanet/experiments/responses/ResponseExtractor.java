@@ -278,7 +278,7 @@ public final class ResponseExtractor {
     if (!plan.steps().isEmpty()) {
       if (plan.steps().getLast() >= t) {
         throw new IllegalArgumentException(
-            "timestep %d cannot be recorded: they run from 0 to %d"
+            "timestep %s cannot be recorded: they run from 0 to %s"
                 .formatted(plan.steps().getLast(), t - 1));
       }
       return plan.steps();
@@ -359,7 +359,7 @@ public final class ResponseExtractor {
     for (PixelPoint p : points) {
       if (p.y() < 0 || p.y() >= set.height() || p.x() < 0 || p.x() >= set.width()) {
         throw new IllegalArgumentException(
-            "the location (y %d, x %d) lies outside of the image of %d x %d pixels (height x width)"
+            "the location (y %s, x %s) lies outside of the image of %s x %s pixels (height x width)"
                 .formatted(p.y(), p.x(), set.height(), set.width()));
       }
     }
@@ -534,7 +534,7 @@ public final class ResponseExtractor {
             int half = side / 2;
             if (half == 0) {
               throw new IllegalArgumentException(
-                  "the map of %s has %d x %d units: too few for a central window"
+                  "the map of %s has %s x %s units: too few for a central window"
                       .formatted(layer, signal.size(2), signal.size(3)));
             }
             all =
@@ -550,7 +550,7 @@ public final class ResponseExtractor {
         for (int u = 0; u < each; u++) {
           if (!Float.isFinite(values[u])) {
             throw new IllegalStateException(
-                "the response of channel %d of %s to stimulus %d is %s at timestep %d: the network's weights make the recurrence diverge"
+                "the response of channel %s of %s to stimulus %s is %s at timestep %s: the network's weights make the recurrence diverge"
                     .formatted(u / (height * width), layer, from + i, values[u], step + 1));
           }
         }

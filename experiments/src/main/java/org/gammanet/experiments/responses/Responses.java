@@ -145,7 +145,7 @@ public final class Responses {
     Block block = block(layer, state);
     if (values.length != block.units) {
       throw new IllegalArgumentException(
-          "%d responses for %d units".formatted(values.length, block.units));
+          "%s responses for %s units".formatted(values.length, block.units));
     }
     System.arraycopy(
         values, 0, block.values, (stimulus * steps.size() + index) * block.units, block.units);

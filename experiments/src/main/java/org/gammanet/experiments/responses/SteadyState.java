@@ -51,10 +51,10 @@ public record SteadyState(Behavior behavior, int timesteps, double change, doubl
               timesteps,
               100 * change);
       case ALTERNATES ->
-          "The network has no steady state: after %d timesteps its states alternate."
+          "The network has no steady state: after %s timesteps its states alternate."
               .formatted(timesteps);
       case DIVERGES ->
-          "The network has no steady state: its states diverge within %d timesteps."
+          "The network has no steady state: its states diverge within %s timesteps."
               .formatted(timesteps);
       case MOVES ->
           String.format(

@@ -27,8 +27,8 @@ public final class ContactSheet {
     var figure = new Figure(0.4 + 1.25 * columns, 0.9 + (1.25 * aspect + 0.35) * rows);
     figure.title(
         n == set.size()
-            ? "%d stimuli, %d × %d px".formatted(n, set.width(), set.height())
-            : "%d of %d stimuli, %d × %d px".formatted(n, set.size(), set.width(), set.height()));
+            ? "%s stimuli, %s × %s px".formatted(n, set.width(), set.height())
+            : "%s of %s stimuli, %s × %s px".formatted(n, set.size(), set.width(), set.height()));
     for (int i = 0; i < n; i++) {
       StimulusImage image = set.get(shown.get(i));
       figure

@@ -126,7 +126,7 @@ public record FlankedBars(
     if (!element.clip
         && (x - ex < -1 || x + ex > frame.width() || y - ey < -1 || y + ey > frame.height())) {
       throw new IllegalArgumentException(
-          "%s does not fit wholly into the image of %d x %d pixels; use smaller distances or allow clipping"
+          "%s does not fit wholly into the image of %s x %s pixels; use smaller distances or allow clipping"
               .formatted(what, frame.height(), frame.width()));
     }
   }

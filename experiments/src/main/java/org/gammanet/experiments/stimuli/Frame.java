@@ -12,11 +12,11 @@ public record Frame(int height, int width, PixelPoint center) {
   public Frame {
     if (height < 1 || width < 1) {
       throw new IllegalArgumentException(
-          "an image cannot be %d x %d pixels large".formatted(height, width));
+          "an image cannot be %s x %s pixels large".formatted(height, width));
     }
     if (center.y() < 0 || center.y() >= height || center.x() < 0 || center.x() >= width) {
       throw new IllegalArgumentException(
-          "the center (y %d, x %d) lies outside of the image of %d x %d pixels (height x width)"
+          "the center (y %s, x %s) lies outside of the image of %s x %s pixels (height x width)"
               .formatted(center.y(), center.x(), height, width));
     }
   }
@@ -48,7 +48,7 @@ public record Frame(int height, int width, PixelPoint center) {
   void requireFits(double radius, String what) {
     if (radius > largestRadius()) {
       throw new IllegalArgumentException(
-          "%s of %s px about (y %d, x %d) does not fit into an image of %d x %d pixels; the largest radius is %s px"
+          "%s of %s px about (y %s, x %s) does not fit into an image of %s x %s pixels; the largest radius is %s px"
               .formatted(
                   what,
                   number(radius),

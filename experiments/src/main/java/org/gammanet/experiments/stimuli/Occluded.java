@@ -26,7 +26,7 @@ public record Occluded(Stimulus behind, PixelPoint square, int side) implements 
         || square.y() >= frame.height()
         || square.x() >= frame.width()) {
       throw new IllegalArgumentException(
-          "the square's middle (y %d, x %d) lies outside of the image of %d x %d pixels"
+          "the square's middle (y %s, x %s) lies outside of the image of %s x %s pixels"
               .formatted(square.y(), square.x(), frame.height(), frame.width()));
     }
   }
@@ -47,7 +47,7 @@ public record Occluded(Stimulus behind, PixelPoint square, int side) implements 
             Math.min(center.x(), frame.width() - 1 - center.x()));
     if (step < 1 || reach < 0) {
       throw new IllegalArgumentException(
-          "squares every %d px up to %d px away are no grid".formatted(step, reach));
+          "squares every %s px up to %s px away are no grid".formatted(step, reach));
     }
     int steps = Math.min(reach, room) / step;
     List<Stimulus> all = new ArrayList<>();

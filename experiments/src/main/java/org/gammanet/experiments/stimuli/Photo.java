@@ -110,7 +110,7 @@ public record Photo(Path file, String sha256, Frame frame, int size) implements 
   private void requireSize(int height, int width) {
     if (height != frame.height() || width != frame.width()) {
       throw new IllegalArgumentException(
-          "%s has %d x %d pixels (height x width), not %d x %d"
+          "%s has %s x %s pixels (height x width), not %s x %s"
               .formatted(file, height, width, frame.height(), frame.width()));
     }
   }

@@ -38,7 +38,7 @@ public final class StimulusSet implements Iterable<StimulusImage> {
     for (Stimulus s : stimuli) {
       if (s.frame().height() != first.height() || s.frame().width() != first.width()) {
         throw new IllegalArgumentException(
-            "stimuli of one set must have one image size, not %d x %d and %d x %d"
+            "stimuli of one set must have one image size, not %s x %s and %s x %s"
                 .formatted(first.height(), first.width(), s.frame().height(), s.frame().width()));
       }
     }

@@ -274,7 +274,7 @@ final class ControlComparison {
                                   key.replace('_', ' '),
                                   name.replace('_', ' ')
                                       + (name.equals(primary.get(key)) ? " (primary)" : ""),
-                                  "%s, n = %d".formatted(Format.interval(interval), interval.n())));
+                                  "%s, n = %s".formatted(Format.interval(interval), interval.n())));
                       for (JsonNode node : result.path("controls").path(name)) {
                         Against a = Json.read(node, Against.class);
                         String column = "Network − " + a.group;
@@ -282,7 +282,7 @@ final class ControlComparison {
                           columns.add(column);
                         }
                         row.add(
-                            "%s%s; %d of mean %s"
+                            "%s%s; %s of mean %s"
                                     .formatted(
                                         Format.number(a.difference),
                                         Double.isNaN(a.low)

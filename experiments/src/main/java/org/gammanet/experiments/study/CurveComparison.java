@@ -200,12 +200,12 @@ record CurveComparison(
                     .axes(Axis.linear("Measured"), Axis.linear("Model"))
                     .unity()
                     .equalAspect()
-                    .note("%d conditions, %d units".formatted(conditions, units))
+                    .note("%s conditions, %s units".formatted(conditions, units))
                     .add(points))));
     ObjectNode values = result.withObject("/report/values");
     values.put(
         "Against " + reference,
-        "%d conditions (%s): root mean square difference %s, slope %s, χ²/n %s"
+        "%s conditions (%s): root mean square difference %s, slope %s, χ²/n %s"
             .formatted(
                 conditions,
                 curve.axes(),

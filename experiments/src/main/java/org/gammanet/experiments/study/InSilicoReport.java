@@ -28,7 +28,7 @@ record InSilicoReport(
     String network = metadata.path("network").path("checkpoint").asText();
     var report = new HtmlReport("In silico physiology of " + preparation.layer());
     report.lead(
-        "%s of %d experiments on %s: %d channels, %d timesteps, images of %d × %d px.%s"
+        "%s of %s experiments on %s: %s channels, %s timesteps, images of %s × %s px.%s"
             .formatted(
                 settings.mode() == Mode.OWN
                     ? "Results"
@@ -57,7 +57,7 @@ record InSilicoReport(
                 + " Measures after its "
                 + preparation.timesteps()
                 + " timesteps are those of a transient.");
-        marks.add("no steady state within %d timesteps".formatted(rests.timesteps()));
+        marks.add("no steady state within %s timesteps".formatted(rests.timesteps()));
       }
     }
     String footer = String.join("; ", marks);
@@ -95,7 +95,7 @@ record InSilicoReport(
     String degrees = Format.number(preparation.size() / settings.pixelsPerDegree());
     values.put(
         "image",
-        "%d × %d px, %s × %s deg at %s px/deg"
+        "%s × %s px, %s × %s deg at %s px/deg"
             .formatted(
                 preparation.size(),
                 preparation.size(),

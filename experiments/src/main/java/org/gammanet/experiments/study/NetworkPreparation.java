@@ -80,7 +80,7 @@ public final class NetworkPreparation implements Preparation {
       boolean owned) {
     if (size < network.minimumSize() || size >> layer.level() < 1) {
       throw new IllegalArgumentException(
-          "an image of %d x %d pixels is too small for this network: at least %d x %d are needed"
+          "an image of %s x %s pixels is too small for this network: at least %s x %s are needed"
               .formatted(size, size, network.minimumSize(), network.minimumSize()));
     }
     this.network = network;

@@ -241,14 +241,14 @@ public final class NetworkSample {
     write(
         folder.resolve("networks.json"),
         Json.MAPPER.writerWithDefaultPrettyPrinter().writeValueAsString(json) + "\n");
-    var report = new HtmlReport("In silico physiology of %d networks".formatted(networks.size()));
+    var report = new HtmlReport("In silico physiology of %s networks".formatted(networks.size()));
     report.lead(
         "The same experiments on each network: "
             + String.join(", ", networks.keySet())
             + ". Each has a report of its own in the folder networks.");
     if (networks.size() < FEW) {
       report.warning(
-          "With fewer than %d networks, bootstrap intervals are too narrow.".formatted(FEW));
+          "With fewer than %s networks, bootstrap intervals are too narrow.".formatted(FEW));
     }
     Figure figure = figure();
     if (figure != null) {
@@ -265,7 +265,7 @@ public final class NetworkSample {
         "The hierarchical bootstrap draws networks, then units within each. The effect is the mean"
             + " over the standard deviation between networks. The last column tells how many"
             + " networks a two-sided t test against 0 needs to find an effect of this size with a"
-            + " probability of 0.8 at a level of 0.05. An effect of 0.5 needs %d, of 0.8 %d, of 1 %d, of 2 %d."
+            + " probability of 0.8 at a level of 0.05. An effect of 0.5 needs %s, of 0.8 %s, of 1 %s, of 2 %s."
                 .formatted(
                     Hierarchical.needed(0.5, ALPHA, POWER),
                     Hierarchical.needed(0.8, ALPHA, POWER),

@@ -81,7 +81,7 @@ public final class Panel {
 
   /** Its heading with the size of the sample. */
   public Panel title(String text, int n) {
-    return title("%s (n = %d)".formatted(text, n));
+    return title("%s (n = %s)".formatted(text, n));
   }
 
   /** Its axes. */

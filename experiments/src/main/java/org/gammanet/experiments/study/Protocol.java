@@ -195,7 +195,7 @@ public record Protocol(
           value,
           Double.NaN,
           "not testable",
-          "n is %d, and %d are needed".formatted(value.n(), leastN));
+          "n is %s, and %s are needed".formatted(value.n(), leastN));
     }
     if (test == Test.INTERVAL) {
       boolean above = value.low() > 0;
@@ -235,7 +235,7 @@ public record Protocol(
     report.section("Protocol");
     report.text(noted.path("hypothesis").asText());
     report.text(
-        "The hypothesis is %s, %s: %s %s, n = %d%s."
+        "The hypothesis is %s, %s: %s %s, n = %s%s."
             .formatted(
                 verdict.outcome,
                 verdict.reason,

@@ -3,6 +3,7 @@ package org.gammanet.experiments.study;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.BiFunction;
@@ -110,9 +111,13 @@ public final class RunContext {
     double wavelength = pixels(at30);
     if (wavelength < 2) {
       throw new IllegalArgumentException(
-          "a grating of %.3g deg has a wavelength of %.2g px at %.3g pixels per degree; at least 2 px are needed"
-              .formatted(
-                  wavelength / settings.pixelsPerDegree(), wavelength, settings.pixelsPerDegree()));
+          String.format(
+              Locale.ROOT,
+              "a grating of %.3g deg has a wavelength of %.2g px at %.3g pixels per degree; at"
+                  + " least 2 px are needed",
+              wavelength / settings.pixelsPerDegree(),
+              wavelength,
+              settings.pixelsPerDegree()));
     }
     return size / wavelength;
   }

@@ -22,7 +22,7 @@ public record Shard(int number, int of) {
   public Shard {
     if (number < 1 || number > of) {
       throw new IllegalArgumentException(
-          "a shard is K/N with K from 1 to N, not %d/%d".formatted(number, of));
+          "a shard is K/N with K from 1 to N, not %s/%s".formatted(number, of));
     }
   }
 
@@ -64,7 +64,7 @@ public record Shard(int number, int of) {
 
   /** The folder of this shard's results below the output of the whole run. */
   public Path folder(Path output) {
-    return output.resolve("shard-%d-of-%d".formatted(number, of));
+    return output.resolve("shard-%s-of-%s".formatted(number, of));
   }
 
   /** Every N-th unit, for units that take about equally long. */

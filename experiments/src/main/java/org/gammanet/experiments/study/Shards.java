@@ -61,7 +61,7 @@ public final class Shards {
     JsonNode before = study.metadata().path(KEY);
     if (!before.isMissingNode() && !Json.read(before, Mark.class).equals(mark)) {
       throw new IllegalStateException(
-          "%s holds a part of another run, of %d units of work: choose another folder, or remove it"
+          "%s holds a part of another run, of %s units of work: choose another folder, or remove it"
               .formatted(study.folder(), Json.read(before, Mark.class).units));
     }
     study.metadata().set(KEY, Json.object(mark));
@@ -110,7 +110,7 @@ public final class Shards {
     missing.removeAll(numbers.keySet());
     if (!missing.isEmpty()) {
       throw new IllegalStateException(
-          "of %d shards %s missing: %s"
+          "of %s shards %s missing: %s"
               .formatted(
                   of,
                   missing.size() == 1 ? "one is" : missing.size() + " are",
@@ -141,12 +141,12 @@ public final class Shards {
     Mark first = mark(one);
     Mark second = mark(other);
     if (first.of != second.of) {
-      differences.add("%d shards, not %d".formatted(first.of, second.of));
+      differences.add("%s shards, not %s".formatted(first.of, second.of));
     } else if (!first.unitsSha256.equals(second.unitsSha256)) {
       differences.add(
           first.units == second.units
               ? "other units of work"
-              : "%d units of work, not %d".formatted(first.units, second.units));
+              : "%s units of work, not %s".formatted(first.units, second.units));
     }
     if (!differences.isEmpty()) {
       throw new IllegalStateException(

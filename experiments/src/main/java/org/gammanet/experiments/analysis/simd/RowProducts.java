@@ -43,13 +43,13 @@ public final class RowProducts {
   RowProducts add(float[][] block, StatisticsKernels kernels) {
     if (block.length != rows) {
       throw new IllegalArgumentException(
-          "a block has %d rows, but the matrix %d".formatted(block.length, rows));
+          "a block has %s rows, but the matrix %s".formatted(block.length, rows));
     }
     int width = block[0].length;
     for (int i = 0; i < rows; i++) {
       if (block[i].length != width) {
         throw new IllegalArgumentException(
-            "row %d has %d columns, but row 0 has %d".formatted(i, block[i].length, width));
+            "row %s has %s columns, but row 0 has %s".formatted(i, block[i].length, width));
       }
     }
     double[] panel = new double[rows * Math.min(PANEL, width)];
