@@ -309,6 +309,23 @@ GAMMANET_API int32_t gammanet_cell_forward(GammanetCell cell, AtenTensorHandle x
                                            AtenTensorHandle sum);
 
 /*
+ * ret: channels of the map that gammanet_cell_forward_keeping fills; 0 where it does not apply, which
+ *   is on CUDA and with normalization over pixels or of horizontal inputs.
+ */
+GAMMANET_API int32_t gammanet_cell_kept_channels(GammanetCell cell, int64_t *ret);
+
+/*
+ * The same as gammanet_cell_forward for new_e and new_i that are none of the inputs; also leaves what
+ * gammanet_cell_backward_kept needs.
+ *
+ * kept: feature map [N, K, H, W] with gammanet_cell_kept_channels; not any of the other tensors.
+ */
+GAMMANET_API int32_t gammanet_cell_forward_keeping(GammanetCell cell, AtenTensorHandle x,
+                                                   AtenTensorHandle e, AtenTensorHandle i,
+                                                   AtenTensorHandle new_e, AtenTensorHandle new_i,
+                                                   AtenTensorHandle kept);
+
+/*
  * Gradients of one step; intermediate values are recomputed. All tensors
  * but the parameters' are feature maps [N, C, H, W].
  *
@@ -325,6 +342,17 @@ GAMMANET_API int32_t gammanet_cell_backward(GammanetCell cell, AtenTensorHandle 
                                             AtenTensorHandle grad_new_i, AtenTensorHandle grad_x,
                                             AtenTensorHandle grad_e, AtenTensorHandle grad_i,
                                             const AtenTensorHandle *grad_parameters);
+
+/*
+ * The same from the inputs and what gammanet_cell_forward_keeping left, whose contents are lost.
+ */
+GAMMANET_API int32_t gammanet_cell_backward_kept(GammanetCell cell, AtenTensorHandle kept,
+                                                 AtenTensorHandle x, AtenTensorHandle e,
+                                                 AtenTensorHandle i, AtenTensorHandle grad_new_e,
+                                                 AtenTensorHandle grad_new_i,
+                                                 AtenTensorHandle grad_x, AtenTensorHandle grad_e,
+                                                 AtenTensorHandle grad_i,
+                                                 const AtenTensorHandle *grad_parameters);
 
 #ifdef __cplusplus
 }

@@ -92,6 +92,17 @@ void check_pointwise(GammanetConv conv) {
   }
 }
 
+// What a cell's step leaves for its backward pass.
+FeatureMap kept_by(GammanetCell cell, AtenTensorHandle kept, const FeatureMap& x) {
+  const int64_t channels = cell->cpu ? cell_kept_channels(*cell->cpu) : 0;
+  if (channels == 0) {
+    unavailable("a cell of this kind keeps nothing for its backward pass");
+  }
+  const FeatureMap map = feature_map(kept, "kept", x.n, channels, x.h, x.w, x.device);
+  check_disjoint(map, "kept", x, "x");
+  return map;
+}
+
 }  // namespace
 
 extern "C" {
@@ -420,6 +431,52 @@ GAMMANET_API int32_t gammanet_cell_forward(GammanetCell cell, AtenTensorHandle x
     } else {
       cell_forward(*cell->cpu, arguments);
     }
+  });
+}
+
+GAMMANET_API int32_t gammanet_cell_kept_channels(GammanetCell cell, int64_t* ret) {
+  return guarded([&] {
+    not_null(cell, "cell");
+    *not_null(ret, "ret") = cell->cpu ? cell_kept_channels(*cell->cpu) : 0;
+  });
+}
+
+GAMMANET_API int32_t gammanet_cell_forward_keeping(GammanetCell cell, AtenTensorHandle x,
+                                                   AtenTensorHandle e, AtenTensorHandle i,
+                                                   AtenTensorHandle new_e, AtenTensorHandle new_i,
+                                                   AtenTensorHandle kept) {
+  return guarded([&] {
+    not_null(cell, "cell");
+    CellForward arguments = check_forward(cell->spec, x, e, i, new_e, new_i, nullptr);
+    check_disjoint(arguments.e, "e", arguments.new_e, "new_e");
+    check_disjoint(arguments.i, "i", arguments.new_i, "new_i");
+    arguments.kept = kept_by(cell, kept, arguments.x);
+    for (const FeatureMap& map :
+         {arguments.e, arguments.i, arguments.new_e, arguments.new_i}) {
+      check_disjoint(arguments.kept, "kept", map, "another argument");
+    }
+    cell_forward(*cell->cpu, arguments);
+  });
+}
+
+GAMMANET_API int32_t gammanet_cell_backward_kept(GammanetCell cell, AtenTensorHandle kept,
+                                                 AtenTensorHandle x, AtenTensorHandle e,
+                                                 AtenTensorHandle i, AtenTensorHandle grad_new_e,
+                                                 AtenTensorHandle grad_new_i,
+                                                 AtenTensorHandle grad_x, AtenTensorHandle grad_e,
+                                                 AtenTensorHandle grad_i,
+                                                 const AtenTensorHandle* grad_parameters) {
+  return guarded([&] {
+    not_null(cell, "cell");
+    CellBackward arguments = check_backward(cell->spec, x, e, i, grad_new_e, grad_new_i, grad_x,
+                                            grad_e, grad_i, grad_parameters);
+    arguments.kept = kept_by(cell, kept, arguments.x);
+    for (const FeatureMap& map :
+         {arguments.e, arguments.i, arguments.grad_new_e, arguments.grad_new_i, arguments.grad_x,
+          arguments.grad_e, arguments.grad_i}) {
+      check_disjoint(arguments.kept, "kept", map, "another argument");
+    }
+    cell_backward(*cell->cpu, arguments);
   });
 }
 

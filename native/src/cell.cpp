@@ -139,7 +139,7 @@ CellSpec check_cell(const AtenTensorHandle* parameters, const int32_t* options,
 CellForward check_forward(const CellSpec& cell, AtenTensorHandle x, AtenTensorHandle e,
                           AtenTensorHandle i, AtenTensorHandle new_e, AtenTensorHandle new_i,
                           AtenTensorHandle sum) {
-  CellForward a{check_inputs(cell, x, e, i), {}, {}, {}};
+  CellForward a{check_inputs(cell, x, e, i), {}, {}, {}, {}};
   auto output = [&](AtenTensorHandle tensor, const char* what) {
     return feature_map(tensor, what, a.x.n, a.x.c, a.x.h, a.x.w, cell.device);
   };
@@ -168,7 +168,7 @@ CellBackward check_backward(const CellSpec& cell, AtenTensorHandle x, AtenTensor
                             AtenTensorHandle grad_new_i, AtenTensorHandle grad_x,
                             AtenTensorHandle grad_e, AtenTensorHandle grad_i,
                             const AtenTensorHandle* grad_parameters) {
-  CellBackward a{check_inputs(cell, x, e, i), {}, {}, {}, {}, {}, {}};
+  CellBackward a{check_inputs(cell, x, e, i), {}, {}, {}, {}, {}, {}, {}};
   auto optional = [&](AtenTensorHandle tensor, const char* what) {
     return tensor == nullptr
                ? FeatureMap()

@@ -59,10 +59,14 @@ struct CellInputs {
 };
 struct CellForward : CellInputs {
   FeatureMap new_e, new_i, sum;
+  // What the backward pass will need, left here if it is a map.
+  FeatureMap kept;
 };
 struct CellBackward : CellInputs {
   FeatureMap grad_new_e, grad_new_i, grad_x, grad_e, grad_i;
   CellParameters grad_parameters{};
+  // What the forward pass has left; its contents are lost.
+  FeatureMap kept;
 };
 
 // Check shapes, devices and aliasing.

@@ -39,6 +39,47 @@ bool near_a_kink(const Cell& cell, Shape shape, const StepMaps& maps, bool state
   return false;
 }
 
+// Kept values are those that would be computed again: the same step, and the same gradients but for
+// the sizes of tiles.
+void test_kept(GammanetCell cell, const Cell& reference, Shape shape, const StepMaps& maps,
+               bool states, const TestTensor* const (&expected_maps)[3],
+               const std::vector<std::unique_ptr<TestTensor>>& expected, const std::string& what) {
+  int64_t channels = -1;
+  CHECK_OK(gammanet_cell_kept_channels(cell, &channels));
+  const int32_t norm = reference.option(GAMMANET_CELL_NORMALIZATION);
+  const bool none = norm > 1 || (norm == 1 && reference.parameter_size(GAMMANET_CELL_N1_BIAS) != 0);
+  CHECK((channels == 0) == none, "%s: %d channels", what.c_str(), static_cast<int>(channels));
+  if (channels == 0) {
+    return;
+  }
+  auto map = [&] { return TestTensor::map(shape.n, shape.c, shape.h, shape.w); };
+  TestTensor e = map(), i = map(), kept_e = map(), kept_i = map();
+  TestTensor kept = TestTensor::map(shape.n, channels, shape.h, shape.w);
+  const AtenTensorHandle from_e = states ? maps.e.handle() : nullptr;
+  const AtenTensorHandle from_i = states ? maps.i.handle() : nullptr;
+  CHECK_OK(gammanet_cell_forward(cell, maps.x.handle(), from_e, from_i, e.handle(), i.handle(),
+                                 nullptr));
+  CHECK_OK(gammanet_cell_forward_keeping(cell, maps.x.handle(), from_e, from_i, kept_e.handle(),
+                                         kept_i.handle(), kept.handle()));
+  compare(doubles(e), kept_e, what + "kept e'");
+  compare(doubles(i), kept_i, what + "kept i'");
+  TestTensor grad_x = map(), grad_e = map(), grad_i = map();
+  auto gradients = zero_gradients(reference);
+  CHECK_OK(gammanet_cell_backward_kept(cell, kept.handle(), maps.x.handle(), from_e, from_i,
+                                       maps.grad_e.handle(), maps.grad_i.handle(),
+                                       grad_x.handle(), grad_e.handle(), grad_i.handle(),
+                                       handles_of(gradients).data()));
+  compare(doubles(*expected_maps[0]), grad_x, what + "kept, x");
+  compare(doubles(*expected_maps[1]), grad_e, what + "kept, e");
+  compare(doubles(*expected_maps[2]), grad_i, what + "kept, i");
+  for (size_t place = 0; place < gradients.size(); ++place) {
+    if (gradients[place]) {
+      compare(doubles(*expected[place]), *gradients[place],
+              what + "kept, parameter " + std::to_string(place));
+    }
+  }
+}
+
 void test_cell(Random& random, const CellOptions& options, Shape shape, int64_t kernel,
                bool states) {
   RandomCell parameters(random, options, shape.c, kernel);
@@ -74,6 +115,8 @@ void test_cell(Random& random, const CellOptions& options, Shape shape, int64_t 
                 what + "parameter " + std::to_string(place));
       }
     }
+    test_kept(cell, parameters.cell, shape, maps, states, {&grad_x, &grad_e, &grad_i}, gradients,
+              what);
     CHECK_OK(gammanet_cell_free(cell));
   });
 }

@@ -222,6 +222,15 @@ void cells() {
                               chance(30) ? of_e : optional(), chance(30) ? of_i : optional(),
                               chance(20) ? nullptr : gradients),
        "cell_backward");
+  int64_t channels = 0;
+  note(gammanet_cell_kept_channels(used, chance(2) ? nullptr : &channels), "cell_kept_channels");
+  const int64_t some = chance(10) ? pick(1, 99) : channels;
+  const AtenTensorHandle kept = chance(2) ? nullptr : a.map(n, some > 0 ? some : 1, h, w);
+  note(gammanet_cell_forward_keeping(used, map(), e, i, map(), map(), kept),
+       "cell_forward_keeping");
+  note(gammanet_cell_backward_kept(used, kept, map(), e, i, of_e, of_i, optional(), optional(),
+                                   optional(), chance(20) ? nullptr : gradients),
+       "cell_backward_kept");
   note(gammanet_cell_free(cell), "cell_free");
 }
 

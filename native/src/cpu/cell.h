@@ -55,6 +55,8 @@ struct BackwardWeights {
   Panels gain, mix, inhibition_net, excitation_net;
 };
 
+// Channels of the map that a step can leave for its backward pass; 0: none.
+int64_t cell_kept_channels(const Cell& cell);
 void cell_forward(const Cell& cell, const CellForward& arguments);
 void cell_backward(const Cell& cell, const CellBackward& arguments);
 

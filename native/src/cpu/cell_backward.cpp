@@ -29,6 +29,9 @@ CellGradient::CellGradient(const Cell& cell, const CellBackward& a)
   tiles_ = (pixels_ + tile_ - 1) / tile_;
   // About 5 MB.
   const int64_t chunk = std::max<int64_t>(5 * 1024 * 1024 / (9 * padded_ * 4), 2 * tile_);
+  if (a.kept) {
+    kept_ = std::make_unique<const KeptStep>(cell, a.kept.data, pixels_);
+  }
   chunk_tiles_ = over_pixels_ ? tiles_ : std::min(tiles_, chunk / tile_);
 }
 
@@ -82,6 +85,15 @@ void CellGradient::product(const Panels& panels, const float* grad, int64_t part
 // ---- The inhibitory half, forward ----
 
 void CellGradient::inhibition_forward() {
+  if (kept_) {
+    c1_ = kept_->inhibition.horizontal;
+    network_ = kept_->inhibition.network;
+    gate_ = kept_->inhibition.gate;
+    mean_ = kept_->inhibition.mean;
+    scale_ = kept_->inhibition.scale;
+    new_i_ = kept_->new_i;
+    return;
+  }
   c1_ = map();
   new_i_ = map();
   network_ = dynamic_ ? rows(pixels_, 2) : Buffer<float>();
@@ -122,11 +134,22 @@ void CellGradient::excitation_backward() {
     n2 = map();
     in = step.normalize({in, c_}, CellStep::kExcitation, n2.get()).data;
   }
-  c2_ = map();
-  convolve(cell_.excitation, in, samples_, a_.x.h, a_.x.w, true, c2_.get(), c_);
+  if (kept_) {
+    c2_ = kept_->excitation.horizontal;
+  } else {
+    c2_ = map();
+    convolve(cell_.excitation, in, samples_, a_.x.h, a_.x.w, true, c2_.get(), c_);
+  }
 
   Buffer<float> states = rows(chunk, 2), inputs = rows(chunk, 3), grad_gate = rows(chunk, 1);
-  Buffer<float> network_rows = rows(circuit ? chunk : 0, 2);
+  // Kept ones are those of all pixels.
+  const bool kept_network = kept_ && network;
+  const Buffer<float> own_rows = rows(circuit && !kept_network ? chunk : 0, 2);
+  auto network_of = [&](const Tile& t) {
+    return !circuit       ? nullptr
+           : kept_network ? kept_->excitation.network + t.first * 2 * padded_
+                          : own_rows.get() + t.in_chunk * 2 * padded_;
+  };
   // What only a tile needs, unless sums over the image come between the steps.
   constexpr int64_t kLocal = 8;
   Buffer<float> kept_rows = rows(over_pixels_ ? chunk : 0, kLocal);
@@ -156,7 +179,7 @@ void CellGradient::excitation_backward() {
     tile.c2 = c2_.get() + t.first * c_;
     tile.grad_new_e = at(a_.grad_new_e, t);
     tile.states = states.get() + t.in_chunk * 2 * padded_;
-    tile.product = circuit ? network_rows.get() + t.in_chunk * 2 * padded_ : nullptr;
+    tile.product = network_of(t);
     tile.omega = cell_.omega.data();
     tile.q = l.q;
     tile.gate = l.gate;
@@ -234,9 +257,12 @@ void CellGradient::excitation_backward() {
 
   std::array<WeightGradient, 2> gradients = {
       weight_gradient(GAMMANET_CELL_W_MIX, grad_gate.get(), 1, inputs.get(), 3),
-      weight_gradient(GAMMANET_CELL_D_EXC, network_rows.get(), 2, states.get(), 2)};
+      weight_gradient(GAMMANET_CELL_D_EXC, own_rows.get(), 2, states.get(), 2)};
   for (int64_t begin = 0; begin < tiles_; begin += chunk_tiles_) {
     const int64_t end = std::min(begin + chunk_tiles_, tiles_);
+    if (kept_network) {
+      gradients[1].grad = kept_->excitation.network + begin * tile_ * 2 * padded_;
+    }
     if (!over_pixels_) {
       for_each_tile(begin, end, [&](const Tile& t) {
         CellStep::Tile s = step.make_tile(tile_ * kLocal * padded_);
@@ -248,11 +274,18 @@ void CellGradient::excitation_backward() {
         l.scale = s.scale;
         s.first = t.first;
         s.count = t.rows;
-        s.network = circuit ? network_rows.get() + t.in_chunk * 2 * padded_ : s.network;
+        s.network = circuit ? network_of(t) : s.network;
         s.candidate = l.q;
-        s.gate = l.gate;
-        s.backward = true;
-        step.keep_excitation(s, c2_.get() + t.first * c_);
+        if (kept_) {
+          l.gate = kept_->excitation.gate + t.first * padded_;
+          l.mean = kept_->excitation.mean + t.first;
+          l.scale = kept_->excitation.scale + t.first;
+          step.candidate_again(s, c2_.get() + t.first * c_);
+        } else {
+          s.gate = l.gate;
+          s.backward = true;
+          step.keep_excitation(s, c2_.get() + t.first * c_);
+        }
         load(t, l);
         gate_backward(t, l);
         inputs_backward(t, l);
@@ -263,7 +296,7 @@ void CellGradient::excitation_backward() {
         for_each_tile(begin, end, [&](const Tile& t) { body(t, local(t, kept_rows.get())); });
       };
       const Local all = local(Tile{0, 0, pixels_, 0}, kept_rows.get());
-      CellStep::Kept kept{network_rows.get(), all.q, all.gate, nullptr, nullptr,
+      CellStep::Kept kept{own_rows.get(), all.q, all.gate, nullptr, nullptr,
                           std::vector<Moments>(3, Moments(samples_, c_))};
       step.keep_excitation(c2_.get(), kept);
       mix_moments = std::move(kept.moments);

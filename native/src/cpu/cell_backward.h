@@ -8,6 +8,8 @@
 #pragma once
 
 #include <array>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "cell_step.h"
@@ -112,9 +114,25 @@ class CellGradient {
   const bool bf16_;
   int64_t tile_, tiles_, chunk_tiles_;
 
-  Buffer<float> n1_, c1_, new_i_, c2_, grad_i_, grad_n_;
+  // Values of all pixels: computed here in memory of their own, or kept by the forward pass.
+  class Interior {
+   public:
+    void operator=(Buffer<float>&& memory) {
+      own_ = std::move(memory);
+      data_ = own_.get();
+    }
+    void operator=(float* kept) { data_ = kept; }
+    float* get() const { return data_; }
+
+   private:
+    Buffer<float> own_;
+    float* data_ = nullptr;
+  };
+  Buffer<float> n1_, grad_i_, grad_n_;
+  Interior c1_, new_i_, c2_;
   // Of the inhibitory half.
-  Buffer<float> network_, gate_, mean_, scale_;
+  Interior network_, gate_, mean_, scale_;
+  std::unique_ptr<const KeptStep> kept_;
   std::vector<Moments> gain_moments_;
 };
 

@@ -88,6 +88,46 @@ void CellStep::run(float* new_e, float* sum) {
   }
 }
 
+// The rows of mean and scale have one number for each pixel.
+int64_t KeptStep::channels(const Cell& cell) {
+  const int64_t c = cell.spec.channels, padded = round_up(c, cell.kernels->width);
+  return cell.spec.over_pixels() || cell.spec.normalizes_inputs() ? 0 : 3 * c + 6 * padded + 4;
+}
+
+KeptStep::KeptStep(const Cell& cell, float* memory, int64_t pixels) {
+  const int64_t c = cell.spec.channels, padded = round_up(c, cell.kernels->width);
+  auto next = [&](int64_t channels) {
+    float* rows = memory;
+    memory += channels * pixels;
+    return rows;
+  };
+  for (Half* half : {&inhibition, &excitation}) {
+    *half = {next(c), next(2 * padded), next(padded), next(1), next(1)};
+  }
+  new_i = next(c);
+}
+
+void CellStep::run_keeping(float* new_e, const KeptStep& kept) {
+  new_e_ = new_e;
+  for (Half half : {kInhibition, kExcitation}) {
+    const KeptStep::Half& to = half == kInhibition ? kept.inhibition : kept.excitation;
+    const Rows source = half == kInhibition ? e_ : next_i_;
+    const int64_t pixels = shape_.pixels();
+    if (source.data) {
+      convolve(conv(half), source.data, shape_.n, shape_.h, shape_.w, true, to.horizontal, c_);
+    } else {
+      std::fill_n(to.horizontal, pixels * c_, 0.0f);
+    }
+    const Kept rows{to.network, nullptr, to.gate, to.mean, to.scale, {}};
+    over_tiles(0, pixels, &rows, [&](Tile& t) {
+      local_half(t, half, {}, {to.horizontal + t.first * c_, c_});
+      if (half == kInhibition) {
+        std::copy_n(new_i_ + t.first * c_, t.count * c_, kept.new_i + t.first * c_);
+      }
+    });
+  }
+}
+
 void CellStep::keep_inhibition(const float* term, Kept& kept) {
   if (cell_.spec.over_pixels()) {
     global_half(kInhibition, {}, {term, c_}, kept.candidate, kept.gate, &kept);
@@ -104,6 +144,11 @@ void CellStep::keep_excitation(const float* term, Kept& kept) {
 
 void CellStep::keep_excitation(Tile& tile, const float* term) const {
   local_half(tile, kExcitation, {}, {term, c_});
+}
+
+void CellStep::candidate_again(Tile& tile, const float* term) const {
+  tile.known = true;
+  make_candidate(tile, kExcitation, {term, c_}, tile.candidate);
 }
 
 // ---- Tiles ----
@@ -267,9 +312,11 @@ void CellStep::make_candidate(Tile& t, Half half, Rows term, float* out) const {
     Excite a{parts[0].data, term.data, term.stride,
              multiplicative ? cell_.parameter(GAMMANET_CELL_KAPPA) : nullptr,
              cell_.omega.data(), 0, activation_, out, padded_, t.count, c_};
-    if (dynamic && multiplicative) {
+    if (dynamic && multiplicative && !t.known) {
       product(t, cell_.excitation_net, 0, 2 * padded_, cell_.excitation_net_bias.data(), false,
               parts, 2, t.network, 2 * padded_, cell_.spec.k > 1 ? e_.data : nullptr);
+    }
+    if (dynamic && multiplicative) {
       a.kappa = t.network;
       a.omega = t.network + padded_;
       a.parameter_stride = 2 * padded_;
@@ -302,8 +349,8 @@ Mix CellStep::mix_of(const Tile& t, Half half, float* gate, const float* candida
   a.candidate_stride = padded_;
   a.argument = t.backward ? gate : nullptr;
   a.out = half == kInhibition ? new_i_ + t.first * c_
-          : t.backward        ? nullptr
-                              : new_e_ + t.first * c_;
+          : new_e_            ? new_e_ + t.first * c_
+                              : nullptr;
   a.sum = half == kExcitation && sum_ ? sum_ + t.first * c_ : nullptr;
   a.rows = t.count;
   a.c = c_;
@@ -452,10 +499,16 @@ Rows CellStep::normalize(Rows source, Half half, float* out) const {
   return {out, c_};
 }
 
+int64_t cell_kept_channels(const Cell& cell) { return KeptStep::channels(cell); }
+
 void cell_forward(const Cell& cell, const CellForward& a) {
   const bool tiles = cell.spec.bf16() && cell.kernels->fast_bf16();
-  CellStep(cell, a, a.new_i.data, tile_rows(cell.spec.channels, tiles))
-      .run(a.new_e.data, a.sum.data);
+  CellStep step(cell, a, a.new_i.data, tile_rows(cell.spec.channels, tiles));
+  if (a.kept) {
+    step.run_keeping(a.new_e.data, KeptStep(cell, a.kept.data, a.x.pixels()));
+  } else {
+    step.run(a.new_e.data, a.sum.data);
+  }
 }
 
 }  // namespace gammanet

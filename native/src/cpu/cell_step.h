@@ -23,6 +23,17 @@ struct Moments {
   std::vector<float> mean, r;
 };
 
+// What a whole step leaves for the backward pass, in one piece of memory: rows of all pixels.
+struct KeptStep {
+  static int64_t channels(const Cell& cell);
+  KeptStep(const Cell& cell, float* memory, int64_t pixels);
+  struct Half {
+    float *horizontal, *network, *gate, *mean, *scale;
+  };
+  Half inhibition, excitation;
+  float* new_i;
+};
+
 class CellStep {
  public:
   // The first half makes i', the second e'.
@@ -43,8 +54,10 @@ class CellStep {
     // What has been converted to bfloat16, in the order of its position in `halves`.
     const float* converted[8];
     int64_t conversions;
-    // Whether the gate's argument is wanted, and not e'.
+    // Whether the gate's argument is wanted.
     bool backward;
+    // Whether `network` has the products already.
+    bool known;
     void forget(const float* rows);
   };
 
@@ -61,12 +74,18 @@ class CellStep {
   // Both halves. sum: e' is added to it; may be null.
   void run(float* new_e, float* sum);
 
+  // Both halves of a step without normalization over pixels or of horizontal inputs, which leave
+  // what the backward pass needs.
+  void run_keeping(float* new_e, const KeptStep& kept);
+
   // The first half, of the horizontal term `term`, [.., C].
   void keep_inhibition(const float* term, Kept& kept);
   // The second half, but for e'; only with normalization over pixels.
   void keep_excitation(const float* term, Kept& kept);
   // The second half of one tile, but for e'; without normalization over pixels.
   void keep_excitation(Tile& tile, const float* term) const;
+  // q alone, from the kept products of the network.
+  void candidate_again(Tile& tile, const float* term) const;
 
   // N1 or N2 of a state, with rows of C floats.
   Rows normalize(Rows source, Half half, float* out) const;

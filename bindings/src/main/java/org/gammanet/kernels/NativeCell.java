@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.lang.ref.Reference;
 import java.util.Map;
 import org.gammanet.torch.Borrowed;
@@ -230,7 +231,31 @@ public final class NativeCell implements AutoCloseable {
   }
 
   /**
-   * Gradients of one step from its inputs alone; all maps have one shape.
+   * Channels of the map that {@link #forwardKeeping} fills; 0 where it does not apply, which is on
+   * a GPU and with normalization over pixels or of horizontal inputs.
+   */
+  public long keptChannels() {
+    MemorySegment out = Native.out();
+    run("cell", (cell, use) -> GammanetNative.gammanet_cell_kept_channels(cell, out));
+    return out.get(ValueLayout.JAVA_LONG, 0);
+  }
+
+  /**
+   * A step to maps that are none of the inputs, which also leaves what {@link #backward} needs.
+   *
+   * @param kept (N, {@link #keptChannels}, H, W)
+   */
+  public void forwardKeeping(
+      Tensor x, @Nullable Tensor e, @Nullable Tensor i, Tensor newE, Tensor newI, Tensor kept) {
+    run(
+        "cell",
+        (cell, use) ->
+            GammanetNative.gammanet_cell_forward_keeping(
+                cell, use.of(x), use.of(e), use.of(i), use.of(newE), use.of(newI), use.of(kept)));
+  }
+
+  /**
+   * Gradients of one step from its inputs; all maps have one shape.
    *
    * @param x drive
    * @param e excitatory state; null for zeros
@@ -240,6 +265,8 @@ public final class NativeCell implements AutoCloseable {
    * @param gradX gets a gradient; null if not wanted, and so on
    * @param gradE may be gradNewE
    * @param gradI may be gradNewI
+   * @param kept what {@link #forwardKeeping} left, whose contents are lost; null to compute it
+   *     again
    * @param gradWeights contiguous, shaped as the weights, added to; absent where not wanted
    * @throws UnsupportedOperationException when this build has no such kernel
    */
@@ -252,21 +279,35 @@ public final class NativeCell implements AutoCloseable {
       @Nullable Tensor gradX,
       @Nullable Tensor gradE,
       @Nullable Tensor gradI,
+      @Nullable Tensor kept,
       Map<Weight, Tensor> gradWeights) {
     run(
         "gradient of a cell",
         (cell, use) ->
-            GammanetNative.gammanet_cell_backward(
-                cell,
-                use.of(x),
-                use.of(e),
-                use.of(i),
-                use.of(gradNewE),
-                use.of(gradNewI),
-                use.of(gradX),
-                use.of(gradE),
-                use.of(gradI),
-                use.array(ordered(gradWeights))));
+            kept == null
+                ? GammanetNative.gammanet_cell_backward(
+                    cell,
+                    use.of(x),
+                    use.of(e),
+                    use.of(i),
+                    use.of(gradNewE),
+                    use.of(gradNewI),
+                    use.of(gradX),
+                    use.of(gradE),
+                    use.of(gradI),
+                    use.array(ordered(gradWeights)))
+                : GammanetNative.gammanet_cell_backward_kept(
+                    cell,
+                    use.of(kept),
+                    use.of(x),
+                    use.of(e),
+                    use.of(i),
+                    use.of(gradNewE),
+                    use.of(gradNewI),
+                    use.of(gradX),
+                    use.of(gradE),
+                    use.of(gradI),
+                    use.array(ordered(gradWeights))));
   }
 
   /**

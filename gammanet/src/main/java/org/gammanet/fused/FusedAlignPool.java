@@ -1,5 +1,6 @@
 package org.gammanet.fused;
 
+import java.util.List;
 import org.gammanet.kernels.NativeConv;
 import org.gammanet.nn.ForwardContext;
 import org.gammanet.nn.Layers;
@@ -51,7 +52,11 @@ final class FusedAlignPool extends FusedSegment {
 
   @Override
   public @Nullable Tensor[] backward(
-      ForwardContext context, Tensor[] inputs, @Nullable Tensor[] gradients, boolean[] wanted) {
+      ForwardContext context,
+      Tensor[] inputs,
+      @Nullable Tensor[] gradients,
+      boolean[] wanted,
+      List<Tensor> kept) {
     if (gradients[0] == null) {
       return new @Nullable Tensor[] {null};
     }

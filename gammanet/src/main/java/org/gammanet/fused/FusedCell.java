@@ -116,6 +116,25 @@ final class FusedCell extends FusedSegment {
     return step(context, inputs, null);
   }
 
+  @Override
+  public Tensor[] forwardKeeping(ForwardContext context, List<Tensor> kept, Tensor... inputs) {
+    if (cell.states() != 2 || !computes(context, inputs)) {
+      return forward(context, inputs);
+    }
+    NativeCell kernel = packed.get(context.precision(), context);
+    long channels = kernel.keptChannels();
+    if (channels == 0) {
+      return forward(context, inputs);
+    }
+    Tensor x = Ops.channelsLast(inputs[0]);
+    @Nullable Tensor[] states = states(inputs);
+    Tensor[] updated = {emptyLike(x), emptyLike(x)};
+    Tensor interior = emptyFeatureMap(x, channels, x.size(2), x.size(3));
+    kernel.forwardKeeping(x, states[0], states[1], updated[0], updated[1], interior);
+    kept.add(interior);
+    return updated;
+  }
+
   /** One step; adds the new excitatory state to a sum. */
   private Tensor[] step(ForwardContext context, Tensor[] inputs, @Nullable Tensor sum) {
     Tensor[] updated = new Tensor[2];
@@ -158,7 +177,11 @@ final class FusedCell extends FusedSegment {
 
   @Override
   public @Nullable Tensor[] backward(
-      ForwardContext context, Tensor[] inputs, @Nullable Tensor[] gradients, boolean[] wanted) {
+      ForwardContext context,
+      Tensor[] inputs,
+      @Nullable Tensor[] gradients,
+      boolean[] wanted,
+      List<Tensor> kept) {
     Map<NativeCell.Weight, Tensor> gradWeights = new EnumMap<>(NativeCell.Weight.class);
     weights.forEach(
         (weight, parameter) -> {
@@ -183,6 +206,7 @@ final class FusedCell extends FusedSegment {
             result[0],
             result.length > 1 ? result[1] : null,
             result.length > 2 ? result[2] : null,
+            kept.isEmpty() ? null : kept.getFirst(),
             gradWeights);
     return result;
   }

@@ -30,6 +30,19 @@ final class FusedConvBlock extends FusedSegment {
     return new Tensor[] {y};
   }
 
+  @Override
+  public Tensor[] forwardKeeping(ForwardContext context, List<Tensor> kept, Tensor... inputs) {
+    if (!relu || !Kernels.compute(context, parameters(), inputs)) {
+      return forward(context, inputs);
+    }
+    Tensor y = Ops.channelsLast(inputs[0]);
+    for (PackedConv conv : convs) {
+      y = step(context, conv, y);
+      kept.add(y.alias());
+    }
+    return new Tensor[] {y};
+  }
+
   private Tensor step(ForwardContext context, PackedConv conv, Tensor x) {
     Tensor out = emptyFeatureMap(x, conv.conv().outputs(), x.size(2), x.size(3));
     conv.kernel(context).forward(x, relu, out);
@@ -43,7 +56,11 @@ final class FusedConvBlock extends FusedSegment {
 
   @Override
   public @Nullable Tensor[] backward(
-      ForwardContext context, Tensor[] inputs, @Nullable Tensor[] gradients, boolean[] wanted) {
+      ForwardContext context,
+      Tensor[] inputs,
+      @Nullable Tensor[] gradients,
+      boolean[] wanted,
+      List<Tensor> kept) {
     Tensor last = gradients[0];
     if (last == null) {
       return new @Nullable Tensor[] {null};
@@ -52,7 +69,7 @@ final class FusedConvBlock extends FusedSegment {
     maps.add(Ops.channelsLast(inputs[0]));
     // Where nothing is rectified, the last output is not needed.
     for (PackedConv conv : convs.subList(0, relu ? convs.size() : convs.size() - 1)) {
-      maps.add(step(context, conv, maps.getLast()));
+      maps.add(kept.isEmpty() ? step(context, conv, maps.getLast()) : kept.get(maps.size() - 1));
     }
     Tensor gradient = Ops.channelsLast(last);
     for (int k = convs.size() - 1; k >= 0; k--) {

@@ -23,6 +23,15 @@ public interface Segment {
    */
   Tensor[] forward(ForwardContext context, Tensor... inputs);
 
+  /**
+   * {@link #forward}, without a graph, when {@link #backward} will follow and memory is no concern.
+   *
+   * @param kept receives what {@link #backward} can use then, maps that are in the current scope
+   */
+  default Tensor[] forwardKeeping(ForwardContext context, List<Tensor> kept, Tensor... inputs) {
+    return forward(context, inputs);
+  }
+
   /** Whether {@link #backward} differentiates the segment for these inputs. */
   default boolean hasBackward(ForwardContext context, Tensor... inputs) {
     return false;
@@ -30,16 +39,22 @@ public interface Segment {
 
   /**
    * A hand-written derivative: adds to the gradients of the parameters and returns those of the
-   * inputs, recomputing what lies between inputs and outputs. Records nothing.
+   * inputs. Records nothing.
    *
    * @param inputs those of {@link #forward}
    * @param gradients of the outputs; null for zeros
    * @param wanted for each input, whether its gradient is needed
+   * @param kept from {@link #forwardKeeping}, and good for one call; empty where what lies between
+   *     inputs and outputs is to be recomputed
    * @return for each input its gradient, null where it is not needed
    * @throws UnsupportedOperationException where {@link #hasBackward} is false
    */
   default @Nullable Tensor[] backward(
-      ForwardContext context, Tensor[] inputs, @Nullable Tensor[] gradients, boolean[] wanted) {
+      ForwardContext context,
+      Tensor[] inputs,
+      @Nullable Tensor[] gradients,
+      boolean[] wanted,
+      List<Tensor> kept) {
     throw new UnsupportedOperationException(name() + " is differentiated automatically");
   }
 }

@@ -130,6 +130,9 @@ public final class Tape implements Executor, AutoCloseable {
     /** Of the forward pass, to be differentiated; empty where it is run again for that. */
     List<Tensor> graph = List.of();
 
+    /** Of the forward pass, for the segment's own derivative. */
+    final List<Tensor> kept = new ArrayList<>();
+
     Step(Segment segment, ForwardContext context) {
       this.segment = segment;
       this.context = context;
@@ -166,6 +169,7 @@ public final class Tape implements Executor, AutoCloseable {
       List<AutoCloseable> all = new ArrayList<>();
       external.forEach(tensor -> all.add(() -> Value.close(tensor)));
       graph.forEach(tensor -> all.add(() -> Value.close(tensor)));
+      kept.forEach(tensor -> all.add(() -> Value.close(tensor)));
       for (Value output : outputs) {
         if (!inputs.contains(output)) { // made here, so nothing before needs it
           all.add(output);
@@ -262,7 +266,15 @@ public final class Tape implements Executor, AutoCloseable {
           value.keep(inputs[i]);
         }
       }
-      return withoutGrad(step.segment, step.context, inputs);
+      try (var silent = Autograd.noGrad();
+          var scope = TensorScope.open()) {
+        Tensor[] outputs = step.segment.forwardKeeping(step.context, step.kept, inputs);
+        step.kept.forEach(TensorScope::detach);
+        for (Tensor output : outputs) {
+          scope.keep(output);
+        }
+        return outputs;
+      }
     }
     try (var scope = TensorScope.open();
         var recording = Autograd.enableGrad()) {
@@ -392,7 +404,7 @@ public final class Tape implements Executor, AutoCloseable {
       Value value = step.inputs.get(i);
       wanted[i] = value == null ? inputs[i].requiresGrad() : value.differentiable;
     }
-    @Nullable Tensor[] found = step.segment.backward(context, inputs, gradients, wanted);
+    @Nullable Tensor[] found = step.segment.backward(context, inputs, gradients, wanted, step.kept);
     for (int i = 0; i < wanted.length; i++) {
       Tensor gradient = found[i];
       Value value = step.inputs.get(i);

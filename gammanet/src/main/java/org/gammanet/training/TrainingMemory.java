@@ -19,6 +19,9 @@ public final class TrainingMemory {
   /** Maps that a native kernel works on while it differentiates a cell. */
   private static final int KERNEL_INTERIOR = 12;
 
+  /** Maps of a cell's update that its native kernel leaves for the backward pass. */
+  private static final int KERNEL_KEPT = 9;
+
   /** The same for a block of convolutions, a projection or a read-out. */
   private static final int LAYER_INTERIOR = 4;
 
@@ -49,8 +52,10 @@ public final class TrainingMemory {
       widest = Math.max(widest, interior);
       // Between segments pass two states of a cell and its drive, or one result.
       long between = cell ? 2 * map : map;
-      boolean recorded = mode == Recompute.NONE && !(cell && kernels);
-      long kept = recorded ? interior : between;
+      long kept = between;
+      if (mode == Recompute.NONE) {
+        kept = cell && kernels ? between + KERNEL_KEPT * map : interior;
+      }
       if (layer.everyTimestep()) {
         everyTimestep += kept;
       } else {

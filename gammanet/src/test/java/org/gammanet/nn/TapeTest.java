@@ -273,7 +273,11 @@ class TapeTest {
 
     @Override
     public @Nullable Tensor[] backward(
-        ForwardContext context, Tensor[] inputs, @Nullable Tensor[] gradients, boolean[] wanted) {
+        ForwardContext context,
+        Tensor[] inputs,
+        @Nullable Tensor[] gradients,
+        boolean[] wanted,
+        List<Tensor> kept) {
       Tensor[] leaves = new Tensor[inputs.length];
       for (int i = 0; i < leaves.length; i++) {
         leaves[i] = inputs[i].detach().requiresGrad(wanted[i]);

@@ -2089,6 +2089,129 @@ public class GammanetNative {
         }
     }
 
+    private static class gammanet_cell_kept_channels {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            GammanetNative.C_INT,
+            GammanetNative.C_POINTER,
+            GammanetNative.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = GammanetNative.findOrThrow("gammanet_cell_kept_channels");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t gammanet_cell_kept_channels(GammanetCell cell, int64_t *ret)
+     * }
+     */
+    public static FunctionDescriptor gammanet_cell_kept_channels$descriptor() {
+        return gammanet_cell_kept_channels.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t gammanet_cell_kept_channels(GammanetCell cell, int64_t *ret)
+     * }
+     */
+    public static MethodHandle gammanet_cell_kept_channels$handle() {
+        return gammanet_cell_kept_channels.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t gammanet_cell_kept_channels(GammanetCell cell, int64_t *ret)
+     * }
+     */
+    public static MemorySegment gammanet_cell_kept_channels$address() {
+        return gammanet_cell_kept_channels.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t gammanet_cell_kept_channels(GammanetCell cell, int64_t *ret)
+     * }
+     */
+    public static int gammanet_cell_kept_channels(MemorySegment cell, MemorySegment ret) {
+        var mh$ = gammanet_cell_kept_channels.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gammanet_cell_kept_channels", cell, ret);
+            }
+            return (int)mh$.invokeExact(cell, ret);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gammanet_cell_forward_keeping {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            GammanetNative.C_INT,
+            GammanetNative.C_POINTER,
+            GammanetNative.C_POINTER,
+            GammanetNative.C_POINTER,
+            GammanetNative.C_POINTER,
+            GammanetNative.C_POINTER,
+            GammanetNative.C_POINTER,
+            GammanetNative.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = GammanetNative.findOrThrow("gammanet_cell_forward_keeping");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t gammanet_cell_forward_keeping(GammanetCell cell, AtenTensorHandle x, AtenTensorHandle e, AtenTensorHandle i, AtenTensorHandle new_e, AtenTensorHandle new_i, AtenTensorHandle kept)
+     * }
+     */
+    public static FunctionDescriptor gammanet_cell_forward_keeping$descriptor() {
+        return gammanet_cell_forward_keeping.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t gammanet_cell_forward_keeping(GammanetCell cell, AtenTensorHandle x, AtenTensorHandle e, AtenTensorHandle i, AtenTensorHandle new_e, AtenTensorHandle new_i, AtenTensorHandle kept)
+     * }
+     */
+    public static MethodHandle gammanet_cell_forward_keeping$handle() {
+        return gammanet_cell_forward_keeping.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t gammanet_cell_forward_keeping(GammanetCell cell, AtenTensorHandle x, AtenTensorHandle e, AtenTensorHandle i, AtenTensorHandle new_e, AtenTensorHandle new_i, AtenTensorHandle kept)
+     * }
+     */
+    public static MemorySegment gammanet_cell_forward_keeping$address() {
+        return gammanet_cell_forward_keeping.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t gammanet_cell_forward_keeping(GammanetCell cell, AtenTensorHandle x, AtenTensorHandle e, AtenTensorHandle i, AtenTensorHandle new_e, AtenTensorHandle new_i, AtenTensorHandle kept)
+     * }
+     */
+    public static int gammanet_cell_forward_keeping(MemorySegment cell, MemorySegment x, MemorySegment e, MemorySegment i, MemorySegment new_e, MemorySegment new_i, MemorySegment kept) {
+        var mh$ = gammanet_cell_forward_keeping.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gammanet_cell_forward_keeping", cell, x, e, i, new_e, new_i, kept);
+            }
+            return (int)mh$.invokeExact(cell, x, e, i, new_e, new_i, kept);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class gammanet_cell_backward {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             GammanetNative.C_INT,
@@ -2151,6 +2274,74 @@ public class GammanetNative {
                 traceDowncall("gammanet_cell_backward", cell, x, e, i, grad_new_e, grad_new_i, grad_x, grad_e, grad_i, grad_parameters);
             }
             return (int)mh$.invokeExact(cell, x, e, i, grad_new_e, grad_new_i, grad_x, grad_e, grad_i, grad_parameters);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gammanet_cell_backward_kept {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            GammanetNative.C_INT,
+            GammanetNative.C_POINTER,
+            GammanetNative.C_POINTER,
+            GammanetNative.C_POINTER,
+            GammanetNative.C_POINTER,
+            GammanetNative.C_POINTER,
+            GammanetNative.C_POINTER,
+            GammanetNative.C_POINTER,
+            GammanetNative.C_POINTER,
+            GammanetNative.C_POINTER,
+            GammanetNative.C_POINTER,
+            GammanetNative.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = GammanetNative.findOrThrow("gammanet_cell_backward_kept");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t gammanet_cell_backward_kept(GammanetCell cell, AtenTensorHandle kept, AtenTensorHandle x, AtenTensorHandle e, AtenTensorHandle i, AtenTensorHandle grad_new_e, AtenTensorHandle grad_new_i, AtenTensorHandle grad_x, AtenTensorHandle grad_e, AtenTensorHandle grad_i, const AtenTensorHandle *grad_parameters)
+     * }
+     */
+    public static FunctionDescriptor gammanet_cell_backward_kept$descriptor() {
+        return gammanet_cell_backward_kept.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t gammanet_cell_backward_kept(GammanetCell cell, AtenTensorHandle kept, AtenTensorHandle x, AtenTensorHandle e, AtenTensorHandle i, AtenTensorHandle grad_new_e, AtenTensorHandle grad_new_i, AtenTensorHandle grad_x, AtenTensorHandle grad_e, AtenTensorHandle grad_i, const AtenTensorHandle *grad_parameters)
+     * }
+     */
+    public static MethodHandle gammanet_cell_backward_kept$handle() {
+        return gammanet_cell_backward_kept.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t gammanet_cell_backward_kept(GammanetCell cell, AtenTensorHandle kept, AtenTensorHandle x, AtenTensorHandle e, AtenTensorHandle i, AtenTensorHandle grad_new_e, AtenTensorHandle grad_new_i, AtenTensorHandle grad_x, AtenTensorHandle grad_e, AtenTensorHandle grad_i, const AtenTensorHandle *grad_parameters)
+     * }
+     */
+    public static MemorySegment gammanet_cell_backward_kept$address() {
+        return gammanet_cell_backward_kept.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t gammanet_cell_backward_kept(GammanetCell cell, AtenTensorHandle kept, AtenTensorHandle x, AtenTensorHandle e, AtenTensorHandle i, AtenTensorHandle grad_new_e, AtenTensorHandle grad_new_i, AtenTensorHandle grad_x, AtenTensorHandle grad_e, AtenTensorHandle grad_i, const AtenTensorHandle *grad_parameters)
+     * }
+     */
+    public static int gammanet_cell_backward_kept(MemorySegment cell, MemorySegment kept, MemorySegment x, MemorySegment e, MemorySegment i, MemorySegment grad_new_e, MemorySegment grad_new_i, MemorySegment grad_x, MemorySegment grad_e, MemorySegment grad_i, MemorySegment grad_parameters) {
+        var mh$ = gammanet_cell_backward_kept.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gammanet_cell_backward_kept", cell, kept, x, e, i, grad_new_e, grad_new_i, grad_x, grad_e, grad_i, grad_parameters);
+            }
+            return (int)mh$.invokeExact(cell, kept, x, e, i, grad_new_e, grad_new_i, grad_x, grad_e, grad_i, grad_parameters);
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
