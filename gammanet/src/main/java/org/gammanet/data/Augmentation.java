@@ -26,7 +26,8 @@ import org.jspecify.annotations.Nullable;
  * @param jitter change of colors, null for none
  * @param occluders probability that a uniform surface covers part of the view, as a foreground
  *     object would: half of them bounded by a line, half by a circle, in white, black, a gray or a
- *     color. Its outline is a contour, and nothing else of it is, not even where it meets the rim
+ *     color. Its outline is a contour, and nothing else of it is, not even where it meets the rim.
+ *     One in four covers the whole view
  * @param randomAnnotator the target is one annotator's drawing, drawn per sample, instead of the
  *     mean over all
  * @param thin thin the set of pixels that anyone marked
@@ -258,6 +259,7 @@ public record Augmentation(
       double cos = Math.cos(angle);
       double sin = Math.sin(angle);
       double side = Math.min(height, width);
+      boolean whole = random.nextInt(4) == 0;
       // How far the surface's edge lies from the view's center, in the direction of the surface.
       double gap = random.nextDouble(-0.1, 0.35) * side;
       double radius = random.nextInt(2) == 1 ? random.nextDouble(0.3, 1) * side : 0;
@@ -278,7 +280,10 @@ public record Augmentation(
         double y = i / width + 0.5 - height / 2.0;
         double along = cos * x + sin * y - gap;
         // Pixels from the surface's edge, positive on the surface.
-        double depth = radius == 0 ? along : radius - Math.hypot(along - radius, cos * y - sin * x);
+        double depth = whole ? Double.POSITIVE_INFINITY : along;
+        if (!whole && radius > 0) {
+          depth = radius - Math.hypot(along - radius, cos * y - sin * x);
+        }
         double cover = Math.clamp(depth + 0.5, 0, 1);
         if (cover == 0 || !inside(i)) {
           continue;
