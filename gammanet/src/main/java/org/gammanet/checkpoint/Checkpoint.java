@@ -26,9 +26,11 @@ import java.util.SequencedMap;
 import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.gammanet.checkpoint.PyValue.Dictionary;
 import org.gammanet.checkpoint.PyValue.Str;
 import org.gammanet.config.GammaNetConfig;
+import org.gammanet.config.Vgg16;
 
 /**
  * Weights by name, their metadata, and the optimizer's state of a training run that can be resumed.
@@ -70,7 +72,13 @@ public final class Checkpoint {
           "h[0-4]_(exc|inh)|td_h[0-3]_(exc|inh)|h_block1|h[0-3]_e|td_h_block1|td_h[0-2]");
 
   private static final Pattern VGG16 =
-      Pattern.compile("features\\.(?:0|2|5|7|10|12|14|17|19|21|24|26|28)\\.(weight|bias)");
+      Pattern.compile(
+          "features\\.(?:%s)\\.(weight|bias)"
+              .formatted(
+                  Vgg16.CONVOLUTIONS.stream()
+                      .flatMap(List::stream)
+                      .map(String::valueOf)
+                      .collect(Collectors.joining("|"))));
 
   /** The key under which safetensors files say what they come from. */
   private static final String FORMAT_KEY = "format";

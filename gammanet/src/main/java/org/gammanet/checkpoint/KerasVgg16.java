@@ -1,5 +1,7 @@
 package org.gammanet.checkpoint;
 
+import static org.gammanet.config.Vgg16.CONVOLUTIONS;
+
 import io.jhdf.HdfFile;
 import io.jhdf.api.Dataset;
 import io.jhdf.api.Group;
@@ -32,9 +34,6 @@ final class KerasVgg16 {
   private static final byte[] SIGNATURE = {(byte) 0x89, 'H', 'D', 'F', '\r', '\n', 0x1A, '\n'};
   private static final int MOST_NODES = 20_000;
   private static final int WIDEST = 512;
-
-  /** Numbers of the convolutions in torchvision's list of layers, by block. */
-  private static final int[][] NUMBER = {{0, 2}, {5, 7}, {10, 12, 14}, {17, 19, 21}, {24, 26, 28}};
 
   private static final Pattern LAYER =
       Pattern.compile("(?:.*/)?block([1-5])(?:_conv([1-3])|/layers/conv2d(?:_([12]))?)/.*");
@@ -71,8 +70,8 @@ final class KerasVgg16 {
     SequencedMap<String, StoredTensor> weights = new LinkedHashMap<>();
     try (HdfFile hdf = HdfFile.fromByteBuffer(bytes)) {
       hed = find(hdf, file, found);
-      for (int block = 0; block < NUMBER.length; block++) {
-        for (int number : NUMBER[block]) {
+      for (int block = 0; block < CONVOLUTIONS.size(); block++) {
+        for (int number : CONVOLUTIONS.get(block)) {
           String name = "features." + number;
           Dataset kernel = found.get(name + ".weight");
           Dataset bias = found.get(name + ".bias");
@@ -125,10 +124,10 @@ final class KerasVgg16 {
             boolean named = layer.group(2) != null;
             String index = named ? layer.group(2) : layer.group(3);
             int k = index == null ? 0 : Integer.parseInt(index) - (named ? 1 : 0);
-            if (k < NUMBER[block].length) {
+            if (k < CONVOLUTIONS.get(block).size()) {
               hed |= !named;
               String kind = rank == 4 ? ".weight" : ".bias";
-              found.putIfAbsent("features." + NUMBER[block][k] + kind, dataset);
+              found.putIfAbsent("features." + CONVOLUTIONS.get(block).get(k) + kind, dataset);
             }
           }
         }

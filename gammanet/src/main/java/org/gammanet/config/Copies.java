@@ -5,15 +5,17 @@ import java.lang.reflect.RecordComponent;
 import org.jspecify.annotations.Nullable;
 
 /** Copies of records with one component changed. */
-final class Copies {
+public final class Copies {
   private Copies() {}
 
   /**
    * A copy with another value of the named component, checked by the record's constructor.
    *
+   * @param record of a type whose constructor is accessible here: of this module
+   * @param name of one of its components
    * @throws IllegalArgumentException if the constructor refuses the value
    */
-  static <R extends Record> R with(R record, String name, @Nullable Object value) {
+  public static <R extends Record> R with(R record, String name, @Nullable Object value) {
     RecordComponent[] components = record.getClass().getRecordComponents();
     Class<?>[] types = new Class<?>[components.length];
     @Nullable Object[] values = new @Nullable Object[components.length];

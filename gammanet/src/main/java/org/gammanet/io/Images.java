@@ -200,19 +200,14 @@ public final class Images {
     write(file, ByteBuffer.wrap(encode(image)));
   }
 
-  /** Writes an edge map, or a picture with one, marked so that {@link #isResult} knows it. */
-  public static void writeResult(Path file, RgbImage image) throws IOException {
-    write(file, result(image.toBufferedImage()));
-  }
-
-  /** A PNG with an edge map in it, marked as {@link #writeResult} does. */
+  /** A PNG with an edge map in it, marked so that {@link #isResult} knows it. */
   public static ByteBuffer result(BufferedImage image) throws IOException {
     return marked(encode(image));
   }
 
   /**
-   * Whether a file is a PNG that {@link #writeResult}, {@link #writePng8} or {@link #writePng16}
-   * has written: such pictures are results, not photos.
+   * Whether a file is a PNG that {@link #result}, {@link #writePng8} or {@link #writePng16} has
+   * made: such pictures are results, not photos.
    */
   public static boolean isResult(Path file) {
     try (InputStream in = Files.newInputStream(file)) {

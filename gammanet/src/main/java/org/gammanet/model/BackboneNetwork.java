@@ -3,6 +3,7 @@ package org.gammanet.model;
 import java.util.ArrayList;
 import java.util.List;
 import org.gammanet.config.ModelConfig;
+import org.gammanet.config.Vgg16;
 import org.gammanet.model.Stage.Macs;
 import org.gammanet.model.Stage.Role;
 import org.gammanet.nn.FgruV1Cell;
@@ -86,21 +87,21 @@ final class BackboneNetwork {
   private static List<Signal> features(Graph graph) {
     List<Signal> features = new ArrayList<>();
     Signal signal = Signal.IMAGE;
-    for (int b = 0; b < VggBlocks.COUNT; b++) {
+    for (int b = 0; b < Vgg16.CONVOLUTIONS.size(); b++) {
       if (b > 0) {
         Signal pooled = Signal.of("pooled" + b, signal.channels(), b);
         graph.add(Stage.of(Role.ONCE, Segments.POOL, null, List.of(signal), pooled, Macs.NONE));
         signal = pooled;
       }
-      Signal out = Signal.of("block" + (b + 1), VggBlocks.width(VggBlocks.BASE, b), b);
+      Signal out = Signal.of("block" + (b + 1), VggBlocks.width(Vgg16.WIDTH, b), b);
       Segments.ConvBlock block =
           VggBlocks.block(
-              graph.layers, "backbone block " + (b + 1), "backbone.features.", VggBlocks.BASE, b);
+              graph.layers, "backbone block " + (b + 1), "backbone.features.", Vgg16.WIDTH, b);
       graph.add(VggBlocks.stage(Role.ONCE, block, signal, out));
       features.add(out);
       signal = out;
     }
-    return features.subList(1, VggBlocks.COUNT);
+    return features.subList(1, Vgg16.CONVOLUTIONS.size());
   }
 
   /** The way from cell k + 1 to cell k. */

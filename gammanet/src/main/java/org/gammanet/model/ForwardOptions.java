@@ -1,6 +1,7 @@
 package org.gammanet.model;
 
 import java.util.Map;
+import org.gammanet.config.Copies;
 import org.gammanet.nn.Executor;
 import org.gammanet.nn.Tile;
 import org.gammanet.torch.Tensor;
@@ -50,127 +51,46 @@ public record ForwardOptions(
 
   /** With T timesteps. */
   public ForwardOptions withTimesteps(int t) {
-    return new ForwardOptions(
-        t,
-        firstTimestep,
-        initialStates,
-        hooks,
-        everyTimestep,
-        finalStates,
-        executor,
-        composedOnly,
-        tile);
+    return Copies.with(this, "timesteps", t);
   }
 
   /** With timesteps that are counted from a number on. */
   public ForwardOptions withFirstTimestep(int first) {
-    return new ForwardOptions(
-        timesteps,
-        first,
-        initialStates,
-        hooks,
-        everyTimestep,
-        finalStates,
-        executor,
-        composedOnly,
-        tile);
+    return Copies.with(this, "firstTimestep", first);
   }
 
   /** From given states. */
   public ForwardOptions withInitialStates(Map<String, Tensor> states) {
-    return new ForwardOptions(
-        timesteps,
-        firstTimestep,
-        states,
-        hooks,
-        everyTimestep,
-        finalStates,
-        executor,
-        composedOnly,
-        tile);
+    return Copies.with(this, "initialStates", states);
   }
 
   /** With hooks, or with none. */
   public ForwardOptions withHooks(@Nullable ForwardHooks newHooks) {
-    return new ForwardOptions(
-        timesteps,
-        firstTimestep,
-        initialStates,
-        newHooks,
-        everyTimestep,
-        finalStates,
-        executor,
-        composedOnly,
-        tile);
+    return Copies.with(this, "hooks", newHooks);
   }
 
   /** With the logits after each timestep. */
   public ForwardOptions withEveryTimestep() {
-    return new ForwardOptions(
-        timesteps,
-        firstTimestep,
-        initialStates,
-        hooks,
-        true,
-        finalStates,
-        executor,
-        composedOnly,
-        tile);
+    return Copies.with(this, "everyTimestep", true);
   }
 
   /** With the states after the last timestep. */
   public ForwardOptions withFinalStates() {
-    return new ForwardOptions(
-        timesteps,
-        firstTimestep,
-        initialStates,
-        hooks,
-        everyTimestep,
-        true,
-        executor,
-        composedOnly,
-        tile);
+    return Copies.with(this, "finalStates", true);
   }
 
   /** With another executor. */
   public ForwardOptions withExecutor(Executor newExecutor) {
-    return new ForwardOptions(
-        timesteps,
-        firstTimestep,
-        initialStates,
-        hooks,
-        everyTimestep,
-        finalStates,
-        newExecutor,
-        composedOnly,
-        tile);
+    return Copies.with(this, "executor", newExecutor);
   }
 
   /** Without fused kernels. */
   public ForwardOptions withComposedOnly() {
-    return new ForwardOptions(
-        timesteps,
-        firstTimestep,
-        initialStates,
-        hooks,
-        everyTimestep,
-        finalStates,
-        executor,
-        true,
-        tile);
+    return Copies.with(this, "composedOnly", true);
   }
 
   /** For an image that is a tile of a larger one. */
   public ForwardOptions withTile(Tile larger) {
-    return new ForwardOptions(
-        timesteps,
-        firstTimestep,
-        initialStates,
-        hooks,
-        everyTimestep,
-        finalStates,
-        executor,
-        composedOnly,
-        larger);
+    return Copies.with(this, "tile", larger);
   }
 }

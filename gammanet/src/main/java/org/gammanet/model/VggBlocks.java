@@ -2,20 +2,13 @@ package org.gammanet.model;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.gammanet.config.Vgg16;
 import org.gammanet.nn.Initialization;
 import org.gammanet.nn.Layers;
 import org.gammanet.nn.Segments;
 
-/** The convolutions of VGG16 (Simonyan and Zisserman 2015), configuration D, in five blocks. */
+/** The blocks of {@link Vgg16}, of any width. */
 final class VggBlocks {
-  /** Width of VGG16's first block. */
-  static final int BASE = 64;
-
-  static final int COUNT = 5;
-
-  /** Index of each convolution in torchvision's {@code features}, by block. */
-  private static final int[][] INDEX = {{0, 2}, {5, 7}, {10, 12, 14}, {17, 19, 21}, {24, 26, 28}};
-
   private VggBlocks() {}
 
   /** Width of block {@code b}, from 0, when the first has {@code base}: it doubles three times. */
@@ -32,7 +25,7 @@ final class VggBlocks {
     List<Layers.Conv> convs = new ArrayList<>();
     int in = b == 0 ? 3 : width(base, b - 1);
     int out = width(base, b);
-    for (int index : INDEX[b]) {
+    for (int index : Vgg16.CONVOLUTIONS.get(b)) {
       // Without pretrained weights: He et al. 2015, fan-out.
       var he = new Initialization.Normal(Math.sqrt(2.0 / (out * 9)));
       convs.add(layers.conv(prefix + index, in, out, 3, he, Initialization.ZERO));

@@ -75,18 +75,6 @@ public sealed interface Initialization {
     }
   }
 
-  /** The 1x1 convolution that changes nothing. */
-  record Identity() implements Initialization {
-    @Override
-    public Tensor make(long seed, String name, long[] shape) {
-      float[] values = new float[count(shape)];
-      for (int i = 0; i < values.length; i += (int) shape[0] + 1) {
-        values[i] = 1;
-      }
-      return Tensor.of(values, shape);
-    }
-  }
-
   /**
    * The convolution that changes nothing, plus normal noise whose deviation is divided by the
    * square root of the fan-in.

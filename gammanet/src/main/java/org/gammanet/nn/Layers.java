@@ -139,7 +139,7 @@ public final class Layers {
         channels,
         channels,
         1,
-        new Initialization.Identity(),
+        new Initialization.Delta(0),
         Initialization.ZERO);
   }
 

@@ -34,15 +34,6 @@ public record Drawn(Frame frame, float[] luminance) implements Stimulus {
 
   @Override
   public StimulusMeta meta() {
-    return new StimulusMeta(
-        "image",
-        null,
-        Double.NaN,
-        Double.NaN,
-        Double.NaN,
-        frame.center(),
-        frame.height(),
-        frame.width(),
-        Stimulus.parameters());
+    return StimulusMeta.ofPicture(frame, Stimulus.parameters());
   }
 }

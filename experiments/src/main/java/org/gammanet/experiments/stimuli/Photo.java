@@ -130,15 +130,7 @@ public record Photo(Path file, String sha256, Frame frame, int size) implements 
   @Override
   public StimulusMeta meta() {
     @Nullable Path name = file.getFileName();
-    return new StimulusMeta(
-        "image",
-        null,
-        Double.NaN,
-        Double.NaN,
-        Double.NaN,
-        frame.center(),
-        frame.height(),
-        frame.width(),
-        Stimulus.parameters("file", String.valueOf(name), "sha256", sha256));
+    return StimulusMeta.ofPicture(
+        frame, Stimulus.parameters("file", String.valueOf(name), "sha256", sha256));
   }
 }

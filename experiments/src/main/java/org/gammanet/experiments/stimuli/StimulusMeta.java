@@ -34,6 +34,20 @@ public record StimulusMeta(
     parameters = Collections.unmodifiableMap(new LinkedHashMap<>(parameters));
   }
 
+  /** Of a picture that was not drawn here: it has a frame, and neither orientation nor phase. */
+  static StimulusMeta ofPicture(Frame frame, Map<String, @Nullable Object> parameters) {
+    return new StimulusMeta(
+        "image",
+        null,
+        Double.NaN,
+        Double.NaN,
+        Double.NaN,
+        frame.center(),
+        frame.height(),
+        frame.width(),
+        parameters);
+  }
+
   /**
    * A numeric parameter.
    *
