@@ -22,7 +22,8 @@ CellGradient::CellGradient(const Cell& cell, const CellBackward& a)
       dynamic_(cell.spec.dynamic()),
       activation_(static_cast<Activation>(cell.spec.option(GAMMANET_CELL_CIRCUIT))),
       multiplicative_(cell.spec.multiplicative()),
-      bf16_(cell.spec.bf16() && kernels_.fast_bf16()) {
+      bf16_(cell.spec.bf16() && kernels_.fast_bf16()),
+      no_horizontal_(!a.e && !normalized_inputs_ && !over_pixels_) {
   // About 400 KB of a tile's rows; enough rows to pay for reading the weights.
   const int64_t unit = bf16_ ? 32 : 12;
   tile_ = std::clamp<int64_t>(400 * 1024 / (17 * padded_ * 4), 96, 240) / unit * unit;
@@ -94,7 +95,9 @@ void CellGradient::inhibition_forward() {
     new_i_ = kept_->new_i;
     return;
   }
-  c1_ = map();
+  if (!no_horizontal_) {
+    c1_ = map();
+  }
   new_i_ = map();
   network_ = dynamic_ ? rows(pixels_, 2) : Buffer<float>();
   gate_ = rows(pixels_, 1);
@@ -110,7 +113,7 @@ void CellGradient::inhibition_forward() {
   }
   if (in != nullptr) {
     convolve(cell_.inhibition, in, samples_, a_.x.h, a_.x.w, true, c1_.get(), c_);
-  } else {
+  } else if (!no_horizontal_) {
     std::fill_n(c1_.get(), pixels_ * c_, 0.0f);
   }
   const Buffer<float> candidate = over_pixels_ ? rows(pixels_, 1) : Buffer<float>();
@@ -385,9 +388,10 @@ void CellGradient::inhibition_backward() {
     for (int part = 0; part < 3; ++part) {
       float* to = gate_in + part * padded_;
       k_.load_rows(maps[part], c_, t.rows, to, 3 * padded_, padded_);
-      k_.load_rows(part == 0   ? maps[1]
-                   : part == 1 ? c1_.get() + t.first * c_
-                               : maps[2],
+      k_.load_rows(part == 0        ? maps[1]
+                   : part == 2      ? maps[2]
+                   : no_horizontal_ ? nullptr
+                                    : c1_.get() + t.first * c_,
                    c_, t.rows, in + part * padded_, 3 * padded_, padded_);
       if (pre_ && over_pixels_) {
         normalize(t, gain_moments_[static_cast<size_t>(part)], to, 3 * padded_, to, 3 * padded_);
@@ -396,6 +400,9 @@ void CellGradient::inhibition_backward() {
     if (pre_ && !over_pixels_) {
       k_.standardize_rows(gate_in, mean_.get() + t.first, scale_.get() + t.first, t.rows, 3,
                           padded_);
+    }
+    if (no_horizontal_ && dynamic_) {
+      std::fill_n(circuit_rows(t), t.rows * 2 * padded_, 0.0f);
     }
     InhibitionTile tile{};
     tile.rows = t.rows;
@@ -446,25 +453,26 @@ void CellGradient::inhibition_backward() {
     if (a_.grad_e) {
       k_.add_rows(a_.grad_e.data + t.first * c_, c_, l.gate_grads, 3 * padded_, t.rows, c_);
     }
-    if (dynamic_) {
+    if (dynamic_ && !no_horizontal_) {
       product(weights.inhibition_net, circuit_rows(t), 2, t.rows, l.gate_grads, 3);
       k_.add_rows(l.grads, 3 * padded_, l.gate_grads, 3 * padded_, t.rows, 3 * padded_);
     }
-    float* c1 = c1_.get() + t.first * c_;
     if (a_.grad_i) {
       k_.store_rows(grad_i, 3 * padded_, t.rows, c_, a_.grad_i.data + t.first * c_);
     }
     if (a_.grad_x) {
       k_.store_rows(grad_x, 3 * padded_, t.rows, c_, a_.grad_x.data + t.first * c_);
     }
-    for (int64_t p = 0; p < t.rows; ++p) {
-      k_.mask(grad_c1 + p * 3 * padded_, c1 + p * c_, c_, c1 + p * c_);
+    for (int64_t p = 0; p < t.rows && !no_horizontal_; ++p) {
+      float* c1 = c1_.get() + (t.first + p) * c_;
+      k_.mask(grad_c1 + p * 3 * padded_, c1, c_, c1);
     }
   };
 
   std::array<WeightGradient, 2> gradients = {
       weight_gradient(GAMMANET_CELL_W_GAIN, grad_gate.get(), 1, gate_inputs.get(), 3),
-      weight_gradient(GAMMANET_CELL_D_INH, nullptr, 2, inputs.get(), 3)};
+      no_horizontal_ ? WeightGradient()
+                     : weight_gradient(GAMMANET_CELL_D_INH, nullptr, 2, inputs.get(), 3)};
   for (int64_t begin = 0; begin < tiles_; begin += chunk_tiles_) {
     const int64_t end = std::min(begin + chunk_tiles_, tiles_);
     gradients[1].grad = dynamic_ ? network_.get() + begin * tile_ * 2 * padded_ : nullptr;
@@ -512,7 +520,7 @@ void CellGradient::inhibition_backward() {
   add_horizontal(GAMMANET_CELL_W_INH, c1_.get(), normalized_inputs_ ? n1_.get() : a_.e.data);
   const bool affine = normalized_inputs_ && (gradient_of(GAMMANET_CELL_N1_WEIGHT) != nullptr ||
                                              gradient_of(GAMMANET_CELL_N1_BIAS) != nullptr);
-  if (!a_.grad_e && !affine) {
+  if (no_horizontal_ || (!a_.grad_e && !affine)) {
     return;
   }
   float* grad_n1 = grad_n_.get();

@@ -112,6 +112,8 @@ class CellGradient {
   const bool multiplicative_;
   // Whether the factors of gradients are rounded.
   const bool bf16_;
+  // Whether c1 is 0 everywhere, so that nothing depends on alpha, mu and W_INH.
+  const bool no_horizontal_;
   int64_t tile_, tiles_, chunk_tiles_;
 
   // Values of all pixels: computed here in memory of their own, or kept by the forward pass.

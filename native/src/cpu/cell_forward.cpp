@@ -113,14 +113,14 @@ void CellStep::run_keeping(float* new_e, const KeptStep& kept) {
     const KeptStep::Half& to = half == kInhibition ? kept.inhibition : kept.excitation;
     const Rows source = half == kInhibition ? e_ : next_i_;
     const int64_t pixels = shape_.pixels();
+    Rows term;
     if (source.data) {
       convolve(conv(half), source.data, shape_.n, shape_.h, shape_.w, true, to.horizontal, c_);
-    } else {
-      std::fill_n(to.horizontal, pixels * c_, 0.0f);
+      term = {to.horizontal, c_};
     }
     const Kept rows{to.network, nullptr, to.gate, to.mean, to.scale, {}};
     over_tiles(0, pixels, &rows, [&](Tile& t) {
-      local_half(t, half, {}, {to.horizontal + t.first * c_, c_});
+      local_half(t, half, {}, term.from(t.first));
       if (half == kInhibition) {
         std::copy_n(new_i_ + t.first * c_, t.count * c_, kept.new_i + t.first * c_);
       }
@@ -134,7 +134,7 @@ void CellStep::keep_inhibition(const float* term, Kept& kept) {
     return;
   }
   over_tiles(0, shape_.pixels(), &kept, [&](Tile& t) {
-    local_half(t, kInhibition, {}, {term + t.first * c_, c_});
+    local_half(t, kInhibition, {}, Rows{term, c_}.from(t.first));
   });
 }
 

@@ -78,7 +78,8 @@ class CellStep {
   // what the backward pass needs.
   void run_keeping(float* new_e, const KeptStep& kept);
 
-  // The first half, of the horizontal term `term`, [.., C].
+  // The first half, of the horizontal term `term`, [.., C]; null for zeros without normalization
+  // over pixels, and then without the products of the network.
   void keep_inhibition(const float* term, Kept& kept);
   // The second half, but for e'; only with normalization over pixels.
   void keep_excitation(const float* term, Kept& kept);

@@ -63,9 +63,12 @@ void convolve_direct(const Conv& conv, const float* x, int64_t n, int64_t h,
         const float* in = x + (sample * h + y) * w * conv.inputs;
         if (conv.bf16()) {
           uint16_t* to = halves + line * width * c;
-          std::memset(to, 0, static_cast<size_t>(width * c) * 2);
           if (inside) {
+            std::memset(to, 0, static_cast<size_t>(pad * c) * 2);
             k.convert_bf16(in, conv.inputs, w, conv.inputs, to + pad * c, c, c);
+            std::memset(to + (pad + w) * c, 0, static_cast<size_t>(pad * c) * 2);
+          } else {
+            std::memset(to, 0, static_cast<size_t>(width * c) * 2);
           }
         } else {
           float* to = floats + line * width * c;
