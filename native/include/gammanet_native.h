@@ -48,8 +48,8 @@
 extern "C" {
 #endif
 
-/* Incremented with every change of this header that an older caller would not survive. */
-#define GAMMANET_NATIVE_ABI_VERSION 1
+/* Incremented with every change of this header or the cell's table; a library of another version is refused. */
+#define GAMMANET_NATIVE_ABI_VERSION 2
 
 /* Status codes. */
 #define GAMMANET_OK 0

@@ -10,7 +10,10 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.MessageDigest;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
@@ -50,6 +53,25 @@ class NativeKernelsTest {
     String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertEquals(status, process.waitFor(), output);
     return output;
+  }
+
+  /**
+   * A library that was built from another header is refused by its version, so the version changes
+   * with the declarations.
+   */
+  @Test
+  void theVersionChangesWithTheInterface() throws IOException, GeneralSecurityException {
+    String declarations = "";
+    for (String file : List.of("gammanet_native.h", "gammanet_cell.def")) {
+      declarations += Files.readString(Path.of("../native/include", file));
+    }
+    declarations = declarations.replaceAll("(?s)/\\*.*?\\*/|//[^\n]*|\\s+", "");
+    byte[] digest =
+        MessageDigest.getInstance("SHA-256").digest(declarations.getBytes(StandardCharsets.UTF_8));
+    assertEquals(
+        "0bcc960cb6eca043",
+        HexFormat.of().formatHex(digest).substring(0, 16),
+        "the interface has changed: raise GAMMANET_NATIVE_ABI_VERSION, then store this digest");
   }
 
   /** Ends the JVM while operators run in other threads. */

@@ -68,10 +68,10 @@ public class GammanetNative {
     public static final AddressLayout C_POINTER = ValueLayout.ADDRESS
             .withTargetLayout(MemoryLayout.sequenceLayout(java.lang.Long.MAX_VALUE, JAVA_BYTE));
     public static final ValueLayout.OfLong C_LONG = ValueLayout.JAVA_LONG;
-    private static final int GAMMANET_NATIVE_ABI_VERSION = (int)1L;
+    private static final int GAMMANET_NATIVE_ABI_VERSION = (int)2L;
     /**
      * {@snippet lang=c :
-     * #define GAMMANET_NATIVE_ABI_VERSION 1
+     * #define GAMMANET_NATIVE_ABI_VERSION 2
      * }
      */
     public static int GAMMANET_NATIVE_ABI_VERSION() {
