@@ -7,7 +7,6 @@ module org.gammanet.experiments {
   requires hipparchus.optim;
   requires hipparchus.stat;
   requires java.desktop;
-  requires static io.jhdf; // tests read with it what is written without it
   requires static jdk.incubator.vector;
   requires static transitive org.jspecify;
 

@@ -29,6 +29,7 @@ import org.gammanet.experiments.study.Protocol;
 import org.gammanet.experiments.study.RunContext;
 import org.gammanet.experiments.study.Settings;
 import org.gammanet.experiments.study.Shard;
+import org.gammanet.experiments.study.Stimulation;
 import org.gammanet.experiments.study.Study;
 import org.gammanet.figures.Figure;
 import org.gammanet.io.FolderLock;
@@ -231,9 +232,34 @@ final class InsilicoCommand implements Callable<Integer> {
 
   private Console console;
   private @Nullable Protocol protocol;
+  private @Nullable Stimulation stimulation;
 
   @SuppressWarnings("NullAway.Init")
   InsilicoCommand() {}
+
+  /** Activates and inactivates a population, for {@code gammanet opto --perturb}. */
+  static int perturbation(
+      CommandSpec spec,
+      Path output,
+      boolean force,
+      Stimulation stimulation,
+      List<String> controls,
+      StimulusOptions stimuli,
+      NetworkOptions model,
+      ComputeOptions compute)
+      throws IOException {
+    var command = new InsilicoCommand();
+    command.spec = spec;
+    command.task.experiments.add("perturbation");
+    command.output = output;
+    command.force = force;
+    command.stimulation = stimulation;
+    command.controls.addAll(controls);
+    command.stimuli = stimuli;
+    command.model = model;
+    command.compute = compute;
+    return command.call();
+  }
 
   @Override
   public Integer call() throws IOException {
@@ -324,6 +350,8 @@ final class InsilicoCommand implements Callable<Integer> {
       s = c.aperture == null ? s : s.withAperture(c.aperture);
       s = c.pixelsPerDegree == null ? s : s.withPixelsPerDegree(c.pixelsPerDegree);
       s = s.withSeed(compute.seed(config));
+      Stimulation how = stimulation;
+      s = how == null ? s : s.withStimulation(how);
       Protocol by = protocol;
       return by == null || by.settings() == null ? s : by.settings().apply(s);
     } catch (IllegalArgumentException e) {

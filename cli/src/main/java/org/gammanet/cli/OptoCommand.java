@@ -16,6 +16,8 @@ import org.gammanet.experiments.opto.Injection;
 import org.gammanet.experiments.opto.OptoSettings;
 import org.gammanet.experiments.opto.OrientationOpto;
 import org.gammanet.experiments.opto.RescueOptions;
+import org.gammanet.experiments.responses.State;
+import org.gammanet.experiments.study.Stimulation;
 import org.gammanet.experiments.study.Study;
 import org.gammanet.io.FolderLock;
 import org.gammanet.parity.OriginalOptogenetics;
@@ -29,7 +31,8 @@ import picocli.CommandLine.Spec;
 /** Simulated optogenetics. */
 @Command(
     name = "opto",
-    header = "Simulate optogenetics: rescue a decoded orientation by surround states.",
+    header =
+        "Simulate optogenetics: rescue a decoded orientation, activate or silence a population.",
     description = {
       "Finds the grating parameters at which orientation is decoded best from one site of a layer,"
           + " trains a linear decoder there, multiplies the drive of that site, and optimizes the"
@@ -39,13 +42,19 @@ import picocli.CommandLine.Spec;
       "Writes parameter_sweep.png, stimuli.png, recurrent_flow_analysis.png,"
           + " multi_orientation_optimization_results.png (each also as SVG), summary.txt,"
           + " results.json, maps.npz and report.html. An interrupted run continues when it is"
-          + " started again with the same options; --starts may grow."
+          + " started again with the same options; --starts may grow.",
+      "",
+      "With --perturb the excitatory or inhibitory population of the layer is activated and"
+          + " inactivated instead, in a disc or ring around the recorded units, in several doses;"
+          + " the same elsewhere is the sham, and the surround is silenced. This is the experiment"
+          + " perturbation of gammanet insilico, with its report and control networks."
     },
     footer = {
       "Examples:",
       "  gammanet opto",
       "  gammanet opto -c runs/first --contrast-grid",
-      "  gammanet opto --size 96 --steps 20 --starts 1"
+      "  gammanet opto --size 96 --steps 20 --starts 1",
+      "  gammanet opto --perturb inhibitory --multiply 0.5,0 --from 1 --control random:5"
     })
 final class OptoCommand implements Callable<Integer> {
   @Option(
@@ -54,7 +63,7 @@ final class OptoCommand implements Callable<Integer> {
       description = {
         "Folder for the results; default: results/orientation_opto, with --contrast-grid"
             + " results/orientation_opto_contrast_grid_hybrid, with --retrain-decoder"
-            + " results/orientation_opto_contrast_grid."
+            + " results/orientation_opto_contrast_grid, with --perturb results/perturbation."
       })
   @Nullable Path output;
 
@@ -272,6 +281,101 @@ final class OptoCommand implements Callable<Integer> {
     }
   }
 
+  /** Activation and inactivation of a population. */
+  static final class Perturb {
+    /** What is changed. */
+    enum Population {
+      EXCITATORY,
+      INHIBITORY,
+      BOTH
+    }
+
+    @Option(
+        names = "--perturb",
+        paramLabel = "WHICH",
+        description =
+            "Change a population instead of the rescue: one of ${COMPLETION-CANDIDATES}, the last"
+                + " each in turn.")
+    @Nullable Population population;
+
+    @Option(
+        names = "--add",
+        paramLabel = "X",
+        split = ",",
+        description =
+            "Activation: multiples of the population's mean response that are added at each"
+                + " timestep; default, without --multiply: 0.5,1,2.")
+    @Nullable List<Double> add;
+
+    @Option(
+        names = "--multiply",
+        paramLabel = "X",
+        split = ",",
+        description =
+            "Inactivation: factors from 0, which silences, to below 1; default, without --add:"
+                + " 0.5,0.")
+    @Nullable List<Double> multiply;
+
+    @Option(
+        names = "--radius",
+        paramLabel = "PX",
+        description = "Of the disc or ring; default: an eighth of the image.")
+    @Nullable Double radius;
+
+    @Option(
+        names = "--inner-radius",
+        paramLabel = "PX",
+        description = "Of a ring; default: 0, a disc.")
+    @Nullable Double innerRadius;
+
+    @Option(
+        names = "--from",
+        paramLabel = "STEP",
+        description = "First timestep with the change, from 0; default: 0.")
+    @Nullable Integer from;
+
+    @Option(
+        names = "--to",
+        paramLabel = "STEP",
+        description = "Last timestep with the change; default: the last one.")
+    @Nullable Integer to;
+
+    @Option(
+        names = "--control",
+        paramLabel = "KIND:N",
+        split = ",",
+        description = "Control networks, as for gammanet insilico, such as random:5,shuffled:5.")
+    List<String> controls = new ArrayList<>();
+
+    /** Whether anything but the population is given. */
+    boolean detailed() {
+      return add != null
+          || multiply != null
+          || radius != null
+          || innerRadius != null
+          || from != null
+          || to != null
+          || !controls.isEmpty();
+    }
+
+    Stimulation settings() {
+      Stimulation usual = Stimulation.DEFAULTS;
+      boolean neither = add == null && multiply == null;
+      State state =
+          population == Population.BOTH
+              ? null
+              : population == Population.EXCITATORY ? State.EXCITATORY : State.INHIBITORY;
+      return new Stimulation(
+          state,
+          neither ? usual.added() : add == null ? List.of() : add,
+          neither ? usual.factors() : multiply == null ? List.of() : multiply,
+          radius,
+          innerRadius == null ? 0 : innerRadius,
+          from == null ? 0 : from,
+          to);
+    }
+  }
+
   @ArgGroup(exclusive = false, heading = StimulusOptions.HEADING)
   StimulusOptions stimuli = new StimulusOptions();
 
@@ -280,6 +384,9 @@ final class OptoCommand implements Callable<Integer> {
 
   @ArgGroup(exclusive = false, heading = "%nPerturbation and rescue:%n")
   Rescue rescue = new Rescue();
+
+  @ArgGroup(exclusive = false, heading = "%nActivation and inactivation:%n")
+  Perturb perturb = new Perturb();
 
   @ArgGroup(exclusive = false, heading = "%nContrast grid:%n")
   Grid grid = new Grid();
@@ -301,6 +408,17 @@ final class OptoCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     console = new Console(spec);
     check();
+    if (perturb.population != null) {
+      return InsilicoCommand.perturbation(
+          spec,
+          output == null ? Path.of("results", "perturbation") : output,
+          force,
+          perturb.settings(),
+          perturb.controls,
+          stimuli,
+          model,
+          compute);
+    }
     Path folder = folder();
     try (FolderLock lock = FolderLock.take(folder);
         GammaNet net = model.open(compute, console);
@@ -346,7 +464,18 @@ final class OptoCommand implements Callable<Integer> {
     if (!grid.contrastGrid && (grid.retrainDecoder || grid.gridContrasts != null)) {
       throw new UsageException("--retrain-decoder and --grid-contrasts belong to --contrast-grid");
     }
+    if (perturb.population == null && perturb.detailed()) {
+      throw new UsageException(
+          "--add, --multiply, --radius, --inner-radius, --from, --to and --control belong to"
+              + " --perturb");
+    }
+    if (perturb.population != null && (stimuli.parity || grid.contrastGrid)) {
+      throw new UsageException("--perturb goes with neither --parity nor --contrast-grid");
+    }
     try {
+      if (perturb.population != null) {
+        var stimulation = perturb.settings();
+      }
       var unused = settings(0, 0, null);
       var unusedToo = grid.settings();
     } catch (IllegalArgumentException e) {

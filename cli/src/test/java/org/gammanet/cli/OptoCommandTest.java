@@ -98,9 +98,43 @@ class OptoCommandTest {
     }
   }
 
+  @Test
+  void aPopulationIsPerturbed(@TempDir Path folder) throws IOException {
+    String words =
+        "opto --perturb inhibitory --multiply 0.3,0 --radius 7 --inner-radius 2 --from 1 --to 1"
+            + " --size 48 --timesteps 2 --control random:1 --output "
+            + folder;
+    assertEquals(0, run(words), err.toString());
+    Path results;
+    try (var files = Files.list(folder)) {
+      results =
+          files
+              .filter(f -> f.getFileName().toString().matches("insilico.*json"))
+              .findFirst()
+              .orElseThrow();
+    }
+    JsonNode found = new ObjectMapper().readTree(results.toFile()).path("perturbation");
+    assertEquals(7, found.path("radius_px").asDouble());
+    assertEquals(1, found.at("/stimulation/from").asInt());
+    assertEquals(0, found.path("excitatory_activation_on_inhibitory").path("n").asInt());
+    assertTrue(found.path("inhibitory_inactivation_on_excitatory").path("n").asInt() > 0);
+    assertTrue(found.path("sham_on_excitatory").path("n").asInt() > 0);
+    assertEquals(
+        "random", found.at("/controls/inhibitory_inactivation_on_excitatory/0/group").asText());
+  }
+
   @ParameterizedTest
   @ValueSource(
       strings = {
+        "opto --add 1",
+        "opto --perturb all",
+        "opto --perturb both --multiply 2",
+        "opto --perturb both --add 0",
+        "opto --perturb both --radius 5 --inner-radius 6",
+        "opto --perturb both --from 3 --to 1",
+        "opto --perturb both --contrast-grid",
+        "opto --perturb both --parity",
+        "opto --perturb both --control mice:3",
         "opto --steps 0",
         "opto --contrasts 2",
         "opto --grid-contrasts 1",

@@ -64,7 +64,7 @@ public final class Figure {
     return this;
   }
 
-  /** Small print below all panels: conditions, warnings. */
+  /** Small print below all panels: conditions, warnings; a line each. */
   public Figure footer(String text) {
     footer = text;
     return this;
@@ -166,8 +166,11 @@ public final class Figure {
       top += 26;
     }
     if (!footer.isEmpty()) {
-      canvas.text(footer, 10, bottom, new Canvas.Font(8, false, 0x505050), Canvas.Anchor.START, 0);
-      bottom -= 14;
+      for (String line : footer.lines().toList().reversed()) {
+        canvas.text(line, 10, bottom, new Canvas.Font(8, false, 0x505050), Canvas.Anchor.START, 0);
+        bottom -= 11;
+      }
+      bottom -= 3;
     }
     int rows = cells.stream().mapToInt(c -> c.row + c.rows).max().orElse(1);
     int columns = cells.stream().mapToInt(c -> c.column + c.columns).max().orElse(1);

@@ -25,6 +25,8 @@ public record ContrastResponse(
     double saturationIndex,
     double sse,
     double rSquared) {
+  /** R² that a fit must reach to be accepted. */
+  private static final double LEAST_FIT = 0.75;
 
   /**
    * Fits responses.
@@ -74,6 +76,11 @@ public record ContrastResponse(
         OrientationMeasures.ratio(largest - responses[responses.length - 1], range),
         best.sse(),
         Curves.rSquared(best.sse(), responses));
+  }
+
+  /** Whether the fit describes the responses, with parameters that are not at a bound. */
+  public boolean accepted() {
+    return rSquared >= LEAST_FIT && c50 > 0.0051 && c50 < 0.99 && exponent > 0.51 && exponent < 5.9;
   }
 
   /** The response to a contrast. */

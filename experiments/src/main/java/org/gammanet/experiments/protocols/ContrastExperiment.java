@@ -43,7 +43,8 @@ public final class ContrastExperiment implements Experiment<ContrastExperiment.C
       double baseline,
       double gainAtC50,
       double saturationIndex,
-      double rSquared) {}
+      double rSquared,
+      boolean accepted) {}
 
   /** The fit to the population's mean. */
   record Fit(double c50, double rMax, double n, double rSquared) {}
@@ -54,6 +55,7 @@ public final class ContrastExperiment implements Experiment<ContrastExperiment.C
       double[] responses,
       @Nullable Fit contrastResponseFit,
       int n,
+      int nFitted,
       Statistics.Interval c50,
       double c50Median,
       double exponentMedian,
@@ -68,6 +70,10 @@ public final class ContrastExperiment implements Experiment<ContrastExperiment.C
                 + " is subtracted. Responses are fitted with a hyperbolic ratio (Naka and Rushton"
                 + " 1966; Albrecht and Hamilton 1982). The saturation index is positive where the"
                 + " response decreases at the highest contrasts (Peirce 2007).")
+        .literature(
+            "Fits enter the summary where R² is at least 0.75 and neither c50 nor the exponent is"
+                + " at a bound of the fit: a unit that does not saturate has no c50. Units share a"
+                + " few probes, at one phase.")
         .primary("c50")
         .requires("orientation");
   }
@@ -109,7 +115,8 @@ public final class ContrastExperiment implements Experiment<ContrastExperiment.C
                   fit.baseline(),
                   fit.gain(),
                   fit.saturationIndex(),
-                  fit.rSquared());
+                  fit.rSquared(),
+                  fit.accepted());
             });
     double[] percent = Samples.scaled(CONTRASTS, 100);
     Panel mean =
@@ -163,9 +170,10 @@ public final class ContrastExperiment implements Experiment<ContrastExperiment.C
             responses,
             found,
             probed.n(),
-            units.mean(Unit::c50),
-            Samples.median(units.values(Unit::c50)),
-            Samples.median(units.values(Unit::exponent)),
+            units.values(Unit::accepted, Unit::c50).length,
+            units.mean(Unit::accepted, Unit::c50),
+            Samples.median(units.values(Unit::accepted, Unit::c50)),
+            Samples.median(units.values(Unit::accepted, Unit::exponent)),
             Samples.median(units.values(Unit::saturationIndex)));
     return Findings.of(summary, units)
         .figure(
@@ -181,8 +189,10 @@ public final class ContrastExperiment implements Experiment<ContrastExperiment.C
                 Panel.at(0, 1, "dynamics")
                     .title("Over time")
                     .axes(Charts.steps(context), "c_{50}")
-                    .add(units.dynamics(Unit::c50))))
+                    .add(units.dynamics(Unit::accepted, Unit::c50))))
         .value("Units", probed.n())
+        .value("Units with an accepted fit", "%d of %d".formatted(summary.nFitted, summary.n))
+        .value("c_{50}, mean [95 %]", summary.c50)
         .value("c_{50}, median over units", summary.c50Median)
         .value("Exponent, median", summary.exponentMedian)
         .value("Saturation index, median", summary.saturationIndexMedian)

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.gammanet.experiments.analysis.Statistics.Interval;
 import org.gammanet.experiments.responses.ReceptiveField;
 import org.gammanet.experiments.responses.ReceptiveFieldMapper;
 import org.gammanet.experiments.responses.State;
@@ -44,6 +45,7 @@ public final class FieldExperiment implements Experiment<FieldExperiment.Conditi
       int squareSidePx,
       int squareStepPx,
       double occlusionExtentPx,
+      Interval occlusionExtent,
       int n,
       double[] gradientTimesteps,
       double[] gradientExtentPx) {}
@@ -73,6 +75,7 @@ public final class FieldExperiment implements Experiment<FieldExperiment.Conditi
                 + " square covers part of the probe grating, and the response is reduced by a"
                 + " fraction, which is negative where occlusion disinhibits. Its extent includes"
                 + " the side of the square.")
+        .primary("occlusion_extent")
         .requires("orientation");
   }
 
@@ -165,6 +168,7 @@ public final class FieldExperiment implements Experiment<FieldExperiment.Conditi
             grid.side,
             grid.step,
             median == null ? Double.NaN : median.extent(),
+            table.mean(Unit::extentPx),
             excited.size(),
             extents.stream().mapToDouble(e -> e[0]).toArray(),
             extents.stream().mapToDouble(e -> e[1]).toArray());
@@ -191,9 +195,11 @@ public final class FieldExperiment implements Experiment<FieldExperiment.Conditi
     }
     return median == null
         ? findings
-        : findings.value(
-            "Extent of the occlusion map",
-            "%s px with squares of %s px".formatted(Format.number(median.extent()), grid.side));
+        : findings
+            .value("Extent of units' occlusion maps, mean [95 %] (px)", summary.occlusionExtent)
+            .value(
+                "Extent of the median occlusion map",
+                "%s px with squares of %s px".formatted(Format.number(median.extent()), grid.side));
   }
 
   /** Timesteps and extents of gradients; adds maps of the first and the last one. */

@@ -124,6 +124,11 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
                 + " the field. A unit counts as facilitated if the flankers are outside its field,"
                 + " and it responds to both more than to the target and more than the sum of the"
                 + " responses to each. Angles of bars are axes: 0° is horizontal.")
+        .literature(
+            "Kapadia et al. tested each cell over trials. The network has no noise, so that no"
+                + " unit is facilitated significantly, and the percentage counts signs: half of the"
+                + " units would do by chance. The bars are longer than the receptive fields of"
+                + " lower layers.")
         .primary("facilitation_index_outside_field")
         .requires("orientation");
   }

@@ -74,11 +74,16 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
             "Oriented surrounds",
             "A disc of each unit's probe grating, as large as the median summation field of the"
                 + " units tested with it, within a ring of another orientation, in several phases."
-                + " The ring begins where it evokes nothing by itself. Units to which the disc"
+                + " The ring begins where it evokes less than 5 % in the median unit, if it does so"
+                + " anywhere. The iso/cross index lies between −1 and 1. Units to which the disc"
                 + " evokes less than a tenth of their largest response here are excluded."
                 + " Orientation-tuned suppression in V1 is reported by Cavanaugh, Bair and Movshon"
                 + " (2002) and Shushruth et al. (2013); the name of the experiment is historical,"
                 + " see Kinoshita, Gilbert and Das (2009).")
+        .literature(
+            "In the physiology the ring lies outside each cell's field. Here it does for the"
+                + " median unit of a probe, where there is such a ring at all; the report has the"
+                + " response to the ring alone.")
         .primary("iso_cross_index")
         .requires("orientation", "size_tuning");
   }
@@ -170,7 +175,9 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
                   Context.normalized(base, u.evoked(new Ring(p, 0))),
                   Samples.suppression(base, with[iso]),
                   Samples.suppression(base, with[cross]),
-                  base > 0 ? Context.isoCross(with[iso], with[cross]) : Double.NaN,
+                  base > 0
+                      ? Context.isoCross(Math.max(0, with[iso]), Math.max(0, with[cross]))
+                      : Double.NaN,
                   normalized);
             });
     State main = context.mainState();

@@ -123,6 +123,13 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
                 + " 2014). Curves are fitted with a von Mises function; widths enter the summary"
                 + " where R² is at least 0.75 and the width is not at a bound of the fit. Angles"
                 + " are directions of modulation: 0° is vertical stripes.")
+        .literature(
+            "Marques, Schrimpf and DiCarlo (2021) show 12 orientations, 8 phases, 4 spatial"
+                + " frequencies and 3 apertures at full contrast. Here there are 4 phases, from"
+                + " which F0 and F1 are exact where responses have no third harmonic, 2 frequencies"
+                + " (6 with --full) and one aperture, so that each unit's best grating is known"
+                + " less well. The width at 1/√2 after smoothing, which they report, is in the"
+                + " table of units.")
         .key("orientation_tuning")
         .primary("circular_variance");
   }

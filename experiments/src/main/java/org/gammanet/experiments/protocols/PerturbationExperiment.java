@@ -3,6 +3,7 @@ package org.gammanet.experiments.protocols;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.DoubleStream;
 import org.gammanet.experiments.analysis.Statistics.Interval;
 import org.gammanet.experiments.responses.Perturbation;
 import org.gammanet.experiments.responses.State;
@@ -12,22 +13,18 @@ import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Experiment;
 import org.gammanet.experiments.study.FigureSpec;
 import org.gammanet.experiments.study.Findings;
+import org.gammanet.experiments.study.Format;
 import org.gammanet.experiments.study.Panel;
 import org.gammanet.experiments.study.Recording;
 import org.gammanet.experiments.study.RunContext;
 import org.gammanet.experiments.study.Series;
+import org.gammanet.experiments.study.Stimulation;
 import org.gammanet.experiments.study.UnitTable;
 import org.gammanet.figures.Axis;
 import org.gammanet.figures.Style;
 
 /** Activation and inactivation of one population, at the recorded units, elsewhere, and around. */
 public final class PerturbationExperiment implements Experiment<PerturbationExperiment.Condition> {
-  /** Added, as multiples of the population's mean response. */
-  private static final double[] ACTIVATION = {0.5, 1, 2};
-
-  /** Multiplied by. */
-  private static final double[] INACTIVATION = {0.5, 0};
-
   /** A probe grating over the whole image, or in the disc that is perturbed. */
   public record Condition(int probe, boolean whole) {}
 
@@ -61,6 +58,7 @@ public final class PerturbationExperiment implements Experiment<PerturbationExpe
   /** Numbers of the experiment; intervals are over units. */
   record Summary(
       double radiusPx,
+      Stimulation stimulation,
       int n,
       Interval excitatoryActivationOnInhibitory,
       Interval excitatoryInactivationOnInhibitory,
@@ -85,8 +83,21 @@ public final class PerturbationExperiment implements Experiment<PerturbationExpe
         .requires("orientation");
   }
 
+  private static Stimulation stimulation(RunContext context) {
+    Stimulation chosen = context.settings().stimulation();
+    return chosen == null ? Stimulation.DEFAULTS : chosen;
+  }
+
   private static double radius(RunContext context) {
-    return context.size() / 8.0;
+    Double chosen = stimulation(context).radius();
+    double radius = chosen == null ? context.size() / 8.0 : chosen;
+    if (radius > context.size() / 6.0) {
+      throw new IllegalArgumentException(
+          "a radius of %s px leaves no room for a sham beside it in an image of %d x %d pixels; at most %d px do"
+              .formatted(
+                  Format.number(radius), context.size(), context.size(), context.size() / 6));
+    }
+    return radius;
   }
 
   @Override
@@ -104,17 +115,33 @@ public final class PerturbationExperiment implements Experiment<PerturbationExpe
     return design;
   }
 
-  private static List<Treatment> treatments() {
+  /** The strongest activation; NaN without one. */
+  private static double most(Stimulation stimulation) {
+    return stimulation.added().stream().mapToDouble(a -> a).max().orElse(Double.NaN);
+  }
+
+  /** The strongest inactivation; NaN without one. */
+  private static double least(Stimulation stimulation) {
+    return stimulation.factors().stream().mapToDouble(f -> f).min().orElse(Double.NaN);
+  }
+
+  private static List<Treatment> treatments(RunContext context) {
+    Stimulation how = stimulation(context);
+    State only = how.population();
     List<Treatment> out = new ArrayList<>();
-    for (State state : List.of(State.EXCITATORY, State.INHIBITORY)) {
-      for (double dose : ACTIVATION) {
+    for (State state : only == null ? List.of(State.EXCITATORY, State.INHIBITORY) : List.of(only)) {
+      for (double dose : how.added()) {
         out.add(new Treatment(state, Perturbation.Kind.ADDITIVE, dose, Where.SITE));
       }
-      for (double factor : INACTIVATION) {
+      for (double factor : how.factors()) {
         out.add(new Treatment(state, Perturbation.Kind.MULTIPLICATIVE, factor, Where.SITE));
       }
-      out.add(new Treatment(state, Perturbation.Kind.ADDITIVE, 2, Where.SHAM));
-      out.add(new Treatment(state, Perturbation.Kind.MULTIPLICATIVE, 0, Where.SHAM));
+      if (!how.added().isEmpty()) {
+        out.add(new Treatment(state, Perturbation.Kind.ADDITIVE, most(how), Where.SHAM));
+      }
+      if (!how.factors().isEmpty()) {
+        out.add(new Treatment(state, Perturbation.Kind.MULTIPLICATIVE, least(how), Where.SHAM));
+      }
       out.add(new Treatment(state, Perturbation.Kind.MULTIPLICATIVE, 0, Where.SURROUND));
     }
     return out;
@@ -122,6 +149,14 @@ public final class PerturbationExperiment implements Experiment<PerturbationExpe
 
   /** A treatment in the network. */
   private static Perturbation perturbation(RunContext context, Treatment t, double mean) {
+    Stimulation how = stimulation(context);
+    Integer to = how.to();
+    int last = to == null ? context.lastStep() : to;
+    if (last > context.lastStep() || how.from() > last) {
+      throw new IllegalArgumentException(
+          "timesteps %d to %d are not among those of the recording, 0 to %d"
+              .formatted(how.from(), last, context.lastStep()));
+    }
     int size = context.size();
     double r = radius(context);
     var center = new PixelPoint(size / 2, size / 2);
@@ -132,10 +167,10 @@ public final class PerturbationExperiment implements Experiment<PerturbationExpe
         t.kind,
         t.kind == Perturbation.Kind.ADDITIVE ? t.dose * mean : t.dose,
         t.where == Where.SHAM ? new PixelPoint(size / 6, size / 6) : center,
-        t.where == Where.SURROUND ? r : 0,
+        t.where == Where.SURROUND ? r : how.innerRadius(),
         t.where == Where.SURROUND ? 2.0 * size : r,
-        0,
-        context.lastStep());
+        how.from(),
+        last);
   }
 
   @Override
@@ -163,7 +198,7 @@ public final class PerturbationExperiment implements Experiment<PerturbationExpe
           new Unit(
               "none", "none", 0, "site", 0, 0, suppression(context, recording, preferences, u)));
     }
-    for (Treatment t : treatments()) {
+    for (Treatment t : treatments(context)) {
       double m = mean[t.state == State.EXCITATORY ? 0 : 1];
       Recording<Condition> treated =
           context.record(recording.design(), perturbation(context, t, m));
@@ -219,7 +254,7 @@ public final class PerturbationExperiment implements Experiment<PerturbationExpe
         m ->
             m.population.equals(population.word())
                 && m.kind.equals(kind)
-                && m.dose == dose
+                && Math.abs(m.dose - dose) < 1e-9 // 1 + (f - 1) need not be f
                 && m.where.equals(where),
         measure);
   }
@@ -228,19 +263,29 @@ public final class PerturbationExperiment implements Experiment<PerturbationExpe
     State e = State.EXCITATORY;
     State i = State.INHIBITORY;
     long seed = context.seed();
+    Stimulation how = stimulation(context);
+    double most = most(how);
+    double least = least(how);
     var summary =
         new Summary(
             radius(context),
+            how,
             n,
-            Series.mean(of(units, e, "activation", 2, "site", Unit::changeInhibitory), seed),
-            Series.mean(of(units, e, "inactivation", 0, "site", Unit::changeInhibitory), seed),
-            Series.mean(of(units, i, "activation", 2, "site", Unit::changeExcitatory), seed),
-            Series.mean(of(units, i, "inactivation", 0, "site", Unit::changeExcitatory), seed),
-            Series.mean(of(units, i, "inactivation", 0, "sham", Unit::changeExcitatory), seed),
+            Series.mean(of(units, e, "activation", most, "site", Unit::changeInhibitory), seed),
+            Series.mean(of(units, e, "inactivation", least, "site", Unit::changeInhibitory), seed),
+            Series.mean(of(units, i, "activation", most, "site", Unit::changeExcitatory), seed),
+            Series.mean(of(units, i, "inactivation", least, "site", Unit::changeExcitatory), seed),
+            Series.mean(of(units, i, "inactivation", least, "sham", Unit::changeExcitatory), seed),
             units.mean(m -> m.kind.equals("none"), Unit::suppression),
             Series.mean(of(units, e, "inactivation", 0, "surround", Unit::suppression), seed),
             Series.mean(of(units, i, "inactivation", 0, "surround", Unit::suppression), seed));
-    double[] doses = {-1, -0.5, 0, 0.5, 1, 2};
+    double[] doses =
+        DoubleStream.concat(
+                DoubleStream.concat(
+                    how.factors().stream().mapToDouble(f -> f - 1), DoubleStream.of(0)),
+                how.added().stream().mapToDouble(a -> a))
+            .sorted()
+            .toArray();
     Series onE =
         dose("I changed: E", doses, units, i, Unit::changeExcitatory, seed)
             .style(Style.EXCITATORY.label("change of E when I is changed"));
@@ -288,12 +333,20 @@ public final class PerturbationExperiment implements Experiment<PerturbationExpe
         .value("Radius of the disc", summary.radiusPx)
         .value("Units", n)
         .value(
-            "E activated by twice its mean: change of I", summary.excitatoryActivationOnInhibitory)
-        .value("E silenced: change of I", summary.excitatoryInactivationOnInhibitory)
+            "E activated by %s of its mean: change of I".formatted(Format.percent(most)),
+            summary.excitatoryActivationOnInhibitory)
         .value(
-            "I activated by twice its mean: change of E", summary.inhibitoryActivationOnExcitatory)
-        .value("I silenced: change of E", summary.inhibitoryInactivationOnExcitatory)
-        .value("I silenced elsewhere (sham): change of E", summary.shamOnExcitatory)
+            "E inactivated to %s: change of I".formatted(Format.percent(least)),
+            summary.excitatoryInactivationOnInhibitory)
+        .value(
+            "I activated by %s of its mean: change of E".formatted(Format.percent(most)),
+            summary.inhibitoryActivationOnExcitatory)
+        .value(
+            "I inactivated to %s: change of E".formatted(Format.percent(least)),
+            summary.inhibitoryInactivationOnExcitatory)
+        .value(
+            "I inactivated to %s elsewhere (sham): change of E".formatted(Format.percent(least)),
+            summary.shamOnExcitatory)
         .value("Suppression, surround intact", summary.suppressionIntact)
         .value("Suppression, E of the surround silent", summary.suppressionSurroundExcitatorySilent)
         .value("Suppression, I of the surround silent", summary.suppressionSurroundInhibitorySilent)

@@ -28,6 +28,9 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
   /** A ring that evokes less, as a fraction of the best disc's response, is outside the field. */
   static final double SILENT = 0.05;
 
+  /** An index from which a unit counts as suppressed, as in Cavanaugh et al. (2002). */
+  private static final double SUPPRESSED = 0.1;
+
   /** A stimulus; lengths in pixels. */
   public sealed interface Condition {}
 
@@ -82,6 +85,7 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
       Fields fields,
       int n,
       Statistics.Interval suppressionIndex,
+      double fractionSuppressed,
       double summationFieldMedianPx,
       double summationFieldLowContrastMedianPx) {}
 
@@ -96,6 +100,12 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
                 + " is the fraction of the largest response that is lost with the largest disc, at"
                 + " most 1. Curves are fitted with a ratio of Gaussians (Cavanaugh, Bair and"
                 + " Movshon 2002).")
+        .literature(
+            "Cavanaugh, Bair and Movshon (2002) measured each cell with its own best grating: 148"
+                + " of 190 cells had an index of at least 0.1. Here units share a few probes, at"
+                + " one phase, which drive them to half of their largest response or more. The"
+                + " index is not negative by its definition, so that units without suppression have"
+                + " a mean above 0: what counts is the difference to control networks.")
         .primary("suppression_index")
         .requires("orientation");
   }
@@ -195,6 +205,7 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
             fields(probed, rings),
             probed.n(),
             units.mean(Unit::suppressionIndex),
+            Samples.mean(units.values(m -> m.suppressionIndex >= SUPPRESSED ? 1 : 0)),
             Samples.median(units.values(Unit::summationFieldPx)),
             Samples.median(units.values(Unit::summationFieldLowContrastPx)));
     double[] inner = innerDiameters(context);
@@ -234,6 +245,9 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
                         .add(suppression)))
             .value("Units", probed.n())
             .value("Suppression index, mean [95 %]", summary.suppressionIndex)
+            .value(
+                "Units with an index of at least 0.1",
+                "%s, n = %d".formatted(Format.percent(summary.fractionSuppressed), probed.n()))
             .value(
                 "Summation field, median",
                 "%s px (%s deg)"

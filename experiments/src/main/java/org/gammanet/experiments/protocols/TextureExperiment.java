@@ -115,6 +115,9 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
                 + " distances of about a degree to both sides. The modulation compares the response"
                 + " beside a boundary with that in a uniform texture of the same orientation whose"
                 + " phase also jumps; d′ is computed over phases and positions along the boundary.")
+        .literature(
+            "It follows no study of neurons: the stimuli are those of the original project. Four"
+                + " pairs of phases, and up to three places along the boundary.")
         .primary("modulation_at90")
         .requires("orientation");
   }

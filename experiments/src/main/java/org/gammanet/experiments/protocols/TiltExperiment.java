@@ -86,6 +86,10 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
                 + " repulsion: human observers perceive about 3° near a difference of 15 to 20°,"
                 + " none near 50°, and a small attraction near 75° (O'Toole and Wenderoth 1977). A"
                 + " decoder with a mean error above 5° is not accurate enough for the measurement.")
+        .literature(
+            "Linsley et al. decode thousands of images of 500 px, with centers and surrounds of"
+                + " random orientation. Here there are 8 orientations of the center (12 with"
+                + " --full), one radius and one wavelength, with phases at random.")
         .primary("bias_at15");
   }
 
@@ -116,7 +120,7 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
           new Plain(i, theta, i >= training),
           stimulus(context, theta, context.cycles(wavelength), phase, radius, null));
     }
-    int centers = settings.full() ? 12 : 4;
+    int centers = settings.full() ? 12 : 8;
     double[] gaps = context.pixels(settings.full() ? new double[] {0, 5} : new double[] {2});
     double[] radii =
         context.pixels(settings.full() ? new double[] {12, 16, 20} : new double[] {16});

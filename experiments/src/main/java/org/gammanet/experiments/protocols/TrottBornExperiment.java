@@ -16,6 +16,7 @@ import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Experiment;
 import org.gammanet.experiments.study.FigureSpec;
 import org.gammanet.experiments.study.Findings;
+import org.gammanet.experiments.study.Format;
 import org.gammanet.experiments.study.Panel;
 import org.gammanet.experiments.study.Recording;
 import org.gammanet.experiments.study.RunContext;
@@ -28,6 +29,9 @@ import org.jspecify.annotations.Nullable;
 public final class TrottBornExperiment implements Experiment<TrottBornExperiment.Condition> {
   private static final double PLAID = 60;
   private static final int BINS = 9;
+
+  /** A population whose vector errs by more, degrees, on gratings alone codes no orientation. */
+  private static final double LARGEST_ERROR = 15;
 
   /**
    * A stimulus; orientations in degrees of modulation.
@@ -63,6 +67,7 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
       double centerRadiusPx,
       double ringInnerRadiusPx,
       int n,
+      double decodingErrorDeg,
       @Nullable Interval plaidShiftAwayDeg,
       @Nullable Interval scaleIso,
       @Nullable Interval residualIso,
@@ -78,6 +83,11 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
                 + " of the response scales the population's profile. A surround that controls the"
                 + " gain of the input suppresses the component of a plaid that it matches, so that"
                 + " the population's peak moves away from that component.")
+        .literature(
+            "Trott and Born recorded arrays of many cells under all pairs of center and surround."
+                + " Here there are 6 centers and 2 surrounds (12 and 7 with --full) at one phase,"
+                + " and few units; where their population vector errs by more than 15° on gratings"
+                + " without a surround, nothing is measured.")
         .primary("plaid_shift_away_deg")
         .requires("orientation", "size_tuning");
   }
@@ -150,6 +160,21 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
       return new Population(units, Samples.pick(p.preferred(), units));
     }
 
+    /** Mean error of the population vector for gratings without a surround, degrees. */
+    double error(Recording<Condition>.At at, double[] centers) {
+      return Arrays.stream(centers)
+          .map(
+              c -> {
+                double[] responses = at.evoked(Condition.grating(c), units);
+                return Math.abs(
+                    Orientation.difference(
+                        org.gammanet.experiments.analysis.Population.vector(responses, preferred),
+                        c));
+              })
+          .average()
+          .orElse(Double.NaN);
+    }
+
     PopulationGain gain(Recording<Condition>.At at, Condition without, Condition with) {
       return PopulationGain.of(preferred, at.evoked(without, units), at.evoked(with, units));
     }
@@ -162,10 +187,20 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
     double[] differences = differences(context);
     long seed = context.seed();
     if (population.units.length < 2) {
-      Summary none = summary(context, population, null, null, null, null);
-      return Findings.of(none, new UnitTable<>(context, Unit.class))
-          .warning(
-              "Fewer than two units prefer an orientation: there is no population to measure.");
+      return notMeasured(
+          context,
+          population,
+          Double.NaN,
+          "Fewer than two units prefer an orientation: there is no population to measure.");
+    }
+    double error = population.error(recording.last(), centers);
+    if (!(error <= LARGEST_ERROR)) {
+      return notMeasured(
+          context,
+          population,
+          error,
+          "The population vector errs by %s on gratings without a surround, more than %.0f°: these units do not code the orientation whose shift would be measured."
+              .formatted(Format.number(error, "°"), LARGEST_ERROR));
     }
     UnitTable<Unit> units =
         recording.table(
@@ -206,7 +241,7 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
         Series.mean(scales(population, last, centers, differences[differences.length - 1]), seed);
     Interval residualIso = Series.mean(residuals(population, last, centers, 0), seed);
     Interval shift = Series.mean(shifts(population, last, centers), seed);
-    Summary summary = summary(context, population, shift, scaleIso, residualIso, scaleCross);
+    Summary summary = summary(context, population, error, shift, scaleIso, residualIso, scaleCross);
     Axis preference =
         Axis.linear("Preferred − center orientation (deg)").ticks(-90, -45, 0, 45, 90);
     return Findings.of(summary, units)
@@ -287,15 +322,25 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
                     .title("Plaid, surround matches one component")
                     .picture(recording.design().stimulus(Condition.plaid(0).with(0)))))
         .value("Units", summary.n)
+        .value(
+            "Error of the population vector, gratings alone",
+            Format.number(summary.decodingErrorDeg, "°"))
         .value("Scale, parallel surround, mean [95 %]", scaleIso)
         .value("Scale, orthogonal surround", scaleCross)
         .value("Residual of scaling, parallel", residualIso)
         .value("Shift away for plaids (deg)", shift);
   }
 
+  private static Findings notMeasured(
+      RunContext context, Population population, double error, String reason) {
+    Summary none = summary(context, population, error, null, null, null, null);
+    return Findings.of(none, new UnitTable<>(context, Unit.class)).warning(reason);
+  }
+
   private static Summary summary(
       RunContext context,
       Population population,
+      double error,
       @Nullable Interval shift,
       @Nullable Interval scaleIso,
       @Nullable Interval residualIso,
@@ -308,6 +353,7 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
         centerRadius(context),
         ringRadius(context),
         population.units.length,
+        error,
         shift,
         scaleIso,
         residualIso,

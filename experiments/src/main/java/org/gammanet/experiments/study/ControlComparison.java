@@ -102,6 +102,53 @@ final class ControlComparison {
     return out;
   }
 
+  /**
+   * The differences of an experiment's numbers to the means of the groups of controls, with their
+   * intervals and the number of controls: {@code NUMBER_minus_GROUP}.
+   */
+  static Map<String, Interval> differences(JsonNode result) {
+    Map<String, Interval> out = new LinkedHashMap<>();
+    result
+        .path("controls")
+        .fields()
+        .forEachRemaining(
+            number ->
+                number
+                    .getValue()
+                    .forEach(
+                        node -> {
+                          Against a = Json.read(node, Against.class);
+                          out.put(
+                              number.getKey() + "_minus_" + a.group.replace(' ', '_'),
+                              new Interval(a.difference, a.low, a.high, a.networks));
+                        }));
+    return out;
+  }
+
+  /**
+   * The primary number of an experiment, and what is left of it without that of untrained networks,
+   * a line each; empty without such controls or without a value.
+   */
+  static String footer(JsonNode result, String primary) {
+    Interval network = numbers(result).get(primary);
+    Map<String, Interval> differences = differences(result);
+    if (network == null || !Double.isFinite(network.value())) {
+      return "";
+    }
+    var out = new StringBuilder();
+    for (Control.Kind kind : List.of(Control.Kind.RANDOM, Control.Kind.SHUFFLED)) {
+      Interval d = differences.get(primary + "_minus_" + Json.name(kind));
+      if (d != null) {
+        out.append(
+            "%n%s networks subtracted: %s, n = %d"
+                .formatted(Json.name(kind), Format.interval(d), d.n()));
+      }
+    }
+    return out.isEmpty()
+        ? ""
+        : "%s: %s%s".formatted(primary.replace('_', ' '), Format.interval(network), out);
+  }
+
   /** Adds the comparison, and bands of the untrained networks in the figures, to a result. */
   void addTo(String key, ObjectNode result) {
     Map<String, List<ObjectNode>> groups = groups(key);

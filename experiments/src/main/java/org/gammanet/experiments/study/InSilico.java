@@ -345,6 +345,7 @@ public final class InSilico {
     if (!controls.isEmpty()) {
       compare(results);
     }
+    TestsOverUnits.adjust(byKey(study, experiments));
     judge();
     new InSilicoReport(study, settings, preparation, experiments, !controls.isEmpty()).write();
     study.complete(true);

@@ -6,6 +6,8 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.gammanet.experiments.Mode;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.responses.SteadyState;
@@ -69,13 +71,21 @@ record InSilicoReport(
       ControlComparison.addTo(
           report, InSilico.byKey(study, experiments), InSilico.primary(experiments));
     }
+    TestsOverUnits.addTo(report, InSilico.byKey(study, experiments));
     for (Experiment<?> e : experiments) {
       ObjectNode result = (ObjectNode) study.results().path(e.key());
       report.section(e.description().title());
       report.text(e.description().about());
-      Findings.addTo(report, result, footer);
+      if (!e.description().literature().isEmpty()) {
+        report.text(e.description().literature());
+      }
+      String own =
+          Stream.of(ControlComparison.footer(result, e.description().primary()), footer)
+              .filter(line -> !line.isEmpty())
+              .collect(Collectors.joining("\n"));
+      Findings.addTo(report, result, own);
       for (FigureSpec figure : Findings.figures(result)) {
-        study.write(figure.name(), figure.draw(footer));
+        study.write(figure.name(), figure.draw(own));
       }
     }
     report.section("Parameters");
@@ -108,7 +118,12 @@ record InSilicoReport(
     metadata
         .path("settings")
         .fields()
-        .forEachRemaining(f -> values.put(f.getKey().replace('_', ' '), f.getValue().asText()));
+        .forEachRemaining(
+            f -> {
+              if (!f.getValue().isNull()) {
+                values.put(f.getKey().replace('_', ' '), Json.text(f.getValue()));
+              }
+            });
     values.put("java", metadata.path("java").asText());
     values.put("started", metadata.path("timestamp").asText());
     report.values(values);

@@ -102,15 +102,20 @@ public final class NetworkSample {
     return List.copyOf(estimates);
   }
 
+  /** Numbers of a network's experiment, and their differences to its controls. */
+  private static Map<String, Interval> numbers(JsonNode result) {
+    Map<String, Interval> out = ControlComparison.numbers(result);
+    out.putAll(ControlComparison.differences(result));
+    return out;
+  }
+
   private void numbers(Experiment<?> e) {
     Set<String> names = new LinkedHashSet<>();
-    networks
-        .values()
-        .forEach(n -> names.addAll(ControlComparison.numbers(n.path(e.key())).keySet()));
+    networks.values().forEach(n -> names.addAll(numbers(n.path(e.key())).keySet()));
     for (String name : names) {
       List<Interval> each = new ArrayList<>();
       for (ObjectNode network : networks.values()) {
-        Interval i = ControlComparison.numbers(network.path(e.key())).get(name);
+        Interval i = numbers(network.path(e.key())).get(name);
         each.add(i == null ? new Interval(Double.NaN, Double.NaN, Double.NaN, 0) : i);
       }
       add(
@@ -201,7 +206,7 @@ public final class NetworkSample {
           for (Experiment<?> e : experiments) {
             JsonNode result = results.path(e.key());
             String layer = result.path("layer").asText();
-            ControlComparison.numbers(result)
+            numbers(result)
                 .forEach(
                     (quantity, i) ->
                         out.row(

@@ -1,6 +1,7 @@
 package org.gammanet.experiments.study;
 
 import org.gammanet.experiments.Mode;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Settings of experiments. Together with the network's weights they determine every number.
@@ -15,6 +16,7 @@ import org.gammanet.experiments.Mode;
  * @param pixelsPerDegree pixels per degree of visual angle, which scales all stimuli: lengths in
  *     experiments are stated in pixels at 30 pixels per degree
  * @param seed of phases, resamples and splits
+ * @param stimulation of the experiment {@code perturbation}; null for {@link Stimulation#DEFAULTS}
  */
 public record Settings(
     Mode mode,
@@ -23,13 +25,14 @@ public record Settings(
     double contrast,
     double aperture,
     double pixelsPerDegree,
-    long seed) {
+    long seed,
+    @Nullable Stimulation stimulation) {
 
   private static final double PIXELS_PER_DEGREE = 30;
 
   /** A selection of conditions, three probes, contrast 0.5, whole images, 30 px/deg, seed 1. */
   public static final Settings DEFAULTS =
-      new Settings(Mode.OWN, false, 3, 0.5, 0, PIXELS_PER_DEGREE, 1);
+      new Settings(Mode.OWN, false, 3, 0.5, 0, PIXELS_PER_DEGREE, 1, null);
 
   /** Checks the ranges. */
   public Settings {
@@ -60,36 +63,44 @@ public record Settings(
 
   /** All conditions and 16 probes, or the selection and 3. */
   public Settings withFull(boolean value) {
-    return new Settings(mode, value, value ? 16 : 3, contrast, aperture, pixelsPerDegree, seed);
+    return new Settings(
+        mode, value, value ? 16 : 3, contrast, aperture, pixelsPerDegree, seed, stimulation);
   }
 
   /** Another mode. */
   public Settings withMode(Mode value) {
-    return new Settings(value, full, probes, contrast, aperture, pixelsPerDegree, seed);
+    return new Settings(
+        value, full, probes, contrast, aperture, pixelsPerDegree, seed, stimulation);
   }
 
   /** Another number of probes. */
   public Settings withProbes(int value) {
-    return new Settings(mode, full, value, contrast, aperture, pixelsPerDegree, seed);
+    return new Settings(mode, full, value, contrast, aperture, pixelsPerDegree, seed, stimulation);
   }
 
   /** Another contrast. */
   public Settings withContrast(double value) {
-    return new Settings(mode, full, probes, value, aperture, pixelsPerDegree, seed);
+    return new Settings(mode, full, probes, value, aperture, pixelsPerDegree, seed, stimulation);
   }
 
   /** Another aperture, pixels; 0 for the whole image. */
   public Settings withAperture(double value) {
-    return new Settings(mode, full, probes, contrast, value, pixelsPerDegree, seed);
+    return new Settings(mode, full, probes, contrast, value, pixelsPerDegree, seed, stimulation);
   }
 
   /** Another number of pixels per degree. */
   public Settings withPixelsPerDegree(double value) {
-    return new Settings(mode, full, probes, contrast, aperture, value, seed);
+    return new Settings(mode, full, probes, contrast, aperture, value, seed, stimulation);
   }
 
   /** Another seed. */
   public Settings withSeed(long value) {
-    return new Settings(mode, full, probes, contrast, aperture, pixelsPerDegree, value);
+    return new Settings(
+        mode, full, probes, contrast, aperture, pixelsPerDegree, value, stimulation);
+  }
+
+  /** Another stimulation of the experiment {@code perturbation}. */
+  public Settings withStimulation(Stimulation value) {
+    return new Settings(mode, full, probes, contrast, aperture, pixelsPerDegree, seed, value);
   }
 }

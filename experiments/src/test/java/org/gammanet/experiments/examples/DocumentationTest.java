@@ -24,7 +24,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class DocumentationTest {
   private static final Pattern BLOCK = Pattern.compile("```java\\n(.*?)```", Pattern.DOTALL);
 
-  private static Path root() {
+  static Path root() {
     Path root = Path.of("").toAbsolutePath();
     while (!Files.exists(root.resolve("README.md"))) {
       root = Objects.requireNonNull(root.getParent(), "no README.md above");
