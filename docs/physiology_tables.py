@@ -22,30 +22,83 @@ def is_interval(value):
     return isinstance(value, dict) and {"value", "low", "high", "n"} <= value.keys()
 
 
-def against(rows):
-    return "; ".join(f"{r['group']} {number(r['mean'])}" for r in rows)
+def difference(row):
+    if row["low"] is None:
+        return number(row["difference"])
+    return f"{number(row['difference'])} [{number(row['low'])}, {number(row['high'])}]"
+
+
+def groups(results):
+    """Groups of controls with their numbers of networks, untrained ones first."""
+    found = {}
+    for result in results.values():
+        for rows in result.get("controls", {}).values():
+            for row in rows:
+                found[row["group"]] = max(row["networks"], found.get(row["group"], 0))
+    return dict(sorted(found.items(), key=lambda g: (g[0] not in ("random", "shuffled"), g[0])))
+
+
+def excludes_0(row):
+    return row["low"] is not None and (row["low"] > 0 or row["high"] < 0)
+
+
+def verdicts(results):
+    """Which primary numbers differ from those of untrained networks."""
+    there, same, unknown = [], [], []
+    for key, result in results.items():
+        primary = result.get("primary")
+        if not primary:
+            continue
+        value = result.get(primary)
+        words = f"`{key}` ({primary.replace('_', ' ')})"
+        null = [r for r in result.get("controls", {}).get(primary, []) if r["group"] in ("random", "shuffled")]
+        if not value or value["value"] is None:
+            unknown.append(words)
+        elif null and all(excludes_0(r) for r in null):
+            sign = "above" if null[0]["difference"] > 0 else "below"
+            there.append(f"{words}, {sign} them")
+        else:
+            same.append(words)
+    return [
+        "* **Differs from untrained and from shuffled networks** (both intervals of the difference exclude 0): "
+        + ("; ".join(there) or "nothing")
+        + ".",
+        "* **Does not**, or cannot be told from so few of them: " + ("; ".join(same) or "nothing") + ".",
+        "* **Not measurable in this network**: " + ("; ".join(unknown) or "nothing") + ".",
+    ]
 
 
 def insilico(folder):
     results = json.loads(sorted(folder.glob("insilico_results_*.json"))[-1].read_text(encoding="utf-8"))
     meta = results.pop("metadata")
     steady = meta.get("steady_state", {})
+    controls = groups(results)
     out = [
-        f"Network `{meta['network']['checkpoint']}`, weights {meta['weights_sha256'][:12]}, "
+        f"Network `{Path(meta['network']['checkpoint']).name}`, weights {meta['weights_sha256'][:12]}, "
         f"{meta['timesteps']} timesteps, layer `{meta['target_layer']}`, {meta['image_size']}×{meta['image_size']} px, "
-        f"run of {meta['timestamp'][:8]}. Under a grating its states "
+        f"run of {meta['timestamp'][:8]}; controls: "
+        + ", ".join(f"{n} {group}" for group, n in controls.items())
+        + ". Under a grating its states "
         + {"steady": "come to rest", "alternates": "alternate", "diverges": "diverge", "moves": "do not come to rest"}
         .get(steady.get("behavior"), "were not followed")
         + f" within {steady.get('timesteps', '?')} timesteps.",
         "",
-        "| experiment | number | network [95 %] | mean of controls |",
-        "|---|---|---|---|",
+        *verdicts(results),
+        "",
+        "Primary numbers are bold.",
+        "",
+        "| experiment | number | network [95 %] |" + "".join(f" minus {g} |" for g in controls),
+        "|---|---|---|" + "---|" * len(controls),
     ]
     for key, result in results.items():
         for name, value in result.items():
-            if is_interval(value):
-                controls = result.get("controls", {}).get(name, [])
-                out.append(f"| `{key}` | {name.replace('_', ' ')} | {interval(value)} | {against(controls)} |")
+            if is_interval(value) and value["value"] is not None:
+                rows = {r["group"]: r for r in result.get("controls", {}).get(name, [])}
+                words = name.replace("_", " ")
+                out.append(
+                    f"| `{key}` | {f'**{words}**' if name == result.get('primary') else words} | {interval(value)} |"
+                    + "".join(f" {difference(rows[g]) if g in rows else ''} |" for g in controls)
+                )
     return "\n".join(out)
 
 

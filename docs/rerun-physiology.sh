@@ -2,15 +2,17 @@
 # Measures the bundled network again and puts the numbers into docs/insilico.md and docs/opto.md, between the lines
 # "<!-- measured: … -->" and "<!-- end of measured -->". Options for every command may follow, such as -j 2.
 #   docs/rerun-physiology.sh [FOLDER [OPTION…]]
+# SIZE, OPTO_SIZE and CONTROLS in the environment make a smaller run; an interrupted one continues.
 set -e
 cd "$(dirname "$0")/.."
 folder=${1:-target/physiology}
 [ $# -gt 0 ] && shift
 mkdir -p "$folder"
-gammanet=cli/gammanet
-$gammanet insilico -e all --seed 1 --control random:3,shuffled:3,lesion:horizontal+top_down+inhibition \
-  -o "$folder/insilico" "$@"
-$gammanet opto --size 96 -o "$folder/opto" "$@"
+gammanet=${GAMMANET:-cli/gammanet}
+$gammanet insilico -e all --seed 1 --size "${SIZE:-128}" \
+  --control "${CONTROLS:-random:3,shuffled:3,lesion:horizontal+top_down+inhibition}" -o "$folder/insilico" "$@"
+# Where the decoder does not decode, opto writes its summary, optimizes nothing, and ends with 1.
+$gammanet opto --size "${OPTO_SIZE:-96}" -o "$folder/opto" "$@" || [ -f "$folder/opto/summary.txt" ]
 weights=$(find pretrained/src/main/resources -name '*.safetensors' | head -n 1)
 $gammanet inspect "$weights" --circuit --json > "$folder/circuit.json"
 python3 docs/physiology_tables.py "$folder"

@@ -576,6 +576,7 @@ public final class InSilico {
     RunContext context = context(recorder);
     Findings findings = e.analyze(context, context.record(e.design(context)));
     ObjectNode result = findings.json();
+    result.put("primary", e.description().primary());
     result.put("layer", preparation.layer());
     result.put("state", preparation.states().getFirst().word());
     result.put("timesteps", preparation.timesteps());
