@@ -191,7 +191,7 @@ public final class ContrastExperiment implements Experiment<ContrastExperiment.C
                     .axes(Charts.steps(context), "c_{50}")
                     .add(units.dynamics(Unit::accepted, Unit::c50))))
         .value("Units", probed.n())
-        .value("Units with an accepted fit", "%d of %d".formatted(summary.nFitted, summary.n))
+        .value("Units with an accepted fit", "%s of %s".formatted(summary.nFitted, summary.n))
         .value("c_{50}, mean [95 %]", summary.c50)
         .value("c_{50}, median over units", summary.c50Median)
         .value("Exponent, median", summary.exponentMedian)

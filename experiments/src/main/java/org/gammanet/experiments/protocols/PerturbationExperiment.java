@@ -93,7 +93,7 @@ public final class PerturbationExperiment implements Experiment<PerturbationExpe
     double radius = chosen == null ? context.size() / 8.0 : chosen;
     if (radius > context.size() / 6.0) {
       throw new IllegalArgumentException(
-          "a radius of %s px leaves no room for a sham beside it in an image of %d x %d pixels; at most %d px do"
+          "a radius of %s px leaves no room for a sham beside it in an image of %s x %s pixels; at most %s px do"
               .formatted(
                   Format.number(radius), context.size(), context.size(), context.size() / 6));
     }
@@ -154,7 +154,7 @@ public final class PerturbationExperiment implements Experiment<PerturbationExpe
     int last = to == null ? context.lastStep() : to;
     if (last > context.lastStep() || how.from() > last) {
       throw new IllegalArgumentException(
-          "timesteps %d to %d are not among those of the recording, 0 to %d"
+          "timesteps %s to %s are not among those of the recording, 0 to %s"
               .formatted(how.from(), last, context.lastStep()));
     }
     int size = context.size();

@@ -247,7 +247,7 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
             .value("Suppression index, mean [95 %]", summary.suppressionIndex)
             .value(
                 "Units with an index of at least 0.1",
-                "%s, n = %d".formatted(Format.percent(summary.fractionSuppressed), probed.n()))
+                "%s, n = %s".formatted(Format.percent(summary.fractionSuppressed), probed.n()))
             .value(
                 "Summation field, median",
                 "%s px (%s deg)"

@@ -199,8 +199,8 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
           context,
           population,
           error,
-          "The population vector errs by %s on gratings without a surround, more than %.0f°: these units do not code the orientation whose shift would be measured."
-              .formatted(Format.number(error, "°"), LARGEST_ERROR));
+          "The population vector errs by %s on gratings without a surround, more than %s°: these units do not code the orientation whose shift would be measured."
+              .formatted(Format.number(error, "°"), Format.number(LARGEST_ERROR)));
     }
     UnitTable<Unit> units =
         recording.table(

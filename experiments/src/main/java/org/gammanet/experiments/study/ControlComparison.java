@@ -140,7 +140,7 @@ final class ControlComparison {
       Interval d = differences.get(primary + "_minus_" + Json.name(kind));
       if (d != null) {
         out.append(
-            "%n%s networks subtracted: %s, n = %d"
+            "\n%s networks subtracted: %s, n = %s"
                 .formatted(Json.name(kind), Format.interval(d), d.n()));
       }
     }

@@ -62,7 +62,7 @@ public record Stimulation(
     }
     if (from < 0 || (to != null && to < from)) {
       throw new IllegalArgumentException(
-          "timesteps %d to %s are no period from 0 on"
+          "timesteps %s to %s are no period from 0 on"
               .formatted(from, to == null ? "the end" : to));
     }
   }
