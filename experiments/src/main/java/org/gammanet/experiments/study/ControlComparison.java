@@ -32,8 +32,8 @@ final class ControlComparison {
    * @param low lower end of its interval of 95 %, from the bootstrap error over units and the
    *     standard deviation over control networks; NaN for fewer than two of them
    * @param high upper end
-   * @param p fraction of networks, the tested one included, that are as far from the controls'
-   *     mean; NaN for fewer than 19 controls
+   * @param p fraction of networks, the tested one included, that are as far from the mean of all
+   *     of them; NaN for fewer than 19 controls
    */
   record Against(
       String group,
@@ -54,8 +54,10 @@ final class ControlComparison {
       double error = (network.high() - network.low()) / (2 * Z);
       double difference = network.value() - mean;
       double half = Z * Math.sqrt(error * error + spread);
-      long asFar =
-          Arrays.stream(controls).filter(c -> Math.abs(c - mean) >= Math.abs(difference)).count();
+      // From the mean of all, so that the network is to the controls as each is to the others.
+      double center = (n * mean + network.value()) / (n + 1);
+      double far = Math.abs(network.value() - center);
+      long asFar = Arrays.stream(controls).filter(c -> Math.abs(c - center) >= far).count();
       return new Against(
           group,
           n,

@@ -12,7 +12,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A curve of the model against a recording, at the recording's own conditions and in its units.
- * Neither is scaled and nothing is interpolated.
+ * Neither is scaled and nothing is interpolated. There is no p: units of a network share what its
+ * circuit does to all of them, so that a test over units finds a resemblance in a third of networks
+ * with shuffled kernels. Control networks tell whether training matters.
  *
  * @param reference name of the recording
  * @param x conditions
@@ -30,9 +32,6 @@ import org.jspecify.annotations.Nullable;
  * @param correlation Pearson's, with a bootstrap interval of 95 % over units
  * @param noiseCeiling largest correlation that the recording's standard errors allow; NaN without
  *     them
- * @param pOverUnits of the hypothesis that units' curves are as often correlated positively with
- *     the recording as negatively, by flipping signs. It takes units as independent, which those of
- *     one network are not: whether training matters is told by control networks
  */
 record CurveComparison(
     String reference,
@@ -48,8 +47,7 @@ record CurveComparison(
     double slope,
     double chiSquaredPerCondition,
     Statistics.Interval correlation,
-    double noiseCeiling,
-    double pOverUnits) {
+    double noiseCeiling) {
   private static final int RESAMPLES = 2000;
 
   /**
@@ -93,8 +91,7 @@ record CurveComparison(
         n < 2 ? Double.NaN : covariance(model, recorded) / spread,
         n == 0 ? Double.NaN : chi,
         correlation(sample, recorded, common, seed),
-        Math.sqrt(Math.max(0, 1 - noise / spread)),
-        signFlip(sample, recorded, common, seed));
+        Math.sqrt(Math.max(0, 1 - noise / spread)));
   }
 
   private static double[] pick(double[] values, int[] at) {
@@ -141,19 +138,6 @@ record CurveComparison(
     return Arrays.stream(mean).allMatch(Double::isFinite)
         ? Statistics.pearson(mean, recorded)
         : Double.NaN;
-  }
-
-  /** Each unit's own correlation, tested against 0. */
-  static double signFlip(double[][] sample, double[] recorded, int[] common, long seed) {
-    int units = sample.length == 0 ? 0 : sample[0].length;
-    double[] each =
-        IntStream.range(0, common.length < 3 ? 0 : units)
-            .mapToDouble(u -> correlation(sample, recorded, common, new int[] {u}))
-            .filter(Double::isFinite)
-            .toArray();
-    return each.length < 5
-        ? Double.NaN
-        : Statistics.signFlip(each, new double[each.length], RESAMPLES, seed).p();
   }
 
   /** Stores the comparison in a result, and shows it in its figures and in the report. */
