@@ -32,8 +32,8 @@ final class ControlComparison {
    * @param low lower end of its interval of 95 %, from the bootstrap error over units and the
    *     standard deviation over control networks; NaN for fewer than two of them
    * @param high upper end
-   * @param p fraction of networks, the tested one included, that are as far from the mean of all
-   *     of them; NaN for fewer than 19 controls
+   * @param p fraction of networks, the tested one included, that are as far from the mean of all of
+   *     them; NaN for fewer than 19 controls
    */
   record Against(
       String group,
