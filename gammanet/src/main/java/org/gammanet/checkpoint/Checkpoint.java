@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -23,6 +24,7 @@ import java.util.Objects;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import java.util.SequencedMap;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -292,10 +294,11 @@ public final class Checkpoint {
           "%s holds an object of %s and not a dictionary with weights: save its state_dict"
               .formatted(source, whole.name()));
     }
-    if (!(contents.root() instanceof Dictionary root)) {
+    if (!(contents.root() instanceof Dictionary outermost)) {
       throw new CheckpointException(source + " holds no dictionary with weights");
     }
     List<String> remarks = new ArrayList<>();
+    Dictionary root = holder(outermost);
     String key = stateKey(source, root);
     Dictionary state = key.isEmpty() ? root : (Dictionary) Objects.requireNonNull(root.get(key));
     SequencedMap<String, StoredTensor> raw = new LinkedHashMap<>();
@@ -335,6 +338,17 @@ public final class Checkpoint {
                 }
               });
     }
+    if (root != outermost) {
+      outermost
+          .entries()
+          .forEach(
+              (k, value) -> {
+                String name = k.toJson().asText();
+                if (name.equals("config") || !(value instanceof Dictionary)) {
+                  metadata.putIfAbsent(name, metadataText(value.toJson()));
+                }
+              });
+    }
     if (!contents.unknown().isEmpty()) {
       remarks.add(
           "objects of these classes are left out, and nothing of them was executed: "
@@ -356,6 +370,37 @@ public final class Checkpoint {
           "params",
           "params_ema",
           "ema");
+
+  /** Dictionaries in dictionaries that are searched for weights. */
+  private static final int MAX_DEPTH = 4;
+
+  /** The outermost dictionary with tensors, or with a dictionary of them, if it is the only one. */
+  private static Dictionary holder(Dictionary root) {
+    Set<Dictionary> seen = Collections.newSetFromMap(new IdentityHashMap<>());
+    List<Dictionary> level = List.of(root);
+    for (int depth = 0; depth < MAX_DEPTH; depth++) {
+      List<Dictionary> holders =
+          level.stream()
+              .filter(
+                  d ->
+                      d.entries().values().stream()
+                          .anyMatch(
+                              v ->
+                                  v instanceof PyValue.Array
+                                      || v instanceof Dictionary inner && holdsTensors(inner)))
+              .toList();
+      if (!holders.isEmpty()) {
+        return holders.size() == 1 ? holders.getFirst() : root;
+      }
+      level =
+          level.stream()
+              .flatMap(d -> d.entries().values().stream())
+              .filter(v -> v instanceof Dictionary d && seen.add(d))
+              .map(Dictionary.class::cast)
+              .toList();
+    }
+    return root;
+  }
 
   /**
    * The key of the dictionary with the weights; empty where the root itself holds tensors. Of other
@@ -384,6 +429,9 @@ public final class Checkpoint {
     }
     if (candidates.size() == 1) {
       return candidates.getFirst();
+    }
+    if (root.entries().isEmpty()) {
+      throw new CheckpointException(source + " holds no weights: its dictionary is empty");
     }
     throw new CheckpointException(
         candidates.isEmpty()

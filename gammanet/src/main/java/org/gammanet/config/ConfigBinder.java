@@ -236,6 +236,7 @@ final class ConfigBinder {
     JsonNode value = to.get(last(path));
     if (value == null || value.isNull() || WINNING.contains(synonym)) {
       to.set(last(path), other);
+      tree.setSource(path, synonym);
     } else if (!LOSING.contains(synonym) && !value.equals(other)) {
       throw tree.error(
           path, " is " + value + ", but its other spelling " + synonym + " is " + other);

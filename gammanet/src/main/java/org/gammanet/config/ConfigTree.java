@@ -177,19 +177,19 @@ final class ConfigTree {
   void set(String override) {
     int equals = override.indexOf('=');
     String option = "--set " + override;
-    if (equals < 1) {
+    String key = equals < 0 ? "" : override.substring(0, equals).strip();
+    List<String> path = new ArrayList<>(List.of(key.split("\\.", -1)));
+    if (path.contains("")) {
       throw new ConfigException(option + ": write key=value, such as model.timesteps=8");
     }
-    List<String> path =
-        new ArrayList<>(List.of(override.substring(0, equals).strip().split("\\.", -1)));
     String last = path.removeLast();
     ObjectNode map = root;
     String at = "";
-    for (String key : path) {
-      at = at.isEmpty() ? key : at + "." + key;
-      JsonNode child = map.get(key);
+    for (String name : path) {
+      at = at.isEmpty() ? name : at + "." + name;
+      JsonNode child = map.get(name);
       if (child == null || child.isNull()) {
-        child = map.putObject(key);
+        child = map.putObject(name);
       }
       if (!(child instanceof ObjectNode childMap)) {
         throw new ConfigException(option + ": " + at + " is not a map of keys");
@@ -200,8 +200,13 @@ final class ConfigTree {
         Documents.parseYaml(override.substring(equals + 1), option, (inner, line) -> {});
     map.set(last, value.isMissingNode() ? map.nullNode() : value);
     String full = at.isEmpty() ? last : at + "." + last;
-    sources.keySet().removeIf(key -> key.startsWith(full + ".") || key.startsWith(full + "["));
+    sources.keySet().removeIf(p -> p.startsWith(full + ".") || p.startsWith(full + "["));
     sources.put(full, new Source(option, Path.of("").toAbsolutePath()));
+  }
+
+  /** Notes that a value has been given by another key. */
+  void setSource(String path, String given) {
+    sources.put(path, sourceOf(given));
   }
 
   ObjectNode root() {

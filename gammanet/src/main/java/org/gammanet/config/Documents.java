@@ -1,6 +1,5 @@
 package org.gammanet.config;
 
-import com.fasterxml.jackson.core.JsonLocation;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
@@ -70,13 +69,13 @@ public final class Documents {
     return parseYaml(yaml, source, (path, line) -> {});
   }
 
+  /** Parses the configuration that a checkpoint holds. */
   static JsonNode parseJson(String json, String source) {
     try {
       return JSON.readTree(json);
     } catch (JsonProcessingException e) {
-      JsonLocation where = e.getLocation();
-      String line = where == null ? "" : " line " + where.getLineNr();
-      throw new ConfigException(source + line + ": " + firstLine(e.getOriginalMessage()), e);
+      throw new ConfigException(
+          source + ": its configuration is damaged: " + firstLine(e.getOriginalMessage()), e);
     }
   }
 

@@ -520,7 +520,8 @@ final class ImageDecoder {
     }
     boolean runLengths = compression == 1 || compression == 2;
     long needed = runLengths ? 0 : (width * bits + 31) / 32 * 4 * height;
-    if (needed > bytes.length - offset) {
+    if (needed > bytes.length - offset
+        || runLengths && !runLengthsEnd((int) offset, compression == 1 ? 8 : 4, width, height)) {
       throw truncated();
     }
     if (!old) {
@@ -533,6 +534,36 @@ final class ImageDecoder {
       in.putInt(70, 0x73524742); // sRGB: the reader would otherwise load a color profile
     }
     return Pixels.of(read(jdkReader("bmp"), in.array(), true, r -> r.read(0)), 1);
+  }
+
+  /** Whether runs of pixels reach the end of the image: the reader leaves black what is missing. */
+  private boolean runLengthsEnd(int from, int bits, long width, long height) {
+    long x = 0;
+    long y = 0;
+    for (int at = from; at + 1 < bytes.length; ) {
+      int count = bytes[at] & 0xFF;
+      int value = bytes[at + 1] & 0xFF;
+      at += 2;
+      if (count > 0) {
+        x += count;
+      } else if (value == 0) { // end of a row
+        x = 0;
+        y++;
+      } else if (value == 1) { // end of the image
+        return true;
+      } else if (value == 2 && at + 1 < bytes.length) { // a step to the right and up
+        x += bytes[at] & 0xFF;
+        y += bytes[at + 1] & 0xFF;
+        at += 2;
+      } else if (value > 2) { // pixels as they are, padded to two bytes
+        at += (value * bits + 15) / 16 * 2;
+        x += at > bytes.length ? 0 : value;
+      }
+      if (y >= height || y == height - 1 && x >= width) {
+        return true;
+      }
+    }
+    return false;
   }
 
   // WebP

@@ -113,12 +113,15 @@ public final class Images {
       if (Files.isDirectory(file)) {
         throw new ImageException(file + " is a folder, not an image");
       }
+      if (!Files.isRegularFile(file)) {
+        return pipe(file);
+      }
       long size = Files.size(file);
       if (size == 0) {
         throw new ImageException(file + " is empty");
       }
       if (size > MAX_FILE_BYTES) {
-        throw new ImageException(file + " is larger than 1 GiB, which no accepted image is");
+        throw tooLarge(file);
       }
       return Files.readAllBytes(file);
     } catch (ImageException e) {
@@ -129,6 +132,31 @@ public final class Images {
       throw new ImageException(file + " may not be read: permission denied", e);
     } catch (IOException e) {
       throw new ImageException(file + " cannot be read: " + e.getMessage(), e);
+    }
+  }
+
+  private static ImageException tooLarge(Path file) {
+    return new ImageException(file + " is larger than 1 GiB, which no accepted image is");
+  }
+
+  /** The bytes that come out of a pipe, such as {@code /dev/stdin} and a shell's {@code <(…)}. */
+  private static byte[] pipe(Path file) throws IOException {
+    int kind = 0;
+    if (file.getFileSystem().supportedFileAttributeViews().contains("unix")) {
+      kind = (int) Files.getAttribute(file, "unix:mode") & 0xF000;
+    }
+    if (kind != 0x1000) {
+      throw new ImageException(file + " is a device, not an image");
+    }
+    try (InputStream in = Files.newInputStream(file)) {
+      byte[] bytes = in.readNBytes((int) MAX_FILE_BYTES);
+      if (bytes.length == 0) {
+        throw new ImageException(file + " is empty");
+      }
+      if (in.read() >= 0) {
+        throw tooLarge(file);
+      }
+      return bytes;
     }
   }
 

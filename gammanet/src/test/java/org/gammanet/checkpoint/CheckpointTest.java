@@ -67,6 +67,20 @@ class CheckpointTest {
     assertTrue(error(unclear).contains("several dictionaries of tensors"));
     byte[] none = pickle().raw('}').text("epoch").number(7).raw('s').zip();
     assertTrue(error(none).contains("no dictionary of tensors, but the keys epoch"));
+    assertTrue(error(pickle().raw('}').zip()).contains("its dictionary is empty"));
+  }
+
+  @Test
+  void weightsMayLieInADictionaryInADictionary() {
+    PickleBytes file = pickle().raw('}').text("epoch").number(7).raw('s').text("ema").raw('}');
+    Checkpoint inner = load(file.text("shadow").weights("a").raw('s', 's').zip());
+    assertEquals(Set.of("a"), inner.weights().keySet());
+    assertEquals("7", inner.metadata().get("epoch"));
+    PickleBytes both = pickle().raw('}');
+    for (String network : List.of("generator", "critic")) {
+      both.text(network).raw('}').text("weights").weights("a").raw('s', 's');
+    }
+    assertTrue(error(both.zip()).contains("but the keys generator, critic"));
   }
 
   @Test

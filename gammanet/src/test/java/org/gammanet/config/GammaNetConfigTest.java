@@ -364,6 +364,11 @@ class GammaNetConfigTest {
         "--set timesteps: write key=value, such as model.timesteps=8",
         error("seed: 1", "timesteps"));
     assertEquals("--set seed.x=1: seed is not a map of keys", error("seed: 1", "seed.x=1"));
+    assertTrue(error("seed: 1", "model..timesteps=3").endsWith("such as model.timesteps=8"));
+    assertEquals(
+        "--set model.fgru.kernel_size=2: model.kernel_size is 2, but must be an odd number from 1"
+            + " to 63",
+        error("seed: 1", "model.fgru.kernel_size=2"));
     assertTrue(error("seed: 1", "seed=[1").startsWith("--set seed=[1 line 1: "));
   }
 

@@ -403,6 +403,17 @@ class ImageFormatsTest {
   }
 
   @Test
+  void aRunLengthBmpIsRefusedWhereItsPixelsEndEarly() throws ImageException {
+    ByteBuffer one = bmp(8, 1, 4).putInt(30, 1).putInt(0x0000FF);
+    byte[] whole = one.put(new byte[] {1, 0, 0, 1}).array();
+    assertArrayEquals(new int[] {0, 0, 255}, samples(whole));
+    ByteBuffer rows = ByteBuffer.wrap(whole.clone()).order(ByteOrder.LITTLE_ENDIAN).putInt(22, 2);
+    assertArrayEquals(new int[] {0, 0, 255, 0, 0, 255}, samples(rows.array()), "ended by a mark");
+    rows.put(whole.length - 1, (byte) 0);
+    assertTrue(error(rows.array()).startsWith("is truncated"), "a row of two");
+  }
+
+  @Test
   void aBmpThatClaimsTooMuchIsRefusedBeforeMemoryIsTaken() {
     ByteBuffer embedded = bmp(24, 0, 4).putInt(30, 4).putInt(34, 1_700_000_000);
     assertTrue(error(embedded.array()).contains("compression 4"));

@@ -1,6 +1,7 @@
 package org.gammanet.io;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -22,6 +23,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.CompletableFuture;
 import java.util.zip.CRC32;
 import javax.imageio.IIOImage;
 import javax.imageio.ImageIO;
@@ -29,6 +31,8 @@ import javax.imageio.ImageWriteParam;
 import javax.imageio.ImageWriter;
 import javax.imageio.stream.ImageOutputStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -292,6 +296,22 @@ class ImagesTest {
     assertTrue(
         String.valueOf(assertThrows(ImageException.class, () -> Images.read(folder)).getMessage())
             .endsWith(" is a folder, not an image"));
+  }
+
+  /** As a shell's {@code <(command)}. */
+  @Test
+  @DisabledOnOs(OS.WINDOWS)
+  void aPipeIsReadAndADeviceIsNot() throws Exception {
+    Path pipe = folder.resolve("pipe");
+    assertEquals(0, new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor());
+    byte[] png = encode(smooth(BufferedImage.TYPE_INT_RGB), "png");
+    var writing =
+        CompletableFuture.runAsync(() -> assertDoesNotThrow(() -> Files.write(pipe, png)));
+    assertEquals(Images.decode(png, "p"), Images.read(pipe));
+    writing.join();
+    Path device = Path.of("/dev/null");
+    Exception e = assertThrows(ImageException.class, () -> Images.read(device));
+    assertEquals("/dev/null is a device, not an image", e.getMessage());
   }
 
   @Test
