@@ -14,7 +14,7 @@ if not exist "%java%" set "java=java.exe"
 if not defined OMP_WAIT_POLICY set "OMP_WAIT_POLICY=passive"
 set "vector="
 if "%~1"=="bench" set "vector=--add-modules jdk.incubator.vector"
-"%java%" %vector% -Xlog:disable -XX:+UseParallelGC -XX:MaxNewSize=128m --enable-native-access=org.gammanet.torch ^
+"%java%" %vector% -Xlog:disable -XX:+UseParallelGC -XX:MaxNewSize=128m --enable-native-access=org.gammanet.torch,ALL-UNNAMED ^
   %GAMMANET_JAVA_OPTS% -p "%root%\lib\modules" -cp "%root%\lib\libtorch\*" ^
   -m org.gammanet.cli/org.gammanet.cli.GammanetCommand %*
 exit /b %ERRORLEVEL%

@@ -17,6 +17,7 @@ module org.gammanet {
   requires static transitive org.jspecify;
 
   uses org.gammanet.PretrainedModel;
+  uses org.gammanet.training.ProcessGroupProvider;
 
   exports org.gammanet;
   exports org.gammanet.checkpoint;

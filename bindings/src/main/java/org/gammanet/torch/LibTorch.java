@@ -89,6 +89,23 @@ public final class LibTorch {
     }
   }
 
+  /**
+   * Loads more libraries, which use LibTorch, from the class path: they get the LibTorch that is
+   * loaded already.
+   *
+   * @param resources names of the libraries on the class path, in the order in which they are
+   *     loaded
+   * @throws TorchException where one is missing or cannot be loaded
+   */
+  public static void loadMore(List<String> resources) {
+    load();
+    try {
+      LibTorchLoader.loadMore(resources);
+    } catch (IOException e) {
+      throw new TorchException(String.valueOf(e.getMessage()), e);
+    }
+  }
+
   private static void checkVersion(String source) {
     if (SymbolLookup.loaderLookup().find("aoti_torch_abi_version").isEmpty()) {
       throw new TorchException(

@@ -14,13 +14,24 @@ final class Console {
   private static final long DRAW_NANOS = 100_000_000;
 
   private final CommandLine line;
+  private final boolean notes;
   private @Nullable String task;
   private long began;
   private long first;
   private long shown;
 
   Console(CommandSpec spec) {
+    this(spec, true);
+  }
+
+  private Console(CommandSpec spec, boolean notes) {
     line = spec.commandLine();
+    this.notes = notes;
+  }
+
+  /** A console without notes, which another process shows. */
+  static Console silent(CommandSpec spec) {
+    return new Console(spec, false);
   }
 
   PrintWriter out() {
@@ -52,7 +63,9 @@ final class Console {
   }
 
   void note(String sentence) {
-    error("note: " + sentence);
+    if (notes) {
+      error("note: " + sentence);
+    }
   }
 
   /** Reports what went wrong where the work continues. */

@@ -43,6 +43,16 @@ final class Interrupt implements AutoCloseable {
     return received.get() != 0;
   }
 
+  /** The number of the signal that came last; 0 before. */
+  int signal() {
+    return received.get();
+  }
+
+  /** The exit status that it means. */
+  int status() {
+    return 128 + received.get();
+  }
+
   /** What a command throws once its work has ended. */
   InterruptedByUser exception(String message) {
     return new InterruptedByUser(received.get(), message);

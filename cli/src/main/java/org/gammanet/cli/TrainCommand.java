@@ -20,9 +20,12 @@ import org.gammanet.io.DataException;
 import org.gammanet.io.FolderLock;
 import org.gammanet.model.Network;
 import org.gammanet.model.PassThrough;
+import org.gammanet.torch.LibTorch;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
 import org.gammanet.training.Optimizer;
+import org.gammanet.training.ProcessGroup;
+import org.gammanet.training.Rendezvous;
 import org.gammanet.training.Trainer;
 import org.gammanet.training.TrainingData;
 import org.gammanet.training.TrainingListener;
@@ -140,6 +143,15 @@ final class TrainCommand implements Callable<Integer> {
       description = "Threads that read images; default: training.num_workers.")
   @Nullable Integer numWorkers;
 
+  @Option(
+      names = "--nproc",
+      paramLabel = "N",
+      converter = Converters.Threads.class,
+      description =
+          "Processes on this machine that share each batch. Where torchrun, srun or mpirun has"
+              + " started the processes, on any machines, they find each other without it.")
+  @Nullable Integer processes;
+
   @ArgGroup(exclusive = false, heading = NetworkOptions.HEADING)
   NetworkOptions network = new NetworkOptions();
 
@@ -159,6 +171,37 @@ final class TrainCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException, InterruptedException {
     console = new Console(spec);
+    Rendezvous rendezvous = Rendezvous.of(System.getenv());
+    if (processes != null && rendezvous.size() > 1) {
+      throw new UsageException(
+          "--nproc starts processes, and this one has been started as one of %d already"
+              .formatted(rendezvous.size()));
+    }
+    if (processes != null && processes > 1 && !dryRun) {
+      return Ranks.start(processes);
+    }
+    if (rendezvous.size() > 1) {
+      divide(rendezvous);
+    }
+    try (ProcessGroup group = ProcessGroup.join(rendezvous)) {
+      return train(group);
+    }
+  }
+
+  /** Divides this machine among its ranks, and lets one of all speak. */
+  private void divide(Rendezvous r) {
+    if (compute.threads == null) {
+      compute.threads = Math.max(1, LibTorch.threads() / r.localSize());
+    }
+    if (compute.device.equals("auto") && LibTorch.cudaDeviceCount() > 0) {
+      compute.device = "cuda:" + r.localRank() % LibTorch.cudaDeviceCount();
+    }
+    if (r.rank() > 0) {
+      console = Console.silent(spec);
+    }
+  }
+
+  private int train(ProcessGroup group) throws IOException, InterruptedException {
     if (resume != null && network.weights.checkpoint != null) {
       throw new UsageException("--resume and --checkpoint exclude each other: choose one");
     }
@@ -202,12 +245,20 @@ final class TrainCommand implements Callable<Integer> {
     }
     try (GammaNet net = open(config, checkpoint, data);
         Trainer trainer =
-            new Trainer(config, net.network(), data, folder, new Progress(config.training()))) {
+            new Trainer(
+                config,
+                net.network(),
+                data,
+                folder,
+                new Progress(config.training(), group.rank() > 0),
+                group)) {
       if (resume != null && checkpoint != null) {
         trainer.resume(checkpoint, String.valueOf(file));
       }
-      printPlan(trainer, config, net.network(), data, folder);
-      return dryRun ? 0 : run(trainer, folder);
+      if (group.rank() == 0) {
+        printPlan(trainer, config, net.network(), data, folder, group);
+      }
+      return dryRun ? 0 : run(trainer, folder, group);
     }
   }
 
@@ -293,11 +344,26 @@ final class TrainCommand implements Callable<Integer> {
     return GammaNet.of(checkpoint, config, compute.open());
   }
 
-  private int run(Trainer trainer, Path folder) throws IOException, InterruptedException {
-    try (FolderLock lock = FolderLock.take(folder);
+  private int run(Trainer trainer, Path folder, ProcessGroup group)
+      throws IOException, InterruptedException {
+    boolean first = group.rank() == 0;
+    try (FolderLock lock = first ? FolderLock.take(folder) : null;
         var interrupt = Interrupt.handle(trainer::stop)) {
       Trainer.End end = trainer.run(maxSteps == null ? Long.MAX_VALUE : maxSteps);
+      if (end == Trainer.End.STOPPED && !interrupt.happened()) {
+        throw new CommandException(
+            "rank %d of %d: ended, since another rank was interrupted; saved"
+                .formatted(group.rank(), group.size()));
+      }
+      if (!first) {
+        return end == Trainer.End.STOPPED ? interrupt.status() : 0;
+      }
       Terminal.clear();
+      if (group.size() > 1) {
+        console.printf(
+            "%.1f MB of gradients in an update, %.0f ms to add them up%n",
+            trainer.bytesReduced() / 1e6, 1e3 * trainer.secondsReducing());
+      }
       try {
         TrainingCurves.write(folder);
       } catch (NoSuchFileException e) {
@@ -318,7 +384,12 @@ final class TrainCommand implements Callable<Integer> {
   }
 
   private void printPlan(
-      Trainer trainer, GammaNetConfig config, Network net, TrainingData data, Path folder) {
+      Trainer trainer,
+      GammaNetConfig config,
+      Network net,
+      TrainingData data,
+      Path folder,
+      ProcessGroup ranks) {
     TrainingConfig training = config.training();
     console.print("network     " + config.model().name() + ", T = " + config.model().timesteps());
     for (Optimizer.Group group : trainer.groups()) {
@@ -354,6 +425,11 @@ final class TrainCommand implements Callable<Integer> {
     }
     console.print("precision   " + trainer.precision());
     console.print("device      " + net.device());
+    if (ranks.size() > 1) {
+      console.printf(
+          "processes   %d, each with about %.3g images of a batch%n",
+          ranks.size(), (double) training.batchSize() / ranks.size());
+    }
     console.print("output      " + folder);
   }
 
@@ -376,14 +452,19 @@ final class TrainCommand implements Callable<Integer> {
   /** Shows progress, and prints a line per epoch. */
   private final class Progress implements TrainingListener {
     private final int epochs;
+    private final boolean silent;
     private double running = Double.NaN;
 
-    Progress(TrainingConfig training) {
+    Progress(TrainingConfig training, boolean silent) {
       this.epochs = training.numEpochs();
+      this.silent = silent;
     }
 
     @Override
     public void step(Step step) {
+      if (silent) {
+        return;
+      }
       running = Double.isNaN(running) ? step.loss() : 0.95 * running + 0.05 * step.loss();
       console.progress(
           "epoch %s/%s".formatted(step.epoch() + 1, epochs),
@@ -404,6 +485,9 @@ final class TrainCommand implements Callable<Integer> {
 
     @Override
     public void epoch(Epoch epoch) {
+      if (silent) {
+        return;
+      }
       List<String> parts = new ArrayList<>();
       parts.add(String.format(Locale.ROOT, "epoch %d/%d", epoch.epoch() + 1, epochs));
       parts.add(String.format(Locale.ROOT, "loss %.5g", epoch.loss()));

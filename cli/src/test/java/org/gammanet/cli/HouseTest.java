@@ -28,7 +28,7 @@ class HouseTest {
       Stream.of(
               "torch.gen torch.internal torch kernels",
               "io config simd data checkpoint nn fused model .",
-              "evaluation detection training pretrained pretrained.full figures",
+              "evaluation detection training distributed pretrained pretrained.full figures",
               "experiments experiments.stimuli experiments.responses experiments.export",
               "experiments.analysis.simd",
               "experiments.analysis experiments.study experiments.opto experiments.protocols",

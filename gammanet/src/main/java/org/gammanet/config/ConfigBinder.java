@@ -189,7 +189,7 @@ final class ConfigBinder {
       tree.root().remove("evaluation");
     }
     if (tree.root().path("num_gpus").asInt(1) > 1) {
-      note("num_gpus", "a run uses one device");
+      note("num_gpus", "a process uses one device: gammanet train --nproc starts several");
     }
     new ModelSpelling(tree, this::unknown).read();
     SYNONYMS.forEach(this::takeSynonym);

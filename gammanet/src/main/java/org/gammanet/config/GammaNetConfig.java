@@ -17,7 +17,8 @@ import java.util.function.Consumer;
  * @param training how it is trained
  * @param logging what a run writes down
  * @param device {@code auto}, {@code cpu}, {@code cuda} or {@code cuda:N}
- * @param numGpus accepted for compatibility; a run uses one device
+ * @param numGpus accepted for compatibility; a process uses one device, see {@code gammanet train
+ *     --nproc}
  * @param seed of weights, sample order and augmentation
  */
 public record GammaNetConfig(

@@ -39,12 +39,22 @@ public record BatchSource(
    * @throws DataException if an image or its annotation cannot be read
    */
   public Batch batch(long position) {
+    return batch(position, 0, batchSize);
+  }
+
+  /**
+   * A part of the batch at a position, the same samples as in the whole.
+   *
+   * @param from first sample
+   * @param to the sample after the last
+   */
+  public Batch batch(long position, int from, int to) {
     int epoch = (int) (position / batchesPerEpoch());
     int index = (int) (position % batchesPerEpoch());
     List<Sample> samples = new ArrayList<>();
     int round = -1;
     int[] order = {};
-    for (int i = index * batchSize; i < (index + 1) * batchSize; i++) {
+    for (int i = index * batchSize + from; i < index * batchSize + to; i++) {
       if (i / data.size() != round) {
         round = i / data.size();
         order = new SplitMix(seed, epoch, round, 'o').permutation(data.size());

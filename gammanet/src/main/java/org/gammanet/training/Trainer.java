@@ -89,6 +89,8 @@ public final class Trainer implements AutoCloseable {
   private final TrainingData data;
   private final Path output;
   private final TrainingListener listener;
+  private final ProcessGroup group;
+  private final GradientReducer reducer;
   private final Optimizer optimizer;
   private final LearningRate schedule;
   private final EdgeLoss loss;
@@ -119,6 +121,9 @@ public final class Trainer implements AutoCloseable {
   private final int updatesPerEpoch;
 
   private volatile boolean stopping;
+
+  /** Whether a rank was asked to stop, which all ranks know after each update. */
+  private boolean stopAgreed;
 
   // Position; all of it is in a checkpoint.
   private int epoch;
@@ -155,6 +160,23 @@ public final class Trainer implements AutoCloseable {
       TrainingData data,
       Path output,
       TrainingListener listener) {
+    this(config, network, data, output, listener, ProcessGroup.ALONE);
+  }
+
+  /**
+   * The same with other processes, each of which has an equal network: each works on its part of
+   * every batch, and rank 0 validates and writes.
+   *
+   * @param group stays the caller's
+   */
+  public Trainer(
+      GammaNetConfig config,
+      Network network,
+      TrainingData data,
+      Path output,
+      TrainingListener listener,
+      ProcessGroup group) {
+    this.group = group;
     this.config = config;
     this.network = network;
     this.data = data;
@@ -170,6 +192,11 @@ public final class Trainer implements AutoCloseable {
       throw new TrainingException(
           "training.samples_per_epoch is %s, less than one batch of %s"
               .formatted(training.samplesPerEpoch(), training.batchSize()));
+    }
+    if (training.batchSize() < group.size()) {
+      throw new TrainingException(
+          "a batch of %d cannot be divided among %d processes"
+              .formatted(training.batchSize(), group.size()));
     }
     boolean float16 = training.halfType() == TrainingConfig.HalfType.FLOAT16;
     DType wanted = float16 ? DType.FLOAT16 : DType.BFLOAT16;
@@ -238,6 +265,7 @@ public final class Trainer implements AutoCloseable {
                 defaults.epsilon(),
                 training.weightDecay(),
                 training.decayAll()));
+    this.reducer = new GradientReducer(group, optimizer.groups());
     this.average = training.emaDecay() > 0 ? new WeightAverage(network, training.emaDecay()) : null;
     if (half == DType.BFLOAT16 && network.fallbackReason() == null) {
       network.setPrecision(Precision.BFLOAT16);
@@ -435,6 +463,16 @@ public final class Trainer implements AutoCloseable {
         : "bfloat16 is no faster on this processor";
   }
 
+  /** Bytes of gradients that the last update has summed over all ranks; 0 for a single process. */
+  public long bytesReduced() {
+    return reducer.bytes();
+  }
+
+  /** Seconds that the last update took to sum gradients over all ranks. */
+  public double secondsReducing() {
+    return reducer.seconds();
+  }
+
   /** Best value of the configured metric so far; NaN before the first validation. */
   public double best() {
     return best;
@@ -459,7 +497,19 @@ public final class Trainer implements AutoCloseable {
    */
   public End run(long maxSteps) throws InterruptedException {
     try {
+      requireEqualRanks();
+    } catch (LostRankException e) {
+      throw new TrainingException(ofRank(String.valueOf(e.getMessage())), e);
+    }
+    try {
       return train(maxSteps);
+    } catch (LostRankException e) {
+      saveLast(); // between updates: all ranks have made the same ones
+      throw new TrainingException(
+          ofRank(
+              "%s; the checkpoint of update %d is in %s"
+                  .formatted(e.getMessage(), globalStep, checkpoints.path())),
+          e);
     } catch (FileSystemException e) {
       throw new UncheckedIOException(e); // which names its file
     } catch (IOException e) {
@@ -470,9 +520,32 @@ public final class Trainer implements AutoCloseable {
     }
   }
 
+  /** Ranks that begin with different weights, or elsewhere in the run, would never agree. */
+  private void requireEqualRanks() {
+    if (group.size() == 1) {
+      return;
+    }
+    double weights = Long.parseLong(network.digest().substring(0, 12), 16);
+    double[] first = group.ofFirst(weights, globalStep);
+    boolean equal = first[0] == weights && first[1] == globalStep;
+    if (group.sum(equal ? 0 : 1)[0] > 0) {
+      throw new TrainingException(ofRank("the ranks do not begin with the same weights"));
+    }
+  }
+
+  private String ofRank(String sentence) {
+    return "rank %d of %d: %s".formatted(group.rank(), group.size(), sentence);
+  }
+
+  private boolean writes() {
+    return group.rank() == 0;
+  }
+
   private End train(long maxSteps) throws IOException, InterruptedException {
     TrainingConfig training = config.training();
-    checkpoints.prepare();
+    if (writes()) {
+      checkpoints.prepare();
+    }
     if (float32Reason != null) {
       listener.note("training.mixed_precision has no effect: " + float32Reason);
     }
@@ -480,7 +553,7 @@ public final class Trainer implements AutoCloseable {
     long end = (long) training.numEpochs() * batches;
     long position = (long) epoch * batches + Math.min(batches, (long) update * accumulation);
     network.train();
-    try (var log = new RunLog(config, output, epoch, listener);
+    try (var log = writes() ? new RunLog(config, output, epoch, listener) : null;
         var loader =
             new Prefetcher<>(
                 position,
@@ -491,9 +564,10 @@ public final class Trainer implements AutoCloseable {
       while (epoch < training.numEpochs()) {
         long start = System.nanoTime();
         while (update < updatesPerEpoch) {
-          if (stopping || globalStep >= maxSteps) {
+          boolean stop = group.size() == 1 ? stopping : stopAgreed;
+          if (stop || globalStep >= maxSteps) {
             saveLast();
-            return stopping ? End.STOPPED : End.LIMIT;
+            return stop ? End.STOPPED : End.LIMIT;
           }
           saveByTime();
           List<Batch> group = new ArrayList<>();
@@ -506,7 +580,7 @@ public final class Trainer implements AutoCloseable {
         if (finishEpoch(start, log)) {
           return End.EARLY_STOP;
         }
-        if (stopping) { // everything has been saved
+        if (group.size() == 1 ? stopping : stopAgreed) { // everything has been saved
           return End.STOPPED;
         }
       }
@@ -528,7 +602,11 @@ public final class Trainer implements AutoCloseable {
 
   private Batch batch(long position) {
     Curriculum.Part part = curriculum.at((int) (position / batchesPerEpoch()));
-    return sources.get(curriculum.stages().indexOf(part)).batch(position);
+    int size = config.training().batchSize();
+    return sources
+        .get(curriculum.stages().indexOf(part))
+        .batch(
+            position, size * group.rank() / group.size(), size * (group.rank() + 1) / group.size());
   }
 
   /** Learning rate of each group now. */
@@ -554,7 +632,7 @@ public final class Trainer implements AutoCloseable {
   }
 
   /** One update from one or more batches. */
-  private void step(List<Batch> batches, RunLog log) throws IOException {
+  private void step(List<Batch> batches, @Nullable RunLog log) throws IOException {
     long start = System.nanoTime();
     double[] rates = rates();
     BatchGradients gradients = new BatchGradients(config, network, loss, recompute, half, sides);
@@ -565,13 +643,23 @@ public final class Trainer implements AutoCloseable {
     int timesteps = 0;
     optimizer.zeroGradients();
     for (Batch batch : batches) {
-      BatchGradients.Outcome outcome = gradients.add(batch, part, scale.value() / batches.size());
+      // As many batches like this one make the update, those of the other ranks included.
+      double parts = batches.size() * ((double) config.training().batchSize() / batch.size());
+      BatchGradients.Outcome outcome = gradients.add(batch, part, scale.value() / parts);
       score(batch, outcome.logits());
-      value += outcome.value() / batches.size();
-      penalty += outcome.penalty() / batches.size();
+      value += outcome.value() / parts;
+      penalty += outcome.penalty() / parts;
       empty += outcome.emptyTargets();
       timesteps += outcome.timesteps();
     }
+    double[] sums = group.sum(value, penalty, empty, stopping ? 1 : 0);
+    value = sums[0];
+    penalty = sums[1];
+    empty = (int) sums[2];
+    if (Double.isFinite(value)) {
+      reducer.reduce();
+    }
+    stopAgreed = sums[3] > 0; // after the last exchange, so that a lost rank leaves it unchanged
     double norm = Double.isFinite(value) ? optimizer.gradientNorm() / scale.value() : Double.NaN;
     boolean skipped = !Double.isFinite(norm);
     double clip = config.training().gradClip();
@@ -603,7 +691,9 @@ public final class Trainer implements AutoCloseable {
             penalty,
             skipped,
             (System.nanoTime() - start) / 1e9);
-    log.step(report, clipped, empty, half == DType.FLOAT16 ? scale.value() : null);
+    if (log != null) {
+      log.step(report, clipped, empty, half == DType.FLOAT16 ? scale.value() : null);
+    }
     listener.step(report);
   }
 
@@ -645,7 +735,8 @@ public final class Trainer implements AutoCloseable {
 
   /** Validates, saves and moves on; true when nothing has improved for too long. */
   @SuppressWarnings("NullAway")
-  private boolean finishEpoch(long start, RunLog log) throws IOException, InterruptedException {
+  private boolean finishEpoch(long start, @Nullable RunLog log)
+      throws IOException, InterruptedException {
     TrainingConfig training = config.training();
     double mean = lossCount == 0 ? Double.NaN : lossSum / lossCount;
     boolean last = epoch == training.numEpochs() - 1;
@@ -653,18 +744,28 @@ public final class Trainer implements AutoCloseable {
     boolean improved = false;
     if ((epoch + 1) % training.validationFrequency() == 0 || last) {
       boolean benchmark = (validations + 1) % training.benchmarkFrequency() == 0 || last;
-      validation = validation(benchmark, log);
-      if (validation == null) { // stopped meanwhile: this epoch ends when the run goes on
+      double metric = Double.NaN;
+      double ods = Double.NaN;
+      if (log != null) {
+        validation = validation(benchmark, log);
+        if (validation != null) {
+          ods = validation.metrics().ods();
+          metric =
+              switch (training.earlyStoppingMetric()) {
+                case LOSS -> -validation.loss();
+                case ODS -> ods;
+                case OIS -> validation.metrics().ois();
+              };
+        }
+      }
+      double[] first = group.ofFirst(log != null && validation == null ? 1 : 0, metric, ods);
+      if (first[0] > 0) { // stopped meanwhile: this epoch ends when the run goes on
+        stopAgreed = true;
         saveLast();
         return false;
       }
+      metric = first[1];
       validations++;
-      double metric =
-          switch (training.earlyStoppingMetric()) {
-            case LOSS -> -validation.loss();
-            case ODS -> validation.metrics().ods();
-            case OIS -> validation.metrics().ois();
-          };
       improved = Double.isNaN(best) || metric > best;
       if (improved) {
         best = metric;
@@ -672,7 +773,7 @@ public final class Trainer implements AutoCloseable {
       } else {
         patience++;
       }
-      schedule.validated(validation.metrics().ods());
+      schedule.validated(first[2]);
     }
     double seconds = (System.nanoTime() - start) / 1e9;
     secondsDone += seconds;
@@ -699,7 +800,9 @@ public final class Trainer implements AutoCloseable {
     lossSum = 0;
     lossCount = 0;
     Double ods = trainingMetrics.images() == 0 ? null : (Double) trainingMetrics.summary().ods();
-    log.epoch(report, globalStep, ods, validation);
+    if (log != null) {
+      log.epoch(report, globalStep, ods, validation);
+    }
     trainingMetrics = new QuickMetrics(QuickMetrics.Recall.TARGET_PIXELS);
     if (improved) {
       withAverage(
@@ -711,7 +814,9 @@ public final class Trainer implements AutoCloseable {
     saveLast();
     if ((finished + 1) % training.saveFrequency() == 0 || last) {
       save(checkpoints.numbered(finished), true);
-      checkpoints.prune();
+      if (writes()) {
+        checkpoints.prune();
+      }
     }
     listener.epoch(report);
     return patience >= training.earlyStoppingPatience();
@@ -774,6 +879,9 @@ public final class Trainer implements AutoCloseable {
 
   /** Writes the weights and, if {@code resumable}, everything that is needed to continue. */
   private void save(Path file, boolean resumable) {
+    if (!writes()) {
+      return;
+    }
     TrainerState state = state();
     Map<String, String> metadata = resumable ? state.metadata() : state.summary();
     metadata.put("config", config.toJson());

@@ -110,6 +110,23 @@ public final class LibTorchLoader {
     return "Maven artifact, unpacked in " + folder;
   }
 
+  /** Loads libraries from the class path that use those that are loaded. */
+  public static void loadMore(List<String> resources) throws IOException {
+    Map<String, URL> libraries = new LinkedHashMap<>();
+    for (String resource : resources) {
+      URL url = resource(resource);
+      if (url == null) {
+        throw new IOException(resource + " is not on the class path");
+      }
+      libraries.put(resource.substring(resource.lastIndexOf('/') + 1), url);
+    }
+    String name = "more-" + NativeLibraries.platform();
+    Path folder = LibraryCache.unpack("native libraries", name, libraries);
+    for (String file : libraries.keySet()) {
+      loadFile(folder.resolve(file), "they are for the LibTorch from Maven");
+    }
+  }
+
   static @Nullable URL resource(String name) {
     ClassLoader own = LibTorchLoader.class.getClassLoader();
     URL url = own == null ? null : own.getResource(name);
