@@ -13,8 +13,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * A curve of the model against a recording, at the recording's own conditions and in its units.
  * Neither is scaled and nothing is interpolated. There is no p: units of a network share what its
- * circuit does to all of them, so that a test over units finds a resemblance in a third of networks
- * with shuffled kernels. Control networks tell whether training matters.
+ * circuit does to all of them, so that a test over units finds too many resemblances. Control
+ * networks tell whether training matters.
  *
  * @param reference name of the recording
  * @param x conditions

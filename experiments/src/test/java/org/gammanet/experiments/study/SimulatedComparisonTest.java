@@ -36,9 +36,9 @@ class SimulatedComparisonTest {
     return Statistics.pearson(mean, RECORDED);
   }
 
-  /** Its rank among 19 networks without the effect. */
+  /** Its rank among 39 networks without the effect. */
   private static double p(SplittableRandom random, double[] effect) {
-    double[] controls = new double[19];
+    double[] controls = new double[39];
     for (int i = 0; i < controls.length; i++) {
       controls[i] = resemblance(random, new double[RECORDED.length]);
     }
