@@ -25,9 +25,7 @@ import org.gammanet.experiments.study.RunContext;
 import org.gammanet.experiments.study.Series;
 import org.gammanet.figures.Animation;
 import org.gammanet.figures.Axis;
-import org.gammanet.figures.ColorMap;
 import org.gammanet.figures.Figure;
-import org.gammanet.figures.HeatMap;
 import org.gammanet.figures.Style;
 import org.gammanet.model.CellSite;
 import org.gammanet.model.ForwardOptions;
@@ -35,8 +33,6 @@ import org.gammanet.model.Network;
 import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
-import org.hipparchus.linear.Array2DRowRealMatrix;
-import org.hipparchus.linear.EigenDecompositionSymmetric;
 import org.jspecify.annotations.Nullable;
 
 /** Whether states come to rest, on which path, and how a small deviation develops. */
@@ -44,7 +40,6 @@ public final class DynamicsExperiment implements Experiment<DynamicsExperiment.C
   private static final double WAVELENGTH = 12.8;
   private static final int MULTIPLE = 10;
   private static final int SNAPSHOTS = 32;
-  private static final int MAP = 64;
 
   /** A grating of this orientation; NaN for a blank. */
   public record Condition(double orientation) {
@@ -178,7 +173,7 @@ public final class DynamicsExperiment implements Experiment<DynamicsExperiment.C
     var path = new Path();
     int end = MULTIPLE * context.timesteps();
     TreeSet<Integer> times = times(context.timesteps());
-    List<double[][]> maps = new ArrayList<>();
+    var shown = new Film(site, stimulus);
     List<double[]> means = new ArrayList<>();
     try (var dynamics = new NetworkDynamics(network, options, stimulus)) {
       for (int t = 1; t <= end; t++) {
@@ -189,7 +184,7 @@ public final class DynamicsExperiment implements Experiment<DynamicsExperiment.C
         if (times.contains(t)) {
           path.times.add(t);
           path.excitatory.add(snapshot(dynamics.states(), site.states().getFirst()));
-          maps.add(maps(dynamics, site));
+          shown.add(t, dynamics);
           means.add(means(dynamics.states(), site));
         }
       }
@@ -201,7 +196,7 @@ public final class DynamicsExperiment implements Experiment<DynamicsExperiment.C
       }
     }
     if (film) {
-      film(stimulus, path.times, maps, site, frames);
+      frames.addAll(shown.frames());
     }
     return path;
   }
@@ -244,75 +239,13 @@ public final class DynamicsExperiment implements Experiment<DynamicsExperiment.C
     }
   }
 
-  /** Maps for the film: the layer's states, averaged over channels, and the output. */
-  private static double[][] maps(NetworkDynamics dynamics, CellSite site) {
-    try (var scope = TensorScope.open()) {
-      List<double[]> out = new ArrayList<>();
-      for (String name : site.states()) {
-        Tensor state = dynamics.states().get(name);
-        if (state != null) {
-          out.add(small(Ops.mean(state, new long[] {1}, true)));
-        }
-      }
-      out.add(small(Ops.sigmoid(dynamics.logits())));
-      return out.toArray(double[][]::new);
-    }
-  }
-
-  private static double[] small(Tensor map) {
-    return map.size(2) <= MAP
-        ? map.toDoubleArray()
-        : Ops.upsampleBilinear2d(map, MAP, MAP).toDoubleArray();
-  }
-
-  private static void film(
-      Stimulus stimulus,
-      List<Integer> times,
-      List<double[][]> maps,
-      CellSite site,
-      List<Figure> frames) {
-    List<String> titles = new ArrayList<>(List.of("Excitatory", "Inhibitory", "Output"));
-    if (site.states().size() < 2) {
-      titles.remove(1);
-    }
-    for (int i = 0; i < times.size(); i++) {
-      var figure = new Figure(2.4 * (titles.size() + 1), 2.9);
-      figure.title(site.name() + ", timestep " + times.get(i));
-      figure
-          .panel(0, 0)
-          .title("Stimulus")
-          .x(Axis.hidden())
-          .y(Axis.hidden().reverse())
-          .luminance(stimulus.draw(), stimulus.frame().width());
-      for (int k = 0; k < titles.size(); k++) {
-        int which = k;
-        double[] all = maps.stream().flatMapToDouble(m -> Arrays.stream(m[which])).toArray();
-        double[] map = maps.get(i)[k];
-        boolean output = k == titles.size() - 1;
-        figure
-            .panel(0, k + 1)
-            .title(titles.get(k))
-            .x(Axis.hidden())
-            .y(Axis.hidden().reverse())
-            .equalAspect()
-            .heatMap(
-                HeatMap.of(map, (int) Math.round(Math.sqrt(map.length)))
-                    .colors(
-                        ColorMap.VIRIDIS,
-                        output ? 0 : Arrays.stream(all).min().orElse(0),
-                        output ? 1 : Arrays.stream(all).max().orElse(1))
-                    .withoutBar());
-      }
-      frames.add(figure);
-    }
-  }
-
   private static Findings findings(
       RunContext context, List<Condition> conditions, List<Path> paths, int end, CellSite site) {
     int t = context.timesteps();
     List<SteadyState> stimuli = paths.stream().map(p -> p.steady(end)).toList();
     double[] moduli = eigenvalues(paths, e -> e.modulus());
-    Components components = components(paths);
+    Components components =
+        Components.of(paths.stream().flatMap(p -> p.excitatory.stream()).toList());
     var summary =
         new Summary(
             end,
@@ -327,7 +260,7 @@ public final class DynamicsExperiment implements Experiment<DynamicsExperiment.C
             Series.mean(moduli, context.seed()),
             eigenvalues(paths, e -> e.angle()),
             eigenvalues(paths, e -> e.residual()),
-            components.explained);
+            components.explained());
     List<Series> changes = new ArrayList<>();
     List<Series> distances = new ArrayList<>();
     for (int i = 0; i < paths.size(); i++) {
@@ -368,7 +301,7 @@ public final class DynamicsExperiment implements Experiment<DynamicsExperiment.C
                         .axes(
                             Axis.linear(component(components, 0)),
                             Axis.linear(component(components, 1)))
-                        .add(components.series(conditions, paths)),
+                        .add(trajectories(components, conditions, paths)),
                     Panel.at(1, 1, "states")
                         .title("Mean states")
                         .axes(time, Axis.linear("Activity"))
@@ -437,59 +370,23 @@ public final class DynamicsExperiment implements Experiment<DynamicsExperiment.C
         .toList();
   }
 
-  /** Principal components of all snapshots of all stimuli. */
-  private record Components(double[] explained, double[][] scores) {
-    List<Series> series(List<Condition> conditions, List<Path> paths) {
-      List<Series> out = new ArrayList<>();
-      int from = 0;
-      for (int i = 0; i < paths.size(); i++) {
-        int n = paths.get(i).times.size();
-        double[] x = Arrays.copyOfRange(scores[0], from, from + n);
-        double[] y = Arrays.copyOfRange(scores[1], from, from + n);
-        Style style = Style.series(i).label(conditions.get(i).words());
-        out.add(Series.line(conditions.get(i).words(), x, y, style));
-        from += n;
-      }
-      return out;
+  private static List<Series> trajectories(
+      Components components, List<Condition> conditions, List<Path> paths) {
+    List<Series> out = new ArrayList<>();
+    int from = 0;
+    for (int i = 0; i < paths.size(); i++) {
+      int n = paths.get(i).times.size();
+      double[] x = Arrays.copyOfRange(components.scores()[0], from, from + n);
+      double[] y = Arrays.copyOfRange(components.scores()[1], from, from + n);
+      Style style = Style.series(i).label(conditions.get(i).words());
+      out.add(Series.line(conditions.get(i).words(), x, y, style));
+      from += n;
     }
+    return out;
   }
 
   private static String component(Components components, int which) {
     return "Component %s (%s of variance)"
-        .formatted(which + 1, Format.percent(components.explained[which]));
-  }
-
-  /** By the eigenvectors of the centered Gram matrix. */
-  private static Components components(List<Path> paths) {
-    List<Tensor> all = paths.stream().flatMap(p -> p.excitatory.stream()).toList();
-    int n = all.size();
-    double[][] gram = new double[n][n];
-    try (var scope = TensorScope.open()) {
-      for (int i = 0; i < n; i++) {
-        for (int j = 0; j <= i; j++) {
-          gram[i][j] = Ops.dot(all.get(i), all.get(j)).item();
-          gram[j][i] = gram[i][j];
-        }
-      }
-    }
-    double[] rows = Arrays.stream(gram).mapToDouble(Samples::mean).toArray();
-    double mean = Samples.mean(rows);
-    double[][] centered = new double[n][n];
-    for (int i = 0; i < n; i++) {
-      for (int j = 0; j < n; j++) {
-        centered[i][j] = gram[i][j] - rows[i] - rows[j] + mean;
-      }
-    }
-    var eigen = new EigenDecompositionSymmetric(new Array2DRowRealMatrix(centered, false));
-    double[] values = eigen.getEigenvalues();
-    double total = Arrays.stream(values).map(v -> Math.max(v, 0)).sum();
-    double[][] scores = new double[2][];
-    double[] explained = new double[2];
-    for (int k = 0; k < 2; k++) {
-      double size = Math.sqrt(Math.max(values[k], 0));
-      scores[k] = eigen.getEigenvector(k).mapMultiply(size).toArray();
-      explained[k] = values[k] / total;
-    }
-    return new Components(explained, scores);
+        .formatted(which + 1, Format.percent(components.explained()[which]));
   }
 }

@@ -22,7 +22,6 @@ import org.gammanet.experiments.study.Panel;
 import org.gammanet.experiments.study.Recording;
 import org.gammanet.experiments.study.RunContext;
 import org.gammanet.experiments.study.UnitTable;
-import org.gammanet.figures.Axis;
 
 /** Receptive fields: by gradients, and by occluding parts of a preferred stimulus. */
 public final class FieldExperiment implements Experiment<FieldExperiment.Condition> {
@@ -157,10 +156,11 @@ public final class FieldExperiment implements Experiment<FieldExperiment.Conditi
     Grid grid = Grid.of(context);
     List<Panel> panels = new ArrayList<>();
     List<double[]> extents = gradients(context, panels);
-    ReceptiveField median = excited.isEmpty() ? null : median(excited);
+    ReceptiveField median = excited.isEmpty() ? null : FieldMaps.median(excited);
     if (median != null) {
       panels.add(
-          map(panels.size(), "occlusion", "Occlusion", median, frame, context.size(), false)
+          FieldMaps.panel(
+                  panels.size(), "occlusion", "Occlusion", median, frame, context.size(), false)
               .title("Occlusion", excited.size()));
     }
     var summary =
@@ -220,7 +220,7 @@ public final class FieldExperiment implements Experiment<FieldExperiment.Conditi
         int shown = (int) Math.min(context.size() / 2.0, Math.max(24, field.extent()));
         String name = "gradient, timestep " + (t - 1);
         panels.add(
-            map(
+            FieldMaps.panel(
                 panels.size(),
                 name,
                 "Gradient, timestep " + (t - 1),
@@ -231,60 +231,5 @@ public final class FieldExperiment implements Experiment<FieldExperiment.Conditi
       }
     }
     return extents;
-  }
-
-  /** The median of maps at each position. */
-  private static ReceptiveField median(List<ReceptiveField> maps) {
-    ReceptiveField first = maps.getFirst();
-    double[] values =
-        Samples.fill(
-            first.values().length,
-            i -> Samples.median(maps.stream().mapToDouble(m -> m.values()[i]).toArray()));
-    return new ReceptiveField(first.height(), first.width(), values, first.step(), first.first());
-  }
-
-  /** A map within a distance of the image's center; a gradient as fractions of its maximum. */
-  private static Panel map(
-      int column,
-      String key,
-      String title,
-      ReceptiveField field,
-      Frame frame,
-      int within,
-      boolean gradient) {
-    int[] rows =
-        IntStream.range(0, field.height())
-            .filter(r -> Math.abs(y(field, frame, r)) <= within)
-            .toArray();
-    int[] columns =
-        IntStream.range(0, field.width())
-            .filter(c -> Math.abs(x(field, frame, c)) <= within)
-            .toArray();
-    double[][] values = new double[rows.length][columns.length];
-    double largest = 0;
-    for (int r = 0; r < rows.length; r++) {
-      for (int c = 0; c < columns.length; c++) {
-        values[r][c] = field.values()[rows[r] * field.width() + columns[c]];
-        largest = Math.max(largest, Math.abs(values[r][c]));
-      }
-    }
-    return Panel.at(0, column, key)
-        .title(title)
-        .axes(Axis.linear("x − center (px)"), Axis.linear("y − center (px)").reverse())
-        .heatMap(
-            IntStream.of(columns).mapToDouble(c -> x(field, frame, c)).toArray(),
-            IntStream.of(rows).mapToDouble(r -> y(field, frame, r)).toArray(),
-            values,
-            gradient && largest > 0 ? largest : 1,
-            !gradient,
-            gradient ? "|Gradient| (fraction of maximum)" : "Response reduction (fraction)");
-  }
-
-  private static int x(ReceptiveField field, Frame frame, int column) {
-    return field.first().x() + column * field.step() - frame.center().x();
-  }
-
-  private static int y(ReceptiveField field, Frame frame, int row) {
-    return field.first().y() + row * field.step() - frame.center().y();
   }
 }

@@ -7,12 +7,9 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.SplittableRandom;
-import java.util.stream.IntStream;
-import org.gammanet.experiments.analysis.Context;
 import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.CenterSurround;
-import org.gammanet.experiments.stimuli.Orientation;
 import org.gammanet.experiments.stimuli.Sine;
 import org.gammanet.experiments.stimuli.Stimulus;
 import org.gammanet.experiments.stimuli.StimulusSet;
@@ -40,7 +37,7 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
   private static final double LONGEST = 24;
 
   /** A decoder with a larger mean error, degrees, is too coarse for biases of a few degrees. */
-  private static final double LARGEST_ERROR = 5;
+  static final double LARGEST_ERROR = 5;
 
   /** A stimulus. */
   public sealed interface Condition {}
@@ -174,95 +171,26 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
     return StimulusSet.of(all.subList(92, all.size())); // a few training gratings are enough
   }
 
-  /** What a decoder gives for one population after a timestep. */
-  private record Decoded(
-      List<Ringed> conditions, double[] bias, double meanError, double rSquared, double penalty) {
-
-    static Decoded of(Recording<Condition>.At at, Design<Condition> design) {
-      List<Plain> plain = design.conditions(Plain.class);
-      List<Plain> training = plain.stream().filter(p -> !p.heldOut).toList();
-      List<Plain> heldOut = plain.stream().filter(Plain::heldOut).toList();
-      var decoder =
-          RidgeDecoder.fit(
-              training.stream().map(at::evoked).toArray(double[][]::new),
-              training.stream().mapToDouble(Plain::orientation).toArray());
-      double error = 0;
-      double residual = 0;
-      for (Plain p : heldOut) {
-        double[] out = decoder.outputs(at.evoked(p));
-        error +=
-            Math.abs(Orientation.difference(RidgeDecoder.angle(out), p.orientation))
-                / heldOut.size();
-        double angle = 2 * Math.toRadians(p.orientation);
-        residual += Math.pow(out[0] - Math.sin(angle), 2) + Math.pow(out[1] - Math.cos(angle), 2);
-      }
-      List<Ringed> ringed = design.conditions(Ringed.class);
-      double[] bias =
-          ringed.stream()
-              .mapToDouble(
-                  r ->
-                      Context.tiltBias(
-                          r.difference,
-                          RidgeDecoder.angle(decoder.outputs(at.evoked(r.center))),
-                          RidgeDecoder.angle(decoder.outputs(at.evoked(r)))))
-              .toArray();
-      // The targets' variance about 0 is 1: |[sin, cos]|² = 1.
-      return new Decoded(ringed, bias, error, 1 - residual / heldOut.size(), decoder.penalty());
-    }
-
-    /** Whether the decoder is accurate enough for biases. */
-    boolean qualified() {
-      return meanError <= LARGEST_ERROR;
-    }
-
-    /** Biases at a difference. */
-    double[] at(double difference) {
-      return where(d -> d == difference);
-    }
-
-    /** Biases at a difference of either sign. */
-    double[] folded(double difference) {
-      return where(d -> Math.abs(d) == difference);
-    }
-
-    private double[] where(java.util.function.DoublePredicate holds) {
-      return IntStream.range(0, bias.length)
-          .filter(i -> holds.test(conditions.get(i).difference))
-          .mapToDouble(i -> bias[i])
-          .toArray();
-    }
-
-    Series folded(String name, long seed) {
-      double[] x =
-          conditions.stream()
-              .mapToDouble(r -> Math.abs(r.difference))
-              .distinct()
-              .sorted()
-              .toArray();
-      return Series.mean(name, x, this::folded, seed);
-    }
-  }
-
   @Override
   public Findings analyze(RunContext context, Recording<Condition> recording) {
     Design<Condition> design = recording.design();
     long seed = context.seed();
     var table = new UnitTable<>(context, Decoding.class);
     Panel overTime = Charts.dynamics(0, 2, context, "Bias at ±15° over time", "Bias (deg)");
-    Decoded intact = null;
+    TiltBias intact = null;
     for (State state : context.states()) {
       double[][] at15 = new double[context.timesteps()][];
       for (int t = 0; t < context.timesteps(); t++) {
-        Decoded decoded = Decoded.of(recording.at(state, t), design);
+        TiltBias decoded = TiltBias.of(recording.at(state, t), design);
         at15[t] = decoded.qualified() ? decoded.folded(15) : new double[0];
         table.add(
             state,
             -1, // the decoder uses all channels
             t,
             new Decoding(
-                decoded.meanError,
-                decoded.rSquared,
-                decoded.penalty,
+                decoded.meanError(),
+                decoded.rSquared(),
+                decoded.penalty(),
                 Series.mean(at15[t], seed).value()));
         if (state == context.mainState() && t == context.lastStep()) {
           intact = decoded;
@@ -273,9 +201,9 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
     if (intact == null) {
       throw new AssertionError("no timestep was recorded");
     }
-    Decoded main = intact;
+    TiltBias main = intact;
     double[] differences =
-        main.conditions.stream().mapToDouble(Ringed::difference).distinct().sorted().toArray();
+        main.conditions().stream().mapToDouble(Ringed::difference).distinct().sorted().toArray();
     Series folded = main.folded("intact", seed).style(Style.EXCITATORY.label("network"));
     Axis absolute = Axis.linear("|Surround − center| (deg)").range(0, 95);
     Map<String, Double> errors = new LinkedHashMap<>();
@@ -299,8 +227,8 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
       for (Lesion lesion : Lesion.values()) {
         Recording<Condition> lesioned = context.record(design, lesion);
         if (lesioned != null) {
-          Decoded decoded = Decoded.of(lesioned.last(), design);
-          errors.put(lesion.name().toLowerCase(Locale.ROOT), decoded.meanError);
+          TiltBias decoded = TiltBias.of(lesioned.last(), design);
+          errors.put(lesion.name().toLowerCase(Locale.ROOT), decoded.meanError());
           if (!decoded.qualified()) {
             continue;
           }
@@ -370,7 +298,7 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
   }
 
   private static Summary summary(
-      Decoded main,
+      TiltBias main,
       Series folded,
       double[] differences,
       Map<String, Double> errors,
@@ -394,8 +322,8 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
         plain.size() - heldOut,
         heldOut,
         differences,
-        main.meanError,
-        main.rSquared,
+        main.meanError(),
+        main.rSquared(),
         main.qualified(),
         main.qualified() ? Math.max(0, y[top]) : Double.NaN,
         main.qualified() && y[top] > 0 ? x[top] : Double.NaN,
@@ -420,7 +348,7 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
                     .distinct()
                     .toArray()),
         (context, recording, x) -> {
-          Decoded decoded = Decoded.of(recording.last(), recording.design());
+          TiltBias decoded = TiltBias.of(recording.last(), recording.design());
           return Arrays.stream(x)
               .mapToObj(d -> decoded.qualified() ? decoded.folded(d) : new double[0])
               .toArray(double[][]::new);
