@@ -1,6 +1,7 @@
 package org.gammanet.benchmarks;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import org.gammanet.config.GammaNetConfig;
@@ -180,7 +181,8 @@ public class CellBenchmark {
     try (var scope = TensorScope.open();
         var noGrad = Autograd.noGrad()) {
       fused.forward(ForwardContext.plain(), maps);
-      fused.backward(ForwardContext.plain(), maps, gradients, new boolean[] {true, true, true});
+      fused.backward(
+          ForwardContext.plain(), maps, gradients, new boolean[] {true, true, true}, List.of());
     }
   }
 
