@@ -133,8 +133,9 @@ void keep_positive(Random& random, RandomCell& parameters, StepMaps& maps) {
 
 void test_cells() {
   // What rounding weights, inputs and gradients changes is a measure of how steep a gradient is.
-  // The kernels round what is computed of these, too, four times in a row at most.
-  constexpr double kTolerance = 5;
+  // The kernels round what is computed of these, too: up to four times in a row, in the forward pass
+  // and again in the backward one. A pixel that is left out shows as 30.
+  constexpr double kTolerance = 8;
   Random random(9);
   double worst = 0;
   for (int32_t norm = 0; norm < 3; ++norm) {

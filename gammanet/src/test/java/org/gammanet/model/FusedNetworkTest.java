@@ -318,8 +318,8 @@ class FusedNetworkTest {
       double difference = Math.sqrt(square / total);
       System.out.printf("gradients in bfloat16 differ by %.1e%n", difference);
       // A rounding of 2^-8 turns about as many of the rectified sums on or off, each with its whole
-      // gradient: the root of that is what the gradient moves by, in a few such layers.
-      assertTrue(difference > 0 && difference < 4 * Math.sqrt(1.0 / 256), "" + difference);
+      // gradient: the root of that is what the gradient moves by, in each of some such layers.
+      assertTrue(difference > 0 && difference < 6 * Math.sqrt(1.0 / 256), "" + difference);
     }
   }
 
