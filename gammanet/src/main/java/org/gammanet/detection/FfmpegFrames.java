@@ -108,7 +108,7 @@ final class FfmpegFrames implements FrameReader {
     int height = number();
     if (number() != 255 || (long) width * height > Images.MAX_PIXELS) {
       throw new ImageException(
-          "%s has %s×%s pixels, more than the limit of 100 million".formatted(file, width, height));
+          "%s has %s×%s pixels, more than the limit of 160 million".formatted(file, width, height));
     }
     byte[] samples = in.readNBytes(Math.multiplyExact(3 * width, height));
     if (samples.length < 3 * width * height) {

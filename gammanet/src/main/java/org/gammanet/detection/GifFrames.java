@@ -54,7 +54,7 @@ final class GifFrames implements FrameReader {
       }
       if ((long) width * height > Images.MAX_PIXELS) {
         throw new ImageException(
-            file + " has " + width + "×" + height + " pixels, more than the limit of 100 million");
+            file + " has " + width + "×" + height + " pixels, more than the limit of 160 million");
       }
       screen = new BufferedImage(width, height, BufferedImage.TYPE_INT_ARGB);
     } catch (RuntimeException | IOException e) {

@@ -134,7 +134,7 @@ final class ImageDecoder {
     }
     if (width > Images.MAX_PIXELS / height) {
       throw new ImageException(
-          name + " has " + width + "×" + height + " pixels, more than the limit of 100 million");
+          name + " has " + width + "×" + height + " pixels, more than the limit of 160 million");
     }
   }
 

@@ -49,8 +49,11 @@ import javax.imageio.stream.MemoryCacheImageOutputStream;
  * works or ends in an {@link ImageException}.
  */
 public final class Images {
-  /** Larger images are refused before memory is allocated for them. */
-  public static final long MAX_PIXELS = 100_000_000;
+  /**
+   * Larger images are refused before memory is allocated for them. The largest sensors of cameras
+   * have 150 million pixels.
+   */
+  public static final long MAX_PIXELS = 160_000_000;
 
   private static final long MAX_FILE_BYTES = 1L << 30;
 

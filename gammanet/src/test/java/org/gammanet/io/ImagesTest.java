@@ -378,7 +378,7 @@ class ImagesTest {
   void bombsAreRefusedBeforeMemoryIsUsed() throws IOException {
     byte[] row = {0};
     assertEquals(
-        " has 40000×40000 pixels, more than the limit of 100 million",
+        " has 40000×40000 pixels, more than the limit of 160 million",
         error(png(40_000, 40_000, 8, 2, row)));
     byte[] jpeg = jpeg(smooth(BufferedImage.TYPE_INT_RGB));
     ByteBuffer.wrap(jpeg).putInt(indexOfMarker(jpeg, 0xC0) + 5, 0xFFFFFFFF);
