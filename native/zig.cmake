@@ -19,6 +19,8 @@ elseif(GAMMANET_TARGET STREQUAL "macosx-arm64")
   set(CMAKE_SYSTEM_NAME Darwin)
   set(CMAKE_SYSTEM_PROCESSOR arm64)
   set(target aarch64-macos.15.0) # the oldest on which LibTorch's artifact runs
+  # CMake insists on this tool of Apple's, for an installation that there is none of here.
+  set(CMAKE_INSTALL_NAME_TOOL ${CMAKE_COMMAND} CACHE FILEPATH "")
 elseif(GAMMANET_TARGET STREQUAL "windows-x86_64")
   set(CMAKE_SYSTEM_NAME Windows)
   set(CMAKE_SYSTEM_PROCESSOR x86_64)
