@@ -77,7 +77,7 @@ final class Ranks {
     }
     if (failed >= 0) {
       throw new CommandException(
-          "the training has ended, since rank %d of %d ended with status %d"
+          "the training has ended, since rank %s of %s ended with status %s"
               .formatted(failed, running.size(), running.get(failed).exitValue()));
     }
     return 0;
