@@ -174,7 +174,7 @@ final class TrainCommand implements Callable<Integer> {
     Rendezvous rendezvous = Rendezvous.of(System.getenv());
     if (processes != null && rendezvous.size() > 1) {
       throw new UsageException(
-          "--nproc starts processes, and this one has been started as one of %d already"
+          "--nproc starts processes, and this one has been started as one of %s already"
               .formatted(rendezvous.size()));
     }
     if (processes != null && processes > 1 && !dryRun) {
@@ -352,7 +352,7 @@ final class TrainCommand implements Callable<Integer> {
       Trainer.End end = trainer.run(maxSteps == null ? Long.MAX_VALUE : maxSteps);
       if (end == Trainer.End.STOPPED && !interrupt.happened()) {
         throw new CommandException(
-            "rank %d of %d: ended, since another rank was interrupted; saved"
+            "rank %s of %s: ended, since another rank was interrupted; saved"
                 .formatted(group.rank(), group.size()));
       }
       if (!first) {

@@ -110,7 +110,7 @@ final class GlooGroup implements ProcessGroup {
       return new GlooGroup(r, group);
     } catch (RuntimeException | IOException e) {
       throw new TrainingException(
-          "rank %d of %d: the ranks have not met at %s, port %d: %s"
+          "rank %s of %s: the ranks have not met at %s, port %s: %s"
               .formatted(r.rank(), r.size(), r.address(), r.port(), reason(e)),
           e);
     }

@@ -33,7 +33,7 @@ public record Rendezvous(
   public Rendezvous {
     if (size < 1 || rank < 0 || rank >= size || localRank < 0 || localSize < 1) {
       throw new TrainingException(
-          "rank %d of %d, %d of %d on this machine, is none: ranks count from 0"
+          "rank %s of %s, %s of %s on this machine, is none: ranks count from 0"
               .formatted(rank, size, localRank, localSize));
     }
   }

@@ -195,7 +195,7 @@ public final class Trainer implements AutoCloseable {
     }
     if (training.batchSize() < group.size()) {
       throw new TrainingException(
-          "a batch of %d cannot be divided among %d processes"
+          "a batch of %s cannot be divided among %s processes"
               .formatted(training.batchSize(), group.size()));
     }
     boolean float16 = training.halfType() == TrainingConfig.HalfType.FLOAT16;
@@ -507,7 +507,7 @@ public final class Trainer implements AutoCloseable {
       saveLast(); // between updates: all ranks have made the same ones
       throw new TrainingException(
           ofRank(
-              "%s; the checkpoint of update %d is in %s"
+              "%s; the checkpoint of update %s is in %s"
                   .formatted(e.getMessage(), globalStep, checkpoints.path())),
           e);
     } catch (FileSystemException e) {
@@ -534,7 +534,7 @@ public final class Trainer implements AutoCloseable {
   }
 
   private String ofRank(String sentence) {
-    return "rank %d of %d: %s".formatted(group.rank(), group.size(), sentence);
+    return "rank %s of %s: %s".formatted(group.rank(), group.size(), sentence);
   }
 
   private boolean writes() {
