@@ -135,7 +135,7 @@ class NativeKernelsTest {
     String description = NativeKernels.describe();
     if (NativeKernels.available()) {
       assertTrue(
-          description.matches("native, (portable|avx2|avx512|neon)[a-z0-9-]* \\(.+\\)"),
+          description.matches("native, (portable|avx2|avx512|amx|neon)[a-z0-9-]* \\(.+\\)"),
           description);
       assertTrue(description.contains(NativeKernels.instructionSet()), description);
     } else {
