@@ -90,22 +90,22 @@ public final class Shards {
       }
       roots.put(folder, root);
     }
-    List<Path> folders =
-        roots.keySet().stream()
-            .sorted(Comparator.comparingInt(f -> mark(roots.get(f)).number))
+    List<Map.Entry<Path, ObjectNode>> parts =
+        roots.entrySet().stream()
+            .sorted(Comparator.comparingInt(part -> mark(part.getValue()).number))
             .toList();
-    Path first = folders.getFirst();
+    Map.Entry<Path, ObjectNode> first = parts.getFirst();
     Map<Integer, Path> numbers = new LinkedHashMap<>();
-    for (Path folder : folders) {
-      requireSameRun(first, roots.get(first), folder, roots.get(folder));
-      Path twice = numbers.putIfAbsent(mark(roots.get(folder)).number, folder);
+    for (Map.Entry<Path, ObjectNode> part : parts) {
+      requireSameRun(first.getKey(), first.getValue(), part.getKey(), part.getValue());
+      Mark mark = mark(part.getValue());
+      Path twice = numbers.putIfAbsent(mark.number, part.getKey());
       if (twice != null) {
         throw new IllegalStateException(
-            "%s and %s are the same shard, %s"
-                .formatted(twice, folder, mark(roots.get(folder)).shard()));
+            "%s and %s are the same shard, %s".formatted(twice, part.getKey(), mark.shard()));
       }
     }
-    int of = mark(roots.get(first)).of;
+    int of = mark(first.getValue()).of;
     Set<Integer> missing = new TreeSet<>(IntStream.rangeClosed(1, of).boxed().toList());
     missing.removeAll(numbers.keySet());
     if (!missing.isEmpty()) {
@@ -116,15 +116,17 @@ public final class Shards {
                   missing.size() == 1 ? "one is" : missing.size() + " are",
                   missing.stream().map(k -> k + "/" + of).collect(Collectors.joining(", "))));
     }
-    for (Path folder : folders) {
-      ObjectNode root = roots.get(folder);
-      if (!root.path("metadata").path("complete").asBoolean()) {
+    for (Map.Entry<Path, ObjectNode> part : parts) {
+      if (!part.getValue().path("metadata").path("complete").asBoolean()) {
         throw new IllegalStateException(
             "%s is not complete: run it again with --shard %s"
-                .formatted(folder, mark(root).shard()));
+                .formatted(part.getKey(), mark(part.getValue()).shard()));
       }
     }
-    return new Shards(file, folders, folders.stream().map(roots::get).toList());
+    return new Shards(
+        file,
+        parts.stream().map(Map.Entry::getKey).toList(),
+        parts.stream().map(Map.Entry::getValue).toList());
   }
 
   private static Mark mark(ObjectNode root) {
