@@ -45,6 +45,7 @@ import org.gammanet.training.TrainingListener;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -115,12 +116,7 @@ final class AblateCommand implements Callable<Integer> {
   @ArgGroup(exclusive = true)
   Training training = new Training();
 
-  @Option(
-      names = "--shard",
-      paramLabel = Converters.Shards.LABEL,
-      converter = Converters.Shards.class,
-      description = Converters.Shards.HELP)
-  @Nullable Shard shard;
+  @Mixin ShardOption sharding = new ShardOption();
 
   @Option(
       names = {"-s", "--set"},
@@ -158,7 +154,7 @@ final class AblateCommand implements Callable<Integer> {
     }
     List<String> all = List.copyOf(configs.keySet());
     long drawSeed = configs.values().iterator().next().seed();
-    Shard part = shard;
+    Shard part = sharding.shard;
     if (part != null) {
       output = part.folder(output);
       configs.keySet().retainAll(part.every(all));
@@ -235,6 +231,7 @@ final class AblateCommand implements Callable<Integer> {
       }
     }
     Part part = new Part(List.copyOf(configs.keySet()), failed, drawSeed);
+    Shard shard = sharding.shard;
     if (shard == null) {
       // A comparison of nothing would only stand in the way of the next run.
       return failed.size() == configs.size()
@@ -246,7 +243,7 @@ final class AblateCommand implements Callable<Integer> {
     }
     study.put(PART, part);
     study.complete(true);
-    console.print(shard.of() + " shards make a run: gammanet merge joins them");
+    ShardOption.done(shard, console);
     return failed.isEmpty() ? 0 : Failures.FAILED;
   }
 

@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
-import org.gammanet.experiments.study.Shard;
 import org.gammanet.kernels.Precision;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
@@ -55,23 +54,6 @@ final class Converters {
     @Override
     public Integer convert(String text) {
       return whole(text, 1024);
-    }
-  }
-
-  /** Parts of a run. */
-  static final class Shards implements ITypeConverter<Shard> {
-    static final String LABEL = "K/N";
-    static final String HELP =
-        "Do only part K of N, from 1, in the folder shard-K-of-N of the output; 'gammanet merge'"
-            + " joins all parts. slurm: K and N are those of a task of a Slurm array.";
-
-    @Override
-    public Shard convert(String text) {
-      try {
-        return Shard.parse(text, System.getenv());
-      } catch (IllegalArgumentException e) {
-        throw new TypeConversionException(e.getMessage());
-      }
     }
   }
 

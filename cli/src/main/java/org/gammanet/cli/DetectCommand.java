@@ -49,6 +49,7 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
@@ -203,12 +204,7 @@ final class DetectCommand implements Callable<Integer> {
       description = "Images of equal size that pass at once; default: ${DEFAULT-VALUE}.")
   int batchSize = 1;
 
-  @Option(
-      names = "--shard",
-      paramLabel = Converters.Shards.LABEL,
-      converter = Converters.Shards.class,
-      description = Converters.Shards.HELP)
-  @Nullable Shard shard;
+  @Mixin ShardOption sharding = new ShardOption();
 
   @ArgGroup(exclusive = true)
   Resizing resizing = new Resizing();
@@ -299,7 +295,7 @@ final class DetectCommand implements Callable<Integer> {
     }
     boolean stdin = inputs.contains("-");
     target = DetectOutput.of(output, asked.stream().distinct().toList(), stdin);
-    Shard part = shard;
+    Shard part = sharding.shard;
     if (part != null) {
       if (target.kind != DetectOutput.Kind.FOLDER || stdin || video.carryStates) {
         throw new UsageException(

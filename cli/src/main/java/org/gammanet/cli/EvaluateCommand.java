@@ -35,6 +35,7 @@ import org.gammanet.torch.TorchException;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -129,12 +130,7 @@ final class EvaluateCommand implements Callable<Integer> {
       description = "Write the maps as 16-bit PNG, before any suppression, to maps in the output.")
   boolean saveMaps;
 
-  @Option(
-      names = "--shard",
-      paramLabel = Converters.Shards.LABEL,
-      converter = Converters.Shards.class,
-      description = Converters.Shards.HELP)
-  @Nullable Shard shard;
+  @Mixin ShardOption sharding = new ShardOption();
 
   @ArgGroup(exclusive = true)
   Other other = new Other();
@@ -230,6 +226,7 @@ final class EvaluateCommand implements Callable<Integer> {
   public Integer call() throws IOException, InterruptedException {
     console = new Console(spec);
     check();
+    Shard shard = sharding.shard;
     if (shard != null) {
       output = shard.folder(output);
     }
@@ -287,7 +284,7 @@ final class EvaluateCommand implements Callable<Integer> {
       throw new UsageException(
           "--json is for one run; --all-timesteps makes several, each with its eval.json");
     }
-    if (shard != null && (passes.allTimesteps || json != null)) {
+    if (sharding.shard != null && (passes.allTimesteps || json != null)) {
       throw new UsageException(
           "--shard makes a part of one run, without --all-timesteps and --json");
     }
@@ -340,6 +337,7 @@ final class EvaluateCommand implements Callable<Integer> {
       BoundaryBenchmark.Settings settings,
       List<Evaluation.Output> outputs)
       throws IOException, InterruptedException {
+    Shard shard = sharding.shard;
     try (var evaluation =
         new Evaluation(
             console,
@@ -355,7 +353,7 @@ final class EvaluateCommand implements Callable<Integer> {
       List<Evaluation.Outcome> outcomes = evaluation.run();
       Evaluation.Outcome last = outcomes.getLast();
       if (shard != null) {
-        console.print(shard.of() + " shards make a run: gammanet merge joins them");
+        ShardOption.done(shard, console);
         return last.failures().isEmpty() ? 0 : Failures.FAILED;
       }
       BoundaryScores scores = last.scores();

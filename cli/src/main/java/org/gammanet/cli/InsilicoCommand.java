@@ -39,6 +39,7 @@ import org.gammanet.torch.LibTorch;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -127,12 +128,7 @@ final class InsilicoCommand implements Callable<Integer> {
       description = "Replace the results of another run in the folder.")
   boolean force;
 
-  @Option(
-      names = "--shard",
-      paramLabel = Converters.Shards.LABEL,
-      converter = Converters.Shards.class,
-      description = Converters.Shards.HELP)
-  @Nullable Shard shard;
+  @Mixin ShardOption sharding = new ShardOption();
 
   @Option(
       names = "--save-responses",
@@ -278,7 +274,7 @@ final class InsilicoCommand implements Callable<Integer> {
               + " --parity");
     }
     controls(); // refuses wrong ones before the network is loaded
-    Shard part = shard;
+    Shard part = sharding.shard;
     if (part != null) {
       if (preview || task.resume != null || model.networks().size() > 1) {
         throw new UsageException(
@@ -558,6 +554,7 @@ final class InsilicoCommand implements Callable<Integer> {
     if (!controls.isEmpty()) {
       run.controls(controls());
     }
+    Shard shard = sharding.shard;
     if (shard != null) {
       run.shard(shard);
     }
@@ -578,7 +575,7 @@ final class InsilicoCommand implements Callable<Integer> {
     if (shard == null) {
       console.print(run.report());
     } else {
-      console.print(shard.of() + " shards make a run: gammanet merge joins them");
+      ShardOption.done(shard, console);
     }
     return 0;
   }
