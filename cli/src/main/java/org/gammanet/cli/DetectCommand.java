@@ -322,8 +322,8 @@ final class DetectCommand implements Callable<Integer> {
     }
     try (var interrupt = Interrupt.handle(() -> stopped = true)) {
       if (!jobs.isEmpty() || part != null) {
-        prepareFolder();
         try (GammaNet net = compute.applyTo(network.open(compute, console))) {
+          prepareFolder();
           open(net);
           if (part == null) {
             run(net, jobs);

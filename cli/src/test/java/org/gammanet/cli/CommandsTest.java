@@ -385,7 +385,9 @@ class CommandsTest {
           List.of(
               new Object[] {"inspect", file},
               new Object[] {"convert", file, folder.resolve("x.pt")},
-              new Object[] {"detect", photo(folder), "--checkpoint", file})) {
+              new Object[] {
+                "detect", photo(folder), "--checkpoint", file, "--output", folder.resolve("maps")
+              })) {
         err.getBuffer().setLength(0);
         assertEquals(1, run(command), file.toString());
         assertEquals(1, err.toString().lines().count(), err.toString());
@@ -393,6 +395,7 @@ class CommandsTest {
       }
     }
     assertFalse(Files.exists(folder.resolve("x.pt")));
+    assertFalse(Files.exists(folder.resolve("maps")));
   }
 
   /** What is printed comes from a file: it must not reach the terminal's own language. */
