@@ -328,39 +328,4 @@ void check_same_or_disjoint(const FeatureMap& a, const char* name_a, const Featu
   }
 }
 
-// ---- Threads ----
-
-int64_t thread_count() {
-  uint32_t threads = 1;
-  torch_check(torch().get_num_threads(&threads), "torch_get_num_threads");
-  return threads == 0 ? 1 : threads;
-}
-
-void detail::parallel_for(int64_t count, int64_t grain, ParallelContext* context) {
-  if (count <= 0) {
-    return;
-  }
-  struct Shared {
-    ParallelContext* context;
-    std::mutex mutex;
-  } shared{context, {}};
-  int32_t status = torch().parallel_for(
-      0, count, grain < 1 ? 1 : grain,
-      [](int64_t begin, int64_t end, void* pointer) {
-        Shared* s = static_cast<Shared*>(pointer);
-        try {
-          s->context->run(s->context->body, begin, end);
-        } catch (...) {
-          // LibTorch's C function must not see an exception.
-          std::lock_guard<std::mutex> lock(s->mutex);
-          s->context->error = std::current_exception();
-        }
-      },
-      &shared);
-  if (context->error) {
-    std::rethrow_exception(context->error);
-  }
-  torch_check(status, "torch_parallel_for");
-}
-
 }  // namespace gammanet

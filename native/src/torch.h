@@ -1,4 +1,4 @@
-// LibTorch's functions, looked up at run time; checks of tensors; failures; threads.
+// LibTorch's functions, looked up at run time; checks of tensors; failures.
 #pragma once
 
 #include <cstddef>
@@ -135,37 +135,5 @@ class Held {
 void check_disjoint(const FeatureMap& a, const char* name_a, const FeatureMap& b, const char* name_b);
 // Checks that two feature maps are the same memory or do not overlap.
 void check_same_or_disjoint(const FeatureMap& a, const char* name_a, const FeatureMap& b, const char* name_b);
-
-// ---- Threads ----
-
-// body(begin, end) on disjoint ranges that cover [0, count), on LibTorch's threads; an exception
-// of the body ends up in the caller. A range has at least `grain` elements where there are so many.
-template <class Body>
-void parallel_for(int64_t count, int64_t grain, const Body& body);
-
-// Number of threads that parallel_for may use.
-int64_t thread_count();
-
-// ---- Details ----
-
-namespace detail {
-struct ParallelContext {
-  const void* body;
-  void (*run)(const void* body, int64_t begin, int64_t end);
-  std::exception_ptr error;
-};
-void parallel_for(int64_t count, int64_t grain, ParallelContext* context);
-}  // namespace detail
-
-template <class Body>
-void parallel_for(int64_t count, int64_t grain, const Body& body) {
-  detail::ParallelContext context{
-      &body,
-      [](const void* b, int64_t begin, int64_t end) {
-        (*static_cast<const Body*>(b))(begin, end);
-      },
-      nullptr};
-  detail::parallel_for(count, grain, &context);
-}
 
 }  // namespace gammanet

@@ -14,6 +14,7 @@
 
 #include "cell_step.h"
 #include "kernels_backward.h"
+#include "threads.h"
 
 namespace gammanet {
 

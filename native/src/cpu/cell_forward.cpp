@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "cell_step.h"
+#include "threads.h"
 
 namespace gammanet {
 

@@ -4,6 +4,7 @@
 
 #include "cell_backward.h"
 #include "gradients.h"
+#include "threads.h"
 
 namespace gammanet {
 

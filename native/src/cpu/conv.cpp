@@ -1,4 +1,5 @@
 #include "conv.h"
+#include "threads.h"
 
 #include <algorithm>
 #include <cmath>

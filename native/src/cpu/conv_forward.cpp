@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "conv.h"
+#include "threads.h"
 #include "tiles.h"
 
 namespace gammanet {

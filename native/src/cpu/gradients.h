@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "kernels_backward.h"
-#include "torch.h"
+#include "threads.h"
 
 namespace gammanet {
 

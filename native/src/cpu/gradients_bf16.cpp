@@ -3,6 +3,7 @@
 
 #include "conv.h"
 #include "gradients.h"
+#include "threads.h"
 
 namespace gammanet {
 namespace {

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "conv.h"
+#include "threads.h"
 
 namespace gammanet {
 

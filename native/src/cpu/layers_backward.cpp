@@ -4,6 +4,7 @@
 
 #include "conv.h"
 #include "gradients.h"
+#include "threads.h"
 
 namespace gammanet {
 

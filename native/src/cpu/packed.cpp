@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "torch.h"
+#include "threads.h"
 
 namespace gammanet {
 
