@@ -48,7 +48,8 @@ public final class GammaNet implements AutoCloseable {
    * @throws CheckpointException when the file cannot be read or does not fit its configuration
    */
   public static GammaNet load(Path checkpoint, Device device) {
-    return load(checkpoint, GammaNetConfig.defaults(), device, note -> {});
+    Checkpoint loaded = Checkpoint.load(checkpoint);
+    return of(loaded, loaded.config(note -> {}), device);
   }
 
   /**
@@ -84,7 +85,7 @@ public final class GammaNet implements AutoCloseable {
   /** A network from a jar, with the configuration that it carries. */
   public static GammaNet of(PretrainedModel model, Device device) {
     Checkpoint loaded = model.load();
-    return of(loaded, loaded.config(GammaNetConfig.defaults(), note -> {}), device);
+    return of(loaded, loaded.config(note -> {}), device);
   }
 
   /**

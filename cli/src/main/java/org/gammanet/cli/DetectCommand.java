@@ -18,10 +18,12 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.OptionalDouble;
 import java.util.SequencedMap;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CancellationException;
 import org.gammanet.GammaNet;
 import org.gammanet.cli.DetectOutput.Format;
 import org.gammanet.cli.DetectOutput.Job;
@@ -256,6 +258,7 @@ final class DetectCommand implements Callable<Integer> {
 
   private Console console;
   private DetectOutput target;
+  private DetectorOptions options;
   private Detector detector;
   private DetectionMemory memory;
   private @Nullable ObjectMapper mapper;
@@ -265,6 +268,11 @@ final class DetectCommand implements Callable<Integer> {
   private int total;
   private boolean toldOfSize;
   private volatile boolean stopped;
+
+  /** An image that was read while LibTorch was being loaded; null where it could not be read. */
+  private @Nullable Loaded ahead;
+
+  private @Nullable Job readAhead;
 
   @SuppressWarnings("NullAway.Init")
   DetectCommand() {}
@@ -320,9 +328,10 @@ final class DetectCommand implements Callable<Integer> {
       }
       jobs = toDo(jobs);
     }
+    options = options();
     try (var interrupt = Interrupt.handle(() -> stopped = true)) {
       if (!jobs.isEmpty() || part != null) {
-        try (GammaNet net = compute.applyTo(network.open(compute, console))) {
+        try (GammaNet net = compute.applyTo(openNetwork(jobs))) {
           prepareFolder();
           open(net);
           if (part == null) {
@@ -330,6 +339,8 @@ final class DetectCommand implements Callable<Integer> {
           } else {
             run(net, jobs, part, names);
           }
+        } catch (CancellationException e) {
+          // Between two tiles: of the image nothing is written.
         } finally {
           Terminal.clear();
         }
@@ -381,17 +392,42 @@ final class DetectCommand implements Callable<Integer> {
     }
   }
 
-  private void open(GammaNet net) {
-    int maxSide = resizing.size != null ? 0 : workingSide();
-    DetectorOptions options =
+  private DetectorOptions options() {
+    DetectorOptions chosen =
         DetectorOptions.DEFAULTS
-            .withMaxSide(maxSide)
+            .withMaxSide(resizing.size != null ? 0 : workingSide())
             .withTileSide(
                 video.carryStates || tileSize != null && tileSize == 0
                     ? DetectorOptions.WHOLE
                     : tileSize == null ? 0 : tileSize);
-    detector = new Detector(net, allTimesteps ? options.withEveryTimestep() : options);
+    return allTimesteps ? chosen.withEveryTimestep() : chosen;
+  }
+
+  /** Opens the network, and reads the first image where LibTorch is waited for anyway. */
+  private GammaNet openNetwork(List<Job> jobs) {
+    try (var loading = LibTorchLoading.begin()) {
+      if (!jobs.isEmpty() && target.kind != DetectOutput.Kind.VIDEO) {
+        Job first = jobs.getFirst();
+        if (!first.file().equals(DetectInputs.STDIN) && !isVideo(first)) {
+          ahead = load(first);
+          readAhead = first;
+        }
+      }
+      return network.open(compute, console);
+    }
+  }
+
+  private void open(GammaNet net) {
+    detector = new Detector(net, options);
+    detector.onProgress(done -> goOn());
     memory = new DetectionMemory(net.network());
+  }
+
+  /** Ends the image at hand after a signal. */
+  private void goOn() {
+    if (stopped) {
+      throw new CancellationException();
+    }
   }
 
   private int workingSide() {
@@ -493,7 +529,11 @@ final class DetectCommand implements Callable<Integer> {
   }
 
   /** What a shard leaves for the merge besides its files: a sentence for each that failed. */
-  private record Part(List<String> failures) {}
+  private record Part(List<String> failures) {
+    Part {
+      Objects.requireNonNull(failures); // as the file of a shard may lack them
+    }
+  }
 
   /**
    * Joins the shards of a run.
@@ -536,12 +576,14 @@ final class DetectCommand implements Callable<Integer> {
       int width = image.image.width();
       if (detector.isCut(height, width)) {
         detector.onProgress(
-            done ->
-                console.progress(
-                    "tiles",
-                    Math.round(1000 * done),
-                    1000,
-                    String.valueOf(job.file().getFileName())));
+            done -> {
+              goOn();
+              console.progress(
+                  "tiles",
+                  Math.round(1000 * done),
+                  1000,
+                  String.valueOf(job.file().getFileName()));
+            });
         finish(image, () -> detector.atWorkingSize(image.image));
         continue;
       }
@@ -583,6 +625,12 @@ final class DetectCommand implements Callable<Integer> {
 
   /** Reads an image at its working size; null if that fails, which is reported. */
   private @Nullable Loaded load(Job job) {
+    if (job.equals(readAhead)) {
+      Loaded read = ahead;
+      ahead = null;
+      readAhead = null;
+      return read;
+    }
     long begun = System.nanoTime();
     try {
       byte[] bytes =
@@ -590,12 +638,12 @@ final class DetectCommand implements Callable<Integer> {
       Integer size = resizing.size;
       boolean whole = size != null || style.needsPhoto();
       Images.Shrunk read =
-          Images.decode(bytes, job.name(), whole ? 0 : detector.options().maxSide());
+          Images.decode(bytes, job.name(), whole ? 0 : options.maxSide());
       if (size != null) {
         RgbImage image = read.image().resize(size, size);
         return new Loaded(job, image, image, size, size, begun);
       }
-      RgbImage image = detector.shrunk(read.image());
+      RgbImage image = read.image().shrink(options.maxSide());
       tellOfSize(job, read, image);
       return new Loaded(
           job, image, whole ? read.image() : null, read.width(), read.height(), begun);
@@ -616,7 +664,7 @@ final class DetectCommand implements Callable<Integer> {
                   read.height(),
                   image.width(),
                   image.height(),
-                  detector.options().maxSide()));
+                  options.maxSide()));
     }
   }
 
@@ -635,15 +683,15 @@ final class DetectCommand implements Callable<Integer> {
 
   /** Passes images of one size through the network; one that fails takes no other with it. */
   private void pass(GammaNet net, List<Loaded> group) throws IOException {
-    ForwardOptions options =
+    ForwardOptions forward =
         allTimesteps ? ForwardOptions.DEFAULTS.withEveryTimestep() : ForwardOptions.DEFAULTS;
     if (group.size() == 1) {
-      finish(group.getFirst(), () -> net.detect(group.getFirst().image, options));
+      finish(group.getFirst(), () -> net.detect(group.getFirst().image, forward));
       return;
     }
     List<List<EdgeMap>> maps;
     try {
-      maps = net.detect(group.stream().map(Loaded::image).toList(), options);
+      maps = net.detect(group.stream().map(Loaded::image).toList(), forward);
     } catch (DivergenceException | TorchException e) {
       for (Loaded single : group) {
         pass(net, List.of(single));
@@ -918,6 +966,9 @@ final class DetectCommand implements Callable<Integer> {
     int frames = 0;
     try (Detector.Sequence sequence = detector.sequence()) {
       for (Job job : jobs) {
+        if (stopped) {
+          break;
+        }
         if (!isVideo(job)) {
           console.progress("frames", frames, jobs.size(), job.name());
           RgbImage image = Images.read(job.file());

@@ -18,6 +18,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.TreeSet;
 import java.util.concurrent.CancellationException;
+import java.util.stream.Stream;
 import org.gammanet.checkpoint.ElementType;
 import org.gammanet.checkpoint.StoredTensor;
 import org.gammanet.data.DatasetIndex;
@@ -416,13 +417,17 @@ final class Evaluation implements AutoCloseable {
   }
 
   private static BoundaryCounts read(Partial kept, String id) {
-    return new BoundaryCounts(
-        id,
-        kept.doubles("thresholds"),
-        longs(kept, "cntR"),
-        longs(kept, "sumR"),
-        longs(kept, "cntP"),
-        longs(kept, "sumP"));
+    try {
+      return new BoundaryCounts(
+          id,
+          kept.doubles("thresholds"),
+          longs(kept, "cntR"),
+          longs(kept, "sumR"),
+          longs(kept, "cntP"),
+          longs(kept, "sumP"));
+    } catch (IllegalArgumentException e) {
+      throw new DataException("the counts that were kept are damaged: " + e.getMessage(), e);
+    }
   }
 
   private static long[] longs(Partial kept, String name) {
@@ -590,7 +595,12 @@ final class Evaluation implements AutoCloseable {
       List<String> ids,
       Map<String, String> kept,
       Map<String, String> failures,
-      InputChecks.Noticed noticed) {}
+      InputChecks.Noticed noticed) {
+    Part {
+      Stream.of(about, settings, root, split, ids, kept, failures, noticed)
+          .forEach(Objects::requireNonNull); // as the file of a shard may lack some
+    }
+  }
 
   /** Writes what the merge needs, with the maps of images that its report may show. */
   private void writeShard(Target target, Outcome outcome) throws IOException {

@@ -133,7 +133,7 @@ final class InspectCommand implements Callable<Integer> {
       return new Description(null, notes);
     }
     try {
-      GammaNetConfig config = checkpoint.config(GammaNetConfig.defaults(), notes::add);
+      GammaNetConfig config = checkpoint.config(notes::add);
       if (!checkpoint.metadata().containsKey("config")) {
         notes.add(
             "it carries no configuration: timesteps and normalization are those of --config, or"
@@ -151,7 +151,7 @@ final class InspectCommand implements Callable<Integer> {
     if (description.model() == null) {
       throw new CommandException(file + " holds no network of the family: it has no circuit");
     }
-    GammaNetConfig config = checkpoint.config(GammaNetConfig.defaults(), n -> {});
+    GammaNetConfig config = checkpoint.config(n -> {});
     try (GammaNet net = GammaNet.of(checkpoint, config, Device.CPU)) {
       List<CellCircuit> cells =
           CellCircuit.of(net.network(), Math.max(CIRCUIT_SIZE, net.network().minimumSize()));

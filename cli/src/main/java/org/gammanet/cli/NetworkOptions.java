@@ -196,6 +196,12 @@ final class NetworkOptions {
    * bundled one.
    */
   GammaNet open(ComputeOptions compute, Console console) {
+    try (var loading = LibTorchLoading.begin()) {
+      return openWeights(compute, console);
+    }
+  }
+
+  private GammaNet openWeights(ComputeOptions compute, Console console) {
     Path file = checkpoint();
     shipped = shipped(file);
     if (file == null && !weights.random) {
@@ -227,7 +233,7 @@ final class NetworkOptions {
    */
   private GammaNetConfig configOf(Checkpoint loaded, boolean exact, Console console) {
     if (exact) {
-      GammaNetConfig stored = loaded.config(GammaNetConfig.defaults(), console::note);
+      GammaNetConfig stored = loaded.config(console::note);
       GammaNetConfig asked = config == null ? stored.with(overrides()) : readConfig(console::note);
       requireSameNetwork(
           "the options describe another network than the bundled one: name its weights with"
@@ -262,7 +268,7 @@ final class NetworkOptions {
     if (config != null) {
       return loaded.fitted(readConfig(console::note), console::note);
     }
-    GammaNetConfig stored = loaded.config(GammaNetConfig.defaults(), console::note);
+    GammaNetConfig stored = loaded.config(console::note);
     return overrides().isEmpty() ? stored : loaded.fitted(stored.with(overrides()), console::note);
   }
 

@@ -4,14 +4,18 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.BufferedReader;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -21,6 +25,7 @@ import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
 import org.gammanet.detection.FrameReader;
 import org.gammanet.detection.FrameWriter;
 import org.gammanet.io.EdgeMap;
@@ -83,6 +88,43 @@ class DetectCommandTest {
       System.setOut(stdout);
     }
     assertArrayEquals(expected, piped.toByteArray());
+  }
+
+  /** The signal comes while the command waits for its image, which then would pass in nine tiles. */
+  @Test
+  void aSignalStopsBetweenTiles() throws Exception {
+    Path edges = folder.resolve("edges.png");
+    Path large = folder.resolve("large.png");
+    Images.writePng(large, square(12).resize(600, 500));
+    List<String> words = new ArrayList<>(List.of("detect", "-", "-o", edges.toString()));
+    words.addAll(List.of("--random", "--timesteps", "1", "--set", "model.use_backbone=false"));
+    words.addAll(List.of("--max-side", "none", "--tile-size", "288", "--threads", "1"));
+    Process process = Launched.command(words).start();
+    try (BufferedReader said = process.errorReader();
+        OutputStream in = process.getOutputStream()) {
+      assumeTrue(process.supportsNormalTermination(), "this system knows no SIGTERM");
+      String note;
+      do {
+        note = said.readLine();
+        assertNotNull(note);
+      } while (!note.contains("untrained"));
+      process.toHandle().destroy(); // Process.destroy would close the streams
+      Thread.sleep(200); // the signal is handled by a thread of its own
+      Files.copy(large, in);
+      in.close();
+      assertEquals("gammanet: interrupted; 0 of 1 done, --skip-existing leaves them out", last(said));
+      assertEquals(143, process.waitFor());
+      assertFalse(Files.exists(edges));
+      try (Stream<Path> files = Files.list(folder)) {
+        assertEquals(List.of(large, photo), files.sorted().toList(), "temporary files");
+      }
+    } finally {
+      process.destroyForcibly();
+    }
+  }
+
+  private static String last(BufferedReader lines) {
+    return lines.lines().reduce("", (a, b) -> b);
   }
 
   @Test

@@ -11,6 +11,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -25,6 +26,7 @@ import org.gammanet.experiments.study.InSilico;
 import org.gammanet.io.EdgeMap;
 import org.gammanet.io.Images;
 import org.gammanet.io.RgbImage;
+import org.gammanet.testing.Mutations;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
@@ -36,6 +38,7 @@ import picocli.CommandLine;
 class MergeCommandTest {
   private static final int WIDTH = 30;
   private static final int HEIGHT = 22;
+  private static final int DAMAGED = Integer.getInteger("gammanet.fuzz.inputs", 30);
   private static final ObjectMapper JSON = new ObjectMapper();
 
   @TempDir Path folder = Path.of("");
@@ -354,6 +357,47 @@ class MergeCommandTest {
     equalTexts(whole, parts, "ffonly/evaluation/eval_bdry.txt");
     assertEquals(0, run(command), "a merged run is a run: " + err);
     assertTrue(out.toString().contains("trained already"), out.toString());
+  }
+
+  /** What a crashed disk, or somebody's editor, leaves of a results file. */
+  @Test
+  void damagedResultsEndInASentence() throws IOException {
+    data(3);
+    Path parts = folder.resolve("parts");
+    shards(evaluate(parts, 3), 2);
+    Path file = parts.resolve("shard-2-of-2/eval.json");
+    byte[] good = Files.readAllBytes(file);
+    var damaged =
+        new Mutations.Target() {
+          @Override
+          public List<byte[]> seeds() {
+            return List.of(good);
+          }
+
+          @Override
+          public void read(byte[] input) throws IOException {
+            Files.write(file, input);
+            err.getBuffer().setLength(0);
+            run("merge", parts, "-o", folder.resolve("joined"), "--force");
+            if (err.toString().contains("fault")) {
+              throw new AssertionError(err);
+            }
+          }
+
+          @Override
+          public Mutations.Declared declared(byte[] input) {
+            return new Mutations.Declared(0, 64 << 20); // a report with its figures
+          }
+        };
+    assertEquals(List.of(), new Mutations(damaged, 5).run(DAMAGED, Long.MAX_VALUE).faults());
+    Files.writeString(
+        file, new String(good, StandardCharsets.UTF_8).replace("\"kept\"", "\"lost\""));
+    refused("the results are damaged", parts);
+    Files.writeString(
+        file,
+        new String(good, StandardCharsets.UTF_8)
+            .replaceAll("\"of\" : 2", "\"of\" : 2000000000"));
+    refused("different runs (2 shards, not 2000000000)", parts);
   }
 
   @ParameterizedTest

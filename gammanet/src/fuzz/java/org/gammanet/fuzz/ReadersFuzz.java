@@ -72,6 +72,16 @@ class ReadersFuzz {
   }
 
   @FuzzTest(maxDuration = DURATION)
+  void torchLegacy(byte[] input) throws IOException {
+    Reader.TORCH_LEGACY.read(input);
+  }
+
+  @FuzzTest(maxDuration = DURATION)
+  void keras(byte[] input) throws IOException {
+    Reader.KERAS.read(input);
+  }
+
+  @FuzzTest(maxDuration = DURATION)
   void yaml(byte[] input) throws IOException {
     Reader.YAML.read(input);
   }

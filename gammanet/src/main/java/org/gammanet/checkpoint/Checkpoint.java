@@ -26,6 +26,7 @@ import java.util.OptionalLong;
 import java.util.SequencedMap;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -545,9 +546,18 @@ public final class Checkpoint {
    * @throws org.gammanet.config.ConfigException if the stored configuration is impossible
    */
   public GammaNetConfig config(GammaNetConfig fallback, Consumer<String> notes) {
+    return config(() -> fallback, notes);
+  }
+
+  /** As {@link #config(GammaNetConfig, Consumer)}, with the shipped default as the fallback. */
+  public GammaNetConfig config(Consumer<String> notes) {
+    return config(GammaNetConfig::defaults, notes);
+  }
+
+  private GammaNetConfig config(Supplier<GammaNetConfig> fallback, Consumer<String> notes) {
     String stored = metadata.get("config");
     return fitted(
-        stored == null ? fallback : GammaNetConfig.parseStored(stored, source, notes), notes);
+        stored == null ? fallback.get() : GammaNetConfig.parseStored(stored, source, notes), notes);
   }
 
   /**

@@ -47,14 +47,17 @@ public final class Documents {
           .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
           .build();
 
-  private static final YAMLMapper YAML =
-      YAMLMapper.builder(
-              YAMLFactory.builder()
-                  .disable(YAMLGenerator.Feature.WRITE_DOC_START_MARKER)
-                  .enable(YAMLGenerator.Feature.MINIMIZE_QUOTES)
-                  .enable(YAMLGenerator.Feature.ALWAYS_QUOTE_NUMBERS_AS_STRINGS)
-                  .build())
-          .build();
+  /** Made when it is first needed, as a checkpoint's configuration does not need it. */
+  private static final class YamlWriter {
+    static final YAMLMapper MAPPER =
+        YAMLMapper.builder(
+                YAMLFactory.builder()
+                    .disable(YAMLGenerator.Feature.WRITE_DOC_START_MARKER)
+                    .enable(YAMLGenerator.Feature.MINIMIZE_QUOTES)
+                    .enable(YAMLGenerator.Feature.ALWAYS_QUOTE_NUMBERS_AS_STRINGS)
+                    .build())
+            .build();
+  }
 
   private Documents() {}
 
@@ -111,7 +114,7 @@ public final class Documents {
   }
 
   static String toYaml(JsonNode tree) {
-    return write(YAML, tree);
+    return write(YamlWriter.MAPPER, tree);
   }
 
   private static String write(ObjectMapper mapper, JsonNode tree) {

@@ -203,6 +203,9 @@ public record ModelConfig(
    */
   public List<String> differencesFrom(ModelConfig other) {
     List<String> out = new ArrayList<>();
+    if (equals(other)) {
+      return out;
+    }
     ObjectNode mine = written(effective());
     ObjectNode theirs = written(other.effective());
     compare("model.", mine, theirs, out);

@@ -38,8 +38,8 @@ public final class Detector {
   private static final int MARGIN = 96;
 
   /**
-   * Sweeps over the tiles collect statistics of the whole image before the maps are made, until
-   * none of them changes by more than this, in standard deviations.
+   * Sweeps over the tiles collect statistics of the whole image, until none of them changes by more
+   * than this, in standard deviations.
    */
   private static final double SETTLED = 0.02;
 
@@ -48,8 +48,14 @@ public final class Detector {
   /** For the progress. */
   private static final int USUAL_SWEEPS = 3;
 
-  /** Memory of the pass of a tile whose side is chosen. */
-  private static final long TILE_BYTES = 1L << 30;
+  /** About how many tiles the statistics of an image are taken from that has many more. */
+  private static final int SAMPLED_TILES = 16;
+
+  /** Memory that an image may take that passes whole. */
+  private static final long WHOLE_BYTES = 1L << 30;
+
+  /** Memory of the pass of a tile whose side is chosen: the image and its maps are there as well. */
+  private static final long TILE_BYTES = 3 * WHOLE_BYTES / 4;
 
   /** Tiles of networks that take more memory still are not smaller than this. */
   private static final int SMALLEST_TILE = 3 * MARGIN;
@@ -75,7 +81,10 @@ public final class Detector {
     return options;
   }
 
-  /** Receives which part of an image is done, 0 to 1, after each of its tiles. */
+  /**
+   * Receives which part of an image is done, 0 to 1, after each of its tiles. What it throws ends
+   * the detection and reaches the caller: so work is called off between tiles.
+   */
   public Detector onProgress(Consumer<Double> listener) {
     progress = listener;
     return this;
@@ -135,11 +144,12 @@ public final class Detector {
     if (side == 0) {
       // On the CPU half of the memory that there is, and not more than is good for anything.
       boolean cpu = net.network().device().type() == Device.Type.CPU;
-      double most = cpu ? Math.min(TILE_BYTES, memory.available() / 2) : 4 * TILE_BYTES;
-      if (memory.bytes(height, width) <= most) {
+      double most = cpu ? memory.available() / 2.0 : 4.0 * WHOLE_BYTES;
+      if (memory.bytes(height, width) <= Math.min(most, cpu ? WHOLE_BYTES : most)) {
         return 0;
       }
-      side = (int) (1024 * Math.sqrt(most / memory.bytes(1024, 1024)));
+      double bytes = Math.min(most, cpu ? TILE_BYTES : most);
+      side = (int) (1024 * Math.sqrt(bytes / memory.bytes(1024, 1024)));
     }
     side = Math.max(side, SMALLEST_TILE);
     return Math.max(height, width) > side ? side : 0;
@@ -158,24 +168,49 @@ public final class Detector {
     }
     var statistics = new MapStatistics();
     List<Part> parts = parts(height, width, side, statistics);
+    List<Part> swept = sampled(parts);
+    boolean all = swept.size() == parts.size();
+    double work = USUAL_SWEEPS * swept.size() + (all ? 0 : parts.size());
     int done = 0;
     double change = Double.POSITIVE_INFINITY;
     for (int sweep = 0; sweep < MOST_SWEEPS && change > SETTLED; sweep++) {
       // The statistics of the first timestep come first: all others depend on them.
-      ForwardOptions pass = sweep == 0 ? forward().withTimesteps(1) : forward();
-      for (Part part : parts) {
-        pass(image, part, pass, List.of());
-        progress.accept(Math.min(1, ++done / ((USUAL_SWEEPS + 1.0) * parts.size())));
+      boolean first = sweep == 0;
+      ForwardOptions pass = first ? forward().withTimesteps(1) : forward();
+      for (Part part : swept) {
+        pass(image, part, pass, first || !all ? List.of() : maps);
+        progress.accept(Math.min(1, ++done / work));
       }
       change = statistics.finishSweep();
     }
-    statistics.freeze();
-    done = USUAL_SWEEPS * parts.size();
-    for (Part part : parts) {
-      pass(image, part, forward(), maps);
-      progress.accept(Math.min(1, ++done / ((USUAL_SWEEPS + 1.0) * parts.size())));
+    if (!all) {
+      statistics.freeze();
+      done = USUAL_SWEEPS * swept.size();
+      for (Part part : parts) {
+        pass(image, part, forward(), maps);
+        progress.accept(Math.min(1, ++done / work));
+      }
     }
     return maps.stream().map(values -> new EdgeMap(width, height, values)).toList();
+  }
+
+  /**
+   * The tiles that the statistics are collected from: all, or of very many every k-th along both
+   * axes.
+   */
+  private static List<Part> sampled(List<Part> parts) {
+    int step = (int) Math.sqrt((double) parts.size() / SAMPLED_TILES);
+    if (step < 2) {
+      return parts;
+    }
+    List<Integer> tops = parts.stream().map(part -> part.tile.coreTop()).distinct().toList();
+    List<Integer> lefts = parts.stream().map(part -> part.tile.coreLeft()).distinct().toList();
+    int row = Math.min(step, tops.size()) / 2;
+    int column = Math.min(step, lefts.size()) / 2;
+    return parts.stream()
+        .filter(part -> tops.indexOf(part.tile.coreTop()) % step == row)
+        .filter(part -> lefts.indexOf(part.tile.coreLeft()) % step == column)
+        .toList();
   }
 
   /** Passes a tile, and copies its core into the maps if there are any. */

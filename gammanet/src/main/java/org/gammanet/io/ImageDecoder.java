@@ -119,6 +119,9 @@ final class ImageDecoder {
         default -> " is a video, not an image";
       };
     }
+    if (begins("\u00FF\n") || begins("\0\0\0\fJXL ")) {
+      return " is a JPEG XL image, which cannot be read; convert it: magick IMAGE.jxl IMAGE.png";
+    }
     if (begins("%PDF")) {
       return " is a PDF, not an image";
     }
@@ -884,8 +887,28 @@ final class ImageDecoder {
       if (pixels.layout() == Layout.PALETTE || image.getRaster().getNumBands() < colors()) {
         return pixels;
       }
+      if (photometric == 0 && (samples > 1 || depth % 8 != 0)) {
+        uninvert(image.getRaster());
+      }
       return new Pixels(
           image.getRaster(), layout(), (1 << depth) - 1, premultiplied(), null, orientation);
+    }
+
+    /**
+     * Where 0 is white the library inverts every sample within the 8 or 16 bits that it unpacks it
+     * to: opacity as well, and samples of 10 to 14 bits beyond their range.
+     */
+    private void uninvert(WritableRaster raster) {
+      int unpacked = depth > 8 ? 0xFFFF : 0xFF;
+      int bands = raster.getNumBands();
+      int[] row = new int[bands * raster.getWidth()];
+      for (int y = 0; y < raster.getHeight(); y++) {
+        raster.getPixels(0, y, raster.getWidth(), 1, row);
+        for (int i = 0; i < row.length; i++) {
+          row[i] = i % bands == 0 ? row[i] - unpacked + (1 << depth) - 1 : unpacked - row[i];
+        }
+        raster.setPixels(0, y, raster.getWidth(), 1, row);
+      }
     }
 
     private int colors() {
@@ -911,6 +934,14 @@ final class ImageDecoder {
     }
 
     private void check() throws ImageException {
+      switch ((int) Math.min(photometric, 100)) {
+        case 0, 1, 2, 3, 5, 6 -> {}
+        case 8, 9, 10 -> throw refused("is in the Lab color space, which is not supported");
+        case -1 -> throw damaged("it does not say its color space");
+        default ->
+            throw refused(
+                "is in the TIFF color space %s, which is not supported".formatted(photometric));
+      }
       if (samples < 1 || samples > MAX_SAMPLES || samples < colors()) {
         throw refused(
             "is a TIFF of %s samples per pixel, which is not supported".formatted(samples));
@@ -945,14 +976,6 @@ final class ImageDecoder {
         }
         default ->
             throw refused("has samples of format %s, which is not supported".formatted(format));
-      }
-      switch ((int) Math.min(photometric, 100)) {
-        case 0, 1, 2, 3, 5, 6 -> {}
-        case 8, 9, 10 -> throw refused("is in the Lab color space, which is not supported");
-        case -1 -> throw damaged("it does not say its color space");
-        default ->
-            throw refused(
-                "is in the TIFF color space %s, which is not supported".formatted(photometric));
       }
       if (photometric == 5 && (tags.get(TiffTags.INK_SET, 1) != 1 || depth != 8 && depth != 16)) {
         throw refused("has inks other than cyan, magenta, yellow and black of 8 or 16 bits");

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.HexFormat;
 import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
@@ -83,6 +84,22 @@ public final class PickleBytes {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
+    return file.toByteArray();
+  }
+
+  /** The container of torch.save before 1.6: four pickles in a row, keys, storages. */
+  public byte[] legacy() {
+    raw('.');
+    var file = new ByteArrayOutputStream();
+    byte[] magic = HexFormat.of().parseHex("80028a0a6cfc9c46f9206aa850192e"); // little-endian
+    file.writeBytes(magic);
+    file.writeBytes(new byte[] {(byte) 0x80, 2, 'M', (byte) 0xE9, 3, '.'}); // 1001
+    file.writeBytes(new byte[] {(byte) 0x80, 2, '}', '.'}); // sizes of C types
+    file.writeBytes(out.toByteArray());
+    file.writeBytes(new byte[] {(byte) 0x80, 2, ']', 'X', 1, 0, 0, 0, '0', 'a', '.'});
+    long count = storageBytes / Float.BYTES;
+    file.writeBytes(ByteBuffer.allocate(8).putLong(Long.reverseBytes(count)).array());
+    file.writeBytes(new byte[storageBytes]);
     return file.toByteArray();
   }
 

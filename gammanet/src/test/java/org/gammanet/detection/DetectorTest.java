@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.CancellationException;
 import java.util.stream.Stream;
 import org.gammanet.GammaNet;
 import org.gammanet.config.GammaNetConfig;
@@ -83,6 +84,24 @@ class DetectorTest {
       System.out.printf("largest difference between tiles and whole: %.6f%n", difference);
       assertTrue(difference < 1e-4, "difference " + difference);
       assertEquals(2, tiledWithEveryTimestep(net).detectTimesteps(image).size());
+    }
+    assertEquals(before, Tensor.liveHandles(), "live handles");
+  }
+
+  @Test
+  void aListenerCallsTheWorkOffBetweenTiles() {
+    long before = Tensor.liveHandles();
+    try (GammaNet net = network()) {
+      var tiled = new Detector(net, DetectorOptions.NATIVE_SIZE.withTileSide(288));
+      int[] tiles = {0};
+      tiled.onProgress(
+          done -> {
+            if (++tiles[0] == 2) {
+              throw new CancellationException("enough");
+            }
+          });
+      assertThrows(CancellationException.class, () -> tiled.detect(image(357, 301)));
+      assertEquals(2, tiles[0]);
     }
     assertEquals(before, Tensor.liveHandles(), "live handles");
   }

@@ -207,6 +207,20 @@ public enum Reader implements Mutations.Target {
       readCheckpoint(bytes);
     }
   },
+  /** torch.save before 1.6. */
+  TORCH_LEGACY {
+    @Override
+    public List<byte[]> seeds() {
+      return List.of(
+          new PickleBytes(8).weights("a.weight", "a.bias").legacy(),
+          new PickleBytes(24).raw('}').text("a").tensor(6, new int[] {3, 2}, 1, 3).raw('s').legacy());
+    }
+
+    @Override
+    public void read(byte[] bytes) {
+      readCheckpoint(bytes);
+    }
+  },
   YAML {
     @Override
     public List<byte[]> seeds() {

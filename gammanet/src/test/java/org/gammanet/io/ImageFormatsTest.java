@@ -92,6 +92,29 @@ class ImageFormatsTest {
   }
 
   @Test
+  void tiffMayCountFromWhite() throws ImageException {
+    assertArrayEquals(
+        new int[] {255, 255, 255, 0, 0, 0, 193, 193, 193},
+        samples(new TiffBytes(3, 1, 1, 12, 0).bytes(bytes(0x00, 0x0F, 0xFF, 0x3E, 0x80))));
+    TiffBytes opacity = new TiffBytes(4, 1, 2, 8, 0).tag(TiffTags.EXTRA_SAMPLES, 2);
+    assertArrayEquals(
+        new int[] {255, 255, 255, 0, 0, 0, 255, 255, 255, 204, 204, 204},
+        samples(opacity.bytes(bytes(0, 255, 255, 255, 255, 0, 255, 51))));
+    ByteOrder order = ByteOrder.LITTLE_ENDIAN;
+    TiffBytes wide = new TiffBytes(2, 1, 2, 16, 0).tag(TiffTags.EXTRA_SAMPLES, 2);
+    assertArrayEquals(
+        new int[] {0, 0, 0, 153, 153, 153},
+        samples(wide.bytes(shorts(order, 0xFFFF, 0xFFFF, 0xFFFF, 0x6666))));
+  }
+
+  @Test
+  void tiffColorSpacesThatAreNotReadAreNamed() {
+    assertEquals(
+        "is in the TIFF color space 32803, which is not supported",
+        error(new TiffBytes(2, 1, 1, 8, 32803).bytes(bytes(1, 2))));
+  }
+
+  @Test
   void tiffFloat16AndFloat64() throws ImageException {
     byte[] halves =
         shorts(ByteOrder.LITTLE_ENDIAN, Float.floatToFloat16(0.4f), Float.floatToFloat16(1));
@@ -439,6 +462,8 @@ class ImageFormatsTest {
     assertTrue(error(heic).contains("HEIC") && error(heic).contains("magick"));
     byte[] avif = "\0\0\0\u0018ftypavif\0\0\0\0".getBytes(StandardCharsets.ISO_8859_1);
     assertTrue(error(avif).contains("AVIF") && error(avif).contains("magick"));
+    byte[] xl = "\0\0\0\fJXL \r\n\u0087\n".getBytes(StandardCharsets.ISO_8859_1);
+    assertTrue(error(xl).contains("JPEG XL") && error(xl).contains("magick"));
     byte[] video = "\0\0\0\u0018ftypisom\0\0\0\0".getBytes(StandardCharsets.ISO_8859_1);
     assertEquals("is a video, not an image", error(video));
   }

@@ -54,7 +54,7 @@ public record NetworkSource(
                 .orElseThrow(() -> new IllegalStateException("there is no bundled network"))
                 .load()
             : Checkpoint.load(Path.of(checkpoint));
-    GammaNetConfig stored = loaded.config(GammaNetConfig.defaults(), notes);
+    GammaNetConfig stored = loaded.config(notes);
     if (config != null) {
       stored = loaded.fitted(given, notes);
     } else if (!set.isEmpty()) {

@@ -12,8 +12,8 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
-import java.util.TreeSet;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -28,6 +28,9 @@ import org.jspecify.annotations.Nullable;
 public final class Shards {
   /** Key of the metadata of a shard. */
   static final String KEY = "shard";
+
+  /** How many missing shards a sentence names. */
+  private static final int NAMED = 20;
 
   private static final Set<String> OF_A_RUN =
       Set.of("timestamp", "study", "settings", "weights_sha256", "run_sha256", "complete", "files");
@@ -44,6 +47,11 @@ public final class Shards {
 
   /** Number, sum and names of a shard in its metadata. */
   private record Mark(int number, int of, int units, String unitsSha256) {
+    Mark {
+      Objects.requireNonNull(unitsSha256); // as a damaged file may lack it
+      new Shard(number, of);
+    }
+
     Shard shard() {
       return new Shard(number, of);
     }
@@ -106,15 +114,21 @@ public final class Shards {
       }
     }
     int of = mark(first.getValue()).of;
-    Set<Integer> missing = new TreeSet<>(IntStream.rangeClosed(1, of).boxed().toList());
-    missing.removeAll(numbers.keySet());
-    if (!missing.isEmpty()) {
+    int missing = of - numbers.size();
+    if (missing > 0) {
+      String named =
+          IntStream.rangeClosed(1, of)
+              .filter(k -> !numbers.containsKey(k))
+              .limit(NAMED)
+              .mapToObj(k -> k + "/" + of)
+              .collect(Collectors.joining(", "));
       throw new IllegalStateException(
-          "of %s shards %s missing: %s"
+          "of %s shards %s missing: %s%s"
               .formatted(
                   of,
-                  missing.size() == 1 ? "one is" : missing.size() + " are",
-                  missing.stream().map(k -> k + "/" + of).collect(Collectors.joining(", "))));
+                  missing == 1 ? "one is" : missing + " are",
+                  named,
+                  missing > NAMED ? ", …" : ""));
     }
     for (Map.Entry<Path, ObjectNode> part : parts) {
       if (!part.getValue().path("metadata").path("complete").asBoolean()) {
