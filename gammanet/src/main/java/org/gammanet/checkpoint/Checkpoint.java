@@ -268,6 +268,29 @@ public final class Checkpoint {
   private static final Pattern PREFIX =
       Pattern.compile("((module|_orig_mod|model|net|network)\\.)+");
 
+  /** A weight that each network has once, under one of these names. */
+  private static final List<String> LANDMARKS =
+      List.of(
+          "fgru_layers.fgru_0.W_exc",
+          "encoder_layers.0.h_fgru.W_exc",
+          "fgru_block1.W_exc",
+          "fgru_0.W_exc");
+
+  /** What all names begin with before those of a network, such as {@code student.}; or nothing. */
+  private static String commonPrefix(Set<String> names) {
+    for (String landmark : LANDMARKS) {
+      for (String name : names) {
+        String prefix = name.substring(0, Math.max(0, name.length() - landmark.length()));
+        if (name.equals(prefix + landmark)
+            && prefix.endsWith(".")
+            && names.stream().allMatch(other -> other.startsWith(prefix))) {
+          return prefix;
+        }
+      }
+    }
+    return "";
+  }
+
   /** Without the prefixes of wrappers, and without recurrent states. */
   private static SequencedMap<String, StoredTensor> cleaned(
       String source, Map<String, StoredTensor> weights, List<String> remarks) {
@@ -281,6 +304,15 @@ public final class Checkpoint {
       } else if (cleaned.put(plain, entry.getValue()) != null) {
         throw new CheckpointException(
             "%s holds '%s' twice, with different prefixes".formatted(source, plain));
+      }
+    }
+    String common = commonPrefix(cleaned.keySet());
+    if (!common.isEmpty()) {
+      remarks.add("'" + common + "' in front of all names is left out");
+      SequencedMap<String, StoredTensor> prefixed = cleaned;
+      cleaned = new LinkedHashMap<>();
+      for (Map.Entry<String, StoredTensor> entry : prefixed.entrySet()) {
+        cleaned.put(entry.getKey().substring(common.length()), entry.getValue());
       }
     }
     if (states > 0) {

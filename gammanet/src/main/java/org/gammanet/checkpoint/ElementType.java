@@ -67,6 +67,11 @@ public enum ElementType {
     return dtype;
   }
 
+  /** Whether tensors can have this type: whether {@link #dtype} is one. */
+  public boolean isTensorType() {
+    return dtype != null;
+  }
+
   /** Whether elements are real numbers of whole bytes, so that {@link #get} can read them. */
   public boolean isNumeric() {
     return bits >= 8 && this != C64;

@@ -178,7 +178,10 @@ final class Pickle {
           "unicode",
           "type",
           "NoneType",
-          "Exception");
+          "Exception",
+          "Ellipsis",
+          "NotImplemented",
+          "xrange");
 
   private final ByteBuffer in;
   private final String source;
@@ -186,6 +189,7 @@ final class Pickle {
   private final ArrayList<Integer> marks = new ArrayList<>();
   private final Map<Integer, Object> memo = new HashMap<>();
   private final Map<String, Storage> storages = new LinkedHashMap<>();
+  private @Nullable String unsupported;
   private final Set<String> unknown = new TreeSet<>();
   private int values;
   private int copied;
@@ -199,6 +203,11 @@ final class Pickle {
   Pickle(ByteBuffer in, String source) {
     this.in = in.order(ByteOrder.LITTLE_ENDIAN);
     this.source = source;
+  }
+
+  /** A class of storages that cannot be read; null where all can. */
+  @Nullable String unsupported() {
+    return unsupported;
   }
 
   /** Where a storage's elements are to be found, by key, in order of appearance. */
@@ -563,7 +572,8 @@ final class Pickle {
       return global;
     }
     boolean builtin = module.equals("builtins") || module.equals("__builtin__");
-    if (HOSTILE.matcher(module).matches() || builtin && !PLAIN.contains(name)) {
+    boolean hostile = HOSTILE.matcher(module).matches() && !whole.equals("types.SimpleNamespace");
+    if (hostile || builtin && !PLAIN.contains(name)) {
       throw bad(
           "asks for %s, which only an attack would put into a checkpoint; nothing was executed"
               .formatted(shortened(whole)));
@@ -780,7 +790,7 @@ final class Pickle {
   }
 
   /** {@code ('storage', class, key, location, count[, view])}; the location does not matter. */
-  private Storage storage(Object id) {
+  private Object storage(Object id) {
     if (!(id instanceof Items tuple)
         || tuple.values.size() < 5
         || !tuple.values.get(0).equals(new Str("storage"))) {
@@ -790,8 +800,9 @@ final class Pickle {
     }
     Global storageClass = argument(tuple.values, 1, Global.class);
     ElementType type = storageClass.storage;
-    if (type == null) {
-      throw bad("has tensors of the type " + storageClass.name + ", which is not supported");
+    if (type == null) { // such as quantized integers
+      unsupported = storageClass.name;
+      return placeholder(storageClass.name);
     }
     String key = argument(tuple.values, 2, Str.class).value();
     Storage whole = new Storage(type, key, count(tuple.values, 4, "element count"), 0);
@@ -811,6 +822,9 @@ final class Pickle {
   }
 
   private Object tensor(List<Object> arguments) {
+    if (!arguments.isEmpty() && arguments.getFirst() instanceof Placeholder unknown) {
+      return unknown;
+    }
     Storage storage = argument(arguments, 0, Storage.class);
     long offset = count(arguments, 1, "offset");
     long[] shape = longs(arguments, 2);

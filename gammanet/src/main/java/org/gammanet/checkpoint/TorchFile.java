@@ -273,6 +273,11 @@ final class TorchFile {
     new Pickle(in, name).run(); // the sizes of C types on the machine that wrote it
     Pickle pickle = new Pickle(in, name);
     Object root = pickle.run();
+    if (pickle.unsupported() != null) { // so that the place of the others is not known either
+      throw new CheckpointException(
+          "%s has tensors of the type %s, which is not supported"
+              .formatted(name, pickle.unsupported()));
+    }
     Pickle keyPickle = new Pickle(in, name);
     Object keys = keyPickle.run();
     if (!(keyPickle.freeze(keys, view -> unexpected(name)) instanceof PyValue.Sequence list)) {

@@ -48,21 +48,29 @@ public record GroundTruth(int height, int width, List<byte[]> boundaries) {
     }
 
     /**
-     * A sentence about labels that are probably wrong: no edge pixel at all, or so many that black
-     * and white are probably exchanged.
+     * A sentence about labels that are probably wrong: no pixel that is at least one half, or so
+     * many that black and white are probably exchanged.
      *
      * @param file named in the sentence
      */
     public Optional<String> warning(Path file) {
       int edges = 0;
-      boolean any = false;
+      float most = 0;
       for (float value : annotation.consensus()) {
         edges += value >= 0.5f ? 1 : 0;
-        any |= value > 0;
+        most = Math.max(most, value);
       }
       double fraction = (double) edges / (height * width);
-      if (!any) {
-        return Optional.of(file + " has no edge pixel");
+      if (edges == 0) {
+        return Optional.of(
+            file
+                + " has no edge pixel"
+                + (most > 0
+                    ? String.format(
+                        Locale.ROOT,
+                        ": its greatest value is %.3f of white, and edges have at least half of it",
+                        most)
+                    : ""));
       }
       return fraction <= MAX_EDGE_FRACTION
           ? Optional.empty()
@@ -124,7 +132,7 @@ public record GroundTruth(int height, int width, List<byte[]> boundaries) {
    * Reads the annotation of an image; training and evaluation read it here.
    *
    * <ul>
-   *   <li>{@code .mat}: a cell array {@code groundTruth} of structs with a matrix {@code
+   *   <li>{@code .mat}: a cell array {@code groundTruth} of structs, or a struct array, with a matrix {@code
    *       Boundaries}, or only {@code Segmentation}, whose regions are then outlined.
    *   <li>{@code .npy}: {@code [height, width]} from 0 to 1, or from 0 to 255. Negative values say
    *       "ignore".
@@ -171,26 +179,37 @@ public record GroundTruth(int height, int width, List<byte[]> boundaries) {
             .layers());
   }
 
+  private static Map<String, MatFile.Value> fields(MatFile.Value cell) {
+    return cell instanceof MatFile.Structs structs && structs.elements().size() == 1
+        ? structs.elements().getFirst()
+        : Map.of();
+  }
+
   private static Annotated readMat(Path file) {
     Map<String, MatFile.Value> variables = MatFile.read(file);
-    if (!(variables.get("groundTruth") instanceof MatFile.Cells cells)) {
-      throw new DataException(
-          "%s has no cell array 'groundTruth'; it has %s"
-              .formatted(file, variables.keySet().stream().limit(20).toList()));
-    }
-    if (cells.values().isEmpty() || cells.values().size() > MAX_ANNOTATORS) {
+    MatFile.Value groundTruth = variables.get("groundTruth");
+    List<Map<String, MatFile.Value>> annotators =
+        switch (groundTruth) {
+          case MatFile.Cells cells -> cells.values().stream().map(GroundTruth::fields).toList();
+          case MatFile.Structs structs -> structs.elements();
+          case null ->
+              throw new DataException(
+                  "%s has no cell array 'groundTruth'; it has %s"
+                      .formatted(file, variables.keySet().stream().limit(20).toList()));
+          default ->
+              throw new DataException(
+                  "%s: its 'groundTruth' is no cell array of structs; plain maps may be .npy or .png"
+                      .formatted(file));
+        };
+    if (annotators.isEmpty() || annotators.size() > MAX_ANNOTATORS) {
       throw new DataException(
           "%s has %s annotators; 1 to %s can be used"
-              .formatted(file, cells.values().size(), MAX_ANNOTATORS));
+              .formatted(file, annotators.size(), MAX_ANNOTATORS));
     }
     List<byte[]> boundaries = new ArrayList<>();
     int height = -1;
     int width = -1;
-    for (MatFile.Value cell : cells.values()) {
-      Map<String, MatFile.Value> fields =
-          cell instanceof MatFile.Structs structs && structs.elements().size() == 1
-              ? structs.elements().getFirst()
-              : Map.of();
+    for (Map<String, MatFile.Value> fields : annotators) {
       boolean drawn = fields.get("Boundaries") instanceof MatFile.Numbers;
       if (!(fields.get(drawn ? "Boundaries" : "Segmentation") instanceof MatFile.Numbers map)
           || map.dimensions().length != 2

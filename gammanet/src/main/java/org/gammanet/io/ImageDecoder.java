@@ -44,6 +44,9 @@ final class ImageDecoder {
   private final byte[] bytes;
   private final String name;
 
+  /** Whether the marker at the end of a JPEG was missing and has been added. */
+  private boolean endAdded;
+
   private ImageDecoder(byte[] bytes, String name) {
     this.bytes = bytes;
     this.name = name;
@@ -183,7 +186,10 @@ final class ImageDecoder {
       boolean[] cut = new boolean[1];
       reader.addIIOReadWarningListener(
           (source, warning) ->
-              cut[0] |= warning.contains("Premature end") || warning.contains("Truncated"));
+              cut[0] |=
+                  warning.contains("Premature end")
+                      || warning.contains("Truncated")
+                      || endAdded && warning.contains("premature end"));
       reader.setInput(in, false, ignoreMetadata);
       checkSize(reader.getWidth(0), reader.getHeight(0));
       T result = decoding.apply(reader);
@@ -295,6 +301,8 @@ final class ImageDecoder {
     int width;
     int height;
     int components;
+    private boolean sequential;
+    private boolean completed;
     final Orientation orientation = new Orientation();
     boolean adobe;
     int adobeTransform = -1;
@@ -353,10 +361,26 @@ final class ImageDecoder {
         }
       }
       out.write(bytes, copied, limit - copied);
+      // Cameras and cut streams may lack the last marker alone. Of several scans the last ones could
+      // be missing.
+      if (sequential && at + 4 < limit && bytes[at + 4] == components && !ends(at, limit)) {
+        completed = true;
+        out.write(0xFF);
+        out.write(0xD9);
+      }
       kept = out.toByteArray();
       if (components == 0) {
         throw damaged("there is no JPEG frame in it");
       }
+    }
+
+    private boolean ends(int from, int limit) {
+      for (int i = from; i + 1 < limit; i++) {
+        if (bytes[i] == (byte) 0xFF && bytes[i + 1] == (byte) 0xD9) {
+          return true;
+        }
+      }
+      return false;
     }
 
     private void frame(int marker, ByteBuffer in, int data) throws ImageException {
@@ -369,6 +393,7 @@ final class ImageDecoder {
             (marker == 0xC3 ? "is a lossless" : "is a hierarchical or arithmetic-coded")
                 + " JPEG, which is not supported; save it as an ordinary JPEG or as PNG");
       }
+      sequential = marker != 0xC2;
       height = in.getShort(data + 1) & 0xFFFF;
       width = in.getShort(data + 3) & 0xFFFF;
       components = in.get(data + 5) & 0xFF;
@@ -382,6 +407,7 @@ final class ImageDecoder {
   private Pixels jpeg() throws IOException {
     JpegMarkers markers = new JpegMarkers(0, bytes.length);
     byte[] data = markers.kept;
+    endAdded = markers.completed;
     // A block takes a bit at least; those of a component with few samples may hold 1024 pixels.
     checkStored((long) markers.width * markers.height, data.length, 1024);
     ImageReader reader = reader(JPEGImageReaderSpi.class);

@@ -124,6 +124,7 @@ public final class NetworkWeights {
 
   private static boolean fits(Parameter parameter, StoredTensor tensor) {
     return Arrays.equals(tensor.shape(), parameter.shape())
+        && tensor.type().isTensorType()
         && tensor.type().isFloatingPoint() != isCounter(parameter);
   }
 

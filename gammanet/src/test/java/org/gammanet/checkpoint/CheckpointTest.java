@@ -102,6 +102,43 @@ class CheckpointTest {
     assertTrue(error(pickle().weights("module.a", "a").zip()).contains("'a' twice"));
   }
 
+  /** Whatever a trainer has put in front of all names, as long as a network follows. */
+  @Test
+  void whatAllNamesBeginWithIsLeftOut() {
+    for (String prefix : List.of("student.", "_forward_module.", "a.b-c.", "self.model.net.")) {
+      for (String landmark : List.of("fgru_0.W_exc", "fgru_layers.fgru_0.W_exc")) {
+        Checkpoint found = load(pickle().weights(prefix + "head.bias", prefix + landmark).zip());
+        assertEquals(Set.of("head.bias", landmark), found.weights().keySet(), prefix);
+        assertTrue(found.remarks().toString().contains(prefix.replace("self.model.net.", "self.")));
+      }
+    }
+    // Two networks in one file: neither is left out.
+    assertEquals(
+        Set.of("student.fgru_0.W_exc", "teacher.fgru_0.W_exc"),
+        load(pickle().weights("student.fgru_0.W_exc", "teacher.fgru_0.W_exc").zip())
+            .weights()
+            .keySet());
+  }
+
+  @Test
+  void valuesOfPythonItselfAreNoAttack() {
+    PickleBytes words = open().raw(']', '(').global("__builtin__", "Ellipsis");
+    words.global("builtins", "NotImplemented");
+    words.global("__builtin__", "xrange").raw('K', 0, 'K', 3, 'K', 1, 0x87, 'R');
+    words.global("types", "SimpleNamespace").raw(')', 'R', '}', 'b', 'e');
+    assertEquals(Set.of("a"), beside(words).weights().keySet());
+  }
+
+  @Test
+  void quantizedTensorsBesideTheWeightsAreLeftOut() {
+    PickleBytes file = open().global("torch._utils", "_rebuild_qtensor").raw('(', '(');
+    file.text("storage").global("torch", "QInt8Storage").text("1").text("cpu").number(3);
+    file.raw('t', 'Q').number(0).raw('t', 'R');
+    Checkpoint found = beside(file);
+    assertEquals(Set.of("a"), found.weights().keySet());
+    assertTrue(found.remarks().toString().contains("QInt8Storage"), found.remarks().toString());
+  }
+
   /** A dictionary with weights, and beside them what {@code value} pushes. */
   private static Checkpoint beside(PickleBytes value) {
     return load(value.raw('s').text("model_state_dict").weights("a").raw('s').zip());

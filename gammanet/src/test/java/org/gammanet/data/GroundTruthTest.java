@@ -167,6 +167,10 @@ class GroundTruthTest {
     assertTrue(warning("inverted.png").contains("90 %"));
     assertTrue(warning("empty.png").endsWith("empty.png has no edge pixel"));
     assertEquals("", warning("right.png"));
+    float[] faint = new float[100]; // labels 0 and 100, of a program that counts objects
+    faint[3] = 100 / 255f;
+    Images.writePng8(root.resolve("faint.png"), new EdgeMap(10, 10, faint));
+    assertTrue(warning("faint.png").contains("greatest value is 0.392 of white"));
     RgbImage colored = new RgbImage(1, 1, new byte[] {0, 0, -1});
     Images.writePng(root.resolve("colored.png"), colored);
     DataException e =
@@ -220,6 +224,21 @@ class GroundTruthTest {
     assertArrayEquals(
         new double[] {0, 0.5, 0, 1, 0, 0.25},
         assertInstanceOf(BoundaryBenchmark.Strengths.class, map).values());
+  }
+
+  /** As SciPy writes a structured array, and as anybody saves a map. */
+  @Test
+  void aStructArrayStandsForCells() throws IOException {
+    byte[] first = MatWriter.matrix("", 1, 3, 0, 1, 0);
+    byte[] second = MatWriter.matrix("", 1, 3, 1, 0, 0);
+    byte[] structs = MatWriter.structs("groundTruth", List.of("Boundaries"), List.of(first, second));
+    GroundTruth truth = GroundTruth.read(MatWriter.write(root.resolve("s.mat"), structs));
+    assertEquals(2, truth.boundaries().size());
+    assertArrayEquals(new byte[] {1, 0, 0}, truth.boundaries().getLast());
+    Path plain =
+        MatWriter.write(root.resolve("p.mat"), MatWriter.matrix("groundTruth", 1, 3, 0, 1, 0));
+    DataException e = assertThrows(DataException.class, () -> GroundTruth.read(plain));
+    assertTrue(String.valueOf(e.getMessage()).contains("is no cell array"), e.getMessage());
   }
 
   @Test

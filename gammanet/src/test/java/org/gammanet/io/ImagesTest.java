@@ -344,6 +344,10 @@ class ImagesTest {
       }
     }
     assertTrue(error(Arrays.copyOf(jpeg, jpeg.length / 2)).contains("truncated"));
+    // The last marker alone says nothing about the image.
+    assertArrayEquals(
+        Images.decode(jpeg, "p").samples(),
+        Images.decode(Arrays.copyOf(jpeg, jpeg.length - 2), "p").samples());
     assertTrue(error(Arrays.copyOf(png, png.length / 2)).contains("truncated"));
   }
 

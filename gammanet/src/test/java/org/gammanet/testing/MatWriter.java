@@ -46,6 +46,11 @@ public final class MatWriter {
 
   /** A struct of one element. */
   public static byte[] struct(List<String> fields, List<byte[]> values) {
+    return structs("", fields, values);
+  }
+
+  /** A row of structs; the values of all fields of the first one come first. */
+  public static byte[] structs(String name, List<String> fields, List<byte[]> values) {
     ByteArrayOutputStream content = new ByteArrayOutputStream();
     content.writeBytes(element(5, ints(32)));
     byte[] names = new byte[32 * fields.size()];
@@ -55,7 +60,7 @@ public final class MatWriter {
     }
     content.writeBytes(element(1, names));
     values.forEach(content::writeBytes);
-    return array(2, "", 1, 1, content.toByteArray());
+    return array(2, name, 1, values.size() / fields.size(), content.toByteArray());
   }
 
   /** A variable of a class that is not read, by its number. */
