@@ -579,10 +579,7 @@ final class DetectCommand implements Callable<Integer> {
             done -> {
               goOn();
               console.progress(
-                  "tiles",
-                  Math.round(1000 * done),
-                  1000,
-                  String.valueOf(job.file().getFileName()));
+                  "tiles", Math.round(1000 * done), 1000, String.valueOf(job.file().getFileName()));
             });
         finish(image, () -> detector.atWorkingSize(image.image));
         continue;
@@ -637,8 +634,7 @@ final class DetectCommand implements Callable<Integer> {
           job.file().equals(DetectInputs.STDIN) ? standardInput() : Images.bytes(job.file());
       Integer size = resizing.size;
       boolean whole = size != null || style.needsPhoto();
-      Images.Shrunk read =
-          Images.decode(bytes, job.name(), whole ? 0 : options.maxSide());
+      Images.Shrunk read = Images.decode(bytes, job.name(), whole ? 0 : options.maxSide());
       if (size != null) {
         RgbImage image = read.image().resize(size, size);
         return new Loaded(job, image, image, size, size, begun);

@@ -90,7 +90,9 @@ class DetectCommandTest {
     assertArrayEquals(expected, piped.toByteArray());
   }
 
-  /** The signal comes while the command waits for its image, which then would pass in nine tiles. */
+  /**
+   * The signal comes while the command waits for its image, which then would pass in nine tiles.
+   */
   @Test
   void aSignalStopsBetweenTiles() throws Exception {
     Path edges = folder.resolve("edges.png");
@@ -112,7 +114,8 @@ class DetectCommandTest {
       Thread.sleep(200); // the signal is handled by a thread of its own
       Files.copy(large, in);
       in.close();
-      assertEquals("gammanet: interrupted; 0 of 1 done, --skip-existing leaves them out", last(said));
+      assertEquals(
+          "gammanet: interrupted; 0 of 1 done, --skip-existing leaves them out", last(said));
       assertEquals(143, process.waitFor());
       assertFalse(Files.exists(edges));
       try (Stream<Path> files = Files.list(folder)) {

@@ -395,8 +395,7 @@ class MergeCommandTest {
     refused("the results are damaged", parts);
     Files.writeString(
         file,
-        new String(good, StandardCharsets.UTF_8)
-            .replaceAll("\"of\" : 2", "\"of\" : 2000000000"));
+        new String(good, StandardCharsets.UTF_8).replaceAll("\"of\" : 2", "\"of\" : 2000000000"));
     refused("different runs (2 shards, not 2000000000)", parts);
   }
 

@@ -132,8 +132,8 @@ public record GroundTruth(int height, int width, List<byte[]> boundaries) {
    * Reads the annotation of an image; training and evaluation read it here.
    *
    * <ul>
-   *   <li>{@code .mat}: a cell array {@code groundTruth} of structs, or a struct array, with a matrix {@code
-   *       Boundaries}, or only {@code Segmentation}, whose regions are then outlined.
+   *   <li>{@code .mat}: a cell array {@code groundTruth} of structs, or a struct array, with a
+   *       matrix {@code Boundaries}, or only {@code Segmentation}, whose regions are then outlined.
    *   <li>{@code .npy}: {@code [height, width]} from 0 to 1, or from 0 to 255. Negative values say
    *       "ignore".
    *   <li>Images: gray, white is edge. Where all samples are 0 and 1, 1 is edge.

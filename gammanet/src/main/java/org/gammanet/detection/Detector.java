@@ -54,7 +54,9 @@ public final class Detector {
   /** Memory that an image may take that passes whole. */
   private static final long WHOLE_BYTES = 1L << 30;
 
-  /** Memory of the pass of a tile whose side is chosen: the image and its maps are there as well. */
+  /**
+   * Memory of the pass of a tile whose side is chosen: the image and its maps are there as well.
+   */
   private static final long TILE_BYTES = 3 * WHOLE_BYTES / 4;
 
   /** Tiles of networks that take more memory still are not smaller than this. */

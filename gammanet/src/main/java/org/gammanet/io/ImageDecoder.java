@@ -361,7 +361,8 @@ final class ImageDecoder {
         }
       }
       out.write(bytes, copied, limit - copied);
-      // Cameras and cut streams may lack the last marker alone. Of several scans the last ones could
+      // Cameras and cut streams may lack the last marker alone. Of several scans the last ones
+      // could
       // be missing.
       if (sequential && at + 4 < limit && bytes[at + 4] == components && !ends(at, limit)) {
         completed = true;

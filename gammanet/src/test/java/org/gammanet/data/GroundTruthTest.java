@@ -231,7 +231,8 @@ class GroundTruthTest {
   void aStructArrayStandsForCells() throws IOException {
     byte[] first = MatWriter.matrix("", 1, 3, 0, 1, 0);
     byte[] second = MatWriter.matrix("", 1, 3, 1, 0, 0);
-    byte[] structs = MatWriter.structs("groundTruth", List.of("Boundaries"), List.of(first, second));
+    byte[] structs =
+        MatWriter.structs("groundTruth", List.of("Boundaries"), List.of(first, second));
     GroundTruth truth = GroundTruth.read(MatWriter.write(root.resolve("s.mat"), structs));
     assertEquals(2, truth.boundaries().size());
     assertArrayEquals(new byte[] {1, 0, 0}, truth.boundaries().getLast());

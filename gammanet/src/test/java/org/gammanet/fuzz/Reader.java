@@ -213,7 +213,12 @@ public enum Reader implements Mutations.Target {
     public List<byte[]> seeds() {
       return List.of(
           new PickleBytes(8).weights("a.weight", "a.bias").legacy(),
-          new PickleBytes(24).raw('}').text("a").tensor(6, new int[] {3, 2}, 1, 3).raw('s').legacy());
+          new PickleBytes(24)
+              .raw('}')
+              .text("a")
+              .tensor(6, new int[] {3, 2}, 1, 3)
+              .raw('s')
+              .legacy());
     }
 
     @Override
