@@ -68,38 +68,52 @@ def verdicts(results):
     ]
 
 
+def numbers(result):
+    """The numbers with intervals of an experiment, by name."""
+    return {n: v for n, v in result.items() if is_interval(v) and v["value"] is not None}
+
+
 def insilico(folder):
     results = json.loads(sorted(folder.glob("insilico_results_*.json"))[-1].read_text(encoding="utf-8"))
     meta = results.pop("metadata")
     steady = meta.get("steady_state", {})
     controls = groups(results)
+    shown = sum(r.get("stimuli", 0) for r in results.values())
+    seconds = sum(r.get("seconds", 0) for r in results.values())
     out = [
         f"Network `{Path(meta['network']['checkpoint']).name}`, weights {meta['weights_sha256'][:12]}, "
         f"{meta['timesteps']} timesteps, layer `{meta['target_layer']}`, {meta['image_size']}×{meta['image_size']} px, "
-        f"run of {meta['timestamp'][:8]}; controls: "
-        + ", ".join(f"{n} {group}" for group, n in controls.items())
+        f"run of {date(meta['timestamp'])}; {shown:,} stimuli in {seconds / 60:.1f} minutes for the network alone; "
+        + "controls: "
+        + (", ".join(f"{n} {group}" for group, n in controls.items()) or "none")
         + ". Under a grating its states "
         + {"steady": "come to rest", "alternates": "alternate", "diverges": "diverge", "moves": "do not come to rest"}
         .get(steady.get("behavior"), "were not followed")
-        + f" within {steady.get('timesteps', '?')} timesteps.",
+        + (f" within {steady['timesteps']} timesteps." if steady else "."),
         "",
         *verdicts(results),
         "",
-        "Primary numbers are bold.",
+        "Primary numbers are bold; differences are those to the mean of a group of controls.",
         "",
         "| experiment | number | network [95 %] |" + "".join(f" minus {g} |" for g in controls),
         "|---|---|---|" + "---|" * len(controls),
     ]
     for key, result in results.items():
-        for name, value in result.items():
-            if is_interval(value) and value["value"] is not None:
-                rows = {r["group"]: r for r in result.get("controls", {}).get(name, [])}
-                words = name.replace("_", " ")
-                out.append(
-                    f"| `{key}` | {f'**{words}**' if name == result.get('primary') else words} | {interval(value)} |"
-                    + "".join(f" {difference(rows[g]) if g in rows else ''} |" for g in controls)
-                )
-    return "\n".join(out)
+        for name, value in numbers(result).items():
+            rows = {r["group"]: r for r in result.get("controls", {}).get(name, [])}
+            words = name.replace("_", " ")
+            out.append(
+                f"| `{key}` | {f'**{words}**' if name == result.get('primary') else words} | {interval(value)} |"
+                + "".join(f" {difference(rows[g]) if g in rows else ''} |" for g in controls)
+            )
+    warnings = [
+        f"* `{key}`: {w.rstrip()}" for key, r in results.items() for w in r.get("report", {}).get("warnings", [])
+    ]
+    return "\n".join(out + (["", "What the report warns of:", "", *warnings] if warnings else []))
+
+
+def date(timestamp):
+    return f"{timestamp[:4]}-{timestamp[4:6]}-{timestamp[6:8]}"
 
 
 def circuit(file):

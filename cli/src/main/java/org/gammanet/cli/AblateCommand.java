@@ -25,13 +25,13 @@ import org.gammanet.config.GammaNetConfig;
 import org.gammanet.config.ModelConfig;
 import org.gammanet.evaluation.BoundaryBenchmark;
 import org.gammanet.evaluation.BoundaryCounts;
-import org.gammanet.evaluation.BoundaryFiles;
 import org.gammanet.evaluation.EdgeNms;
 import org.gammanet.experiments.study.Json;
 import org.gammanet.experiments.study.Progress;
 import org.gammanet.experiments.study.Shard;
 import org.gammanet.experiments.study.Shards;
 import org.gammanet.experiments.study.Study;
+import org.gammanet.io.AtomicFile;
 import org.gammanet.io.DataException;
 import org.gammanet.io.FolderLock;
 import org.gammanet.model.ForwardOptions;
@@ -582,7 +582,7 @@ final class AblateCommand implements Callable<Integer> {
           }
         }
       }
-      BoundaryFiles.write(file, kept.toString());
+      AtomicFile.write(file, kept.toString());
       writer = Files.newBufferedWriter(file, StandardOpenOption.APPEND);
     }
 

@@ -3,12 +3,8 @@ package org.gammanet.cli;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -27,9 +23,9 @@ import org.gammanet.experiments.study.Format;
 import org.gammanet.experiments.study.Json;
 import org.gammanet.io.AtomicFile;
 import org.gammanet.io.Npy;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -68,19 +64,7 @@ final class CompareResponsesCommand implements Callable<Integer> {
       description = "Table of the stimuli, a row per stimulus.")
   Path stimuli = Path.of("");
 
-  @Option(
-      names = {"-l", "--layer"},
-      paramLabel = "NAME",
-      split = ",",
-      description = "Layers, with commas between several; default: every layer but the output.")
-  List<String> layers = new ArrayList<>();
-
-  @Option(
-      names = "--size",
-      paramLabel = "N",
-      converter = Converters.Pixels.class,
-      description = "Scale the square in the center of each image to N x N pixels.")
-  @Nullable Integer size;
+  @Mixin RecordingOptions recording = new RecordingOptions();
 
   @Option(
       names = {"-o", "--output"},
@@ -105,25 +89,21 @@ final class CompareResponsesCommand implements Callable<Integer> {
     Console console = new Console(spec);
     CsvTable table = CsvTable.read(stimuli);
     float[][][] repeats = repeats(Npy.read(recorded), table.rows().size());
-    StimulusSet set = StimulusSet.of(shown(table));
+    StimulusSet set = RecordingOptions.set(shown(table));
     try (GammaNet net = model.open(compute, console)) {
-      ResponseExtractor extractor =
-          ResponseExtractor.forModel(net)
-              .progress(done -> console.progress("record", done, set.size(), ""))
-              .build();
       List<String> names =
-          layers.isEmpty()
-              ? extractor.layers().stream()
+          recording.layers.isEmpty()
+              ? ResponseExtractor.forModel(net).build().layers().stream()
                   .map(l -> l.name())
                   .filter(n -> !n.equals(ResponseExtractor.OUTPUT))
                   .toList()
-              : layers;
-      Responses responses = extractor.extract(set, RecordingPlan.layers(names));
-      print(net, responses, repeats, console);
-    } catch (IllegalArgumentException | IllegalStateException e) {
-      throw new CommandException(String.valueOf(e.getMessage()), e);
-    } catch (UncheckedIOException e) {
-      throw e.getCause() == null ? new IOException(e) : e.getCause();
+              : recording.layers;
+      Responses responses = recording.record(net, set, RecordingPlan.layers(names), console);
+      try {
+        print(net, responses, repeats, console);
+      } catch (IllegalArgumentException e) { // such as too few stimuli
+        throw new CommandException(String.valueOf(e.getMessage()), e);
+      }
     }
     return 0;
   }
@@ -166,15 +146,8 @@ final class CompareResponsesCommand implements Callable<Integer> {
           pair(c.sparseness(), c.sparsenessCeiling()));
     }
     console.printf("%nSecond numbers are ceilings; of ridge, the value corrected for noise.%n");
-    String text = Json.MAPPER.writerWithDefaultPrettyPrinter().writeValueAsString(json) + "\n";
     AtomicFile.write(
-        output,
-        channel -> {
-          ByteBuffer buffer = ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8));
-          while (buffer.hasRemaining()) {
-            channel.write(buffer);
-          }
-        });
+        output, Json.MAPPER.writerWithDefaultPrettyPrinter().writeValueAsString(json) + "\n");
     console.print(output);
   }
 
@@ -229,7 +202,7 @@ final class CompareResponsesCommand implements Callable<Integer> {
     if (table.has("file")) {
       List<Path> files = table.column("file").stream().map(stimuli::resolveSibling).toList();
       if (files.stream().allMatch(Files::isRegularFile) || !Files.isRegularFile(array)) {
-        return RecordCommand.photos(files, size == null ? 0 : size);
+        return recording.photos(files);
       }
     }
     if (!Files.isRegularFile(array)) {

@@ -25,6 +25,7 @@ import org.gammanet.experiments.study.Csv;
 import org.gammanet.experiments.study.Json;
 import org.gammanet.experiments.study.Shard;
 import org.gammanet.experiments.study.Study;
+import org.gammanet.io.AtomicFile;
 import org.gammanet.io.DataException;
 import org.gammanet.io.EdgeMap;
 import org.gammanet.io.FolderLock;
@@ -393,7 +394,7 @@ final class EvaluateCommand implements Callable<Integer> {
       }
     }
     Path table = output.resolve("timesteps.csv");
-    BoundaryFiles.write(table, csv.toString());
+    AtomicFile.write(table, csv.toString());
     console.print("");
     csv.toString().lines().forEach(line -> console.print(line.replace(",", "\t")));
     console.print(table);

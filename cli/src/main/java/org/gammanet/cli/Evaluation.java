@@ -36,6 +36,7 @@ import org.gammanet.experiments.study.Progress;
 import org.gammanet.experiments.study.Shard;
 import org.gammanet.experiments.study.Shards;
 import org.gammanet.experiments.study.Study;
+import org.gammanet.io.AtomicFile;
 import org.gammanet.io.DataException;
 import org.gammanet.io.Images;
 import org.gammanet.io.Sha256;
@@ -755,7 +756,7 @@ final class Evaluation implements AutoCloseable {
   /** Writes the results of the last output to another file, too. */
   void copyTo(Path file) throws IOException {
     Files.createDirectories(Objects.requireNonNull(file.toAbsolutePath().getParent()));
-    BoundaryFiles.write(file, Files.readString(targets.getLast().study.file()));
+    AtomicFile.write(file, Files.readString(targets.getLast().study.file()));
   }
 
   private Prediction checked(String id, int map) throws IOException {

@@ -187,7 +187,7 @@ final class InsilicoCommand implements Callable<Integer> {
         paramLabel = "N",
         converter = Converters.Count.class,
         description =
-            "Preferred gratings that later experiments vary; default: 3, with --full 16. More fit"
+            "Preferred gratings that later experiments vary; default: 4, with --full 16. More fit"
                 + " the units better and take longer.")
     @Nullable Integer probes;
 

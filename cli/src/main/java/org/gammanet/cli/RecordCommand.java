@@ -4,9 +4,6 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -26,7 +23,6 @@ import org.gammanet.experiments.export.RecordingExport;
 import org.gammanet.experiments.export.StimulusTable;
 import org.gammanet.experiments.responses.Pooling;
 import org.gammanet.experiments.responses.RecordingPlan;
-import org.gammanet.experiments.responses.ResponseExtractor;
 import org.gammanet.experiments.responses.Responses;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.Photo;
@@ -36,10 +32,10 @@ import org.gammanet.experiments.study.Csv;
 import org.gammanet.io.AtomicFile;
 import org.gammanet.io.Images;
 import org.gammanet.io.Npy;
-import org.gammanet.io.Sha256;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -78,12 +74,7 @@ final class RecordCommand implements Callable<Integer> {
       description = "Folder for the recording; default: ${DEFAULT-VALUE}.")
   Path output = Path.of("recording");
 
-  @Option(
-      names = {"-l", "--layer"},
-      paramLabel = "NAME",
-      split = ",",
-      description = "Layers that are recorded, with commas between several; default: fgru_0.")
-  List<String> layers = new ArrayList<>();
+  @Mixin RecordingOptions recording = new RecordingOptions();
 
   @Option(
       names = "--states",
@@ -102,15 +93,6 @@ final class RecordCommand implements Callable<Integer> {
   String where = "center";
 
   @Option(
-      names = "--size",
-      paramLabel = "N",
-      converter = Converters.Pixels.class,
-      description =
-          "Scale the square in the center of each image to N x N pixels; default: images are shown"
-              + " as they are, and must have one size.")
-  @Nullable Integer size;
-
-  @Option(
       names = "--pixels-per-degree",
       paramLabel = "N",
       description = "Pixels per degree of visual angle, for the manifest; default: not stated.")
@@ -122,14 +104,6 @@ final class RecordCommand implements Callable<Integer> {
       split = ",",
       description = "Also write for other programs: ${COMPLETION-CANDIDATES}.")
   List<RecordingExport.Format> formats = new ArrayList<>();
-
-  @Option(
-      names = {"-b", "--batch-size"},
-      paramLabel = "N",
-      defaultValue = "32",
-      converter = Converters.Count.class,
-      description = "Images that pass at once, at most; default: ${DEFAULT-VALUE}.")
-  int batchSize = 32;
 
   @ArgGroup(exclusive = false, heading = NetworkOptions.HEADING)
   NetworkOptions model = new NetworkOptions();
@@ -156,45 +130,20 @@ final class RecordCommand implements Callable<Integer> {
       throw new CommandException(output + " holds a recording already: choose another --output");
     }
     CsvTable table = table(images);
-    List<Photo> photos = photos(files(images, table), size == null ? 0 : size);
-    StimulusSet set;
-    try {
-      set = StimulusSet.of(photos);
-    } catch (IllegalArgumentException e) {
-      throw new CommandException(e.getMessage() + ": --size scales them to one size", e);
-    }
+    List<Photo> photos = recording.photos(files(images, table));
+    StimulusSet set = RecordingOptions.set(photos);
     if (pooling == null) {
       pooling = pooling(set.height(), set.width());
-    }
-    if (layers.isEmpty()) {
-      layers.add("fgru_0");
     }
     if (states.isEmpty()) {
       states.add(State.EXCITATORY);
     }
-    try (GammaNet net = model.open(compute, console);
-        var interrupt = Interrupt.handle(() -> {})) {
+    try (GammaNet net = model.open(compute, console)) {
       RecordingPlan plan =
-          RecordingPlan.layers(layers)
+          RecordingPlan.layers(recording.layers.isEmpty() ? List.of("fgru_0") : recording.layers)
               .states(states.getFirst(), states.toArray(State[]::new))
               .pooling(pooling);
-      Responses responses =
-          ResponseExtractor.forModel(net)
-              .batchSize(batchSize)
-              .progress(
-                  done -> {
-                    console.progress("record", done, set.size(), "");
-                    if (interrupt.happened()) {
-                      throw interrupt.exception("interrupted; nothing was written");
-                    }
-                  })
-              .build()
-              .extract(set, plan);
-      write(net, responses, photos, table, console);
-    } catch (IllegalArgumentException | IllegalStateException e) {
-      throw new CommandException(String.valueOf(e.getMessage()), e);
-    } catch (UncheckedIOException e) {
-      throw e.getCause() == null ? new IOException(e) : e.getCause();
+      write(net, recording.record(net, set, plan, console), photos, table, console);
     }
     return 0;
   }
@@ -253,23 +202,6 @@ final class RecordCommand implements Callable<Integer> {
     }
   }
 
-  /** Files as stimuli. */
-  static List<Photo> photos(List<Path> files, int size) throws IOException {
-    List<Photo> out = new ArrayList<>();
-    try {
-      for (Path file : files) {
-        var digest = Sha256.digest();
-        digest.update(Files.readAllBytes(file));
-        out.add(Photo.of(file, Sha256.hex(digest), size));
-      }
-    } catch (IllegalArgumentException e) {
-      throw new CommandException(String.valueOf(e.getMessage()), e);
-    } catch (UncheckedIOException e) {
-      throw e.getCause() == null ? new IOException(e) : e.getCause();
-    }
-    return out;
-  }
-
   private void write(
       GammaNet net,
       Responses responses,
@@ -295,7 +227,7 @@ final class RecordCommand implements Callable<Integer> {
     }
     var csv = new Csv().row(table.columns());
     table.rows().forEach(csv::row);
-    write(output.resolve("stimuli.csv"), csv.toString());
+    AtomicFile.write(output.resolve("stimuli.csv"), csv.toString());
     Npy.write(output.resolve("stimuli.npy"), luminance, photos.size(), height, width);
     Map<String, String> about = new LinkedHashMap<>();
     manifest
@@ -313,7 +245,7 @@ final class RecordCommand implements Callable<Integer> {
       export.write(file, format);
       console.print(file);
     }
-    write(
+    AtomicFile.write(
         output.resolve("manifest.json"),
         new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(manifest) + "\n");
     console.print(output.resolve("manifest.json"));
@@ -375,16 +307,5 @@ final class RecordCommand implements Callable<Integer> {
             + " 0.224, 0.225; every image starts from states of zero");
     out.put("states", states.stream().map(State::word).collect(Collectors.joining(", ")));
     return out;
-  }
-
-  private static void write(Path file, String text) throws IOException {
-    AtomicFile.write(
-        file,
-        channel -> {
-          ByteBuffer buffer = ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8));
-          while (buffer.hasRemaining()) {
-            channel.write(buffer);
-          }
-        });
   }
 }

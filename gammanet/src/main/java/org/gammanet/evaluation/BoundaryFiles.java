@@ -4,8 +4,6 @@ import java.io.IOException;
 import java.math.BigDecimal;
 import java.math.MathContext;
 import java.math.RoundingMode;
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -305,20 +303,8 @@ public final class BoundaryFiles {
   /** Writes the three tables of a run into a folder, which is made if it is missing. */
   public static void write(Path folder, BoundaryScores scores) throws IOException {
     Files.createDirectories(folder);
-    write(folder.resolve("eval_bdry.txt"), summary(scores));
-    write(folder.resolve("eval_bdry_thr.txt"), curve(scores));
-    write(folder.resolve("eval_bdry_img.txt"), images(scores));
-  }
-
-  /** Writes a text file, completely or not at all. */
-  public static void write(Path file, String text) throws IOException {
-    ByteBuffer bytes = ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8));
-    AtomicFile.write(
-        file,
-        channel -> {
-          while (bytes.hasRemaining()) {
-            channel.write(bytes);
-          }
-        });
+    AtomicFile.write(folder.resolve("eval_bdry.txt"), summary(scores));
+    AtomicFile.write(folder.resolve("eval_bdry_thr.txt"), curve(scores));
+    AtomicFile.write(folder.resolve("eval_bdry_img.txt"), images(scores));
   }
 }

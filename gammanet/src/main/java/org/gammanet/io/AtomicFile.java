@@ -3,7 +3,9 @@ package org.gammanet.io;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.AtomicMoveNotSupportedException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
@@ -119,6 +121,22 @@ public final class AtomicFile {
     if (folder != null) {
       forceFolder(folder);
     }
+  }
+
+  /**
+   * Writes a text file in UTF-8, as {@link #write(Path, Content)}.
+   *
+   * @throws IOException when it cannot be written
+   */
+  public static void write(Path target, String text) throws IOException {
+    ByteBuffer bytes = ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8));
+    write(
+        target,
+        channel -> {
+          while (bytes.hasRemaining()) {
+            channel.write(bytes);
+          }
+        });
   }
 
   /** A channel does not know the name of its file. */

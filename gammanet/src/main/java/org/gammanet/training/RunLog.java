@@ -3,7 +3,6 @@ package org.gammanet.training;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -40,7 +39,7 @@ final class RunLog implements AutoCloseable {
     this.config = config;
     this.folder = folder;
     dropFrom(epoch, listener);
-    write(folder.resolve("config.yaml"), config.toYaml());
+    AtomicFile.write(folder.resolve("config.yaml"), config.toYaml());
     if (!config.logging().tensorboard()) {
       events = null;
       return;
@@ -78,7 +77,7 @@ final class RunLog implements AutoCloseable {
         listener.note("a damaged line of " + metrics() + " is dropped");
       }
     }
-    write(metrics(), kept.toString());
+    AtomicFile.write(metrics(), kept.toString());
   }
 
   private Map<String, Object> hyperparameters() {
@@ -99,17 +98,6 @@ final class RunLog implements AutoCloseable {
     values.put("weight_decay", training.weightDecay());
     values.put("seed", config.seed());
     return values;
-  }
-
-  private static void write(Path file, String text) throws IOException {
-    AtomicFile.write(
-        file,
-        channel -> {
-          ByteBuffer bytes = ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8));
-          while (bytes.hasRemaining()) {
-            channel.write(bytes);
-          }
-        });
   }
 
   /**

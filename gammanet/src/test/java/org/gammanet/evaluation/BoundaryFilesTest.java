@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.List;
 import org.gammanet.evaluation.BoundaryBenchmark.Segmentations;
 import org.gammanet.evaluation.BoundaryBenchmark.Strengths;
+import org.gammanet.io.AtomicFile;
 import org.gammanet.io.DataException;
 import org.gammanet.io.EdgeMap;
 import org.gammanet.io.Images;
@@ -95,7 +96,7 @@ class BoundaryFilesTest {
             new long[] {3, 1},
             new long[] {4, 2});
     Path file = folder.resolve("a_ev1.txt");
-    BoundaryFiles.write(file, BoundaryFiles.counts(counts));
+    AtomicFile.write(file, BoundaryFiles.counts(counts));
     assertEquals(counts, BoundaryFiles.readCounts(file, "a"));
     for (String bad : List.of("", "1 2 3 4\n", "1 2 3 4 x\n")) {
       Files.writeString(file, bad);

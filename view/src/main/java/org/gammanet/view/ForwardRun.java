@@ -7,7 +7,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.gammanet.data.Preprocessing;
-import org.gammanet.experiments.opto.Light;
+import org.gammanet.experiments.responses.Light;
 import org.gammanet.experiments.study.LesionedNetwork;
 import org.gammanet.model.CellSite;
 import org.gammanet.model.ForwardHooks;

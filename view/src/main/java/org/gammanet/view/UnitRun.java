@@ -11,7 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.gammanet.config.TrainingConfig.Recompute;
-import org.gammanet.experiments.opto.Light;
+import org.gammanet.experiments.responses.Light;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.study.LesionedNetwork;
 import org.gammanet.model.CellSite;

@@ -11,6 +11,7 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.gammanet.GammaNet;
 import org.gammanet.config.TrainingConfig.Recompute;
+import org.gammanet.experiments.responses.Light;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.Orientation;
 import org.gammanet.experiments.stimuli.PixelPoint;

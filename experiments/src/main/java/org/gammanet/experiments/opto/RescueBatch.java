@@ -10,6 +10,7 @@ import java.util.concurrent.CancellationException;
 import java.util.stream.Collectors;
 import org.gammanet.checkpoint.CheckpointException;
 import org.gammanet.checkpoint.StoredTensor;
+import org.gammanet.experiments.responses.Light;
 import org.gammanet.experiments.stimuli.PixelPoint;
 import org.gammanet.experiments.stimuli.StimulusMeta;
 import org.gammanet.experiments.stimuli.StimulusSet;

@@ -31,8 +31,9 @@ public final class ContrastExperiment implements Experiment<ContrastExperiment.C
    *
    * @param probe index of the probe
    * @param contrast Michelson contrast
+   * @param phase index of its phase
    */
-  public record Condition(int probe, double contrast) {}
+  public record Condition(int probe, double contrast, int phase) {}
 
   /** Measures of a unit. */
   record Unit(
@@ -63,19 +64,7 @@ public final class ContrastExperiment implements Experiment<ContrastExperiment.C
 
   @Override
   public Description description() {
-    return Description.of(
-            "contrast_response",
-            "Contrast response",
-            "Each unit's probe grating at eight contrasts from 1 to 100 %; the response to a blank"
-                + " is subtracted. Responses are fitted with a hyperbolic ratio (Naka and Rushton"
-                + " 1966; Albrecht and Hamilton 1982). The saturation index is positive where the"
-                + " response decreases at the highest contrasts (Peirce 2007).")
-        .literature(
-            "Fits enter the summary where R² is at least 0.75 and neither c50 nor the exponent is"
-                + " at a bound of the fit: a unit that does not saturate has no c50. Units share a"
-                + " few probes, at one phase.")
-        .primary("c50")
-        .requires("orientation");
+    return Descriptions.of("contrast_response");
   }
 
   @Override
@@ -88,14 +77,13 @@ public final class ContrastExperiment implements Experiment<ContrastExperiment.C
     List<Preferences.Probe> probes = Preferences.of(context).probes();
     for (int p = 0; p < probes.size(); p++) {
       for (double c : contrasts) {
-        design.add(new Condition(p, c), probes.get(p).grating(context.frame(), c, null));
+        for (int k = 0; k < Probed.PHASES; k++) {
+          design.add(
+              new Condition(p, c, k), probes.get(p).shifted(k).grating(context.frame(), c, null));
+        }
       }
     }
     return design;
-  }
-
-  private static List<Condition> curve(int probe, double[] contrasts) {
-    return Arrays.stream(contrasts).mapToObj(c -> new Condition(probe, c)).toList();
   }
 
   @Override
@@ -105,7 +93,7 @@ public final class ContrastExperiment implements Experiment<ContrastExperiment.C
         probed.table(
             Unit.class,
             (u, probe) -> {
-              double[] r = u.curve(curve(probe, CONTRASTS));
+              double[] r = probed.curve(u, CONTRASTS, Condition::new);
               ContrastResponse fit = ContrastResponse.fit(CONTRASTS, r);
               return new Unit(
                   probe + 1,
@@ -132,7 +120,7 @@ public final class ContrastExperiment implements Experiment<ContrastExperiment.C
     double[] responses = {};
     ContrastResponse fit = null;
     for (State state : context.states()) {
-      double[][] normalized = probed.normalized(state, CONTRASTS.length, p -> curve(p, CONTRASTS));
+      double[][] normalized = probed.normalized(state, CONTRASTS, Condition::new);
       Series series = Series.mean(state.word(), percent, normalized, context.seed());
       mean.add(series.look(Series.Look.POINTS));
       overview.add(series);
@@ -209,8 +197,7 @@ public final class ContrastExperiment implements Experiment<ContrastExperiment.C
         (context, percent) -> design(context, fractions(percent)),
         (context, recording, percent) ->
             Probed.of(context, recording)
-                .normalized(
-                    context.mainState(), percent.length, p -> curve(p, fractions(percent))));
+                .normalized(context.mainState(), fractions(percent), Condition::new));
   }
 
   private static double[] fractions(double[] percent) {

@@ -21,9 +21,10 @@ public final class CrossOrientationExperiment
     implements Experiment<CrossOrientationExperiment.Condition> {
   private static final double TEST = 0.25;
   private static final double[] MASKS = {0, 0.0625, 0.125, 0.25, 0.5};
+  private static final int EQUAL = 3;
 
-  /** The contrasts of a probe and of the mask on it. */
-  public record Condition(int probe, double test, double mask) {}
+  /** The contrasts of a probe and of the mask on it, both in a phase. */
+  public record Condition(int probe, double test, double mask, int phase) {}
 
   /** Measures of a unit: a column each. */
   record Unit(
@@ -44,15 +45,7 @@ public final class CrossOrientationExperiment
 
   @Override
   public Description description() {
-    return Description.of(
-            "cross_orientation",
-            "Cross-orientation suppression",
-            "Each unit's probe grating at 25 % contrast with an orthogonal grating added to it, at"
-                + " rising contrasts of this mask. In V1 the mask, which drives a cell little by"
-                + " itself, suppresses the response (Morrone, Burr and Maffei 1982; Carandini,"
-                + " Heeger and Movshon 1997).")
-        .primary("suppression_equal")
-        .requires("orientation");
+    return Descriptions.of("cross_orientation");
   }
 
   @Override
@@ -60,10 +53,12 @@ public final class CrossOrientationExperiment
     var design = new Design<Condition>();
     List<Preferences.Probe> probes = Preferences.of(context).probes();
     for (int p = 0; p < probes.size(); p++) {
-      for (double mask : MASKS) {
-        add(design, context, new Condition(p, TEST, mask), probes.get(p));
+      for (int k = 0; k < Probed.PHASES; k++) {
+        for (double mask : MASKS) {
+          add(design, context, new Condition(p, TEST, mask, k), probes.get(p));
+        }
+        add(design, context, new Condition(p, 0, TEST, k), probes.get(p));
       }
-      add(design, context, new Condition(p, 0, TEST), probes.get(p));
     }
     return design;
   }
@@ -76,10 +71,14 @@ public final class CrossOrientationExperiment
             context.frame(),
             probe.modulation(),
             probe.cycles(),
-            probe.phase(),
+            Probed.phase(c.phase),
             c.test,
             probe.modulation() + 90,
             c.mask));
+  }
+
+  private static Condition masked(int probe, double mask, int phase) {
+    return new Condition(probe, TEST, mask, phase);
   }
 
   @Override
@@ -89,22 +88,25 @@ public final class CrossOrientationExperiment
         probed.table(
             Unit.class,
             (u, p) -> {
-              double alone = u.evoked(new Condition(p, TEST, 0));
-              double equal = u.evoked(new Condition(p, TEST, TEST));
-              double strongest = u.evoked(new Condition(p, TEST, MASKS[MASKS.length - 1]));
-              double base = Samples.base(alone, equal, strongest);
+              double[] r = probed.curve(u, MASKS, CrossOrientationExperiment::masked);
+              double base = probed.base(u, r[0]);
               return new Unit(
                   p + 1,
-                  alone,
-                  Context.normalized(base, u.evoked(new Condition(p, 0, TEST))),
-                  Samples.suppression(base, equal),
-                  Samples.suppression(base, strongest));
+                  r[0],
+                  Context.normalized(
+                      base, probed.response(u, k -> new Condition(p, 0, TEST, k))),
+                  Samples.suppression(base, r[EQUAL]),
+                  Samples.suppression(base, r[MASKS.length - 1]));
             });
     double[] equal = units.values(Unit::suppressionEqual);
     double[][] atMask =
         probed.sample(
             MASKS.length,
-            (u, p) -> Arrays.stream(MASKS).map(mask -> relative(u, p, mask)).toArray());
+            (u, p) -> {
+              double[] r = probed.curve(u, MASKS, CrossOrientationExperiment::masked);
+              double base = probed.base(u, r[0]);
+              return Arrays.stream(r).map(v -> Context.normalized(base, v)).toArray();
+            });
     var summary =
         new Summary(
             TEST,
@@ -135,12 +137,5 @@ public final class CrossOrientationExperiment
         .value(
             "Response to the mask alone, fraction of that to the test, median",
             summary.maskAloneFractionMedian);
-  }
-
-  /** A unit's response with a mask over that without one. */
-  private static double relative(Recording.Unit<Condition> u, int probe, double mask) {
-    double with = u.evoked(new Condition(probe, TEST, mask));
-    double alone = u.evoked(new Condition(probe, TEST, 0));
-    return Context.normalized(Samples.base(alone, with), with);
   }
 }

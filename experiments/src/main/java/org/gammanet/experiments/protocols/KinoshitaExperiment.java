@@ -9,6 +9,7 @@ import org.gammanet.experiments.analysis.Dynamics;
 import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.CenterSurround;
+import org.gammanet.experiments.stimuli.Sine;
 import org.gammanet.experiments.study.Description;
 import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Experiment;
@@ -31,23 +32,29 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
     -75, -60, -45, -30, -15, 0, 15, 30, 45, 60, 75, 90
   };
 
-  /** A stimulus with a probe's orientation in its center. */
+  /** A stimulus with a probe's orientation in its center, in a phase. */
   public sealed interface Condition {}
 
   /** The center alone. */
-  record Center(int probe) implements Condition {}
+  record Center(int probe, int phase) implements Condition {}
 
-  /** The center within a ring; the difference is in degrees. */
-  record Both(int probe, double difference, int phase) implements Condition {}
+  /**
+   * The center within a ring.
+   *
+   * @param difference of the ring's orientation, degrees
+   * @param opposite whether the ring is half a cycle out of phase with the center
+   */
+  record Both(int probe, double difference, int phase, boolean opposite) implements Condition {}
 
   /** The ring alone. */
-  record Ring(int probe, double difference) implements Condition {}
+  record Ring(int probe, double difference, int phase) implements Condition {}
 
   /** Measures of a unit; {@code normalized} by difference. */
   record Unit(
       int probe,
       double centerAlone,
       double surroundAloneFraction,
+      boolean silent,
       double suppressionIso,
       double suppressionCross,
       double isoCrossIndex,
@@ -61,6 +68,8 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
       int firstStepSuppressionAbove005,
       int n,
       int nTested,
+      int nRingNotSilent,
+      double fractionIsoStronger,
       Statistics.Interval suppressionIso,
       Statistics.Interval suppressionCross,
       Statistics.Interval isoCrossIndex,
@@ -69,31 +78,11 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
 
   @Override
   public Description description() {
-    return Description.of(
-            "kinoshita",
-            "Oriented surrounds",
-            "A disc of each unit's probe grating, as large as the median summation field of the"
-                + " units tested with it, within a ring of another orientation, in several phases."
-                + " The ring begins where it evokes less than 5 % in the median unit, if it does so"
-                + " anywhere. The iso/cross index lies between −1 and 1. Units to which the disc"
-                + " evokes less than a tenth of their largest response here are excluded."
-                + " Orientation-tuned suppression in V1 is reported by Cavanaugh, Bair and Movshon"
-                + " (2002) and Shushruth et al. (2013); the name of the experiment is historical,"
-                + " see Kinoshita, Gilbert and Das (2009).")
-        .literature(
-            "In the physiology the ring lies outside each cell's field. Here it does for the"
-                + " median unit of a probe, where there is such a ring at all; the report has the"
-                + " response to the ring alone.")
-        .primary("iso_cross_index")
-        .requires("orientation", "size_tuning");
+    return Descriptions.of("kinoshita");
   }
 
   private static double[] differences(RunContext context) {
     return context.settings().full() ? ALL_DIFFERENCES : DIFFERENCES;
-  }
-
-  private static int phases(RunContext context) {
-    return context.settings().full() ? 4 : 2;
   }
 
   @Override
@@ -104,28 +93,32 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
   private static Design<Condition> design(RunContext context, double[] differences) {
     var design = new Design<Condition>();
     List<Preferences.Probe> probes = Preferences.of(context).probes();
-    SizeExperiment.Fields fields = SizeExperiment.Fields.of(context);
+    Fields fields = Fields.of(context);
     double contrast = context.settings().contrast();
     double outer = Math.min(context.pixels(80), context.frame().largestRadius());
     for (int p = 0; p < probes.size(); p++) {
       Preferences.Probe probe = probes.get(p);
       double radius = Math.min(fields.centerDiameterPx()[p] / 2, outer / 2);
       double inner = Math.min(fields.ringInnerDiameterPx()[p] / 2, outer - context.pixels(4));
-      var sine = probe.sine(contrast);
-      var center = CenterSurround.Disc.of(sine, radius);
-      design.add(new Center(p), new CenterSurround(context.frame(), center, null));
-      for (double d : differences) {
-        for (int i = 0; i < phases(context); i++) {
-          double phase = probe.phase() + 2 * Math.PI * i / phases(context);
-          var ring =
-              new CenterSurround.Ring(
-                  sine.orientation(probe.modulation() + d).phase(phase), inner, outer);
-          design.add(new Both(p, d, i), new CenterSurround(context.frame(), center, ring));
+      for (int k = 0; k < Probed.PHASES; k++) {
+        var sine = probe.shifted(k).sine(contrast);
+        var center = CenterSurround.Disc.of(sine, radius);
+        design.add(new Center(p, k), new CenterSurround(context.frame(), center, null));
+        for (double d : differences) {
+          for (boolean opposite : new boolean[] {false, true}) {
+            Sine other =
+                sine.orientation(probe.modulation() + d)
+                    .phase(sine.phase() + (opposite ? Math.PI : 0));
+            var ring = new CenterSurround.Ring(other, inner, outer);
+            design.add(
+                new Both(p, d, k, opposite), new CenterSurround(context.frame(), center, ring));
+          }
         }
-      }
-      for (double d : new double[] {0, 90}) {
-        var ring = new CenterSurround.Ring(sine.orientation(probe.modulation() + d), inner, outer);
-        design.add(new Ring(p, d), new CenterSurround(context.frame(), null, ring));
+        for (double d : new double[] {0, 90}) {
+          Sine other = sine.orientation(probe.modulation() + d);
+          var ring = new CenterSurround.Ring(other, inner, outer);
+          design.add(new Ring(p, d, k), new CenterSurround(context.frame(), null, ring));
+        }
       }
     }
     return design;
@@ -135,26 +128,50 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
     return "normalized_" + Format.number(difference);
   }
 
-  /** A unit's responses with a ring of each difference, averaged over phases. */
+  /** A unit's responses with a ring of each difference. */
   private static double[] withRing(
-      RunContext context, Recording.Unit<Condition> unit, int probe, double[] differences) {
-    int phases = phases(context);
-    return Arrays.stream(differences)
-        .map(
-            d -> {
-              double mean = 0;
-              for (int i = 0; i < phases; i++) {
-                mean += unit.evoked(new Both(probe, d, i)) / phases;
-              }
-              return mean;
-            })
+      Probed<Condition> probed, Recording.Unit<Condition> unit, double[] differences) {
+    double[] inPhase = probed.curve(unit, differences, (p, d, k) -> new Both(p, d, k, false));
+    double[] opposite = probed.curve(unit, differences, (p, d, k) -> new Both(p, d, k, true));
+    return Samples.fill(differences.length, i -> (inPhase[i] + opposite[i]) / 2);
+  }
+
+  /** The larger of the responses to a ring alone, parallel or orthogonal. */
+  private static double ringAlone(Probed<Condition> probed, Recording.Unit<Condition> unit) {
+    return Samples.largest(probed.curve(unit, new double[] {0, 90}, Ring::new));
+  }
+
+  /** A unit's responses with a ring over that without one; NaN where the ring is not silent. */
+  private static double[] relative(
+      Probed<Condition> probed, Recording.Unit<Condition> unit, double[] differences) {
+    double base = base(probed, unit);
+    return Arrays.stream(withRing(probed, unit, differences))
+        .map(w -> Context.normalized(base, w))
         .toArray();
+  }
+
+  private static double centerAlone(Probed<Condition> probed, Recording.Unit<Condition> unit) {
+    int probe = probed.probe(unit.index());
+    return probed.response(unit, k -> new Center(probe, k));
+  }
+
+  /** Whether a ring alone evokes nothing after the last timestep. */
+  private static boolean silent(Probed<Condition> probed, int unit) {
+    Recording.Unit<Condition> last = probed.last(unit);
+    return ringAlone(probed, last) < Fields.SILENT * centerAlone(probed, last);
+  }
+
+  /** The response to the center; 0 where it is too small, or where the ring is not silent. */
+  private static double base(Probed<Condition> probed, Recording.Unit<Condition> unit) {
+    return silent(probed, unit.index())
+        ? probed.base(unit, centerAlone(probed, unit))
+        : 0;
   }
 
   @Override
   public Findings analyze(RunContext context, Recording<Condition> recording) {
     Probed<Condition> probed = Probed.of(context, recording);
-    SizeExperiment.Fields fields = SizeExperiment.Fields.of(context);
+    Fields fields = Fields.of(context);
     double[] differences = differences(context);
     int iso = Arrays.binarySearch(differences, 0);
     int cross = differences.length - 1;
@@ -162,9 +179,9 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
         probed.table(
             Unit.class,
             (u, p) -> {
-              double alone = u.evoked(new Center(p));
-              double[] with = withRing(context, u, p, differences);
-              double base = Samples.base(alone, with);
+              double alone = centerAlone(probed, u);
+              double base = base(probed, u);
+              double[] with = withRing(probed, u, differences);
               Map<String, Double> normalized = new LinkedHashMap<>();
               for (int d = 0; d < with.length; d++) {
                 normalized.put(column(differences[d]), Context.normalized(base, with[d]));
@@ -172,7 +189,8 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
               return new Unit(
                   p + 1,
                   alone,
-                  Context.normalized(base, u.evoked(new Ring(p, 0))),
+                  Context.normalized(alone, ringAlone(probed, u)),
+                  silent(probed, u.index()),
                   Samples.suppression(base, with[iso]),
                   Samples.suppression(base, with[cross]),
                   base > 0
@@ -222,6 +240,9 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
             Dynamics.firstAbove(overTime.y(), 0.05),
             Series.finite(isoIndex).length,
             probed.n(),
+            units.values(m -> !m.silent, m -> 1).length,
+            Samples.mean(
+                Arrays.stream(Series.finite(index)).map(v -> v > 0 ? 1 : 0).toArray()),
             Series.mean(isoIndex, seed),
             Series.mean(crossIndex, seed),
             Series.mean(index, seed),
@@ -259,7 +280,13 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
                         .equalAspect(),
                     Charts.distribution(
                         1, 1, "Orientation-tuned suppression", "Iso/cross index", index)))
-            .value("Units", summary.n)
+            .value("Units", "%s of %s tested".formatted(summary.n, summary.nTested))
+            .value(
+                "Units to which the ring alone evokes 5 % of the center's response, or more",
+                "%s of %s".formatted(summary.nRingNotSilent, summary.nTested))
+            .value(
+                "Units that the parallel ring suppresses more",
+                "%s, n = %s".formatted(Format.percent(summary.fractionIsoStronger), summary.n))
             .value("Suppression index, parallel, mean [95 %]", summary.suppressionIso)
             .value("Suppression index, orthogonal, mean [95 %]", summary.suppressionCross)
             .value("Iso/cross index, mean [95 %]", summary.isoCrossIndex)
@@ -271,13 +298,11 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
             .overview(responsePanel)
             .overviewDynamics("surround suppression", overTime)
             .overviewValue("iso/cross index", Format.number(summary.isoCrossIndex.value()));
-    return Math.abs(summary.surroundAloneFractionMedian) > SizeExperiment.SILENT
-        ? findings.note(
-            "The ring by itself changes the units' responses by more than 5 % of the response to"
-                + " the center: it reaches into their receptive fields, or acts through"
-                + " normalization over the whole feature map. This is not pure modulation from"
-                + " outside the receptive field.")
-        : findings;
+    return summary.n > 0
+        ? findings
+        : findings.warning(
+            "Not measurable: there is no unit to which the center evokes a tenth of its largest"
+                + " response, and the ring by itself nothing.");
   }
 
   @Override
@@ -291,10 +316,6 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
             Probed.of(context, recording)
                 .sample(
                     differences.length,
-                    (u, p) -> {
-                      double[] with = withRing(context, u, p, differences);
-                      double base = Samples.base(u.evoked(new Center(p)), with);
-                      return Arrays.stream(with).map(w -> Context.normalized(base, w)).toArray();
-                    }));
+                    (u, p) -> relative(Probed.of(context, recording), u, differences)));
   }
 }

@@ -40,16 +40,7 @@ public final class ParadoxicalExperiment implements Experiment<ParadoxicalExperi
 
   @Override
   public Description description() {
-    return Description.of(
-            "paradoxical",
-            "Paradoxical effect of drive to inhibition",
-            "The inhibitory population of the layer is driven in a disc, from the steady state that"
-                + " the network reaches under a grating. Where inhibition stabilizes an excitation"
-                + " that would be unstable alone, its rate falls (Tsodyks, Skaggs, Sejnowski and"
-                + " McNaughton 1997; Sanzeni et al. 2020). The preconditions are tested first: a"
-                + " steady state, and excitatory states that are unstable while inhibitory ones are"
-                + " held.")
-        .primary("slope");
+    return Descriptions.of("paradoxical");
   }
 
   @Override

@@ -71,16 +71,7 @@ public final class PerturbationExperiment implements Experiment<PerturbationExpe
 
   @Override
   public Description description() {
-    return Description.of(
-            "perturbation",
-            "Activation and inactivation",
-            "The excitatory or the inhibitory population of the layer is changed at every timestep,"
-                + " in a disc around the recorded units: activity is added (activation) or"
-                + " multiplied by a factor below 1 (inactivation), while a probe grating fills the"
-                + " image. The same elsewhere is the sham. With the surround silenced instead,"
-                + " suppression by large gratings that comes through this layer must vanish.")
-        .primary("inhibitory_inactivation_on_excitatory")
-        .requires("orientation");
+    return Descriptions.of("perturbation");
   }
 
   private static Stimulation stimulation(RunContext context) {
@@ -237,10 +228,10 @@ public final class PerturbationExperiment implements Experiment<PerturbationExpe
 
   private static double suppression(
       RunContext context, Recording<Condition> recording, Preferences preferences, int unit) {
-    Recording<Condition>.At at = recording.at(context.mainState(), context.lastStep());
-    double disc = at.evoked(new Condition(preferences.probe()[unit], false), unit);
-    double all = at.evoked(whole(preferences, unit), unit);
-    return Samples.suppression(Samples.base(disc, all), all);
+    Recording.Unit<Condition> last = new Recording.Unit<>(recording.last(), unit);
+    double disc = last.evoked(new Condition(preferences.probe()[unit], false));
+    double base = Probed.of(context, recording).base(last, disc);
+    return Samples.suppression(base, last.evoked(whole(preferences, unit)));
   }
 
   private static double[] of(

@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
-import org.gammanet.experiments.analysis.OrientationMeasures;
 import org.gammanet.experiments.analysis.Statistics.Interval;
 import org.gammanet.experiments.responses.Pooling;
 import org.gammanet.experiments.stimuli.Grating;
@@ -28,11 +27,12 @@ public final class PopulationExperiment implements Experiment<PopulationExperime
   private static final int PHASES = 4;
   private static final double[] WAVELENGTHS = {8, 12.8, 20};
 
-  /** Evoked response, in fractions of a unit's range, above which it is responsive. */
-  private static final double RESPONSIVE = 0.1;
-
   /** A grating over the whole image. */
-  public record Condition(int wavelength, int orientation, int phase) {}
+  public record Condition(int wavelength, int orientation, int phase) {
+    Condition phase(int other) {
+      return new Condition(wavelength, orientation, other);
+    }
+  }
 
   /**
    * A channel at a position.
@@ -64,14 +64,7 @@ public final class PopulationExperiment implements Experiment<PopulationExperime
 
   @Override
   public Description description() {
-    return Description.of(
-            "population",
-            "A population over positions",
-            "Gratings over the whole image, and the tuning of every channel at a grid of positions:"
-                + " each unit at its own best wavelength, by its mean response over phases."
-                + " Circular variance is that of Ringach, Shapley and Hawken (2002), of responses"
-                + " from which the blank is not subtracted.")
-        .primary("circular_variance");
+    return Descriptions.of("population");
   }
 
   private static List<PixelPoint> positions(RunContext context) {
@@ -166,40 +159,23 @@ public final class PopulationExperiment implements Experiment<PopulationExperime
 
   private static Unit measure(
       RunContext context, Recording<Condition>.At at, int unit, PixelPoint where) {
-    double[] angles = Samples.fill(ORIENTATIONS, o -> 180.0 * o / ORIENTATIONS);
-    double[] best = {};
-    double largest = Double.NEGATIVE_INFINITY;
-    double least = at.blank(unit);
-    double most = at.blank(unit);
-    int wavelength = 0;
+    double[][][] raw = new double[WAVELENGTHS.length][ORIENTATIONS][];
     for (int w = 0; w < WAVELENGTHS.length; w++) {
-      int which = w;
-      double[] curve =
-          Samples.fill(
-              ORIENTATIONS,
-              o ->
-                  IntStream.range(0, PHASES)
-                      .mapToDouble(p -> at.response(new Condition(which, o, p))[unit])
-                      .average()
-                      .orElse(Double.NaN));
-      double top = Samples.maximum(curve);
-      least = Math.min(least, Arrays.stream(curve).min().orElse(least));
-      most = Math.max(most, top);
-      if (top > largest) {
-        largest = top;
-        best = curve;
-        wavelength = w;
+      for (int o = 0; o < ORIENTATIONS; o++) {
+        var shown = new Condition(w, o, 0);
+        raw[w][o] = Samples.fill(PHASES, p -> at.response(shown.phase(p))[unit]);
       }
     }
-    boolean responsive = largest - at.blank(unit) > RESPONSIVE * (most - least) && most > least;
-    OrientationMeasures measures = OrientationMeasures.of(angles, best, 0);
+    var curve =
+        OrientationCurve.of(
+            Samples.fill(ORIENTATIONS, o -> 180.0 * o / ORIENTATIONS), raw, at.blank(unit));
     return new Unit(
         where.y(),
         where.x(),
-        responsive,
-        context.pixels(WAVELENGTHS[wavelength]),
-        measures.preferredVector(),
-        measures.circularVariance());
+        curve.responsive(),
+        context.pixels(WAVELENGTHS[curve.frequency()]),
+        curve.measures().preferredVector(),
+        curve.measures().circularVariance());
   }
 
   /** Length of the mean vector of a channel's preferred orientations; NaN for fewer than two. */

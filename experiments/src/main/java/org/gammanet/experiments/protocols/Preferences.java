@@ -15,21 +15,30 @@ import org.jspecify.annotations.Nullable;
  * What units prefer, and the probe gratings with which later experiments test them. Testing each
  * unit with its own best grating would take as many series of stimuli as there are units. A few
  * probes come close to it: they are chosen one after the other so that the mean, over units, of the
- * fraction of the largest response that the best probe evokes increases most.
+ * fraction of the largest response that the best probe evokes increases most. Responses are means
+ * over phases, or modulations by phase in simple cells, as in the measures of tuning.
  *
  * @param preferred orientation of each unit, degrees of modulation; NaN where it has none
+ * @param simple whether a unit is measured by its modulation with phase
+ * @param largest evoked response of each unit to a grating, of each recorded population in turn
  * @param probe the probe that drives each unit best
  * @param drive fraction of the unit's largest response that this probe evokes
  * @param probes the probe gratings
  */
-public record Preferences(double[] preferred, int[] probe, double[] drive, List<Probe> probes) {
+public record Preferences(
+    double[] preferred,
+    boolean[] simple,
+    double[][] largest,
+    int[] probe,
+    double[] drive,
+    List<Probe> probes) {
 
   /**
    * A grating.
    *
    * @param modulation direction of its modulation, degrees
    * @param cycles spatial frequency, cycles per image height
-   * @param phase radians
+   * @param phase radians; of a probe, the one to which its units respond most
    */
   public record Probe(double modulation, double cycles, double phase) {
     /** The direction of its stripes, degrees. */
@@ -45,6 +54,15 @@ public record Preferences(double[] preferred, int[] probe, double[] drive, List<
     /** The grating without borders. */
     Sine sine(double contrast) {
       return new Sine(modulation, cycles, phase, contrast);
+    }
+
+    /**
+     * The grating in one of the phases of {@link Probed}.
+     *
+     * @param which its index
+     */
+    Probe shifted(int which) {
+      return new Probe(modulation, cycles, Probed.phase(which));
     }
   }
 
@@ -64,6 +82,8 @@ public record Preferences(double[] preferred, int[] probe, double[] drive, List<
     double[] angles = Samples.fill(n, i -> (45 + 180.0 * i / n) % 180);
     return new Preferences(
         angles,
+        new boolean[n],
+        new double[][] {Samples.fill(n, i -> 1)},
         IntStream.range(0, n).toArray(),
         Samples.fill(n, i -> 1),
         Arrays.stream(angles).mapToObj(a -> new Probe(a, context.cycles(12.8), 0)).toList());
@@ -72,53 +92,104 @@ public record Preferences(double[] preferred, int[] probe, double[] drive, List<
   /**
    * Chooses probes.
    *
-   * @param evoked a row per grating, in each one response per unit
-   * @param preferred orientation of each unit; NaN for one that is not responsive, which gets no
-   *     probe
+   * @param curves of each unit, of each recorded population in turn; those of the first decide
+   * @param frequencies cycles per image height
+   * @param phases radians
    */
   static Preferences choose(
-      double[][] evoked, List<Probe> gratings, double[] preferred, int count) {
-    int units = preferred.length;
-    double[] largest = new double[units];
-    for (double[] row : evoked) {
-      for (int u = 0; u < units; u++) {
-        largest[u] = Double.isNaN(preferred[u]) ? 0 : Math.max(largest[u], row[u]);
-      }
+      List<List<OrientationCurve>> curves, double[] frequencies, double[] phases, int count) {
+    List<OrientationCurve> units = curves.getFirst();
+    int n = units.size();
+    double[] preferred = new double[n];
+    boolean[] simple = new boolean[n];
+    double[] largest = new double[n];
+    for (int u = 0; u < n; u++) {
+      OrientationCurve c = units.get(u);
+      preferred[u] = c.responsive() ? c.measures().preferredVector() : Double.NaN;
+      simple[u] = c.simple();
+      largest[u] = Double.isNaN(preferred[u]) ? 0 : c.largest(c.simple());
     }
-    double[] drive = new double[units];
-    int[] probe = new int[units];
+    double[] drive = new double[n];
+    int[] probe = new int[n];
     List<Probe> chosen = new ArrayList<>();
-    for (int p = 0; p < Math.min(count, gratings.size()); p++) {
-      int best = -1;
-      double most = 0;
-      for (int s = 0; s < evoked.length; s++) {
-        double gain = 0;
-        for (int u = 0; u < units; u++) {
-          if (largest[u] > 1e-12) {
-            gain += Math.max(0, evoked[s][u] / largest[u] - drive[u]);
-          }
-        }
-        if (gain > most + 1e-9) {
-          most = gain;
-          best = s;
-        }
-      }
-      if (best < 0) {
+    double[] thetas = n == 0 ? new double[] {0} : units.getFirst().orientations();
+    for (int p = 0; p < count; p++) {
+      int[] best = best(units, largest, drive, thetas.length, frequencies.length);
+      if (best == null) {
         break;
       }
-      for (int u = 0; u < units; u++) {
-        double fraction = largest[u] > 1e-12 ? evoked[best][u] / largest[u] : 0;
+      for (int u = 0; u < n; u++) {
+        double fraction = fraction(units.get(u), largest[u], best[0], best[1]);
         if (fraction > drive[u]) {
           drive[u] = fraction;
           probe[u] = p;
         }
       }
-      chosen.add(gratings.get(best));
+      chosen.add(new Probe(thetas[best[1]], frequencies[best[0]], 0));
+    }
+    for (int p = 0; p < chosen.size(); p++) {
+      int which = p;
+      int[] driven =
+          IntStream.range(0, n).filter(u -> probe[u] == which && drive[u] > 0).toArray();
+      chosen.set(p, withBestPhase(chosen.get(p), units, largest, driven, frequencies, phases));
     }
     if (chosen.isEmpty()) {
-      chosen.add(gratings.get(0)); // no unit responds
+      chosen.add(new Probe(thetas[0], frequencies[0], phases[0])); // no unit responds
     }
-    return new Preferences(preferred, probe, drive, chosen);
+    double[][] all = new double[curves.size()][n];
+    for (int s = 0; s < all.length; s++) {
+      for (int u = 0; u < n; u++) {
+        all[s][u] = curves.get(s).get(u).largest(simple[u]);
+      }
+    }
+    return new Preferences(preferred, simple, all, probe, drive, chosen);
+  }
+
+  private static double fraction(OrientationCurve unit, double largest, int f, int t) {
+    return largest > 1e-12 ? unit.strength()[f][t] / largest : 0;
+  }
+
+  /** The frequency and the orientation that add most; null where none adds anything. */
+  private static int @Nullable [] best(
+      List<OrientationCurve> units, double[] largest, double[] drive, int thetas, int frequencies) {
+    int[] best = null;
+    double most = 1e-9;
+    for (int t = 0; t < thetas; t++) {
+      for (int f = 0; f < frequencies; f++) {
+        double gain = 0;
+        for (int u = 0; u < drive.length; u++) {
+          gain += Math.max(0, fraction(units.get(u), largest[u], f, t) - drive[u]);
+        }
+        if (gain > most) {
+          most = gain + 1e-9; // of equal ones the first
+          best = new int[] {f, t};
+        }
+      }
+    }
+    return best;
+  }
+
+  private static Probe withBestPhase(
+      Probe probe,
+      List<OrientationCurve> units,
+      double[] largest,
+      int[] driven,
+      double[] frequencies,
+      double[] phases) {
+    int f = Arrays.binarySearch(frequencies, probe.cycles);
+    double[] sum = new double[phases.length];
+    for (int u : driven) {
+      OrientationCurve unit = units.get(u);
+      int t = Arrays.binarySearch(unit.orientations(), probe.modulation);
+      for (int k = 0; k < sum.length; k++) {
+        sum[k] += (unit.raw()[f][t][k] - unit.blank()) / largest[u];
+      }
+    }
+    int best = 0;
+    for (int k = 1; k < sum.length; k++) {
+      best = sum[k] > sum[best] + 1e-9 ? k : best;
+    }
+    return new Probe(probe.modulation, probe.cycles, phases[best]);
   }
 
   int units() {

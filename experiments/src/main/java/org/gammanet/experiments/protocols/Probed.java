@@ -1,24 +1,46 @@
 package org.gammanet.experiments.protocols;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.IntFunction;
+import org.gammanet.experiments.analysis.PhaseModulation;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.study.Recording;
 import org.gammanet.experiments.study.RunContext;
 import org.gammanet.experiments.study.UnitTable;
 
 /**
- * The units that are tested, each with the probe that drives it.
+ * The units that are tested, each with the probe that drives it. A unit's response to a grating is
+ * the mean over its phases, F0, or in a simple cell the modulation by phase, F1.
  *
  * @param tested indices of the units
  * @param <C> the conditions
  */
 record Probed<C>(
     RunContext context, Recording<C> recording, Preferences preferences, int[] tested) {
+  /** In how many phases a grating is shown. */
+  static final int PHASES = 4;
+
+  /** Fraction of a unit's largest response to a grating below which one is no base for ratios. */
+  private static final double LEAST_BASE = 0.1;
+
   /** Measures a unit. */
   interface Measure<C, M> {
     M of(Recording.Unit<C> unit, int probe);
+  }
+
+  /** The condition that shows a probe with some value, in a phase. */
+  interface Shown<C> {
+    C at(int probe, double value, int phase);
+  }
+
+  /**
+   * A phase, radians. The phases lie between those of the orientation experiment, by which units
+   * and probes are chosen: nothing is measured with the stimuli that it was chosen by.
+   */
+  static double phase(int which) {
+    return 2 * Math.PI * (which + 0.25) / PHASES;
   }
 
   static <C> Probed<C> of(RunContext context, Recording<C> recording) {
@@ -32,6 +54,35 @@ record Probed<C>(
 
   int probe(int unit) {
     return preferences.probe()[unit];
+  }
+
+  /** A unit's evoked response to a grating. */
+  double response(Recording.Unit<C> unit, IntFunction<? extends C> atPhase) {
+    double[] r = Samples.fill(PHASES, k -> unit.evoked(atPhase.apply(k)));
+    return preferences.simple()[unit.index()] ? PhaseModulation.of(r).f1() : Samples.mean(r);
+  }
+
+  /** A unit's evoked responses to its probe with several values. */
+  double[] curve(Recording.Unit<C> unit, double[] values, Shown<C> shown) {
+    int probe = probe(unit.index());
+    return Arrays.stream(values)
+        .map(v -> response(unit, k -> shown.at(probe, v, k)))
+        .toArray();
+  }
+
+  /**
+   * A response as the base of ratios; 0, for which they are NaN, where it is less than a tenth of
+   * the unit's largest to a grating. What it is compared with does not matter, so that no unit is
+   * excluded by the outcome.
+   */
+  double base(Recording.Unit<C> unit, double response) {
+    double[] largest = preferences.largest()[context.states().indexOf(unit.at().state())];
+    return response > LEAST_BASE * largest[unit.index()] ? response : 0;
+  }
+
+  /** A unit of the main population after the last timestep. */
+  Recording.Unit<C> last(int unit) {
+    return new Recording.Unit<>(recording.last(), unit);
   }
 
   /** A row per unit, population and timestep. */
@@ -51,26 +102,24 @@ record Probed<C>(
   double[][] sample(int n, Measure<C, double[]> curve) {
     List<double[]> curves = new ArrayList<>();
     for (int u : tested) {
-      curves.add(curve.of(new Recording.Unit<>(recording.last(), u), probe(u)));
+      curves.add(curve.of(last(u), probe(u)));
     }
     return Samples.columns(curves, n);
   }
 
   /**
    * Each responding unit's curve after the last timestep, divided by its largest response: at each
-   * of {@code n} conditions, by unit.
-   *
-   * @param conditions of a probe
+   * value, by unit.
    */
-  double[][] normalized(State state, int n, IntFunction<List<? extends C>> conditions) {
+  double[][] normalized(State state, double[] values, Shown<C> shown) {
     Recording<C>.At at = recording.at(state, context.lastStep());
     List<double[]> curves = new ArrayList<>();
     for (int u : tested) {
-      double[] curve = Samples.normalized(at.curve(conditions.apply(probe(u)), u));
+      double[] curve = Samples.normalized(curve(new Recording.Unit<>(at, u), values, shown));
       if (curve != null) {
         curves.add(curve);
       }
     }
-    return Samples.columns(curves, n);
+    return Samples.columns(curves, values.length);
   }
 }

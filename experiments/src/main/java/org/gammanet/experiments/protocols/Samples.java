@@ -10,9 +10,6 @@ import org.jspecify.annotations.Nullable;
 
 /** Arrays of responses and measures. */
 final class Samples {
-  /** Fraction of a unit's largest response below which a response is no base for ratios. */
-  private static final double LEAST_BASE = 0.1;
-
   private Samples() {}
 
   static double[] fill(int n, IntToDoubleFunction f) {
@@ -64,6 +61,11 @@ final class Samples {
     return new double[] {quantile(values, 0.25), median(values), quantile(values, 0.75)};
   }
 
+  /** Values below 0 as 0. */
+  static double[] rectified(double[] values) {
+    return Arrays.stream(values).map(v -> Math.max(v, 0)).toArray();
+  }
+
   static double[] scaled(double[] values, double factor) {
     return Arrays.stream(values).map(v -> factor * v).toArray();
   }
@@ -85,14 +87,6 @@ final class Samples {
   static Statistics.@Nullable Test wilcoxon(double[] a, double[] b) {
     double[][] pairs = pairs(a, b);
     return pairs[0].length < 5 ? null : Statistics.wilcoxon(pairs[0], pairs[1]);
-  }
-
-  /**
-   * A response as the base of ratios; 0, for which they are NaN, where it is too small beside the
-   * others.
-   */
-  static double base(double response, double... others) {
-    return response > LEAST_BASE * largest(others) ? response : 0;
   }
 
   /**

@@ -18,6 +18,8 @@ import org.gammanet.experiments.study.Recording;
 import org.gammanet.experiments.study.RunContext;
 import org.gammanet.experiments.study.Series;
 import org.gammanet.experiments.study.UnitTable;
+import org.gammanet.figures.Axis;
+import org.gammanet.figures.Style;
 
 /** Responses to discs of rising diameter, and to rings of rising inner diameter. */
 public final class SizeExperiment implements Experiment<SizeExperiment.Condition> {
@@ -25,20 +27,27 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
   private static final double[] INNER = {9, 17, 29, 45};
   private static final double[] MORE_INNER = {5, 9, 13, 17, 23, 29, 37, 45, 57};
 
-  /** A ring that evokes less, as a fraction of the best disc's response, is outside the field. */
-  static final double SILENT = 0.05;
-
   /** An index from which a unit counts as suppressed, as in Cavanaugh et al. (2002). */
   private static final double SUPPRESSED = 0.1;
+
+  /**
+   * Fractions of the 190 cells of Cavanaugh et al. (2002) with an index below 0.1 (their text) and
+   * below multiples of 0.2 (the counts 66, 44, 38, 23, 16 and 3 of their histogram, as Brain-Score
+   * has them).
+   */
+  private static final double[] CELLS_X = {0, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.2};
+
+  private static final double[] CELLS =
+      Samples.scaled(new double[] {0, 42, 66, 110, 148, 171, 187, 190}, 1 / 190.0);
 
   /** A stimulus; lengths in pixels. */
   public sealed interface Condition {}
 
   /** The probe in a disc. */
-  record Disc(int probe, double contrast, double diameter) implements Condition {}
+  record Disc(int probe, double contrast, double diameter, int phase) implements Condition {}
 
   /** The probe in a ring. */
-  record Ring(int probe, double innerDiameter) implements Condition {}
+  record Ring(int probe, double innerDiameter, int phase) implements Condition {}
 
   /** Measures of a unit. */
   record Unit(
@@ -52,31 +61,6 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
       double fitRSquared,
       double summationFieldLowContrastPx) {}
 
-  /**
-   * Per probe, the center and the ring with which experiments on surrounds begin.
-   *
-   * @param centerDiameterPx median summation field of the probe's units
-   * @param ringInnerDiameterPx of the smallest ring that leaves their median response below 5 % of
-   *     that to the best disc
-   * @param ringAloneIsSilent whether there is such a ring
-   */
-  record Fields(
-      double[] centerDiameterPx, double[] ringInnerDiameterPx, boolean[] ringAloneIsSilent) {
-    /** What the experiment found; a center of 25 px and a ring from 33 px for a preview. */
-    static Fields of(RunContext context) {
-      int n = context.settings().probes();
-      return context
-          .findings("size_tuning", Summary.class)
-          .map(Summary::fields)
-          .orElseGet(
-              () ->
-                  new Fields(
-                      Samples.fill(n, i -> context.pixels(25)),
-                      Samples.fill(n, i -> context.pixels(33)),
-                      new boolean[n]));
-    }
-  }
-
   /** Numbers of the experiment. */
   record Summary(
       double[] diametersPx,
@@ -86,28 +70,13 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
       int n,
       Statistics.Interval suppressionIndex,
       double fractionSuppressed,
+      Statistics.Interval distanceToCells,
       double summationFieldMedianPx,
       double summationFieldLowContrastMedianPx) {}
 
   @Override
   public Description description() {
-    return Description.of(
-            "size_tuning",
-            "Size tuning",
-            "Each unit's probe grating in discs of rising diameter, and in rings of rising inner"
-                + " diameter; the response to a blank is subtracted. The summation field is the"
-                + " smallest disc that evokes 95 % of the largest response. The suppression index"
-                + " is the fraction of the largest response that is lost with the largest disc, at"
-                + " most 1. Curves are fitted with a ratio of Gaussians (Cavanaugh, Bair and"
-                + " Movshon 2002).")
-        .literature(
-            "Cavanaugh, Bair and Movshon (2002) measured each cell with its own best grating: 148"
-                + " of 190 cells had an index of at least 0.1. Here units share a few probes, at"
-                + " one phase, which drive them to half of their largest response or more. The"
-                + " index is not negative by its definition, so that units without suppression have"
-                + " a mean above 0: what counts is the difference to control networks.")
-        .primary("suppression_index")
-        .requires("orientation");
+    return Descriptions.of("size_tuning");
   }
 
   private static double[] diameters(RunContext context) {
@@ -142,21 +111,28 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
       Preferences.Probe probe = probes.get(p);
       for (double c : contrasts) {
         for (double d : diameters) {
-          design.add(new Disc(p, c, d), probe.grating(context.frame(), c, d));
+          for (int k = 0; k < Probed.PHASES; k++) {
+            design.add(
+                new Disc(p, c, d, k), probe.shifted(k).grating(context.frame(), c, d));
+          }
         }
       }
       for (double i : inner) {
-        var ring =
-            new CenterSurround.Ring(
-                probe.sine(context.settings().contrast()), i / 2, outerDiameter(context) / 2);
-        design.add(new Ring(p, i), new CenterSurround(context.frame(), null, ring));
+        for (int k = 0; k < Probed.PHASES; k++) {
+          var ring =
+              new CenterSurround.Ring(
+                  probe.shifted(k).sine(context.settings().contrast()),
+                  i / 2,
+                  outerDiameter(context) / 2);
+          design.add(new Ring(p, i, k), new CenterSurround(context.frame(), null, ring));
+        }
       }
     }
     return design;
   }
 
-  private static List<Disc> discs(int probe, double contrast, double[] diameters) {
-    return Arrays.stream(diameters).mapToObj(d -> new Disc(probe, contrast, d)).toList();
+  static Probed.Shown<Condition> discs(double contrast) {
+    return (probe, diameter, phase) -> new Disc(probe, contrast, diameter, phase);
   }
 
   @Override
@@ -168,7 +144,7 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
         probed.table(
             Unit.class,
             (u, probe) -> {
-              double[] r = u.curve(discs(probe, contrasts[0], diameters));
+              double[] r = probed.curve(u, diameters, discs(contrasts[0]));
               SizeTuning tuning = SizeTuning.of(diameters, r, 0);
               boolean fitted =
                   u.at().isMain() && Arrays.stream(r).max().orElse(0) > 1e-12 && r.length >= 6;
@@ -177,7 +153,8 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
               double low =
                   contrasts.length < 2
                       ? Double.NaN
-                      : SizeTuning.of(diameters, u.curve(discs(probe, contrasts[1], diameters)), 0)
+                      : SizeTuning.of(
+                              diameters, probed.curve(u, diameters, discs(contrasts[1])), 0)
                           .summationField();
               return new Unit(
                   probe + 1,
@@ -196,16 +173,18 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
             s ->
                 Series.mean(s.word(), diameters, normalized(probed, s, diameters), context.seed()));
     List<Series> suppression = units.dynamics(Unit::suppressionIndex);
-    List<double[]> rings = new ArrayList<>();
+    Fields.Measured fields = Fields.measure(probed, diameters, innerDiameters(context));
+    double[] index = Series.finite(units.values(Unit::suppressionIndex));
     var summary =
         new Summary(
             diameters,
             innerDiameters(context),
             contrasts,
-            fields(probed, rings),
+            fields.fields(),
             probed.n(),
             units.mean(Unit::suppressionIndex),
             Samples.mean(units.values(m -> m.suppressionIndex >= SUPPRESSED ? 1 : 0)),
+            distance(index, context.seed()),
             Samples.median(units.values(Unit::summationFieldPx)),
             Samples.median(units.values(Unit::summationFieldLowContrastPx)));
     double[] inner = innerDiameters(context);
@@ -219,13 +198,13 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
             .title("Rings")
             .axes("Inner diameter (px)", "Response (fraction of best disc)")
             .horizontal(0)
-            .criterion(SILENT);
+            .criterion(Fields.SILENT);
     if (inner.length > 0) {
       ringPanel.add(
           Series.mean(
               context.mainState().word(),
               inner,
-              Samples.columns(rings, inner.length),
+              Samples.columns(fields.rings(), inner.length),
               context.seed()));
     }
     Findings findings =
@@ -233,21 +212,39 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
             .figure(
                 FigureSpec.of(
                     "size_tuning",
-                    12,
-                    4.6,
+                    10,
+                    8,
                     "A: responses to discs, each unit's divided by its largest; mean and bootstrap"
                         + " interval of 95 % over units. B: median response to rings, mean over"
                         + " probes; a ring below the dashed line, 5 %, counts as outside the"
-                        + " field. C: suppression index after each timestep.",
+                        + " field. C: suppression index after each timestep. D: fraction of units"
+                        + " with a smaller index, and of 190 cells of macaque V1 (Cavanaugh, Bair"
+                        + " and Movshon 2002).",
                     discs,
                     ringPanel,
-                    Charts.dynamics(0, 2, context, "Suppression over time", "Suppression index")
-                        .add(suppression)))
+                    Charts.dynamics(1, 0, context, "Suppression over time", "Suppression index")
+                        .add(suppression),
+                    Panel.at(1, 1, "distribution")
+                        .title("Distribution", index.length)
+                        .axes(Axis.linear("Suppression index").range(0, 1.2), "Fraction of units")
+                        .add(
+                            Series.line(
+                                context.mainState().word(),
+                                CELLS_X,
+                                below(index),
+                                Series.style(context.mainState().word())))
+                        .add(
+                            Series.points("V1", CELLS_X, CELLS, 190, Style.BLACK)
+                                .look(Series.Look.MEASURED)
+                                .style(Style.BLACK.label("macaque V1, n = 190")))))
             .value("Units", probed.n())
             .value("Suppression index, mean [95 %]", summary.suppressionIndex)
             .value(
                 "Units with an index of at least 0.1",
                 "%s, n = %s".formatted(Format.percent(summary.fractionSuppressed), probed.n()))
+            .value(
+                "Largest difference to the distribution of V1 (Kolmogorov and Smirnov) [95 %]",
+                summary.distanceToCells)
             .value(
                 "Summation field, median",
                 "%s px (%s deg)"
@@ -265,60 +262,33 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
             Format.number(summary.summationFieldLowContrastMedianPx, " px"));
   }
 
-  private static double[][] normalized(Probed<Condition> probed, State state, double[] diameters) {
-    double contrast = probed.context().settings().contrast();
-    return probed.normalized(state, diameters.length, p -> discs(p, contrast, diameters));
+  /** The fraction of values below each edge of the histogram of V1. */
+  private static double[] below(double[] values) {
+    return Samples.fill(
+        CELLS_X.length,
+        i ->
+            Arrays.stream(values).filter(v -> v < CELLS_X[i]).count()
+                / (double) Math.max(1, values.length));
   }
 
-  /** Fields per probe; {@code rings} gets the medians of the probe's units for each ring. */
-  private static Fields fields(Probed<Condition> probed, List<double[]> rings) {
-    RunContext context = probed.context();
-    Preferences preferences = probed.preferences();
-    Recording<Condition>.At at = probed.recording().last();
-    double[] diameters = diameters(context);
-    double[] inner = innerDiameters(context);
-    int probes = preferences.probes().size();
-    double[] center = new double[probes];
-    double[] ring = new double[probes];
-    boolean[] silent = new boolean[probes];
-    for (int p = 0; p < probes; p++) {
-      int probe = p;
-      int[] units = preferences.testedWith(p);
-      List<Disc> discs = discs(p, context.settings().contrast(), diameters);
-      double[] top = Samples.fill(units.length, i -> Samples.maximum(at.curve(discs, units[i])));
-      double summation =
-          Samples.median(
-              Samples.fill(
-                  units.length,
-                  i -> SizeTuning.of(diameters, at.curve(discs, units[i]), 0).summationField()));
-      center[p] =
-          Math.clamp(
-              Double.isNaN(summation) ? context.pixels(13) : summation,
-              context.pixels(5),
-              context.pixels(45)); // room for a ring
-      double[] fractions =
-          Samples.fill(
-              inner.length,
-              k ->
-                  Samples.median(
-                      Samples.fill(
-                          units.length,
-                          i ->
-                              top[i] > 1e-12
-                                  ? at.evoked(new Ring(probe, inner[k]), units[i]) / top[i]
-                                  : Double.NaN)));
-      rings.add(fractions);
-      int chosen = inner.length;
-      while (chosen > 0 && Math.abs(fractions[chosen - 1]) < SILENT) {
-        chosen--;
-      }
-      silent[p] = chosen < inner.length;
-      ring[p] =
-          Math.max(
-              silent[p] ? inner[chosen] : center[p] + context.pixels(4),
-              center[p] + context.pixels(2));
-    }
-    return new Fields(center, ring, silent);
+  /** The largest difference to the distribution of V1, at the edges of its histogram. */
+  private static Statistics.Interval distance(double[] index, long seed) {
+    return index.length < 2
+        ? new Statistics.Interval(Double.NaN, Double.NaN, Double.NaN, index.length)
+        : Statistics.bootstrap(
+            index.length,
+            drawn -> {
+              double[] f = below(Samples.pick(index, drawn));
+              return Samples.largest(Samples.fill(f.length, i -> f[i] - CELLS[i]));
+            },
+            0.95,
+            1000,
+            seed);
+  }
+
+  private static double[][] normalized(Probed<Condition> probed, State state, double[] diameters) {
+    return probed.normalized(
+        state, diameters, discs(probed.context().settings().contrast()));
   }
 
   @Override

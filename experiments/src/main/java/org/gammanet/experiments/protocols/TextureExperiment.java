@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.DoubleFunction;
 import java.util.stream.DoubleStream;
 import java.util.stream.Stream;
 import org.gammanet.experiments.analysis.Context;
@@ -107,19 +108,7 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
 
   @Override
   public Description description() {
-    return Description.of(
-            "texture_boundary",
-            "Texture boundaries",
-            "Two gratings that meet along a vertical line and differ in orientation; stripes at the"
-                + " unit run along the boundary or across it. Units of each channel are recorded at"
-                + " distances of about a degree to both sides. The modulation compares the response"
-                + " beside a boundary with that in a uniform texture of the same orientation whose"
-                + " phase also jumps; d′ is computed over phases and positions along the boundary.")
-        .literature(
-            "It follows no study of neurons: the stimuli are those of the original project. Four"
-                + " pairs of phases, and up to three places along the boundary.")
-        .primary("modulation_at90")
-        .requires("orientation");
+    return Descriptions.of("texture_boundary");
   }
 
   private static double[] differences(RunContext context) {
@@ -141,14 +130,14 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
     for (double texture : textures(context)) {
       for (double difference : differences) {
         for (int p = 0; p < PHASES; p++) {
-          var first = new Sine(texture, cycles, Math.PI / 2 * p, context.settings().contrast());
+          var first = new Sine(texture, cycles, Probed.phase(p), context.settings().contrast());
           design.add(
               new Condition(texture, difference, p),
               new TextureBoundary(
                   context.frame(),
                   first,
                   // jumps of 0, 0, 90 and 270 degrees
-                  first.orientation(texture + difference).phase(Math.PI / 2 * (p * (p + 1) / 2)),
+                  first.orientation(texture + difference).phase(Probed.phase(p * (p + 1) / 2)),
                   TextureBoundary.Boundary.VERTICAL,
                   0));
         }
@@ -178,11 +167,13 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
   }
 
   private static Unit measure(
+      Probed<Condition> probed,
       Positions positions,
-      Recording<Condition>.At at,
-      int channel,
+      Recording.Unit<Condition> unit,
       double texture,
       double difference) {
+    Recording<Condition>.At at = unit.at();
+    int channel = unit.index();
     double[] uniform = samples(positions, at, channel, texture, 0, positions.beside());
     double[] boundary = samples(positions, at, channel, texture, difference, positions.beside());
     double without = Samples.mean(uniform);
@@ -190,7 +181,9 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
     return new Unit(
         texture,
         difference,
-        with > 0 && without > 0 ? Context.boundary(with, without) : Double.NaN,
+        probed.base(unit, without) > 0
+            ? Context.boundary(Math.max(0, with), without)
+            : Double.NaN,
         Context.dPrime(boundary, uniform),
         with,
         without);
@@ -209,7 +202,7 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
               List<Unit> rows = new ArrayList<>();
               for (double texture : textures(context)) {
                 for (double d : differences) {
-                  rows.add(measure(positions, u.at(), u.index(), texture, d));
+                  rows.add(measure(probed, positions, u, texture, d));
                 }
               }
               return rows;
@@ -260,7 +253,7 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
     List<Series> profiles = new ArrayList<>();
     List<Series> outputs = new ArrayList<>();
     for (double d : new double[] {0, widest}) {
-      profiles.add(profile(context, recording, positions, probed.tested(), d));
+      profiles.add(profile(probed, positions, d));
       if (recording.hasOutput()) {
         outputs.add(output(context, recording, positions, d));
       }
@@ -277,7 +270,7 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
                     + " the boundary, mean and bootstrap interval of 95 % over units and textures."
                     + " B: responses at distances from the boundary, relative to the uniform"
                     + " texture, of units that respond to it with at least a tenth of their"
-                    + " largest response. C: d′ of boundary against uniform texture. D: logit of"
+                    + " largest response to a grating. C: d′ of boundary against uniform texture. D: logit of"
                     + " the network's output. E: modulation after each timestep. F: a stimulus.",
                 Panel.at(0, 0, "modulation")
                     .title("Modulation beside the boundary", probed.n())
@@ -318,30 +311,26 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
 
   /** Responses at distances from the boundary, each channel's over its uniform response. */
   private static Series profile(
-      RunContext context,
-      Recording<Condition> recording,
-      Positions positions,
-      int[] tested,
-      double difference) {
-    Recording<Condition>.At at = recording.last();
+      Probed<Condition> probed, Positions positions, double difference) {
+    Recording<Condition>.At at = probed.recording().last();
+    int[] tested = probed.tested();
+    double[] textures = textures(probed.context());
     int n = positions.columns.length;
     double[][] out = new double[n][tested.length];
     for (int i = 0; i < tested.length; i++) {
-      double[] here = new double[n];
-      double[] uniform = new double[n];
+      int channel = tested[i];
       for (int x = 0; x < n; x++) {
-        for (double texture : textures(context)) {
-          here[x] += Arrays.stream(samples(positions, at, tested[i], texture, difference, x)).sum();
-          uniform[x] += Arrays.stream(samples(positions, at, tested[i], texture, 0, x)).sum();
-        }
-      }
-      double largest = Math.max(Samples.largest(here), Samples.largest(uniform));
-      for (int x = 0; x < n; x++) {
-        boolean responds = largest > 1e-12 && Samples.base(uniform[x], largest) > 0;
-        out[x][i] = responds ? here[x] / uniform[x] : Double.NaN;
+        int column = x;
+        double here = mean(textures, t -> samples(positions, at, channel, t, difference, column));
+        double uniform = mean(textures, t -> samples(positions, at, channel, t, 0, column));
+        out[x][i] = Context.normalized(probed.base(probed.last(channel), uniform), here);
       }
     }
-    return Series.mean(label(difference), positions.distances(), out, context.seed());
+    return Series.mean(label(difference), positions.distances(), out, probed.context().seed());
+  }
+
+  private static double mean(double[] textures, DoubleFunction<double[]> samples) {
+    return Samples.mean(Arrays.stream(textures).mapToObj(samples).mapToDouble(Samples::mean).toArray());
   }
 
   private static Series output(
@@ -384,20 +373,17 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
                 DoubleStream.concat(DoubleStream.of(0), Arrays.stream(x)).distinct().toArray()),
         (context, recording, x) -> {
           Positions positions = Positions.of(context);
-          return Probed.of(context, recording)
-              .sample(
-                  x.length,
-                  (u, probe) ->
-                      Samples.fill(
-                          x.length,
-                          k ->
-                              Arrays.stream(textures(context))
-                                  .map(
-                                      t ->
-                                          measure(positions, u.at(), u.index(), t, x[k])
-                                              .boundaryModulation)
-                                  .average()
-                                  .orElse(Double.NaN)));
+          Probed<Condition> probed = Probed.of(context, recording);
+          return probed.sample(
+              x.length,
+              (u, probe) ->
+                  Samples.fill(
+                      x.length,
+                      k ->
+                          Arrays.stream(textures(context))
+                              .map(t -> measure(probed, positions, u, t, x[k]).boundaryModulation)
+                              .average()
+                              .orElse(Double.NaN)));
         });
   }
 }

@@ -11,7 +11,6 @@ import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.CenterSurround;
 import org.gammanet.experiments.stimuli.Sine;
-import org.gammanet.experiments.stimuli.Stimulus;
 import org.gammanet.experiments.stimuli.StimulusSet;
 import org.gammanet.experiments.study.Description;
 import org.gammanet.experiments.study.Design;
@@ -24,7 +23,6 @@ import org.gammanet.experiments.study.Preparation.Lesion;
 import org.gammanet.experiments.study.Recording;
 import org.gammanet.experiments.study.RunContext;
 import org.gammanet.experiments.study.Series;
-import org.gammanet.experiments.study.Settings;
 import org.gammanet.experiments.study.UnitTable;
 import org.gammanet.figures.Axis;
 import org.gammanet.figures.Style;
@@ -32,9 +30,12 @@ import org.jspecify.annotations.Nullable;
 
 /** The tilt illusion, decoded from the units by a linear decoder of orientation. */
 public final class TiltExperiment implements Experiment<TiltExperiment.Condition> {
-  private static final double[] DIFFERENCES = {-75, -50, -30, -15, 15, 30, 50, 75};
-  private static final double SHORTEST = 8;
-  private static final double LONGEST = 24;
+  private static final double[] DIFFERENCES = {-75, -50, -30, -15, 0, 15, 30, 50, 75};
+
+  /** Ranges that gratings are drawn from, pixels. */
+  private static final double[] WAVELENGTHS = {8, 24};
+
+  private static final double[] RADII = {16, 30};
 
   /** A decoder with a larger mean error, degrees, is too coarse for biases of a few degrees. */
   static final double LARGEST_ERROR = 5;
@@ -46,7 +47,7 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
   record Plain(int index, double orientation, boolean heldOut) implements Condition {}
 
   /** A center without a ring. */
-  record Alone(double orientation, double radius) implements Condition {}
+  record Alone(int index) implements Condition {}
 
   /** A center in a ring of another orientation. */
   record Ringed(Alone center, double gap, double difference) implements Condition {}
@@ -67,122 +68,119 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
       double zeroCrossingDeg,
       double peakAttractionDeg,
       Statistics.Interval biasAt15,
+      Statistics.Interval shiftAt0,
       Map<String, Double> decoderMeanErrorDegWithLesion,
       int n) {}
 
   @Override
   public Description description() {
-    return Description.of(
-            "tilt_illusion",
-            "Tilt illusion",
-            "A linear decoder from the center units of all channels to [sin 2θ, cos 2θ] is fitted"
-                + " to gratings without a surround, of random orientation, wavelength, size and"
-                + " phase, by ridge regression with a penalty that is chosen by leaving one grating"
-                + " out. It then decodes the orientation of a center within a ring of another"
-                + " orientation, as in Linsley, Kim, Ashok and Serre (2020). Positive bias is"
-                + " repulsion: human observers perceive about 3° near a difference of 15 to 20°,"
-                + " none near 50°, and a small attraction near 75° (O'Toole and Wenderoth 1977). A"
-                + " decoder with a mean error above 5° is not accurate enough for the measurement.")
-        .literature(
-            "Linsley et al. decode thousands of images of 500 px, with centers and surrounds of"
-                + " random orientation. Here there are 8 orientations of the center (12 with"
-                + " --full), one radius and one wavelength, with phases at random.")
-        .primary("bias_at15");
+    return Descriptions.of("tilt_illusion");
   }
 
+  /** Gratings without a surround, for the decoder. */
   @Override
   public Design<Condition> design(RunContext context) {
-    return design(
-        context,
-        context.settings().full()
-            ? Samples.fill(36, i -> i < 18 ? -90 + 5 * i : 5 * (i - 17))
-            : DIFFERENCES);
+    var design = new Design<Condition>();
+    var random = new SplittableRandom(context.seed());
+    int training = context.settings().full() ? 1600 : 200;
+    for (int i = 0; i < training + training / 4; i++) {
+      double theta = 180 * ((i % 20 + random.nextDouble()) / 20); // even over orientations
+      design.add(new Plain(i, theta, i >= training), Center.draw(context, theta, random).in(null));
+    }
+    return design;
   }
 
-  private static Design<Condition> design(RunContext context, double[] differences) {
-    Settings settings = context.settings();
-    var random = new SplittableRandom(settings.seed());
-    var design = new Design<Condition>();
-    int training = settings.full() ? 1600 : 80;
-    double largest = Math.min(context.pixels(40), context.frame().largestRadius());
-    double smallest = Math.min(context.pixels(12), largest);
-    for (int i = 0; i < training + training / 4; i++) {
-      // In the small selection, orientations are spread evenly, at random within equal bins.
-      double theta =
-          settings.full() ? 180 * random.nextDouble() : 180 * ((i % 20 + random.nextDouble()) / 20);
-      double wavelength = SHORTEST + (LONGEST - SHORTEST) * random.nextDouble();
-      double radius = smallest + (largest - smallest) * random.nextDouble();
+  /** A center as it is drawn at random. */
+  private record Center(RunContext context, Sine sine, double radius) {
+    static Center draw(RunContext context, double theta, SplittableRandom random) {
+      double wavelength = between(WAVELENGTHS, random);
+      double radius = context.pixels(between(RADII, random));
       double phase = 2 * Math.PI * random.nextDouble();
-      design.add(
-          new Plain(i, theta, i >= training),
-          stimulus(context, theta, context.cycles(wavelength), phase, radius, null));
+      double contrast = context.settings().contrast();
+      return new Center(
+          context,
+          new Sine(theta, context.cycles(wavelength), phase, contrast),
+          Math.min(radius, context.frame().largestRadius() / 2));
     }
-    int centers = settings.full() ? 12 : 8;
-    double[] gaps = context.pixels(settings.full() ? new double[] {0, 5} : new double[] {2});
-    double[] radii =
-        context.pixels(settings.full() ? new double[] {12, 16, 20} : new double[] {16});
-    double cycles = context.cycles(12.8);
-    double outer = Math.min(context.pixels(60), context.frame().largestRadius());
+
+    private static double between(double[] range, SplittableRandom random) {
+      return range[0] + (range[1] - range[0]) * random.nextDouble();
+    }
+
+    CenterSurround in(CenterSurround.@Nullable Ring ring) {
+      return new CenterSurround(context.frame(), CenterSurround.Disc.of(sine, radius), ring);
+    }
+
+    CenterSurround in(double difference, double gap, SplittableRandom random) {
+      Sine other =
+          sine.orientation(sine.orientation() + difference)
+              .phase(2 * Math.PI * random.nextDouble());
+      return in(new CenterSurround.Ring(other, radius + gap, 2 * radius));
+    }
+  }
+
+  /** Centers without and within rings. */
+  private static Design<Condition> rings(RunContext context, double[] differences) {
+    boolean full = context.settings().full();
+    var random = new SplittableRandom(context.seed()).split(); // other ones than in training
+    var design = new Design<Condition>();
+    int centers = full ? 36 : 16;
     for (int c = 0; c < centers; c++) {
-      double theta = 180.0 * c / centers;
-      for (double r : radii) {
-        double radius = Math.min(r, outer / 2);
-        double phase = 2 * Math.PI * random.nextDouble();
-        var alone = new Alone(theta, r);
-        design.add(alone, stimulus(context, theta, cycles, phase, radius, null));
-        for (double gap : gaps) {
-          for (double difference : differences) {
-            var ring =
-                new CenterSurround.Ring(
-                    new Sine(
-                        theta + difference,
-                        cycles,
-                        2 * Math.PI * random.nextDouble(),
-                        settings.contrast()),
-                    radius + gap,
-                    outer);
-            design.add(
-                new Ringed(alone, gap, difference),
-                stimulus(context, theta, cycles, phase, radius, ring));
-          }
+      var center = Center.draw(context, 180 * (c + random.nextDouble()) / centers, random);
+      var alone = new Alone(c);
+      design.add(alone, center.in(null));
+      for (double gap : context.pixels(full ? new double[] {0, 5} : new double[] {0})) {
+        for (double d : differences) {
+          design.add(new Ringed(alone, gap, d), center.in(d, gap, random));
         }
       }
     }
     return design;
   }
 
-  private static CenterSurround stimulus(
-      RunContext context,
-      double theta,
-      double cycles,
-      double phase,
-      double radius,
-      CenterSurround.@Nullable Ring ring) {
-    var sine = new Sine(theta, cycles, phase, context.settings().contrast());
-    return new CenterSurround(context.frame(), CenterSurround.Disc.of(sine, radius), ring);
+  private static Design<Condition> rings(RunContext context) {
+    return rings(
+        context,
+        context.settings().full() ? Samples.fill(36, i -> -90 + 5 * i) : DIFFERENCES);
   }
 
   @Override
   public StimulusSet preview(RunContext context) {
-    List<Stimulus> all =
-        design(RunContext.preview(context.size(), context.settings().withFull(false)))
-            .stimuli()
-            .stimuli();
-    return StimulusSet.of(all.subList(92, all.size())); // a few training gratings are enough
+    return rings(
+            RunContext.preview(context.size(), context.settings().withFull(false)), DIFFERENCES)
+        .stimuli();
+  }
+
+  @Override
+  public int stimuli(RunContext context) {
+    return design(context).conditions().size() + rings(context).conditions().size() + 2;
+  }
+
+  /** The biases of a population after a timestep; none where its decoder is too coarse. */
+  private static TiltBias decode(
+      Recording<Condition> plain, @Nullable Recording<Condition> ringed, State state, int step) {
+    var decoder =
+        TiltBias.Decoder.of(plain.at(state, step), plain.design().conditions(Plain.class));
+    return ringed == null || !decoder.qualified()
+        ? decoder.none()
+        : decoder.bias(ringed.at(state, step), ringed.design().conditions(Ringed.class));
   }
 
   @Override
   public Findings analyze(RunContext context, Recording<Condition> recording) {
-    Design<Condition> design = recording.design();
     long seed = context.seed();
+    State mainState = context.mainState();
+    Design<Condition> rings = rings(context);
+    TiltBias coarse = decode(recording, null, mainState, context.lastStep());
+    Recording<Condition> ringed =
+        coarse.meanError() <= LARGEST_ERROR ? context.record(rings) : null;
     var table = new UnitTable<>(context, Decoding.class);
     Panel overTime = Charts.dynamics(0, 2, context, "Bias at ±15° over time", "Bias (deg)");
-    TiltBias intact = null;
     for (State state : context.states()) {
       double[][] at15 = new double[context.timesteps()][];
       for (int t = 0; t < context.timesteps(); t++) {
-        TiltBias decoded = TiltBias.of(recording.at(state, t), design);
-        at15[t] = decoded.qualified() ? decoded.folded(15) : new double[0];
+        TiltBias decoded = decode(recording, ringed, state, t);
+        at15[t] = decoded.folded(15);
         table.add(
             state,
             -1, // the decoder uses all channels
@@ -192,18 +190,16 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
                 decoded.rSquared(),
                 decoded.penalty(),
                 Series.mean(at15[t], seed).value()));
-        if (state == context.mainState() && t == context.lastStep()) {
-          intact = decoded;
-        }
       }
       overTime.add(Series.mean(state.word(), Samples.steps(context.timesteps()), at15, seed));
     }
-    if (intact == null) {
-      throw new AssertionError("no timestep was recorded");
-    }
-    TiltBias main = intact;
+    TiltBias main = decode(recording, ringed, mainState, context.lastStep());
     double[] differences =
-        main.conditions().stream().mapToDouble(Ringed::difference).distinct().sorted().toArray();
+        rings.conditions(Ringed.class).stream()
+            .mapToDouble(Ringed::difference)
+            .distinct()
+            .sorted()
+            .toArray();
     Series folded = main.folded("intact", seed).style(Style.EXCITATORY.label("network"));
     Axis absolute = Axis.linear("|Surround − center| (deg)").range(0, 95);
     Map<String, Double> errors = new LinkedHashMap<>();
@@ -223,13 +219,14 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
             .horizontal(0)
             .add(folded));
     panels.add(overTime);
-    if (context.settings().full()) {
+    if (context.settings().full() && ringed != null) {
       for (Lesion lesion : Lesion.values()) {
-        Recording<Condition> lesioned = context.record(design, lesion);
+        Recording<Condition> lesioned = context.record(recording.design(), lesion);
         if (lesioned != null) {
-          TiltBias decoded = TiltBias.of(lesioned.last(), design);
+          TiltBias decoded =
+              decode(lesioned, context.record(rings, lesion), mainState, context.lastStep());
           errors.put(lesion.name().toLowerCase(Locale.ROOT), decoded.meanError());
-          if (!decoded.qualified()) {
+          if (decoded.conditions().isEmpty()) {
             continue;
           }
           panels.add(
@@ -241,7 +238,7 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
         }
       }
     }
-    Summary summary = summary(main, folded, differences, errors, design, seed);
+    Summary summary = summary(main, folded, differences, errors, recording.design(), seed);
     boolean qualified = summary.qualified;
     Findings findings =
         Findings.of(summary, table)
@@ -288,6 +285,7 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
         .value("Zero crossing", Format.number(summary.zeroCrossingDeg, "°"))
         .value("Largest attraction", Format.number(summary.peakAttractionDeg, "°"))
         .value("Bias at ±15° [95 %]", summary.biasAt15)
+        .value("Shift by a ring of the same orientation (deg) [95 %]", summary.shiftAt0)
         .overviewValue("tilt repulsion", Format.number(summary.peakRepulsionDeg, "°"))
         .overview(
             Panel.at(0, 0, "tilt")
@@ -306,13 +304,16 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
       long seed) {
     double[] x = folded.x();
     double[] y = folded.y();
-    int top = 0;
-    int bottom = 0;
+    int top = -1;
+    int bottom = -1;
     double crossing = Double.NaN;
     for (int i = 0; i < x.length; i++) {
-      top = y[i] > y[top] ? i : top;
-      bottom = y[i] < y[bottom] ? i : bottom;
-      if (i > 0 && Double.isNaN(crossing) && y[i - 1] > 0 && y[i] <= 0) {
+      if (x[i] == 0) {
+        continue; // a shift without a direction
+      }
+      top = top < 0 || y[i] > y[top] ? i : top;
+      bottom = bottom < 0 || y[i] < y[bottom] ? i : bottom;
+      if (i > 0 && x[i - 1] > 0 && Double.isNaN(crossing) && y[i - 1] > 0 && y[i] <= 0) {
         crossing = x[i - 1] + y[i - 1] / (y[i - 1] - y[i]) * (x[i] - x[i - 1]);
       }
     }
@@ -324,12 +325,13 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
         differences,
         main.meanError(),
         main.rSquared(),
-        main.qualified(),
-        main.qualified() ? Math.max(0, y[top]) : Double.NaN,
-        main.qualified() && y[top] > 0 ? x[top] : Double.NaN,
-        main.qualified() ? crossing : Double.NaN,
-        main.qualified() ? Math.max(0, -y[bottom]) : Double.NaN,
-        Series.mean(main.qualified() ? main.folded(15) : new double[0], seed),
+        main.meanError() <= LARGEST_ERROR,
+        top < 0 ? Double.NaN : Math.max(0, y[top]),
+        top < 0 || y[top] <= 0 ? Double.NaN : x[top],
+        crossing,
+        bottom < 0 ? Double.NaN : Math.max(0, -y[bottom]),
+        Series.mean(main.folded(15), seed),
+        Series.mean(main.folded(0), seed),
         errors,
         folded.n());
   }
@@ -340,18 +342,22 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
         "tilt_illusion",
         "folded",
         "|surround - center| in degrees, bias in degrees",
-        (context, x) ->
-            design(
-                context,
-                Arrays.stream(x)
-                    .flatMap(d -> Arrays.stream(new double[] {-d, d}))
-                    .distinct()
-                    .toArray()),
+        (context, x) -> {
+          double[] both =
+              Arrays.stream(x)
+                  .flatMap(d -> Arrays.stream(new double[] {-d, d}))
+                  .map(d -> d + 0.0) // -0 is 0
+                  .distinct()
+                  .toArray();
+          Design<Condition> all = new TiltExperiment().design(context);
+          Design<Condition> rings = rings(context, both);
+          rings.conditions().forEach(c -> all.add(c, rings.stimulus(c)));
+          return all;
+        },
         (context, recording, x) -> {
-          TiltBias decoded = TiltBias.of(recording.last(), recording.design());
-          return Arrays.stream(x)
-              .mapToObj(d -> decoded.qualified() ? decoded.folded(d) : new double[0])
-              .toArray(double[][]::new);
+          TiltBias decoded =
+              decode(recording, recording, context.mainState(), context.lastStep());
+          return Arrays.stream(x).mapToObj(decoded::folded).toArray(double[][]::new);
         });
   }
 }

@@ -3,14 +3,19 @@ package org.gammanet.experiments.protocols;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.DoubleFunction;
 import java.util.function.ToDoubleFunction;
+import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 import org.gammanet.experiments.analysis.Context;
 import org.gammanet.experiments.analysis.Context.PopulationGain;
+import org.gammanet.experiments.analysis.Population;
 import org.gammanet.experiments.analysis.Statistics.Interval;
+import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.CenterSurround;
 import org.gammanet.experiments.stimuli.Orientation;
 import org.gammanet.experiments.stimuli.Sine;
+import org.gammanet.experiments.stimuli.StimulusSet;
 import org.gammanet.experiments.study.Description;
 import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Experiment;
@@ -39,18 +44,26 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
    * @param center of the center's grating, or of a plaid's first component
    * @param plaid whether a second component is added at 60° to the first
    * @param surround orientation of the surround relative to the center; NaN without one
+   * @param phase index of the phase of all
    */
-  public record Condition(double center, boolean plaid, double surround) {
-    static Condition grating(double center) {
-      return new Condition(center, false, Double.NaN);
+  public record Condition(double center, boolean plaid, double surround, int phase) {}
+
+  /** A condition in any phase. */
+  private record Shown(double center, boolean plaid, double surround) {
+    static Shown grating(double center) {
+      return new Shown(center, false, Double.NaN);
     }
 
-    static Condition plaid(double center) {
-      return new Condition(center, true, Double.NaN);
+    static Shown plaid(double center) {
+      return new Shown(center, true, Double.NaN);
     }
 
-    Condition with(double difference) {
-      return new Condition(center, plaid, difference);
+    Shown with(double difference) {
+      return new Shown(center, plaid, difference);
+    }
+
+    Condition at(int phase) {
+      return new Condition(center, plaid, surround, phase);
     }
   }
 
@@ -75,54 +88,47 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
 
   @Override
   public Description description() {
-    return Description.of(
-            "trott_born",
-            "Input gain or response gain",
-            "Population responses to gratings, and to plaids of two gratings 60° apart, without and"
-                + " with a surround, after Trott and Born (2015). A surround that controls the gain"
-                + " of the response scales the population's profile. A surround that controls the"
-                + " gain of the input suppresses the component of a plaid that it matches, so that"
-                + " the population's peak moves away from that component.")
-        .literature(
-            "Trott and Born recorded arrays of many cells under all pairs of center and surround."
-                + " Here there are 6 centers and 2 surrounds (12 and 7 with --full) at one phase,"
-                + " and few units; where their population vector errs by more than 15° on gratings"
-                + " without a surround, nothing is measured.")
-        .primary("plaid_shift_away_deg")
-        .requires("orientation", "size_tuning");
+    return Descriptions.of("trott_born");
   }
 
   private static double[] centers(RunContext context) {
-    return context.settings().full() ? Samples.fill(12, i -> 15 * i) : Samples.fill(6, i -> 30 * i);
+    int n = context.settings().full() ? 12 : 6;
+    return Samples.fill(n, i -> 180.0 * i / n);
   }
 
+  /** Of surround and center, from 0 to 180 degrees. */
   private static double[] differences(RunContext context) {
-    return context.settings().full()
-        ? new double[] {0, 15, 30, 45, 60, 75, 90}
-        : new double[] {0, 90};
+    return centers(context);
   }
 
   private static double centerRadius(RunContext context) {
     return Math.max(
         context.pixels(8),
-        Samples.median(SizeExperiment.Fields.of(context).centerDiameterPx()) / 2);
+        Samples.median(Fields.of(context).centerDiameterPx()) / 2);
   }
 
   private static double ringRadius(RunContext context) {
-    double ring = Samples.median(SizeExperiment.Fields.of(context).ringInnerDiameterPx()) / 2;
+    double ring = Samples.median(Fields.of(context).ringInnerDiameterPx()) / 2;
     return Math.max(ring, centerRadius(context) + context.pixels(2));
   }
 
+  /** Gratings alone, by which the population is judged. */
   @Override
   public Design<Condition> design(RunContext context) {
     var design = new Design<Condition>();
     for (double theta : centers(context)) {
-      Condition grating = Condition.grating(theta);
-      add(design, context, grating);
+      add(design, context, Shown.grating(theta));
+    }
+    return design;
+  }
+
+  private static Design<Condition> surrounds(RunContext context) {
+    var design = new Design<Condition>();
+    for (double theta : centers(context)) {
       for (double d : differences(context)) {
-        add(design, context, grating.with(d));
+        add(design, context, Shown.grating(theta).with(d));
       }
-      Condition plaid = Condition.plaid(theta);
+      Shown plaid = Shown.plaid(theta);
       add(design, context, plaid);
       add(design, context, plaid.with(0));
       add(design, context, plaid.with(PLAID));
@@ -130,59 +136,117 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
     return design;
   }
 
-  private static void add(Design<Condition> design, RunContext context, Condition c) {
+  @Override
+  public StimulusSet preview(RunContext context) {
+    return surrounds(context).stimuli();
+  }
+
+  @Override
+  public int stimuli(RunContext context) {
+    return design(context).conditions().size() + surrounds(context).conditions().size() + 2;
+  }
+
+  private static void add(Design<Condition> design, RunContext context, Shown shown) {
     double contrast = context.settings().contrast();
     double outer = Math.min(context.pixels(80), context.frame().largestRadius());
     double cycles = Preferences.of(context).commonFrequency();
-    var sine = new Sine(c.center, cycles, Math.PI / 2, contrast);
-    design.add(
-        c,
-        new CenterSurround(
-            context.frame(),
-            new CenterSurround.Disc(
-                sine,
-                c.plaid ? c.center + PLAID : null,
-                Math.min(centerRadius(context), outer / 2)),
-            Double.isNaN(c.surround)
-                ? null
-                : new CenterSurround.Ring(
-                    sine.orientation(c.center + c.surround),
-                    Math.min(ringRadius(context), outer - context.pixels(4)),
-                    outer)));
+    for (int k = 0; k < Probed.PHASES; k++) {
+      var sine = new Sine(shown.center, cycles, Probed.phase(k), contrast);
+      design.add(
+          shown.at(k),
+          new CenterSurround(
+              context.frame(),
+              new CenterSurround.Disc(
+                  sine,
+                  shown.plaid ? shown.center + PLAID : null,
+                  Math.min(centerRadius(context), outer / 2)),
+              Double.isNaN(shown.surround)
+                  ? null
+                  : new CenterSurround.Ring(
+                      sine.orientation(shown.center + shown.surround),
+                      Math.min(ringRadius(context), outer - context.pixels(4)),
+                      outer)));
+    }
   }
 
-  /** The tested units that prefer an orientation, and which. */
-  private record Population(int[] units, double[] preferred) {
-    static Population of(RunContext context) {
-      Preferences p = Preferences.of(context);
+  /**
+   * The tested units that prefer an orientation.
+   *
+   * @param alone the recording of gratings alone
+   * @param rest the other one; null where it was not made
+   */
+  private record Responses(
+      int[] units,
+      double[] preferred,
+      Probed<Condition> alone,
+      @Nullable Probed<Condition> rest) {
+    static Responses of(Probed<Condition> alone, @Nullable Probed<Condition> rest) {
+      double[] preferred = alone.preferences().preferred();
       int[] units =
-          Arrays.stream(p.tested()).filter(u -> Double.isFinite(p.preferred()[u])).toArray();
-      return new Population(units, Samples.pick(p.preferred(), units));
+          Arrays.stream(alone.tested()).filter(u -> Double.isFinite(preferred[u])).toArray();
+      return new Responses(units, Samples.pick(preferred, units), alone, rest);
+    }
+
+    /** Evoked responses of the units of a population after a timestep. */
+    double[] to(Shown shown, State state, int step) {
+      Probed<Condition> from =
+          rest == null || !shown.plaid && Double.isNaN(shown.surround) ? alone : rest;
+      Recording<Condition>.At at = from.recording().at(state, step);
+      return Samples.fill(
+          units.length, i -> from.response(new Recording.Unit<>(at, units[i]), shown::at));
+    }
+
+    double[] last(Shown shown) {
+      return to(shown, alone.context().mainState(), alone.context().lastStep());
     }
 
     /** Mean error of the population vector for gratings without a surround, degrees. */
-    double error(Recording<Condition>.At at, double[] centers) {
+    double error(double[] centers) {
       return Arrays.stream(centers)
           .map(
-              c -> {
-                double[] responses = at.evoked(Condition.grating(c), units);
-                return Math.abs(
-                    Orientation.difference(
-                        org.gammanet.experiments.analysis.Population.vector(responses, preferred),
-                        c));
-              })
+              c ->
+                  Math.abs(
+                      Orientation.difference(
+                          Population.vector(last(Shown.grating(c)), preferred), c)))
           .average()
           .orElse(Double.NaN);
     }
+  }
 
-    PopulationGain gain(Recording<Condition>.At at, Condition without, Condition with) {
-      return PopulationGain.of(preferred, at.evoked(without, units), at.evoked(with, units));
+  /** Responses of a population after a timestep. */
+  private record At(Responses responses, State state, int step) {
+    PopulationGain gain(Shown without, Shown with) {
+      return PopulationGain.of(
+          responses.preferred,
+          responses.to(without, state, step),
+          responses.to(with, state, step));
+    }
+
+    double[] overCenters(
+        double[] centers, double difference, ToDoubleFunction<PopulationGain> measure) {
+      return Arrays.stream(centers)
+          .mapToObj(Shown::grating)
+          .map(c -> gain(c, c.with(difference)))
+          .mapToDouble(measure)
+          .toArray();
+    }
+
+    /** How far the population vector moves away from the component that the surround matches. */
+    double[] shifts(double[] centers) {
+      return Arrays.stream(centers)
+          .mapToObj(Shown::plaid)
+          .flatMapToDouble(
+              p ->
+                  DoubleStream.of(
+                      gain(p, p.with(0)).vectorShift(), -gain(p, p.with(PLAID)).vectorShift()))
+          .toArray();
     }
   }
 
   @Override
   public Findings analyze(RunContext context, Recording<Condition> recording) {
-    Population population = Population.of(context);
+    Probed<Condition> alone = Probed.of(context, recording);
+    Responses population = Responses.of(alone, null);
     double[] centers = centers(context);
     double[] differences = differences(context);
     long seed = context.seed();
@@ -193,7 +257,7 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
           Double.NaN,
           "Fewer than two units prefer an orientation: there is no population to measure.");
     }
-    double error = population.error(recording.last(), centers);
+    double error = population.error(centers);
     if (!(error <= LARGEST_ERROR)) {
       return notMeasured(
           context,
@@ -202,49 +266,18 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
           "The population vector errs by %s on gratings without a surround, more than %s°: these units do not code the orientation whose shift would be measured."
               .formatted(Format.number(error, "°"), Format.number(LARGEST_ERROR)));
     }
-    UnitTable<Unit> units =
-        recording.table(
-            population.units,
-            Unit.class,
-            u -> {
-              double alone = 0;
-              double iso = 0;
-              for (double c : centers) {
-                alone += u.evoked(Condition.grating(c)) / centers.length;
-                iso += u.evoked(Condition.grating(c).with(0)) / centers.length;
-              }
-              return new Unit(
-                  Preferences.of(context).preferred()[u.index()],
-                  alone,
-                  iso,
-                  Context.normalized(alone, iso));
-            });
-    Panel gainOverTime =
-        Panel.at(1, 0, "gain over time")
-            .title("Scale over time, parallel surround")
-            .axes(Charts.steps(context), "Scale")
-            .horizontal(1)
-            .add(
-                Charts.overTime(
-                    context, (s, t) -> scales(population, recording.at(s, t), centers, 0)));
-    Panel shiftOverTime =
-        Panel.at(1, 1, "shift over time")
-            .title("Shift for plaids over time")
-            .axes(Charts.steps(context), "Away from the matched component (deg)")
-            .horizontal(0)
-            .add(
-                Charts.overTime(
-                    context, (s, t) -> shifts(population, recording.at(s, t), centers)));
-    Recording<Condition>.At last = recording.last();
-    Interval scaleIso = Series.mean(scales(population, last, centers, 0), seed);
+    Design<Condition> surrounds = surrounds(context);
+    Responses all = Responses.of(alone, Probed.of(context, context.record(surrounds)));
+    var last = new At(all, context.mainState(), context.lastStep());
+    Interval scaleIso =
+        Series.mean(last.overCenters(centers, 0, PopulationGain::scale), seed);
+    Interval residualIso =
+        Series.mean(last.overCenters(centers, 0, PopulationGain::residual), seed);
     Interval scaleCross =
-        Series.mean(scales(population, last, centers, differences[differences.length - 1]), seed);
-    Interval residualIso = Series.mean(residuals(population, last, centers, 0), seed);
-    Interval shift = Series.mean(shifts(population, last, centers), seed);
-    Summary summary = summary(context, population, error, shift, scaleIso, residualIso, scaleCross);
-    Axis preference =
-        Axis.linear("Preferred − center orientation (deg)").ticks(-90, -45, 0, 45, 90);
-    return Findings.of(summary, units)
+        Series.mean(last.overCenters(centers, 90, PopulationGain::scale), seed);
+    Interval shift = Series.mean(last.shifts(centers), seed);
+    Summary summary = summary(context, all, error, shift, scaleIso, residualIso, scaleCross);
+    return Findings.of(summary, table(context, all, centers))
         .figure(
             FigureSpec.of(
                 "trott_born",
@@ -257,50 +290,16 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
                     + " rotation of the population vector away from the plaid component that the"
                     + " surround matches; a positive value is evidence for control of the input's"
                     + " gain. F: a stimulus.",
-                Panel.at(0, 0, "grating")
-                    .title("Gratings", population.units.length)
-                    .axes(preference, "Response (a.u.)")
-                    .add(
-                        Charts.colored(
-                            List.of(
-                                profile(
-                                    "grating alone",
-                                    population,
-                                    last,
-                                    centers,
-                                    false,
-                                    seed,
-                                    Double.NaN),
-                                profile(
-                                    "with parallel surround",
-                                    population,
-                                    last,
-                                    centers,
-                                    false,
-                                    seed,
-                                    0)))),
-                Panel.at(0, 1, "plaid")
-                    .title("Plaids, components at 0° and 60°")
-                    .axes(preference, "Response (a.u.)")
+                profiles(0, "grating", "Gratings", all, centers, Shown::grating, seed),
+                profiles(
+                        1, "plaid", "Plaids, components at 0° and 60°", all, centers, Shown::plaid,
+                        seed)
                     .vertical(0)
-                    .vertical(PLAID)
-                    .add(
-                        Charts.colored(
-                            List.of(
-                                profile(
-                                    "plaid alone",
-                                    population,
-                                    last,
-                                    centers,
-                                    true,
-                                    seed,
-                                    Double.NaN),
-                                profile(
-                                    "with surround", population, last, centers, true, seed, 0)))),
+                    .vertical(PLAID),
                 Panel.at(0, 2, "gain")
                     .title("Scaling of the profile")
                     .axes(
-                        Axis.linear("Surround − center (deg)").ticks(0, 30, 60, 90),
+                        Axis.linear("Surround − center (deg)").ticks(0, 30, 60, 90, 120, 150),
                         "Scale, residual")
                     .horizontal(1)
                     .add(
@@ -309,18 +308,31 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
                                 Series.mean(
                                     "scale",
                                     differences,
-                                    d -> scales(population, last, centers, d),
+                                    d -> last.overCenters(centers, d, PopulationGain::scale),
                                     seed),
                                 Series.mean(
                                     "residual",
                                     differences,
-                                    d -> residuals(population, last, centers, d),
+                                    d -> last.overCenters(centers, d, PopulationGain::residual),
                                     seed)))),
-                gainOverTime,
-                shiftOverTime,
+                Panel.at(1, 0, "gain over time")
+                    .title("Scale over time, parallel surround")
+                    .axes(Charts.steps(context), "Scale")
+                    .horizontal(1)
+                    .add(
+                        Charts.overTime(
+                            context,
+                            (s, t) ->
+                                new At(all, s, t).overCenters(centers, 0, PopulationGain::scale))),
+                Panel.at(1, 1, "shift over time")
+                    .title("Shift for plaids over time")
+                    .axes(Charts.steps(context), "Away from the matched component (deg)")
+                    .horizontal(0)
+                    .add(
+                        Charts.overTime(context, (s, t) -> new At(all, s, t).shifts(centers))),
                 Panel.at(1, 2, "stimulus")
                     .title("Plaid, surround matches one component")
-                    .picture(recording.design().stimulus(Condition.plaid(0).with(0)))))
+                    .picture(surrounds.stimulus(Shown.plaid(0).with(0).at(1)))))
         .value("Units", summary.n)
         .value(
             "Error of the population vector, gratings alone",
@@ -331,15 +343,42 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
         .value("Shift away for plaids (deg)", shift);
   }
 
+  /** Each unit's responses averaged over centers, for every population and timestep. */
+  private static UnitTable<Unit> table(RunContext context, Responses all, double[] centers) {
+    var units = new UnitTable<>(context, Unit.class);
+    for (State state : context.states()) {
+      for (int t = 0; t < context.timesteps(); t++) {
+        double[] alone = new double[all.units.length];
+        double[] iso = new double[all.units.length];
+        for (double c : centers) {
+          double[] without = all.to(Shown.grating(c), state, t);
+          double[] with = all.to(Shown.grating(c).with(0), state, t);
+          for (int i = 0; i < alone.length; i++) {
+            alone[i] += without[i] / centers.length;
+            iso[i] += with[i] / centers.length;
+          }
+        }
+        for (int i = 0; i < alone.length; i++) {
+          units.add(
+              state,
+              all.units[i],
+              t,
+              new Unit(all.preferred[i], alone[i], iso[i], Context.normalized(alone[i], iso[i])));
+        }
+      }
+    }
+    return units;
+  }
+
   private static Findings notMeasured(
-      RunContext context, Population population, double error, String reason) {
+      RunContext context, Responses population, double error, String reason) {
     Summary none = summary(context, population, error, null, null, null, null);
     return Findings.of(none, new UnitTable<>(context, Unit.class)).warning(reason);
   }
 
   private static Summary summary(
       RunContext context,
-      Population population,
+      Responses population,
       double error,
       @Nullable Interval shift,
       @Nullable Interval scaleIso,
@@ -360,60 +399,44 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
         scaleCross);
   }
 
-  private static double[] scales(
-      Population population, Recording<Condition>.At at, double[] centers, double difference) {
-    return overCenters(population, at, centers, difference, PopulationGain::scale);
-  }
-
-  private static double[] residuals(
-      Population population, Recording<Condition>.At at, double[] centers, double difference) {
-    return overCenters(population, at, centers, difference, PopulationGain::residual);
-  }
-
-  private static double[] overCenters(
-      Population population,
-      Recording<Condition>.At at,
+  /** Responses by preferred orientation relative to the center's, without and with a surround. */
+  private static Panel profiles(
+      int column,
+      String key,
+      String title,
+      Responses all,
       double[] centers,
-      double difference,
-      ToDoubleFunction<PopulationGain> measure) {
-    return Arrays.stream(centers)
-        .mapToObj(Condition::grating)
-        .map(c -> population.gain(at, c, c.with(difference)))
-        .mapToDouble(measure)
-        .toArray();
+      DoubleFunction<Shown> center,
+      long seed) {
+    return Panel.at(0, column, key)
+        .title(title, all.units.length)
+        .axes(
+            Axis.linear("Preferred − center orientation (deg)").ticks(-90, -45, 0, 45, 90),
+            "Response (a.u.)")
+        .horizontal(0)
+        .add(
+            Charts.colored(
+                List.of(
+                    profile(key + " alone", all, centers, center, seed),
+                    profile(
+                        "with parallel surround",
+                        all,
+                        centers,
+                        c -> center.apply(c).with(0),
+                        seed))));
   }
 
-  /** How far the population vector moves away from the component that the surround matches. */
-  private static double[] shifts(
-      Population population, Recording<Condition>.At at, double[] centers) {
-    return Arrays.stream(centers)
-        .mapToObj(Condition::plaid)
-        .flatMapToDouble(
-            p ->
-                Arrays.stream(
-                    new double[] {
-                      population.gain(at, p, p.with(0)).vectorShift(),
-                      -population.gain(at, p, p.with(PLAID)).vectorShift()
-                    }))
-        .toArray();
-  }
-
-  /** Responses by preferred orientation relative to the center's, in bins of 20°. */
+  /** Responses in bins of 20°. */
   private static Series profile(
-      String name,
-      Population population,
-      Recording<Condition>.At at,
-      double[] centers,
-      boolean plaid,
-      long seed,
-      double surround) {
+      String name, Responses all, double[] centers, DoubleFunction<Shown> shown, long seed) {
     List<List<Double>> bins =
         IntStream.range(0, BINS).mapToObj(i -> (List<Double>) new ArrayList<Double>()).toList();
     for (double c : centers) {
-      for (int i = 0; i < population.units.length; i++) {
-        double relative = Orientation.difference(population.preferred[i], c);
+      double[] responses = all.last(shown.apply(c));
+      for (int i = 0; i < responses.length; i++) {
+        double relative = Orientation.difference(all.preferred[i], c);
         int bin = (int) Math.min(BINS - 1, Math.floor((relative + 90) / 20));
-        bins.get(bin).add(at.evoked(new Condition(c, plaid, surround), population.units[i]));
+        bins.get(bin).add(responses[i]);
       }
     }
     return Series.mean(

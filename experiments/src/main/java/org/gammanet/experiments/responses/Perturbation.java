@@ -6,8 +6,8 @@ import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
 
 /**
- * Simulated optogenetics: a change of one population of a layer, in a disc or a ring of the image,
- * during some timesteps. It acts on what the cell returns, and so on all that reads it from the
+ * Simulated optogenetics: {@link Light} of one dose on a population of a layer, in a disc or a ring
+ * of the image, during some timesteps. It acts on what the cell returns, and so on all that reads it from the
  * same timestep on, and on the cell itself from the next.
  *
  * @param layer a cell, such as {@code fgru_0}
@@ -63,23 +63,19 @@ public record Perturbation(
 
   @Override
   public Tensor[] cellOutput(String cell, int timestep, Tensor[] states) {
-    int which = state == State.EXCITATORY ? 0 : 1;
     if (!cell.equals(layer) || timestep < from || timestep > to) {
       return states;
     }
-    if (which >= states.length) {
-      throw new IllegalArgumentException(cell + " has no inhibitory state");
+    Tensor mask = mask(states[0]);
+    boolean factor = kind == Kind.MULTIPLICATIVE;
+    Tensor gain = factor ? Ops.add(Ops.mul(mask, dose - 1), 1) : null;
+    Tensor current = factor ? null : Ops.mul(mask, dose);
+    Tensor[] out = new Light(layer, state, gain, current, from, to).on(states);
+    if (!factor && dose < 0) {
+      int which = state == State.EXCITATORY ? 0 : 1;
+      Tensor least = Ops.minimum(states[which], Ops.mul(states[which], 0));
+      out[which] = Ops.maximum(out[which], least);
     }
-    Tensor before = states[which];
-    Tensor mask = mask(before);
-    Tensor[] out = states.clone();
-    out[which] =
-        kind == Kind.MULTIPLICATIVE
-            ? Ops.mul(before, Ops.add(Ops.mul(mask, dose - 1), 1))
-            : dose >= 0
-                ? Ops.add(before, Ops.mul(mask, dose))
-                : Ops.maximum(
-                    Ops.add(before, Ops.mul(mask, dose)), Ops.minimum(before, Ops.mul(before, 0)));
     return out;
   }
 
@@ -87,14 +83,9 @@ public record Perturbation(
   private Tensor mask(Tensor map) {
     int h = (int) map.size(2);
     int w = (int) map.size(3);
-    float[] mask = new float[h * w];
-    for (int y = 0; y < h; y++) {
-      for (int x = 0; x < w; x++) {
-        // The unit of an image point is that of floor(point / stride).
-        double d = Math.hypot(y - center.y() / stride, x - center.x() / stride) * stride;
-        mask[y * w + x] = d <= outer && (inner == 0 || d > inner) ? 1 : 0;
-      }
-    }
-    return Tensor.of(mask, 1, 1, h, w).to(map.device());
+    // The unit of an image point is that of floor(point / stride).
+    var at = new PixelPoint(center.y() / stride, center.x() / stride);
+    double spared = inner == 0 ? -1 : inner / stride;
+    return Tensor.of(Light.ring(h, w, at, spared, outer / stride), 1, 1, h, w).to(map.device());
   }
 }

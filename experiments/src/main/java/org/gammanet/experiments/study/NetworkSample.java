@@ -3,7 +3,6 @@ package org.gammanet.experiments.study;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -239,11 +238,11 @@ public final class NetworkSample {
    * @throws IOException when a file cannot be written
    */
   public Path write(Path folder) throws IOException {
-    write(folder.resolve("networks.csv"), csv());
+    AtomicFile.write(folder.resolve("networks.csv"), csv());
     ObjectNode json = Json.MAPPER.createObjectNode();
     json.set("networks", Json.MAPPER.valueToTree(networks.keySet()));
     json.set("estimates", Json.MAPPER.valueToTree(estimates));
-    write(
+    AtomicFile.write(
         folder.resolve("networks.json"),
         Json.MAPPER.writerWithDefaultPrettyPrinter().writeValueAsString(json) + "\n");
     var report = new HtmlReport("In silico physiology of %s networks".formatted(networks.size()));
@@ -349,16 +348,5 @@ public final class NetworkSample {
           .points(x, e.values, Style.series(0));
     }
     return figure;
-  }
-
-  private static void write(Path file, String text) throws IOException {
-    AtomicFile.write(
-        file,
-        channel -> {
-          var buffer = java.nio.ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8));
-          while (buffer.hasRemaining()) {
-            channel.write(buffer);
-          }
-        });
   }
 }

@@ -29,10 +29,11 @@ public record Settings(
     @Nullable Stimulation stimulation) {
 
   private static final double PIXELS_PER_DEGREE = 30;
+  private static final int PROBES = 4;
 
-  /** A selection of conditions, three probes, contrast 0.5, whole images, 30 px/deg, seed 1. */
+  /** A selection of conditions, four probes, contrast 0.5, whole images, 30 px/deg, seed 1. */
   public static final Settings DEFAULTS =
-      new Settings(Mode.OWN, false, 3, 0.5, 0, PIXELS_PER_DEGREE, 1, null);
+      new Settings(Mode.OWN, false, PROBES, 0.5, 0, PIXELS_PER_DEGREE, 1, null);
 
   /** Checks the ranges. */
   public Settings {
@@ -61,10 +62,10 @@ public record Settings(
     return at30 * (pixelsPerDegree / PIXELS_PER_DEGREE);
   }
 
-  /** All conditions and 16 probes, or the selection and 3. */
+  /** All conditions and 16 probes, or the selection and 4. */
   public Settings withFull(boolean value) {
     return new Settings(
-        mode, value, value ? 16 : 3, contrast, aperture, pixelsPerDegree, seed, stimulation);
+        mode, value, value ? 16 : PROBES, contrast, aperture, pixelsPerDegree, seed, stimulation);
   }
 
   /** Another mode. */

@@ -158,18 +158,18 @@ class InSilicoControlsTest {
     for (int u = 0; u < found.length; u++) {
       Preferences.Probe p = preferences.probeOf(u);
       double[] response = new double[2];
-      for (int mask = 0; mask < 2; mask++) {
+      for (int i = 0; i < 2 * Probed.PHASES; i++) {
         float[] image =
             new MaskedGrating(
                     Frame.of(128, 128),
                     p.modulation(),
                     p.cycles(),
-                    p.phase(),
+                    Probed.phase(i / 2),
                     0.25,
                     p.modulation() + 90,
-                    0.25 * mask)
+                    0.25 * (i % 2))
                 .draw();
-        response[mask] = bank.response(bank.units.get(u), image, 64, 64);
+        response[i % 2] += bank.response(bank.units.get(u), image, 64, 64);
       }
       assertEquals(1 - response[1] / response[0], found[u], 1e-5);
       assertTrue(found[u] > 0.2, "the mask's contrast energy suppresses: " + found[u]);
@@ -197,7 +197,7 @@ class InSilicoControlsTest {
   @Test
   void noTiltIllusionWithoutContext(@TempDir Path folder) throws IOException {
     EnergyBank bank = EnergyBank.of(12, 0, new double[] {8, 12.8, 20}, 0.3).saturating(0.3);
-    // The largest window must end before the ring begins: 18 px.
+    // A ring begins at 16 px or more, where the largest window is 0.0003.
     EnergyBank compact =
         new EnergyBank(
             bank.units.stream()

@@ -1,7 +1,6 @@
-package org.gammanet.experiments.opto;
+package org.gammanet.experiments.responses;
 
 import java.util.List;
-import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.PixelPoint;
 import org.gammanet.model.ForwardHooks;
 import org.gammanet.torch.Ops;
@@ -45,10 +44,16 @@ public record Light(
 
   /** 1 where a pixel's distance to a point is at most {@code radius}, else 0; height x width. */
   public static float[] disc(int height, int width, PixelPoint at, double radius) {
+    return ring(height, width, at, -1, radius);
+  }
+
+  /** 1 where a pixel's distance to a point is above {@code inner} and at most {@code outer}. */
+  static float[] ring(int height, int width, PixelPoint at, double inner, double outer) {
     float[] out = new float[height * width];
     for (int y = 0; y < height; y++) {
       for (int x = 0; x < width; x++) {
-        if (Math.hypot(y - at.y(), x - at.x()) <= radius) {
+        double distance = Math.hypot(y - at.y(), x - at.x());
+        if (distance > inner && distance <= outer) {
           out[y * width + x] = 1;
         }
       }
@@ -56,10 +61,11 @@ public record Light(
     return out;
   }
 
-  private Tensor[] on(Tensor[] states) {
+  /** The states of the cell under this light, whatever the timestep. */
+  Tensor[] on(Tensor[] states) {
     int which = population == State.INHIBITORY ? 1 : 0;
     if (which >= states.length) {
-      throw new IllegalArgumentException(cell + " has a single state, none of inhibition");
+      throw new IllegalArgumentException(cell + " has no inhibitory state");
     }
     Tensor[] changed = states.clone();
     if (gain != null) {
