@@ -3,8 +3,6 @@ package org.gammanet.experiments.protocols;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
-import java.util.TreeSet;
 import java.util.stream.IntStream;
 import org.gammanet.experiments.analysis.Statistics.Interval;
 import org.gammanet.experiments.responses.NetworkDynamics;
@@ -30,16 +28,11 @@ import org.gammanet.figures.Style;
 import org.gammanet.model.CellSite;
 import org.gammanet.model.ForwardOptions;
 import org.gammanet.model.Network;
-import org.gammanet.torch.Ops;
-import org.gammanet.torch.Tensor;
-import org.gammanet.torch.TensorScope;
-import org.jspecify.annotations.Nullable;
 
 /** Whether states come to rest, on which path, and how a small deviation develops. */
 public final class DynamicsExperiment implements Experiment<DynamicsExperiment.Condition> {
   private static final double WAVELENGTH = 12.8;
-  private static final int MULTIPLE = 10;
-  private static final int SNAPSHOTS = 32;
+  static final int MULTIPLE = 10;
 
   /** A grating of this orientation; NaN for a blank. */
   public record Condition(double orientation) {
@@ -60,26 +53,6 @@ public final class DynamicsExperiment implements Experiment<DynamicsExperiment.C
       double[] eigenvalueAngles,
       double[] eigenvalueResiduals,
       double[] explainedVariance) {}
-
-  /** What a stimulus does. */
-  private static final class Path {
-    final List<NetworkDynamics.Step> steps = new ArrayList<>();
-    final List<Integer> times = new ArrayList<>();
-    final List<Tensor> excitatory = new ArrayList<>();
-    double[] distances = {};
-    double[] means = {};
-    NetworkDynamics.@Nullable Eigenvalue eigenvalue;
-
-    SteadyState steady(int timesteps) {
-      NetworkDynamics.Step last = steps.getLast();
-      int half = Math.min(timesteps / 2, steps.size()) - 1;
-      return SteadyState.of(last, steps.get(Math.max(0, half)), timesteps);
-    }
-
-    double change(int t) {
-      return t <= steps.size() ? steps.get(t - 1).change() : Double.NaN;
-    }
-  }
 
   @Override
   public Description description() {
@@ -124,112 +97,24 @@ public final class DynamicsExperiment implements Experiment<DynamicsExperiment.C
             .findFirst()
             .orElse(network.sites().getFirst());
     int end = MULTIPLE * context.timesteps();
-    List<Path> paths = new ArrayList<>();
+    List<StatePath> paths = new ArrayList<>();
     try {
       for (Condition c : design.conditions()) {
         Stimulus stimulus = design.stimulus(c);
         List<Figure> frames = new ArrayList<>();
-        paths.add(run(context, network, options, site, stimulus, paths.isEmpty(), frames));
+        paths.add(StatePath.run(context, network, options, site, stimulus, paths.isEmpty(), frames));
         if (!frames.isEmpty()) {
           context.write("dynamics.gif", Animation.gif(frames, 72, 0.25));
         }
       }
       return findings(context, design.conditions(), paths, end, site);
     } finally {
-      paths.forEach(p -> p.excitatory.forEach(Tensor::close));
-    }
-  }
-
-  /** The timesteps whose states are compared: those of the first passes, then fewer. */
-  private static TreeSet<Integer> times(int timesteps) {
-    var times = new TreeSet<Integer>();
-    int end = MULTIPLE * timesteps;
-    IntStream.rangeClosed(1, Math.min(2 * timesteps, SNAPSHOTS / 2)).forEach(times::add);
-    for (int i = 1; i <= SNAPSHOTS / 2; i++) {
-      times.add(Math.max(1, end * i / (SNAPSHOTS / 2)));
-    }
-    return times;
-  }
-
-  private static Path run(
-      RunContext context,
-      Network network,
-      ForwardOptions options,
-      CellSite site,
-      Stimulus stimulus,
-      boolean film,
-      List<Figure> frames) {
-    var path = new Path();
-    int end = MULTIPLE * context.timesteps();
-    TreeSet<Integer> times = times(context.timesteps());
-    var shown = new Film(site, stimulus);
-    List<double[]> means = new ArrayList<>();
-    try (var dynamics = new NetworkDynamics(network, options, stimulus)) {
-      for (int t = 1; t <= end; t++) {
-        path.steps.add(dynamics.step());
-        if (!Double.isFinite(path.steps.getLast().norm())) {
-          break;
-        }
-        if (times.contains(t)) {
-          path.times.add(t);
-          path.excitatory.add(snapshot(dynamics.states(), site.states().getFirst()));
-          shown.add(t, dynamics);
-          means.add(means(dynamics.states(), site));
-        }
-      }
-      path.distances = distances(path.excitatory);
-      path.means = means.stream().flatMapToDouble(Arrays::stream).toArray();
-      if (path.steps.size() == end && Double.isFinite(path.steps.getLast().norm())) {
-        path.eigenvalue =
-            dynamics.leadingEigenvalue(context.settings().full() ? 200 : 40, context.seed());
-      }
-    }
-    if (film) {
-      frames.addAll(shown.frames());
-    }
-    return path;
-  }
-
-  private static Tensor snapshot(Map<String, Tensor> states, String name) {
-    Tensor state = states.get(name);
-    if (state == null) {
-      throw new AssertionError(name + " is not there");
-    }
-    try (var scope = TensorScope.open()) {
-      return TensorScope.detach(Ops.reshape(state, -1).clone());
-    }
-  }
-
-  /** Mean states of the layer: excitatory, and inhibitory where there is one. */
-  private static double[] means(Map<String, Tensor> states, CellSite site) {
-    try (var scope = TensorScope.open()) {
-      return site.states().stream()
-          .mapToDouble(
-              name -> {
-                Tensor state = states.get(name);
-                return state == null ? Double.NaN : Ops.mean(state).item();
-              })
-          .toArray();
-    }
-  }
-
-  /** Distances to the last snapshot over the norm of that. */
-  private static double[] distances(List<Tensor> snapshots) {
-    try (var scope = TensorScope.open()) {
-      Tensor last = snapshots.getLast();
-      double norm = Math.sqrt(Ops.dot(last, last).item());
-      return snapshots.stream()
-          .mapToDouble(
-              s -> {
-                Tensor d = Ops.sub(s, last);
-                return Math.sqrt(Ops.dot(d, d).item()) / norm;
-              })
-          .toArray();
+      paths.forEach(StatePath::close);
     }
   }
 
   private static Findings findings(
-      RunContext context, List<Condition> conditions, List<Path> paths, int end, CellSite site) {
+      RunContext context, List<Condition> conditions, List<StatePath> paths, int end, CellSite site) {
     int t = context.timesteps();
     List<SteadyState> stimuli = paths.stream().map(p -> p.steady(end)).toList();
     double[] moduli = eigenvalues(paths, e -> e.modulus());
@@ -253,7 +138,7 @@ public final class DynamicsExperiment implements Experiment<DynamicsExperiment.C
     List<Series> changes = new ArrayList<>();
     List<Series> distances = new ArrayList<>();
     for (int i = 0; i < paths.size(); i++) {
-      Path path = paths.get(i);
+      StatePath path = paths.get(i);
       Style style = Style.series(i).plain().label(conditions.get(i).words());
       double[] x = path.steps.stream().mapToDouble(NetworkDynamics.Step::number).toArray();
       double[] y = path.steps.stream().mapToDouble(s -> positive(s.change())).toArray();
@@ -333,11 +218,11 @@ public final class DynamicsExperiment implements Experiment<DynamicsExperiment.C
     double of(T value);
   }
 
-  private static double[] each(List<Path> paths, Of<Path> number) {
+  private static double[] each(List<StatePath> paths, Of<StatePath> number) {
     return paths.stream().mapToDouble(number::of).toArray();
   }
 
-  private static double[] eigenvalues(List<Path> paths, Of<NetworkDynamics.Eigenvalue> number) {
+  private static double[] eigenvalues(List<StatePath> paths, Of<NetworkDynamics.Eigenvalue> number) {
     return each(
         paths,
         p -> {
@@ -346,7 +231,7 @@ public final class DynamicsExperiment implements Experiment<DynamicsExperiment.C
         });
   }
 
-  private static List<Series> states(Path path, CellSite site) {
+  private static List<Series> states(StatePath path, CellSite site) {
     int n = site.states().size();
     double[] times = path.times.stream().mapToDouble(t -> t).toArray();
     return IntStream.range(0, n)
@@ -360,7 +245,7 @@ public final class DynamicsExperiment implements Experiment<DynamicsExperiment.C
   }
 
   private static List<Series> trajectories(
-      Components components, List<Condition> conditions, List<Path> paths) {
+      Components components, List<Condition> conditions, List<StatePath> paths) {
     List<Series> out = new ArrayList<>();
     int from = 0;
     for (int i = 0; i < paths.size(); i++) {

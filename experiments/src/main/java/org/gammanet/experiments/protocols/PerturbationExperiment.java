@@ -1,13 +1,11 @@
 package org.gammanet.experiments.protocols;
 
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.DoubleStream;
 import org.gammanet.experiments.analysis.Statistics.Interval;
 import org.gammanet.experiments.responses.Perturbation;
 import org.gammanet.experiments.responses.State;
-import org.gammanet.experiments.stimuli.PixelPoint;
 import org.gammanet.experiments.study.Description;
 import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Experiment;
@@ -27,16 +25,6 @@ import org.gammanet.figures.Style;
 public final class PerturbationExperiment implements Experiment<PerturbationExperiment.Condition> {
   /** A probe grating over the whole image, or in the disc that is perturbed. */
   public record Condition(int probe, boolean whole) {}
-
-  /** Where a population is perturbed. */
-  enum Where {
-    SITE,
-    SHAM,
-    SURROUND
-  }
-
-  /** What is done. */
-  private record Treatment(State state, Perturbation.Kind kind, double dose, Where where) {}
 
   /**
    * A unit under a treatment.
@@ -74,23 +62,6 @@ public final class PerturbationExperiment implements Experiment<PerturbationExpe
     return Descriptions.of("perturbation");
   }
 
-  private static Stimulation stimulation(RunContext context) {
-    Stimulation chosen = context.settings().stimulation();
-    return chosen == null ? Stimulation.DEFAULTS : chosen;
-  }
-
-  private static double radius(RunContext context) {
-    Double chosen = stimulation(context).radius();
-    double radius = chosen == null ? context.size() / 8.0 : chosen;
-    if (radius > context.size() / 6.0) {
-      throw new IllegalArgumentException(
-          "a radius of %s px leaves no room for a sham beside it in an image of %s x %s pixels; at most %s px do"
-              .formatted(
-                  Format.number(radius), context.size(), context.size(), context.size() / 6));
-    }
-    return radius;
-  }
-
   @Override
   public Design<Condition> design(RunContext context) {
     var design = new Design<Condition>();
@@ -101,67 +72,9 @@ public final class PerturbationExperiment implements Experiment<PerturbationExpe
       design.add(new Condition(p, true), probe.grating(context.frame(), contrast, null));
       design.add(
           new Condition(p, false),
-          probe.grating(context.frame(), contrast, 2 * Math.floor(radius(context))));
+          probe.grating(context.frame(), contrast, 2 * Math.floor(Treatment.radius(context))));
     }
     return design;
-  }
-
-  /** The strongest activation; NaN without one. */
-  private static double most(Stimulation stimulation) {
-    return stimulation.added().stream().mapToDouble(a -> a).max().orElse(Double.NaN);
-  }
-
-  /** The strongest inactivation; NaN without one. */
-  private static double least(Stimulation stimulation) {
-    return stimulation.factors().stream().mapToDouble(f -> f).min().orElse(Double.NaN);
-  }
-
-  private static List<Treatment> treatments(RunContext context) {
-    Stimulation how = stimulation(context);
-    State only = how.population();
-    List<Treatment> out = new ArrayList<>();
-    for (State state : only == null ? List.of(State.EXCITATORY, State.INHIBITORY) : List.of(only)) {
-      for (double dose : how.added()) {
-        out.add(new Treatment(state, Perturbation.Kind.ADDITIVE, dose, Where.SITE));
-      }
-      for (double factor : how.factors()) {
-        out.add(new Treatment(state, Perturbation.Kind.MULTIPLICATIVE, factor, Where.SITE));
-      }
-      if (!how.added().isEmpty()) {
-        out.add(new Treatment(state, Perturbation.Kind.ADDITIVE, most(how), Where.SHAM));
-      }
-      if (!how.factors().isEmpty()) {
-        out.add(new Treatment(state, Perturbation.Kind.MULTIPLICATIVE, least(how), Where.SHAM));
-      }
-      out.add(new Treatment(state, Perturbation.Kind.MULTIPLICATIVE, 0, Where.SURROUND));
-    }
-    return out;
-  }
-
-  /** A treatment in the network. */
-  private static Perturbation perturbation(RunContext context, Treatment t, double mean) {
-    Stimulation how = stimulation(context);
-    Integer to = how.to();
-    int last = to == null ? context.lastStep() : to;
-    if (last > context.lastStep() || how.from() > last) {
-      throw new IllegalArgumentException(
-          "timesteps %s to %s are not among those of the recording, 0 to %s"
-              .formatted(how.from(), last, context.lastStep()));
-    }
-    int size = context.size();
-    double r = radius(context);
-    var center = new PixelPoint(size / 2, size / 2);
-    return new Perturbation(
-        context.layer(),
-        t.state,
-        context.stride(),
-        t.kind,
-        t.kind == Perturbation.Kind.ADDITIVE ? t.dose * mean : t.dose,
-        t.where == Where.SHAM ? new PixelPoint(size / 6, size / 6) : center,
-        t.where == Where.SURROUND ? r : how.innerRadius(),
-        t.where == Where.SURROUND ? 2.0 * size : r,
-        how.from(),
-        last);
   }
 
   @Override
@@ -189,10 +102,10 @@ public final class PerturbationExperiment implements Experiment<PerturbationExpe
           new Unit(
               "none", "none", 0, "site", 0, 0, suppression(context, recording, preferences, u)));
     }
-    for (Treatment t : treatments(context)) {
-      double m = mean[t.state == State.EXCITATORY ? 0 : 1];
+    for (Treatment t : Treatment.all(context)) {
+      double m = mean[t.state() == State.EXCITATORY ? 0 : 1];
       Recording<Condition> treated =
-          context.record(recording.design(), perturbation(context, t, m));
+          context.record(recording.design(), t.in(context, m));
       if (treated == null) {
         return DynamicsExperiment.notMeasured("there is no network behind these units");
       }
@@ -210,10 +123,10 @@ public final class PerturbationExperiment implements Experiment<PerturbationExpe
             u,
             context.lastStep(),
             new Unit(
-                t.state.word(),
-                t.kind == Perturbation.Kind.ADDITIVE ? "activation" : "inactivation",
-                t.dose,
-                t.where.name().toLowerCase(java.util.Locale.ROOT),
+                t.state().word(),
+                t.kind() == Perturbation.Kind.ADDITIVE ? "activation" : "inactivation",
+                t.dose(),
+                t.where().name().toLowerCase(java.util.Locale.ROOT),
                 change[0],
                 change[1],
                 suppression(context, treated, preferences, u)));
@@ -254,12 +167,12 @@ public final class PerturbationExperiment implements Experiment<PerturbationExpe
     State e = State.EXCITATORY;
     State i = State.INHIBITORY;
     long seed = context.seed();
-    Stimulation how = stimulation(context);
-    double most = most(how);
-    double least = least(how);
+    Stimulation how = Treatment.stimulation(context);
+    double most = Treatment.most(how);
+    double least = Treatment.least(how);
     var summary =
         new Summary(
-            radius(context),
+            Treatment.radius(context),
             how,
             n,
             Series.mean(of(units, e, "activation", most, "site", Unit::changeInhibitory), seed),

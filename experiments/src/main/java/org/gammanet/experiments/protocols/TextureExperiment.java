@@ -11,7 +11,6 @@ import org.gammanet.experiments.analysis.Context;
 import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.responses.Pooling;
 import org.gammanet.experiments.responses.State;
-import org.gammanet.experiments.stimuli.PixelPoint;
 import org.gammanet.experiments.stimuli.Sine;
 import org.gammanet.experiments.stimuli.TextureBoundary;
 import org.gammanet.experiments.study.Description;
@@ -67,45 +66,6 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
       Statistics.Interval modulationOrthogonal,
       int n) {}
 
-  /** Where units are recorded, pixels from the boundary and along it. */
-  private record Positions(double step, double[] columns, double[] rows) {
-    static Positions of(RunContext context) {
-      int step = Math.max((int) Math.max(1, Math.round(context.pixels(4))), context.stride());
-      int reach =
-          Math.min((int) Math.round(context.pixels(32)), context.size() / 2 - 8) / step * step;
-      return new Positions(
-          step,
-          Samples.fill(2 * reach / step, i -> -reach + step * i),
-          context.size() >= context.pixels(96)
-              ? context.pixels(new double[] {-18, 0, 18})
-              : new double[] {0});
-    }
-
-    List<PixelPoint> points(int size) {
-      List<PixelPoint> out = new ArrayList<>();
-      for (double y : rows) {
-        for (double x : columns) {
-          // The unit's center is half its stride to the right of its first pixel.
-          out.add(new PixelPoint((int) (size / 2 + y), (int) (size / 2 + x + step / 2)));
-        }
-      }
-      return out;
-    }
-
-    double[] distances() {
-      return Arrays.stream(columns).map(x -> x + step / 2).toArray();
-    }
-
-    /** The last column left of the boundary. */
-    int beside() {
-      return columns.length / 2 - 1;
-    }
-
-    int count() {
-      return rows.length * columns.length;
-    }
-  }
-
   @Override
   public Description description() {
     return Descriptions.of("texture_boundary");
@@ -143,23 +103,23 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
         }
       }
     }
-    return design.pooling(Pooling.units(Positions.of(context).points(context.size())));
+    return design.pooling(Pooling.units(BoundaryPositions.of(context).points(context.size())));
   }
 
   /** Responses of a channel in a column, over phases and positions along the boundary. */
   private static double[] samples(
-      Positions positions,
+      BoundaryPositions positions,
       Recording<Condition>.At at,
       int channel,
       double texture,
       double difference,
       int column) {
-    double[] out = new double[PHASES * positions.rows.length];
+    double[] out = new double[PHASES * positions.rows().length];
     for (int p = 0; p < PHASES; p++) {
       var condition = new Condition(texture, difference, p);
-      for (int y = 0; y < positions.rows.length; y++) {
-        int point = y * positions.columns.length + column;
-        out[p * positions.rows.length + y] =
+      for (int y = 0; y < positions.rows().length; y++) {
+        int point = y * positions.columns().length + column;
+        out[p * positions.rows().length + y] =
             at.evoked(condition, channel * positions.count() + point);
       }
     }
@@ -168,7 +128,7 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
 
   private static Unit measure(
       Probed<Condition> probed,
-      Positions positions,
+      BoundaryPositions positions,
       Recording.Unit<Condition> unit,
       double texture,
       double difference) {
@@ -192,7 +152,7 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
   @Override
   public Findings analyze(RunContext context, Recording<Condition> recording) {
     Probed<Condition> probed = Probed.of(context, recording);
-    Positions positions = Positions.of(context);
+    BoundaryPositions positions = BoundaryPositions.of(context);
     double[] all = differences(context);
     double[] differences = Arrays.copyOfRange(all, 1, all.length);
     UnitTable<Unit> units =
@@ -311,11 +271,11 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
 
   /** Responses at distances from the boundary, each channel's over its uniform response. */
   private static Series profile(
-      Probed<Condition> probed, Positions positions, double difference) {
+      Probed<Condition> probed, BoundaryPositions positions, double difference) {
     Recording<Condition>.At at = probed.recording().last();
     int[] tested = probed.tested();
     double[] textures = textures(probed.context());
-    int n = positions.columns.length;
+    int n = positions.columns().length;
     double[][] out = new double[n][tested.length];
     for (int i = 0; i < tested.length; i++) {
       int channel = tested[i];
@@ -334,14 +294,14 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
   }
 
   private static Series output(
-      RunContext context, Recording<Condition> recording, Positions positions, double difference) {
-    int n = positions.columns.length;
+      RunContext context, Recording<Condition> recording, BoundaryPositions positions, double difference) {
+    int n = positions.columns().length;
     double[] sum = new double[n];
     int count = 0;
     for (Condition c : recording.design().conditions()) {
       if (c.difference == difference) {
         float[] logits = recording.output(c);
-        for (int y = 0; y < positions.rows.length; y++) {
+        for (int y = 0; y < positions.rows().length; y++) {
           count++;
           for (int x = 0; x < n; x++) {
             sum[x] += logits[y * n + x];
@@ -372,7 +332,7 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
                 context,
                 DoubleStream.concat(DoubleStream.of(0), Arrays.stream(x)).distinct().toArray()),
         (context, recording, x) -> {
-          Positions positions = Positions.of(context);
+          BoundaryPositions positions = BoundaryPositions.of(context);
           Probed<Condition> probed = Probed.of(context, recording);
           return probed.sample(
               x.length,

@@ -6,11 +6,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.SplittableRandom;
 import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.responses.State;
-import org.gammanet.experiments.stimuli.CenterSurround;
-import org.gammanet.experiments.stimuli.Sine;
 import org.gammanet.experiments.stimuli.StimulusSet;
 import org.gammanet.experiments.study.Description;
 import org.gammanet.experiments.study.Design;
@@ -30,13 +27,6 @@ import org.jspecify.annotations.Nullable;
 
 /** The tilt illusion, decoded from the units by a linear decoder of orientation. */
 public final class TiltExperiment implements Experiment<TiltExperiment.Condition> {
-  private static final double[] DIFFERENCES = {-75, -50, -30, -15, 0, 15, 30, 50, 75};
-
-  /** Ranges that gratings are drawn from, pixels. */
-  private static final double[] WAVELENGTHS = {8, 24};
-
-  private static final double[] RADII = {16, 30};
-
   /** A decoder with a larger mean error, degrees, is too coarse for biases of a few degrees. */
   static final double LARGEST_ERROR = 5;
 
@@ -80,80 +70,22 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
   /** Gratings without a surround, for the decoder. */
   @Override
   public Design<Condition> design(RunContext context) {
-    var design = new Design<Condition>();
-    var random = new SplittableRandom(context.seed());
-    int training = context.settings().full() ? 1600 : 200;
-    for (int i = 0; i < training + training / 4; i++) {
-      double theta = 180 * ((i % 20 + random.nextDouble()) / 20); // even over orientations
-      design.add(new Plain(i, theta, i >= training), Center.draw(context, theta, random).in(null));
-    }
-    return design;
-  }
-
-  /** A center as it is drawn at random. */
-  private record Center(RunContext context, Sine sine, double radius) {
-    static Center draw(RunContext context, double theta, SplittableRandom random) {
-      double wavelength = between(WAVELENGTHS, random);
-      double radius = context.pixels(between(RADII, random));
-      double phase = 2 * Math.PI * random.nextDouble();
-      double contrast = context.settings().contrast();
-      return new Center(
-          context,
-          new Sine(theta, context.cycles(wavelength), phase, contrast),
-          Math.min(radius, context.frame().largestRadius() / 2));
-    }
-
-    private static double between(double[] range, SplittableRandom random) {
-      return range[0] + (range[1] - range[0]) * random.nextDouble();
-    }
-
-    CenterSurround in(CenterSurround.@Nullable Ring ring) {
-      return new CenterSurround(context.frame(), CenterSurround.Disc.of(sine, radius), ring);
-    }
-
-    CenterSurround in(double difference, double gap, SplittableRandom random) {
-      Sine other =
-          sine.orientation(sine.orientation() + difference)
-              .phase(2 * Math.PI * random.nextDouble());
-      return in(new CenterSurround.Ring(other, radius + gap, 2 * radius));
-    }
-  }
-
-  /** Centers without and within rings. */
-  private static Design<Condition> rings(RunContext context, double[] differences) {
-    boolean full = context.settings().full();
-    var random = new SplittableRandom(context.seed()).split(); // other ones than in training
-    var design = new Design<Condition>();
-    int centers = full ? 36 : 16;
-    for (int c = 0; c < centers; c++) {
-      var center = Center.draw(context, 180 * (c + random.nextDouble()) / centers, random);
-      var alone = new Alone(c);
-      design.add(alone, center.in(null));
-      for (double gap : context.pixels(full ? new double[] {0, 5} : new double[] {0})) {
-        for (double d : differences) {
-          design.add(new Ringed(alone, gap, d), center.in(d, gap, random));
-        }
-      }
-    }
-    return design;
-  }
-
-  private static Design<Condition> rings(RunContext context) {
-    return rings(
-        context,
-        context.settings().full() ? Samples.fill(36, i -> -90 + 5 * i) : DIFFERENCES);
+    return new TiltStimuli(context).gratings();
   }
 
   @Override
   public StimulusSet preview(RunContext context) {
-    return rings(
-            RunContext.preview(context.size(), context.settings().withFull(false)), DIFFERENCES)
+    return new TiltStimuli(
+            RunContext.preview(context.size(), context.settings().withFull(false)))
+        .rings()
         .stimuli();
   }
 
   @Override
   public int stimuli(RunContext context) {
-    return design(context).conditions().size() + rings(context).conditions().size() + 2;
+    return design(context).conditions().size()
+        + new TiltStimuli(context).rings().conditions().size()
+        + 2;
   }
 
   /** The biases of a population after a timestep; none where its decoder is too coarse. */
@@ -170,7 +102,7 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
   public Findings analyze(RunContext context, Recording<Condition> recording) {
     long seed = context.seed();
     State mainState = context.mainState();
-    Design<Condition> rings = rings(context);
+    Design<Condition> rings = new TiltStimuli(context).rings();
     TiltBias coarse = decode(recording, null, mainState, context.lastStep());
     Recording<Condition> ringed =
         coarse.meanError() <= LARGEST_ERROR ? context.record(rings) : null;
@@ -349,8 +281,9 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
                   .map(d -> d + 0.0) // -0 is 0
                   .distinct()
                   .toArray();
-          Design<Condition> all = new TiltExperiment().design(context);
-          Design<Condition> rings = rings(context, both);
+          var stimuli = new TiltStimuli(context);
+          Design<Condition> all = stimuli.gratings();
+          Design<Condition> rings = stimuli.rings(both);
           rings.conditions().forEach(c -> all.add(c, rings.stimulus(c)));
           return all;
         },

@@ -1,15 +1,11 @@
 package org.gammanet.experiments.protocols;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.function.DoubleFunction;
-import java.util.function.ToDoubleFunction;
-import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 import org.gammanet.experiments.analysis.Context;
 import org.gammanet.experiments.analysis.Context.PopulationGain;
-import org.gammanet.experiments.analysis.Population;
 import org.gammanet.experiments.analysis.Statistics.Interval;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.CenterSurround;
@@ -32,7 +28,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Whether a surround scales the response to its center, or acts on the component it matches. */
 public final class TrottBornExperiment implements Experiment<TrottBornExperiment.Condition> {
-  private static final double PLAID = 60;
+  static final double PLAID = 60;
   private static final int BINS = 9;
 
   /** A population whose vector errs by more, degrees, on gratings alone codes no orientation. */
@@ -47,25 +43,6 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
    * @param phase index of the phase of all
    */
   public record Condition(double center, boolean plaid, double surround, int phase) {}
-
-  /** A condition in any phase. */
-  private record Shown(double center, boolean plaid, double surround) {
-    static Shown grating(double center) {
-      return new Shown(center, false, Double.NaN);
-    }
-
-    static Shown plaid(double center) {
-      return new Shown(center, true, Double.NaN);
-    }
-
-    Shown with(double difference) {
-      return new Shown(center, plaid, difference);
-    }
-
-    Condition at(int phase) {
-      return new Condition(center, plaid, surround, phase);
-    }
-  }
 
   /** Measures of a unit, averaged over centers. */
   record Unit(
@@ -117,7 +94,7 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
   public Design<Condition> design(RunContext context) {
     var design = new Design<Condition>();
     for (double theta : centers(context)) {
-      add(design, context, Shown.grating(theta));
+      add(design, context, CenterResponses.Shown.grating(theta));
     }
     return design;
   }
@@ -126,9 +103,9 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
     var design = new Design<Condition>();
     for (double theta : centers(context)) {
       for (double d : differences(context)) {
-        add(design, context, Shown.grating(theta).with(d));
+        add(design, context, CenterResponses.Shown.grating(theta).with(d));
       }
-      Shown plaid = Shown.plaid(theta);
+      CenterResponses.Shown plaid = CenterResponses.Shown.plaid(theta);
       add(design, context, plaid);
       add(design, context, plaid.with(0));
       add(design, context, plaid.with(PLAID));
@@ -146,111 +123,37 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
     return design(context).conditions().size() + surrounds(context).conditions().size() + 2;
   }
 
-  private static void add(Design<Condition> design, RunContext context, Shown shown) {
+  private static void add(Design<Condition> design, RunContext context, CenterResponses.Shown shown) {
     double contrast = context.settings().contrast();
     double outer = Math.min(context.pixels(80), context.frame().largestRadius());
     double cycles = Preferences.of(context).commonFrequency();
     for (int k = 0; k < Probed.PHASES; k++) {
-      var sine = new Sine(shown.center, cycles, Probed.phase(k), contrast);
+      var sine = new Sine(shown.center(), cycles, Probed.phase(k), contrast);
       design.add(
           shown.at(k),
           new CenterSurround(
               context.frame(),
               new CenterSurround.Disc(
                   sine,
-                  shown.plaid ? shown.center + PLAID : null,
+                  shown.plaid() ? shown.center() + PLAID : null,
                   Math.min(centerRadius(context), outer / 2)),
-              Double.isNaN(shown.surround)
+              Double.isNaN(shown.surround())
                   ? null
                   : new CenterSurround.Ring(
-                      sine.orientation(shown.center + shown.surround),
+                      sine.orientation(shown.center() + shown.surround()),
                       Math.min(ringRadius(context), outer - context.pixels(4)),
                       outer)));
-    }
-  }
-
-  /**
-   * The tested units that prefer an orientation.
-   *
-   * @param alone the recording of gratings alone
-   * @param rest the other one; null where it was not made
-   */
-  private record Responses(
-      int[] units,
-      double[] preferred,
-      Probed<Condition> alone,
-      @Nullable Probed<Condition> rest) {
-    static Responses of(Probed<Condition> alone, @Nullable Probed<Condition> rest) {
-      double[] preferred = alone.preferences().preferred();
-      int[] units =
-          Arrays.stream(alone.tested()).filter(u -> Double.isFinite(preferred[u])).toArray();
-      return new Responses(units, Samples.pick(preferred, units), alone, rest);
-    }
-
-    /** Evoked responses of the units of a population after a timestep. */
-    double[] to(Shown shown, State state, int step) {
-      Probed<Condition> from =
-          rest == null || !shown.plaid && Double.isNaN(shown.surround) ? alone : rest;
-      Recording<Condition>.At at = from.recording().at(state, step);
-      return Samples.fill(
-          units.length, i -> from.response(new Recording.Unit<>(at, units[i]), shown::at));
-    }
-
-    double[] last(Shown shown) {
-      return to(shown, alone.context().mainState(), alone.context().lastStep());
-    }
-
-    /** Mean error of the population vector for gratings without a surround, degrees. */
-    double error(double[] centers) {
-      return Arrays.stream(centers)
-          .map(
-              c ->
-                  Math.abs(
-                      Orientation.difference(
-                          Population.vector(last(Shown.grating(c)), preferred), c)))
-          .average()
-          .orElse(Double.NaN);
-    }
-  }
-
-  /** Responses of a population after a timestep. */
-  private record At(Responses responses, State state, int step) {
-    PopulationGain gain(Shown without, Shown with) {
-      return PopulationGain.of(
-          responses.preferred,
-          responses.to(without, state, step),
-          responses.to(with, state, step));
-    }
-
-    double[] overCenters(
-        double[] centers, double difference, ToDoubleFunction<PopulationGain> measure) {
-      return Arrays.stream(centers)
-          .mapToObj(Shown::grating)
-          .map(c -> gain(c, c.with(difference)))
-          .mapToDouble(measure)
-          .toArray();
-    }
-
-    /** How far the population vector moves away from the component that the surround matches. */
-    double[] shifts(double[] centers) {
-      return Arrays.stream(centers)
-          .mapToObj(Shown::plaid)
-          .flatMapToDouble(
-              p ->
-                  DoubleStream.of(
-                      gain(p, p.with(0)).vectorShift(), -gain(p, p.with(PLAID)).vectorShift()))
-          .toArray();
     }
   }
 
   @Override
   public Findings analyze(RunContext context, Recording<Condition> recording) {
     Probed<Condition> alone = Probed.of(context, recording);
-    Responses population = Responses.of(alone, null);
+    CenterResponses population = CenterResponses.of(alone, null);
     double[] centers = centers(context);
     double[] differences = differences(context);
     long seed = context.seed();
-    if (population.units.length < 2) {
+    if (population.units().length < 2) {
       return notMeasured(
           context,
           population,
@@ -267,8 +170,8 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
               .formatted(Format.number(error, "°"), Format.number(LARGEST_ERROR)));
     }
     Design<Condition> surrounds = surrounds(context);
-    Responses all = Responses.of(alone, Probed.of(context, context.record(surrounds)));
-    var last = new At(all, context.mainState(), context.lastStep());
+    CenterResponses all = CenterResponses.of(alone, Probed.of(context, context.record(surrounds)));
+    var last = new CenterResponses.At(all, context.mainState(), context.lastStep());
     Interval scaleIso =
         Series.mean(last.overCenters(centers, 0, PopulationGain::scale), seed);
     Interval residualIso =
@@ -290,9 +193,9 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
                     + " rotation of the population vector away from the plaid component that the"
                     + " surround matches; a positive value is evidence for control of the input's"
                     + " gain. F: a stimulus.",
-                profiles(0, "grating", "Gratings", all, centers, Shown::grating, seed),
+                profiles(0, "grating", "Gratings", all, centers, CenterResponses.Shown::grating, seed),
                 profiles(
-                        1, "plaid", "Plaids, components at 0° and 60°", all, centers, Shown::plaid,
+                        1, "plaid", "Plaids, components at 0° and 60°", all, centers, CenterResponses.Shown::plaid,
                         seed)
                     .vertical(0)
                     .vertical(PLAID),
@@ -323,16 +226,16 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
                         Charts.overTime(
                             context,
                             (s, t) ->
-                                new At(all, s, t).overCenters(centers, 0, PopulationGain::scale))),
+                                new CenterResponses.At(all, s, t).overCenters(centers, 0, PopulationGain::scale))),
                 Panel.at(1, 1, "shift over time")
                     .title("Shift for plaids over time")
                     .axes(Charts.steps(context), "Away from the matched component (deg)")
                     .horizontal(0)
                     .add(
-                        Charts.overTime(context, (s, t) -> new At(all, s, t).shifts(centers))),
+                        Charts.overTime(context, (s, t) -> new CenterResponses.At(all, s, t).shifts(centers))),
                 Panel.at(1, 2, "stimulus")
                     .title("Plaid, surround matches one component")
-                    .picture(surrounds.stimulus(Shown.plaid(0).with(0).at(1)))))
+                    .picture(surrounds.stimulus(CenterResponses.Shown.plaid(0).with(0).at(1)))))
         .value("Units", summary.n)
         .value(
             "Error of the population vector, gratings alone",
@@ -344,15 +247,15 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
   }
 
   /** Each unit's responses averaged over centers, for every population and timestep. */
-  private static UnitTable<Unit> table(RunContext context, Responses all, double[] centers) {
+  private static UnitTable<Unit> table(RunContext context, CenterResponses all, double[] centers) {
     var units = new UnitTable<>(context, Unit.class);
     for (State state : context.states()) {
       for (int t = 0; t < context.timesteps(); t++) {
-        double[] alone = new double[all.units.length];
-        double[] iso = new double[all.units.length];
+        double[] alone = new double[all.units().length];
+        double[] iso = new double[all.units().length];
         for (double c : centers) {
-          double[] without = all.to(Shown.grating(c), state, t);
-          double[] with = all.to(Shown.grating(c).with(0), state, t);
+          double[] without = all.to(CenterResponses.Shown.grating(c), state, t);
+          double[] with = all.to(CenterResponses.Shown.grating(c).with(0), state, t);
           for (int i = 0; i < alone.length; i++) {
             alone[i] += without[i] / centers.length;
             iso[i] += with[i] / centers.length;
@@ -361,9 +264,9 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
         for (int i = 0; i < alone.length; i++) {
           units.add(
               state,
-              all.units[i],
+              all.units()[i],
               t,
-              new Unit(all.preferred[i], alone[i], iso[i], Context.normalized(alone[i], iso[i])));
+              new Unit(all.preferred()[i], alone[i], iso[i], Context.normalized(alone[i], iso[i])));
         }
       }
     }
@@ -371,14 +274,14 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
   }
 
   private static Findings notMeasured(
-      RunContext context, Responses population, double error, String reason) {
+      RunContext context, CenterResponses population, double error, String reason) {
     Summary none = summary(context, population, error, null, null, null, null);
     return Findings.of(none, new UnitTable<>(context, Unit.class)).warning(reason);
   }
 
   private static Summary summary(
       RunContext context,
-      Responses population,
+      CenterResponses population,
       double error,
       @Nullable Interval shift,
       @Nullable Interval scaleIso,
@@ -391,7 +294,7 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
         Preferences.of(context).commonFrequency(),
         centerRadius(context),
         ringRadius(context),
-        population.units.length,
+        population.units().length,
         error,
         shift,
         scaleIso,
@@ -399,17 +302,17 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
         scaleCross);
   }
 
-  /** Responses by preferred orientation relative to the center's, without and with a surround. */
+  /** CenterResponses by preferred orientation relative to the center's, without and with a surround. */
   private static Panel profiles(
       int column,
       String key,
       String title,
-      Responses all,
+      CenterResponses all,
       double[] centers,
-      DoubleFunction<Shown> center,
+      DoubleFunction<CenterResponses.Shown> center,
       long seed) {
     return Panel.at(0, column, key)
-        .title(title, all.units.length)
+        .title(title, all.units().length)
         .axes(
             Axis.linear("Preferred − center orientation (deg)").ticks(-90, -45, 0, 45, 90),
             "Response (a.u.)")
@@ -426,15 +329,15 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
                         seed))));
   }
 
-  /** Responses in bins of 20°. */
+  /** CenterResponses in bins of 20°. */
   private static Series profile(
-      String name, Responses all, double[] centers, DoubleFunction<Shown> shown, long seed) {
+      String name, CenterResponses all, double[] centers, DoubleFunction<CenterResponses.Shown> shown, long seed) {
     List<List<Double>> bins =
         IntStream.range(0, BINS).mapToObj(i -> (List<Double>) new ArrayList<Double>()).toList();
     for (double c : centers) {
       double[] responses = all.last(shown.apply(c));
       for (int i = 0; i < responses.length; i++) {
-        double relative = Orientation.difference(all.preferred[i], c);
+        double relative = Orientation.difference(all.preferred()[i], c);
         int bin = (int) Math.min(BINS - 1, Math.floor((relative + 90) / 20));
         bins.get(bin).add(responses[i]);
       }
