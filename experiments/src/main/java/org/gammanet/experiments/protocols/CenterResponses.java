@@ -18,10 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param rest the other one; null where it was not made
  */
 record CenterResponses(
-    int[] units,
-    double[] preferred,
-    Probed<Condition> alone,
-    @Nullable Probed<Condition> rest) {
+    int[] units, double[] preferred, Probed<Condition> alone, @Nullable Probed<Condition> rest) {
   /** A condition in any phase. */
   record Shown(double center, boolean plaid, double surround) {
     static Shown grating(double center) {
@@ -77,9 +74,7 @@ record CenterResponses(
   record At(CenterResponses responses, State state, int step) {
     PopulationGain gain(Shown without, Shown with) {
       return PopulationGain.of(
-          responses.preferred,
-          responses.to(without, state, step),
-          responses.to(with, state, step));
+          responses.preferred, responses.to(without, state, step), responses.to(with, state, step));
     }
 
     double[] overCenters(
@@ -98,7 +93,8 @@ record CenterResponses(
           .flatMapToDouble(
               p ->
                   DoubleStream.of(
-                      gain(p, p.with(0)).vectorShift(), -gain(p, p.with(TrottBornExperiment.PLAID)).vectorShift()))
+                      gain(p, p.with(0)).vectorShift(),
+                      -gain(p, p.with(TrottBornExperiment.PLAID)).vectorShift()))
           .toArray();
     }
   }

@@ -93,8 +93,7 @@ public final class CrossOrientationExperiment
               return new Unit(
                   p + 1,
                   r[0],
-                  Context.normalized(
-                      base, probed.response(u, k -> new Condition(p, 0, TEST, k))),
+                  Context.normalized(base, probed.response(u, k -> new Condition(p, 0, TEST, k))),
                   Samples.suppression(base, r[EQUAL]),
                   Samples.suppression(base, r[MASKS.length - 1]));
             });

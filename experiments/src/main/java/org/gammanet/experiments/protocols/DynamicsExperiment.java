@@ -102,7 +102,8 @@ public final class DynamicsExperiment implements Experiment<DynamicsExperiment.C
       for (Condition c : design.conditions()) {
         Stimulus stimulus = design.stimulus(c);
         List<Figure> frames = new ArrayList<>();
-        paths.add(StatePath.run(context, network, options, site, stimulus, paths.isEmpty(), frames));
+        paths.add(
+            StatePath.run(context, network, options, site, stimulus, paths.isEmpty(), frames));
         if (!frames.isEmpty()) {
           context.write("dynamics.gif", Animation.gif(frames, 72, 0.25));
         }
@@ -114,7 +115,11 @@ public final class DynamicsExperiment implements Experiment<DynamicsExperiment.C
   }
 
   private static Findings findings(
-      RunContext context, List<Condition> conditions, List<StatePath> paths, int end, CellSite site) {
+      RunContext context,
+      List<Condition> conditions,
+      List<StatePath> paths,
+      int end,
+      CellSite site) {
     int t = context.timesteps();
     List<SteadyState> stimuli = paths.stream().map(p -> p.steady(end)).toList();
     double[] moduli = eigenvalues(paths, e -> e.modulus());
@@ -222,7 +227,8 @@ public final class DynamicsExperiment implements Experiment<DynamicsExperiment.C
     return paths.stream().mapToDouble(number::of).toArray();
   }
 
-  private static double[] eigenvalues(List<StatePath> paths, Of<NetworkDynamics.Eigenvalue> number) {
+  private static double[] eigenvalues(
+      List<StatePath> paths, Of<NetworkDynamics.Eigenvalue> number) {
     return each(
         paths,
         p -> {

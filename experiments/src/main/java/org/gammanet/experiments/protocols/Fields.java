@@ -51,8 +51,7 @@ record Fields(
     for (int p = 0; p < probes; p++) {
       int[] units = probed.preferences().testedWith(p);
       double[][] discs =
-          curves(
-              probed, units, diameters, SizeExperiment.discs(context.settings().contrast()));
+          curves(probed, units, diameters, SizeExperiment.discs(context.settings().contrast()));
       double summation =
           Samples.median(
               Samples.fill(

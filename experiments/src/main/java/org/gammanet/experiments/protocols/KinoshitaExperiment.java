@@ -163,9 +163,7 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
 
   /** The response to the center; 0 where it is too small, or where the ring is not silent. */
   private static double base(Probed<Condition> probed, Recording.Unit<Condition> unit) {
-    return silent(probed, unit.index())
-        ? probed.base(unit, centerAlone(probed, unit))
-        : 0;
+    return silent(probed, unit.index()) ? probed.base(unit, centerAlone(probed, unit)) : 0;
   }
 
   @Override
@@ -241,8 +239,7 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
             Series.finite(isoIndex).length,
             probed.n(),
             units.values(m -> !m.silent, m -> 1).length,
-            Samples.mean(
-                Arrays.stream(Series.finite(index)).map(v -> v > 0 ? 1 : 0).toArray()),
+            Samples.mean(Arrays.stream(Series.finite(index)).map(v -> v > 0 ? 1 : 0).toArray()),
             Series.mean(isoIndex, seed),
             Series.mean(crossIndex, seed),
             Series.mean(index, seed),

@@ -54,8 +54,7 @@ record OrientationCurve(
     for (int f = 1; f < raw.length; f++) {
       best = Samples.maximum(strength[f]) > Samples.maximum(strength[best]) ? f : best;
     }
-    double[] curve =
-        simple ? f1[best] : Arrays.stream(f0[best]).map(r -> r + blank).toArray();
+    double[] curve = simple ? f1[best] : Arrays.stream(f0[best]).map(r -> r + blank).toArray();
     return new OrientationCurve(
         orientations,
         raw,
@@ -85,8 +84,7 @@ record OrientationCurve(
   /** Largest evoked response over the range of all responses. */
   double evoked() {
     double[] all =
-        Stream.concat(
-                Stream.of(new double[] {blank}), Arrays.stream(raw).flatMap(Arrays::stream))
+        Stream.concat(Stream.of(new double[] {blank}), Arrays.stream(raw).flatMap(Arrays::stream))
             .flatMapToDouble(Arrays::stream)
             .toArray();
     double range = Samples.maximum(all) - Arrays.stream(all).min().orElse(0);

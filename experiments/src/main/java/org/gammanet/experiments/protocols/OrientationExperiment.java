@@ -166,8 +166,7 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
     }
     List<OrientationCurve> curves = last.getFirst();
     double[] frequencies = frequencies(context);
-    Preferences probes =
-        Preferences.choose(last, frequencies, PHASES, context.settings().probes());
+    Preferences probes = Preferences.choose(last, frequencies, PHASES, context.settings().probes());
     int[] shown =
         IntStream.range(0, curves.size())
             .filter(u -> curves.get(u).responsive())
@@ -188,8 +187,7 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
         .value(
             "Half width of the fit (deg), quartiles", Format.numbers(summary.halfWidthDegQuartiles))
         .value("F1/F0, quartiles", Format.numbers(summary.f1F0Quartiles))
-        .value(
-            "Balance (E − I)/(|E| + |I|), quartiles", Format.numbers(summary.eiBalanceQuartiles))
+        .value("Balance (E − I)/(|E| + |I|), quartiles", Format.numbers(summary.eiBalanceQuartiles))
         .value("Population sparseness, median", summary.populationSparseness)
         .value(
             "Best spatial frequency of the population",
@@ -200,8 +198,7 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
                 + " their largest response are excluded. Median fraction of the largest response: "
                 + Format.number(Samples.median(probes.drive()))
                 + ".",
-            List.of(
-                "Probe", "Modulation (deg)", "Axis (deg)", "Cycles per image", "Units tested"),
+            List.of("Probe", "Modulation (deg)", "Axis (deg)", "Cycles per image", "Units tested"),
             IntStream.range(0, probes.probes().size()).mapToObj(p -> row(probes, p)).toList())
         .overviewValue("responsive units", Format.percent(summary.fractionResponsive))
         .overviewValue("half width, median", Format.number(summary.halfWidthDegQuartiles[1], "°"))
@@ -232,10 +229,8 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
     OrientationMeasures m = responsive ? curve.measures() : NONE;
     TuningCurve fit = at.isLast() && responsive ? curve.fit() : null;
     double cycles = frequencies(context)[curve.frequency()];
-    var best =
-        new Preferences.Probe(ORIENTATIONS[curve.peak()], cycles, PHASES[curve.bestPhase()]);
-    Dynamics dynamics =
-        at.isLast() ? Dynamics.of(recording.trace(at.state(), best, unit)) : null;
+    var best = new Preferences.Probe(ORIENTATIONS[curve.peak()], cycles, PHASES[curve.bestPhase()]);
+    Dynamics dynamics = at.isLast() ? Dynamics.of(recording.trace(at.state(), best, unit)) : null;
     double degrees = context.size() / context.settings().pixelsPerDegree();
     return new Unit(
         responsive,
@@ -296,8 +291,7 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
     for (int f = 0; f < frequencies.length; f++) {
       int at = f;
       double mean =
-          Samples.mean(
-              Samples.fill(n, u -> Samples.maximum(curves.get(u).strength()[at])));
+          Samples.mean(Samples.fill(n, u -> Samples.maximum(curves.get(u).strength()[at])));
       strength.put(Format.significant(frequencies[f]), mean);
       best = mean > most ? f : best;
       most = Math.max(most, mean);
@@ -305,8 +299,10 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
     double[] sparseness =
         recording.design().conditions().stream()
             .mapToDouble(
-                c -> n < 2 ? Double.NaN
-                    : Population.sparseness(Samples.rectified(recording.last().evoked(c))))
+                c ->
+                    n < 2
+                        ? Double.NaN
+                        : Population.sparseness(Samples.rectified(recording.last().evoked(c))))
             .toArray();
     double[] width = units.values(Unit::acceptedWidthDeg);
     double[] variance = units.values(Unit::circularVariance);
@@ -340,10 +336,6 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
   private static Example example(int unit, OrientationCurve curve) {
     TuningCurve fit = curve.fit();
     return new Example(
-        unit,
-        fit.preferred(),
-        fit.halfWidth(),
-        fit.rSquared(),
-        curve.measures().modulationIndex());
+        unit, fit.preferred(), fit.halfWidth(), fit.rSquared(), curve.measures().modulationIndex());
   }
 }

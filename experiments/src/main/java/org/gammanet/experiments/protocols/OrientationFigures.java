@@ -5,7 +5,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import org.gammanet.experiments.analysis.TuningCurve;
-import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.study.FigureSpec;
 import org.gammanet.experiments.study.Findings;
 import org.gammanet.experiments.study.Panel;
@@ -65,17 +64,18 @@ record OrientationFigures(
       TuningCurve top = curve.fit();
       example
           .title(
-              "%s %s, channel %s%s".formatted(
-                  context.layer(),
-                  word(),
-                  shown[0],
-                  curve.accepts(top)
-                      ? String.format(
-                          Locale.ROOT,
-                          ": R^{2} = %.2f, half width %.1f°",
-                          top.rSquared(),
-                          top.halfWidth())
-                      : ""))
+              "%s %s, channel %s%s"
+                  .formatted(
+                      context.layer(),
+                      word(),
+                      shown[0],
+                      curve.accepts(top)
+                          ? String.format(
+                              Locale.ROOT,
+                              ": R^{2} = %.2f, half width %.1f°",
+                              top.rSquared(),
+                              top.halfWidth())
+                          : ""))
           .add(series(curve, top))
           .marker(curve.measures().preferredVector());
     }
@@ -83,12 +83,11 @@ record OrientationFigures(
         "orientation_tuning",
         12,
         5,
-        "A: the most selective responsive unit at its best spatial frequency, the"
-            + " fitted von Mises function where the fit is accepted, and, of responses averaged"
-            + " over phases, the response to a blank. Dashed: preferred orientation. B: all responsive"
-            + " units' responses, relative to their preferred orientation, less the"
-            + " blank (F0) and divided by their largest; mean and bootstrap interval of"
-            + " 95 %.",
+        "A: the most selective responsive unit at its best spatial frequency, the fitted von Mises"
+            + " function where the fit is accepted, and, of responses averaged over phases, the"
+            + " response to a blank. Dashed: preferred orientation. B: all responsive units'"
+            + " responses, relative to their preferred orientation, less the blank (F0) and divided"
+            + " by their largest; mean and bootstrap interval of 95 %.",
         example,
         Panel.at(0, 1, "population")
             .title("Population", shown.length)
@@ -142,7 +141,9 @@ record OrientationFigures(
           Panel.at(i / 4, i % 4, channel)
               .title(channel)
               .axes(
-                  Axis.linear(i + 4 >= n ? "Orientation (deg)" : "").range(0, 180).ticks(0, 90, 180),
+                  Axis.linear(i + 4 >= n ? "Orientation (deg)" : "")
+                      .range(0, 180)
+                      .ticks(0, 90, 180),
                   Axis.linear(i % 4 == 0 ? "Response" : ""))
               .legend(Plot.Legend.NONE)
               .add(series(curves.get(unit), curves.get(unit).fit())));

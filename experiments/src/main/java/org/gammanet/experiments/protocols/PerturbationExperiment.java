@@ -104,8 +104,7 @@ public final class PerturbationExperiment implements Experiment<PerturbationExpe
     }
     for (Treatment t : Treatment.all(context)) {
       double m = mean[t.state() == State.EXCITATORY ? 0 : 1];
-      Recording<Condition> treated =
-          context.record(recording.design(), t.in(context, m));
+      Recording<Condition> treated = context.record(recording.design(), t.in(context, m));
       if (treated == null) {
         return DynamicsExperiment.notMeasured("there is no network behind these units");
       }

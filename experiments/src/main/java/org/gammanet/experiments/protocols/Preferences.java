@@ -129,8 +129,7 @@ public record Preferences(
     }
     for (int p = 0; p < chosen.size(); p++) {
       int which = p;
-      int[] driven =
-          IntStream.range(0, n).filter(u -> probe[u] == which && drive[u] > 0).toArray();
+      int[] driven = IntStream.range(0, n).filter(u -> probe[u] == which && drive[u] > 0).toArray();
       chosen.set(p, withBestPhase(chosen.get(p), units, largest, driven, frequencies, phases));
     }
     if (chosen.isEmpty()) {

@@ -65,9 +65,7 @@ record Probed<C>(
   /** A unit's evoked responses to its probe with several values. */
   double[] curve(Recording.Unit<C> unit, double[] values, Shown<C> shown) {
     int probe = probe(unit.index());
-    return Arrays.stream(values)
-        .map(v -> response(unit, k -> shown.at(probe, v, k)))
-        .toArray();
+    return Arrays.stream(values).map(v -> response(unit, k -> shown.at(probe, v, k))).toArray();
   }
 
   /**

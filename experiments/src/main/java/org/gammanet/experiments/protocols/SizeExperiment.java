@@ -1,6 +1,5 @@
 package org.gammanet.experiments.protocols;
 
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.gammanet.experiments.analysis.SizeTuning;
@@ -112,8 +111,7 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
       for (double c : contrasts) {
         for (double d : diameters) {
           for (int k = 0; k < Probed.PHASES; k++) {
-            design.add(
-                new Disc(p, c, d, k), probe.shifted(k).grating(context.frame(), c, d));
+            design.add(new Disc(p, c, d, k), probe.shifted(k).grating(context.frame(), c, d));
           }
         }
       }
@@ -153,8 +151,7 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
               double low =
                   contrasts.length < 2
                       ? Double.NaN
-                      : SizeTuning.of(
-                              diameters, probed.curve(u, diameters, discs(contrasts[1])), 0)
+                      : SizeTuning.of(diameters, probed.curve(u, diameters, discs(contrasts[1])), 0)
                           .summationField();
               return new Unit(
                   probe + 1,
@@ -287,8 +284,7 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
   }
 
   private static double[][] normalized(Probed<Condition> probed, State state, double[] diameters) {
-    return probed.normalized(
-        state, diameters, discs(probed.context().settings().contrast()));
+    return probed.normalized(state, diameters, discs(probed.context().settings().contrast()));
   }
 
   @Override

@@ -141,9 +141,7 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
     return new Unit(
         texture,
         difference,
-        probed.base(unit, without) > 0
-            ? Context.boundary(Math.max(0, with), without)
-            : Double.NaN,
+        probed.base(unit, without) > 0 ? Context.boundary(Math.max(0, with), without) : Double.NaN,
         Context.dPrime(boundary, uniform),
         with,
         without);
@@ -229,9 +227,9 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
                 "A: (R_{boundary} − R_{uniform})/(R_{boundary} + R_{uniform}) of the units left of"
                     + " the boundary, mean and bootstrap interval of 95 % over units and textures."
                     + " B: responses at distances from the boundary, relative to the uniform"
-                    + " texture, of units that respond to it with at least a tenth of their"
-                    + " largest response to a grating. C: d′ of boundary against uniform texture. D: logit of"
-                    + " the network's output. E: modulation after each timestep. F: a stimulus.",
+                    + " texture, of units that respond to it with at least a tenth of their largest"
+                    + " response to a grating. C: d′ of boundary against uniform texture. D: logit"
+                    + " of the network's output. E: modulation after each timestep. F: a stimulus.",
                 Panel.at(0, 0, "modulation")
                     .title("Modulation beside the boundary", probed.n())
                     .axes(difference, "Boundary modulation")
@@ -290,11 +288,15 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
   }
 
   private static double mean(double[] textures, DoubleFunction<double[]> samples) {
-    return Samples.mean(Arrays.stream(textures).mapToObj(samples).mapToDouble(Samples::mean).toArray());
+    return Samples.mean(
+        Arrays.stream(textures).mapToObj(samples).mapToDouble(Samples::mean).toArray());
   }
 
   private static Series output(
-      RunContext context, Recording<Condition> recording, BoundaryPositions positions, double difference) {
+      RunContext context,
+      Recording<Condition> recording,
+      BoundaryPositions positions,
+      double difference) {
     int n = positions.columns().length;
     double[] sum = new double[n];
     int count = 0;

@@ -75,8 +75,7 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
 
   @Override
   public StimulusSet preview(RunContext context) {
-    return new TiltStimuli(
-            RunContext.preview(context.size(), context.settings().withFull(false)))
+    return new TiltStimuli(RunContext.preview(context.size(), context.settings().withFull(false)))
         .rings()
         .stimuli();
   }
@@ -288,8 +287,7 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
           return all;
         },
         (context, recording, x) -> {
-          TiltBias decoded =
-              decode(recording, recording, context.mainState(), context.lastStep());
+          TiltBias decoded = decode(recording, recording, context.mainState(), context.lastStep());
           return Arrays.stream(x).mapToObj(decoded::folded).toArray(double[][]::new);
         });
   }

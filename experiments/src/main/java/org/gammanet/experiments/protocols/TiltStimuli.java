@@ -62,8 +62,7 @@ record TiltStimuli(RunContext context) {
     double wavelength = between(WAVELENGTHS, random);
     double radius = context.pixels(between(RADII, random));
     double phase = 2 * Math.PI * random.nextDouble();
-    var sine =
-        new Sine(theta, context.cycles(wavelength), phase, context.settings().contrast());
+    var sine = new Sine(theta, context.cycles(wavelength), phase, context.settings().contrast());
     return new Center(context, sine, Math.min(radius, context.frame().largestRadius() / 2));
   }
 

@@ -79,9 +79,7 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
   }
 
   private static double centerRadius(RunContext context) {
-    return Math.max(
-        context.pixels(8),
-        Samples.median(Fields.of(context).centerDiameterPx()) / 2);
+    return Math.max(context.pixels(8), Samples.median(Fields.of(context).centerDiameterPx()) / 2);
   }
 
   private static double ringRadius(RunContext context) {
@@ -123,7 +121,8 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
     return design(context).conditions().size() + surrounds(context).conditions().size() + 2;
   }
 
-  private static void add(Design<Condition> design, RunContext context, CenterResponses.Shown shown) {
+  private static void add(
+      Design<Condition> design, RunContext context, CenterResponses.Shown shown) {
     double contrast = context.settings().contrast();
     double outer = Math.min(context.pixels(80), context.frame().largestRadius());
     double cycles = Preferences.of(context).commonFrequency();
@@ -172,12 +171,10 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
     Design<Condition> surrounds = surrounds(context);
     CenterResponses all = CenterResponses.of(alone, Probed.of(context, context.record(surrounds)));
     var last = new CenterResponses.At(all, context.mainState(), context.lastStep());
-    Interval scaleIso =
-        Series.mean(last.overCenters(centers, 0, PopulationGain::scale), seed);
+    Interval scaleIso = Series.mean(last.overCenters(centers, 0, PopulationGain::scale), seed);
     Interval residualIso =
         Series.mean(last.overCenters(centers, 0, PopulationGain::residual), seed);
-    Interval scaleCross =
-        Series.mean(last.overCenters(centers, 90, PopulationGain::scale), seed);
+    Interval scaleCross = Series.mean(last.overCenters(centers, 90, PopulationGain::scale), seed);
     Interval shift = Series.mean(last.shifts(centers), seed);
     Summary summary = summary(context, all, error, shift, scaleIso, residualIso, scaleCross);
     return Findings.of(summary, table(context, all, centers))
@@ -193,9 +190,15 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
                     + " rotation of the population vector away from the plaid component that the"
                     + " surround matches; a positive value is evidence for control of the input's"
                     + " gain. F: a stimulus.",
-                profiles(0, "grating", "Gratings", all, centers, CenterResponses.Shown::grating, seed),
                 profiles(
-                        1, "plaid", "Plaids, components at 0° and 60°", all, centers, CenterResponses.Shown::plaid,
+                    0, "grating", "Gratings", all, centers, CenterResponses.Shown::grating, seed),
+                profiles(
+                        1,
+                        "plaid",
+                        "Plaids, components at 0° and 60°",
+                        all,
+                        centers,
+                        CenterResponses.Shown::plaid,
                         seed)
                     .vertical(0)
                     .vertical(PLAID),
@@ -226,13 +229,15 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
                         Charts.overTime(
                             context,
                             (s, t) ->
-                                new CenterResponses.At(all, s, t).overCenters(centers, 0, PopulationGain::scale))),
+                                new CenterResponses.At(all, s, t)
+                                    .overCenters(centers, 0, PopulationGain::scale))),
                 Panel.at(1, 1, "shift over time")
                     .title("Shift for plaids over time")
                     .axes(Charts.steps(context), "Away from the matched component (deg)")
                     .horizontal(0)
                     .add(
-                        Charts.overTime(context, (s, t) -> new CenterResponses.At(all, s, t).shifts(centers))),
+                        Charts.overTime(
+                            context, (s, t) -> new CenterResponses.At(all, s, t).shifts(centers))),
                 Panel.at(1, 2, "stimulus")
                     .title("Plaid, surround matches one component")
                     .picture(surrounds.stimulus(CenterResponses.Shown.plaid(0).with(0).at(1)))))
@@ -302,7 +307,9 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
         scaleCross);
   }
 
-  /** CenterResponses by preferred orientation relative to the center's, without and with a surround. */
+  /**
+   * CenterResponses by preferred orientation relative to the center's, without and with a surround.
+   */
   private static Panel profiles(
       int column,
       String key,
@@ -331,7 +338,11 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
 
   /** CenterResponses in bins of 20°. */
   private static Series profile(
-      String name, CenterResponses all, double[] centers, DoubleFunction<CenterResponses.Shown> shown, long seed) {
+      String name,
+      CenterResponses all,
+      double[] centers,
+      DoubleFunction<CenterResponses.Shown> shown,
+      long seed) {
     List<List<Double>> bins =
         IntStream.range(0, BINS).mapToObj(i -> (List<Double>) new ArrayList<Double>()).toList();
     for (double c : centers) {

@@ -7,8 +7,8 @@ import org.gammanet.torch.Tensor;
 
 /**
  * Simulated optogenetics: {@link Light} of one dose on a population of a layer, in a disc or a ring
- * of the image, during some timesteps. It acts on what the cell returns, and so on all that reads it from the
- * same timestep on, and on the cell itself from the next.
+ * of the image, during some timesteps. It acts on what the cell returns, and so on all that reads
+ * it from the same timestep on, and on the cell itself from the next.
  *
  * @param layer a cell, such as {@code fgru_0}
  * @param state excitatory or inhibitory
