@@ -38,6 +38,10 @@ def groups(results):
     return dict(sorted(found.items(), key=lambda g: (g[0] not in ("random", "shuffled"), g[0])))
 
 
+def spaced(name):
+    return re.sub(r"\bat(\d)", r"at \1", name.replace("_", " "))
+
+
 def excludes_0(row):
     return row["low"] is not None and (row["low"] > 0 or row["high"] < 0)
 
@@ -50,7 +54,7 @@ def verdicts(results):
         if not primary:
             continue
         value = result.get(primary)
-        words = f"`{key}` ({primary.replace('_', ' ')})"
+        words = f"`{key}` ({spaced(primary)})"
         null = [r for r in result.get("controls", {}).get(primary, []) if r["group"] in ("random", "shuffled")]
         if not value or value["value"] is None:
             unknown.append(words)
@@ -101,7 +105,7 @@ def insilico(folder):
     for key, result in results.items():
         for name, value in numbers(result).items():
             rows = {r["group"]: r for r in result.get("controls", {}).get(name, [])}
-            words = name.replace("_", " ")
+            words = spaced(name)
             out.append(
                 f"| `{key}` | {f'**{words}**' if name == result.get('primary') else words} | {interval(value)} |"
                 + "".join(f" {difference(rows[g]) if g in rows else ''} |" for g in controls)

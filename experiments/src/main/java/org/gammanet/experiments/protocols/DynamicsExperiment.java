@@ -190,7 +190,7 @@ public final class DynamicsExperiment implements Experiment<DynamicsExperiment.C
             .value("Change in timestep " + t + ", mean [95 %] over stimuli", summary.changeAtT)
             .value("Change in the last timestep", summary.changeAtEnd)
             .value("Distance of timestep " + t + " from the last", summary.distanceAtT)
-            .value("Leading eigenvalue at the last states, modulus", summary.leadingEigenvalue)
+            .value("Leading eigenvalue at the steady states, modulus", summary.leadingEigenvalue)
             .value(
                 "Its angle, degrees, by stimulus",
                 Format.numbers(
@@ -200,16 +200,11 @@ public final class DynamicsExperiment implements Experiment<DynamicsExperiment.C
                 Format.numbers(summary.eigenvalueResiduals))
             .note("The file dynamics.gif shows the states and the output at each of these times.")
             .overviewValue(
-                "Steady state", summary.steady ? "yes" : "no, within " + end + " timesteps");
+                "steady state", summary.steady ? "yes" : "no, within " + end + " timesteps");
     for (int i = 0; i < stimuli.size(); i++) {
       if (!stimuli.get(i).steady()) {
         found.warning(conditions.get(i).words() + ": " + stimuli.get(i).sentence());
       }
-    }
-    if (!summary.steady) {
-      found.note(
-          "The eigenvalues of stimuli without a steady state are those at the last states, which"
-              + " are no fixed point.");
     }
     return found;
   }

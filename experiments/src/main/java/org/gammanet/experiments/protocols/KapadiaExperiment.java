@@ -58,7 +58,14 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
   record Both(double axis, Arrangement arrangement, double distance, double contrast)
       implements Condition {}
 
-  /** Measures of a unit in one arrangement. */
+  /**
+   * Measures of a unit in one arrangement.
+   *
+   * @param flankersFraction response to the flankers alone over that to the target
+   * @param facilitation response to both over that to the target, less 1
+   * @param facilitationIndex (both - target)/(|both| + target), in [-1, 1]
+   * @param superadditivity (both - target - flankers)/(|both| + target + |flankers|), in [-1, 1]
+   */
   record Unit(
       double axisDeg,
       Arrangement arrangement,
@@ -134,7 +141,9 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
         fraction,
         Context.facilitation(base, both),
         base > 0 ? (both - target) / (Math.abs(both) + target) : Double.NaN,
-        Context.superadditivity(base, flankers, both, 0),
+        base > 0
+            ? (both - target - flankers) / (Math.abs(both) + target + Math.abs(flankers))
+            : Double.NaN,
         Math.abs(fraction) < Fields.SILENT);
   }
 
@@ -161,9 +170,10 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
               return rows;
             });
     Predicate<Unit> nearest = m -> m.is(Arrangement.COLLINEAR, distances[0], WEAK);
-    double[] collinear = units.values(nearest, Unit::facilitation);
+    double[] collinear = units.values(nearest, Unit::facilitationIndex);
     double[] orthogonal =
-        units.values(m -> m.is(Arrangement.ORTHOGONAL, distances[0], WEAK), Unit::facilitation);
+        units.values(
+            m -> m.is(Arrangement.ORTHOGONAL, distances[0], WEAK), Unit::facilitationIndex);
     Statistics.Interval outside =
         units.mean(nearest.and(Unit::outsideField), Unit::facilitationIndex);
     int facilitated = units.values(nearest.and(Unit::facilitated), m -> 1).length;
@@ -198,10 +208,10 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
         .findings(nearest, collinear, orthogonal);
   }
 
-  /** Mean facilitation of weak targets at each distance. */
+  /** Mean facilitation index of weak targets at each distance. */
   private static double[] profile(UnitTable<Unit> units, double[] distances, Arrangement a) {
     return Arrays.stream(distances)
-        .map(d -> units.mean(m -> m.is(a, d, WEAK), Unit::facilitation).value())
+        .map(d -> units.mean(m -> m.is(a, d, WEAK), Unit::facilitationIndex).value())
         .toArray();
   }
 
@@ -210,7 +220,7 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
     return Charts.curve(
         "kapadia_facilitation",
         "facilitation",
-        "center-to-center distance in px, facilitation in %",
+        "center-to-center distance in px, facilitation index",
         (context, distances) ->
             new FlankerStimuli(context).design(distances, List.of(Arrangement.COLLINEAR)),
         (context, recording, distances) -> {
@@ -222,7 +232,7 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
                 double axis = stimuli.axisOf(u.index());
                 return Arrays.stream(distances)
                     .mapToObj(d -> measure(probed, u, axis, Arrangement.COLLINEAR, d, WEAK))
-                    .mapToDouble(m -> 100 * m.facilitation)
+                    .mapToDouble(Unit::facilitationIndex)
                     .toArray();
               });
         });

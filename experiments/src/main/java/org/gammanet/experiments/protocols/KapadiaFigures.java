@@ -31,7 +31,7 @@ record KapadiaFigures(
         Panel.at(0, 0, "facilitation")
             .span(2)
             .title("Facilitation by flankers", summary.n())
-            .axes("Center-to-center distance (px)", "Facilitation (%)")
+            .axes("Center-to-center distance (px)", "Facilitation index")
             .horizontal(0)
             .add(facilitation());
     return Findings.of(summary, units)
@@ -40,8 +40,8 @@ record KapadiaFigures(
                 "kapadia_facilitation",
                 12,
                 8,
-                "A: facilitation relative to the target alone, mean and bootstrap interval of 95 %"
-                    + " over units. B: superadditivity, positive where target and flankers together"
+                "A: facilitation index, (R_{both} − R_{target})/(|R_{both}| + R_{target}), mean and"
+                    + " bootstrap interval of 95 % over units. B: superadditivity, positive where target and flankers together"
                     + " evoke more than the sum of both. C, D: single units with the nearest"
                     + " flankers and the weaker target. E: the facilitation index after each"
                     + " timestep, collinear.",
@@ -55,16 +55,16 @@ record KapadiaFigures(
                     1,
                     0,
                     "Single units, nearest flankers",
-                    "Orthogonal, facilitation (%)",
-                    Samples.scaled(orthogonal, 100),
-                    "Collinear, facilitation (%)",
-                    Samples.scaled(collinear, 100)),
+                    "Orthogonal, facilitation index",
+                    orthogonal,
+                    "Collinear, facilitation index",
+                    collinear),
                 Charts.distribution(
                     1,
                     1,
                     "Distribution",
-                    "Collinear, facilitation (%)",
-                    Samples.scaled(collinear, 100)),
+                    "Collinear, facilitation index",
+                    collinear),
                 Charts.dynamics(1, 2, context, "Over time, nearest flankers", "Facilitation index")
                     .add(units.dynamics(nearest, Unit::facilitationIndex))))
         .value(
@@ -76,7 +76,7 @@ record KapadiaFigures(
             "%s of %s".formatted(summary.unitsOutsideField(), summary.n()))
         .value("Facilitated by them", percentage)
         .value(
-            "Facilitation index (R_{both} − R_{target})/(|R_{both}| + R_{target}) of these units",
+            "Facilitation index of these units, mean [95 %]",
             summary.unitsOutsideField() == 0
                 ? "not measurable"
                 : Format.interval(summary.facilitationIndexOutsideField()))
@@ -116,7 +116,7 @@ record KapadiaFigures(
                       context.mainState(),
                       summary.distancesPx(),
                       d -> m -> m.is(a, d, c),
-                      m -> 100 * m.facilitation())
+                      Unit::facilitationIndex)
                   .style(style(a, c).label(name)));
         }
       }

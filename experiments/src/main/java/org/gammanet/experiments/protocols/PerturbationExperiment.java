@@ -32,7 +32,7 @@ public final class PerturbationExperiment implements Experiment<PerturbationExpe
    * @param dose multiple of the population's mean response that is added, or factor
    * @param changeExcitatory of the response to the whole grating, over the mean response of the
    *     tested units
-   * @param suppression 1 - response to the whole grating over that to the disc
+   * @param suppression of the response to the disc by the whole grating, in [-1, 1]
    */
   record Unit(
       String population,

@@ -90,11 +90,12 @@ final class Samples {
   }
 
   /**
-   * How much of a response is lost, at most all of it: 1 - max(with, 0)/base; negative where it
-   * grows. NaN without a base.
+   * How much of a response is lost, at most all of it: 1 - w/base, where w is {@code with} or 0;
+   * where the response grows, base/w - 1, so that the index lies in [-1, 1]. NaN without a base.
    */
   static double suppression(double base, double with) {
-    return base > 0 ? 1 - Math.max(with, 0) / base : Double.NaN;
+    double w = Math.max(with, 0);
+    return base > 0 ? (base - w) / Math.max(base, w) : Double.NaN;
   }
 
   /** The edges of twenty bins that hold all values and 0. */

@@ -85,7 +85,7 @@ final class StatePath implements AutoCloseable {
       }
       path.distances = distances(path.excitatory);
       path.means = means.stream().flatMapToDouble(Arrays::stream).toArray();
-      if (path.steps.size() == end && Double.isFinite(path.steps.getLast().norm())) {
+      if (path.steady(end).steady()) { // elsewhere it would tell nothing of stability
         path.eigenvalue =
             dynamics.leadingEigenvalue(context.settings().full() ? 200 : 40, context.seed());
       }

@@ -148,7 +148,12 @@ final class ControlComparison {
     }
     return out.isEmpty()
         ? ""
-        : "%s: %s%s".formatted(primary.replace('_', ' '), Format.interval(network), out);
+        : "%s: %s%s".formatted(words(primary), Format.interval(network), out);
+  }
+
+  /** The name of a number for reading. */
+  private static String words(String name) {
+    return name.replace('_', ' ').replaceAll("\\bat(\\d)", "at $1");
   }
 
   /** Adds the comparison, and bands of the untrained networks in the figures, to a result. */
@@ -321,7 +326,7 @@ final class ControlComparison {
                           new ArrayList<>(
                               List.of(
                                   key.replace('_', ' '),
-                                  name.replace('_', ' ')
+                                  words(name)
                                       + (name.equals(primary.get(key)) ? " (primary)" : ""),
                                   "%s, n = %s".formatted(Format.interval(interval), interval.n())));
                       for (JsonNode node : result.path("controls").path(name)) {

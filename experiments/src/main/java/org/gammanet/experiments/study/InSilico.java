@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.CancellationException;
 import java.util.stream.IntStream;
 import org.gammanet.experiments.analysis.ReferenceCurve;
 import org.gammanet.experiments.export.RecordingExport;
@@ -319,7 +320,7 @@ public final class InSilico {
    * @throws IOException when a file cannot be written
    * @throws IllegalArgumentException where a stimulus does not fit into the image
    * @throws IllegalStateException where a response is not finite
-   * @throws java.util.concurrent.CancellationException where {@link Progress#cancelled} says so;
+   * @throws CancellationException where {@link Progress#cancelled} says so;
    *     what is done is kept in the folder
    */
   public void run() throws IOException {
@@ -424,6 +425,8 @@ public final class InSilico {
       run.runExperiments(c.name() + ": ", some);
       run.study.complete(true);
       return run.results();
+    } catch (CancellationException e) { // a kind of IllegalStateException
+      throw e;
     } catch (IllegalStateException e) {
       study.progress().note("%s is left out: %s".formatted(c.name(), e.getMessage()));
       return null;
