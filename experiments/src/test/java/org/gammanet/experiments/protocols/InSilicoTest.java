@@ -99,11 +99,11 @@ class InSilicoTest {
       }
       List<String> rows =
           Files.readAllLines(folder.resolve("a/responses/contrast_response_stimuli.csv"));
-      assertEquals(1 + 2 * 8 + 1, rows.size(), "probes, contrasts, a blank");
+      assertEquals(1 + 2 * 8 * 4 + 1, rows.size(), "probes, contrasts, phases, a blank");
       assertTrue(rows.getFirst().startsWith("row,condition,type,orientation_modulation_deg,"));
-      assertTrue(rows.get(1).startsWith("0,\"Condition[probe=0, contrast=0.01]\","), rows.get(1));
+      assertTrue(rows.get(1).startsWith("0,\"Condition[probe=0, contrast=0.01, phase=0]\","), rows.get(1));
       assertEquals(
-          List.of(17, 72, 72),
+          List.of(65, 72, 72),
           Arrays.stream(
                   Npy.read(folder.resolve("a/responses/contrast_response_stimuli.npy")).shape())
               .boxed()
@@ -158,7 +158,7 @@ class InSilicoTest {
   @Test
   void anInterruptedRunGoesOnWhereItWas(@TempDir Path folder) throws IOException {
     EnergyBank bank = EnergyBank.of(6, 0, new double[] {6.4}, 0.4);
-    var fragile = new Fragile(bank, 6); // orientation takes four chunks, size tuning two and more
+    var fragile = new Fragile(bank, 19); // 13 chunks of orientation, 5 of contrast, 1 of size tuning
     InSilico run =
         open(
             folder, List.of("size_tuning", "contrast_response"), Settings.DEFAULTS, fragile, false);
@@ -174,7 +174,7 @@ class InSilicoTest {
     InSilico rest = open(folder, List.of("size_tuning"), Settings.DEFAULTS, fragile, false);
     assertEquals(List.of("size_tuning"), new ArrayList<>(rest.plan().keySet()));
     rest.run();
-    assertEquals(43 - 32, fragile.recorded() - shown, "only what was missing is recorded");
+    assertEquals(225 - 32, fragile.recorded() - shown, "only what was missing is recorded");
     assertTrue(InSilico.read(folder).path("metadata").path("complete").asBoolean());
     assertFalse(Files.exists(folder.resolve(".partial")));
 
