@@ -41,10 +41,10 @@ record KapadiaFigures(
                 12,
                 8,
                 "A: facilitation index, (R_{both} − R_{target})/(|R_{both}| + R_{target}), mean and"
-                    + " bootstrap interval of 95 % over units. B: superadditivity, positive where target and flankers together"
-                    + " evoke more than the sum of both. C, D: single units with the nearest"
-                    + " flankers and the weaker target. E: the facilitation index after each"
-                    + " timestep, collinear.",
+                    + " bootstrap interval of 95 % over units. B: superadditivity, positive where"
+                    + " target and flankers together evoke more than the sum of both. C, D: single"
+                    + " units with the nearest flankers and the weaker target. E: the facilitation"
+                    + " index after each timestep, collinear.",
                 facilitation,
                 Panel.at(0, 2, "superadditivity")
                     .title("Superadditivity, weaker target")
@@ -60,11 +60,7 @@ record KapadiaFigures(
                     "Collinear, facilitation index",
                     collinear),
                 Charts.distribution(
-                    1,
-                    1,
-                    "Distribution",
-                    "Collinear, facilitation index",
-                    collinear),
+                    1, 1, "Distribution", "Collinear, facilitation index", collinear),
                 Charts.dynamics(1, 2, context, "Over time, nearest flankers", "Facilitation index")
                     .add(units.dynamics(nearest, Unit::facilitationIndex))))
         .value(

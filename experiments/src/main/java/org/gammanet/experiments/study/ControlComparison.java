@@ -146,9 +146,7 @@ final class ControlComparison {
                 .formatted(Json.name(kind), Format.interval(d), d.n()));
       }
     }
-    return out.isEmpty()
-        ? ""
-        : "%s: %s%s".formatted(words(primary), Format.interval(network), out);
+    return out.isEmpty() ? "" : "%s: %s%s".formatted(words(primary), Format.interval(network), out);
   }
 
   /** The name of a number for reading. */
@@ -326,8 +324,7 @@ final class ControlComparison {
                           new ArrayList<>(
                               List.of(
                                   key.replace('_', ' '),
-                                  words(name)
-                                      + (name.equals(primary.get(key)) ? " (primary)" : ""),
+                                  words(name) + (name.equals(primary.get(key)) ? " (primary)" : ""),
                                   "%s, n = %s".formatted(Format.interval(interval), interval.n())));
                       for (JsonNode node : result.path("controls").path(name)) {
                         Against a = Json.read(node, Against.class);

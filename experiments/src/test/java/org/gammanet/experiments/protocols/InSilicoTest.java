@@ -101,7 +101,8 @@ class InSilicoTest {
           Files.readAllLines(folder.resolve("a/responses/contrast_response_stimuli.csv"));
       assertEquals(1 + 2 * 8 * 4 + 1, rows.size(), "probes, contrasts, phases, a blank");
       assertTrue(rows.getFirst().startsWith("row,condition,type,orientation_modulation_deg,"));
-      assertTrue(rows.get(1).startsWith("0,\"Condition[probe=0, contrast=0.01, phase=0]\","), rows.get(1));
+      assertTrue(
+          rows.get(1).startsWith("0,\"Condition[probe=0, contrast=0.01, phase=0]\","), rows.get(1));
       assertEquals(
           List.of(65, 72, 72),
           Arrays.stream(
@@ -158,7 +159,8 @@ class InSilicoTest {
   @Test
   void anInterruptedRunGoesOnWhereItWas(@TempDir Path folder) throws IOException {
     EnergyBank bank = EnergyBank.of(6, 0, new double[] {6.4}, 0.4);
-    var fragile = new Fragile(bank, 19); // 13 chunks of orientation, 5 of contrast, 1 of size tuning
+    var fragile =
+        new Fragile(bank, 19); // 13 chunks of orientation, 5 of contrast, 1 of size tuning
     InSilico run =
         open(
             folder, List.of("size_tuning", "contrast_response"), Settings.DEFAULTS, fragile, false);
