@@ -326,26 +326,15 @@ final class AblateCommand implements Callable<Integer> {
     if (name.matches(".*\\.ya?ml$")) {
       return GammaNetConfig.load(Path.of(name), all, console::note);
     }
-    Ablation ablation = Ablation.ofName(name);
-    if (ablation != null) {
-      return GammaNetConfig.shipped("ablations/" + ablation.word(), all);
+    GammaNetConfig config = GammaNetConfig.variant(name, all);
+    if (config == null) {
+      throw new UsageException(
+          name
+              + " is no network: use full, v1, v2, backbone, an ablation ("
+              + String.join(", ", Arrays.stream(Ablation.values()).map(Ablation::word).toList())
+              + ") or a .yaml file");
     }
-    String model =
-        switch (name) {
-          case "full" -> "model.use_backbone=false";
-          case "v1" -> "model.model_version=v1";
-          case "v2" -> "model.model_version=v2";
-          case "backbone" -> "model.name=GammaNetBackbone";
-          default ->
-              throw new UsageException(
-                  name
-                      + " is no network: use full, v1, v2, backbone, an ablation ("
-                      + String.join(
-                          ", ", Arrays.stream(Ablation.values()).map(Ablation::word).toList())
-                      + ") or a .yaml file");
-        };
-    all.addFirst(model);
-    return GammaNetConfig.shipped("default", all);
+    return config;
   }
 
   /** What a reader of the comparison should know about a network. */

@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -16,7 +15,6 @@ import org.gammanet.config.GammaNetConfig;
 import org.gammanet.experiments.Mode;
 import org.gammanet.experiments.analysis.ReferenceCurve;
 import org.gammanet.experiments.export.RecordingExport;
-import org.gammanet.experiments.responses.ResponseExtractor;
 import org.gammanet.experiments.stimuli.ContactSheet;
 import org.gammanet.experiments.study.Control;
 import org.gammanet.experiments.study.Experiment;
@@ -33,8 +31,6 @@ import org.gammanet.experiments.study.Stimulation;
 import org.gammanet.experiments.study.Study;
 import org.gammanet.figures.Figure;
 import org.gammanet.io.FolderLock;
-import org.gammanet.model.CellSite;
-import org.gammanet.model.Network;
 import org.gammanet.torch.LibTorch;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
@@ -422,7 +418,9 @@ final class InsilicoCommand implements Callable<Integer> {
       var preparation =
           new NetworkPreparation(
               net.network(),
-              layer(net.network(), settings),
+              stimuli.layer != null
+                  ? stimuli.layer
+                  : NetworkPreparation.usualLayer(net.network(), settings.mode()),
               size(settings),
               0,
               batchSize,
@@ -447,34 +445,6 @@ final class InsilicoCommand implements Callable<Integer> {
               new StudyProgress(console, interrupt)),
           interrupt);
     }
-  }
-
-  /**
-   * The layer that is recorded: the one that was named, else the cell of the first level, with
-   * parity of the second; cells that feedback drives only where there are no others.
-   */
-  private String layer(Network network, Settings settings) {
-    if (stimuli.layer != null) {
-      return stimuli.layer;
-    }
-    List<String> cells = cells(network, true);
-    if (cells.isEmpty()) {
-      cells = cells(network, false);
-    }
-    if (cells.isEmpty()) {
-      return ResponseExtractor.OUTPUT;
-    }
-    int level = settings.mode() == Mode.PARITY ? 1 : 0;
-    return cells.get(Math.min(level, cells.size() - 1));
-  }
-
-  /** Names of cells, from the lowest level up. */
-  private static List<String> cells(Network network, boolean bottomUp) {
-    return network.sites().stream()
-        .filter(p -> (p.block() != null) == bottomUp)
-        .sorted(Comparator.comparingInt(CellSite::level))
-        .map(CellSite::name)
-        .toList();
   }
 
   private static String absolute(Path path) {

@@ -361,8 +361,10 @@ final class TrainCommand implements Callable<Integer> {
       Terminal.clear();
       if (group.size() > 1) {
         console.printf(
-            "%.1f MB of gradients in an update, %.0f ms to add them up%n",
-            trainer.bytesReduced() / 1e6, 1e3 * trainer.secondsReducing());
+            "%.1f MB of gradients in an update, whose %.0f ms include %.0f to add them up%n",
+            trainer.bytesReduced() / 1e6,
+            1e3 * trainer.secondsUpdating(),
+            1e3 * trainer.secondsReducing());
       }
       try {
         TrainingCurves.write(folder);

@@ -32,7 +32,7 @@ class HouseTest {
               "experiments experiments.stimuli experiments.responses experiments.export",
               "experiments.analysis.simd",
               "experiments.analysis experiments.study experiments.opto experiments.protocols",
-              "parity javacell benchmarks view cli")
+              "parity javacell benchmarks view spark cli")
           .flatMap(line -> Stream.of(line.split(" ")))
           .map(name -> name.equals(".") ? "org.gammanet" : "org.gammanet." + name)
           .toList();

@@ -4,6 +4,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The whole configuration: a YAML file, a program or a checkpoint's header.
@@ -71,6 +73,32 @@ public record GammaNetConfig(
    */
   public static GammaNetConfig shipped(String name, List<String> overrides) {
     return read(ConfigTree.ofResource(name + ".yaml"), overrides, note -> {});
+  }
+
+  /**
+   * A network that is compared with others: {@code full} (GammaNet from scratch), one of its
+   * ablations, {@code v1}, {@code v2} or {@code backbone}.
+   *
+   * @param overrides as for {@link #load}
+   * @return null for another name
+   * @throws ConfigException for an impossible override
+   */
+  public static @Nullable GammaNetConfig variant(String name, List<String> overrides) {
+    Ablation ablation = Ablation.ofName(name);
+    if (ablation != null) {
+      return shipped("ablations/" + ablation.word(), overrides);
+    }
+    String model =
+        switch (name) {
+          case "full" -> "model.use_backbone=false";
+          case "v1" -> "model.model_version=v1";
+          case "v2" -> "model.model_version=v2";
+          case "backbone" -> "model.name=GammaNetBackbone";
+          default -> null;
+        };
+    return model == null
+        ? null
+        : shipped("default", Stream.concat(Stream.of(model), overrides.stream()).toList());
   }
 
   /** The shipped {@code config/default.yaml}. */

@@ -35,6 +35,8 @@ import org.jspecify.annotations.Nullable;
  * @param posWeight fixed weight of edges in {@link Loss#BCE}; null to count
  * @param gradClip greatest global norm of the gradient; 0 for no limit
  * @param gradientAccumulation batches per update
+ * @param exactSums whether gradients are taken image by image and added up in float64, so that they
+ *     do not depend on how a batch is divided among processes
  * @param recompute what the backward pass computes again instead of keeping
  * @param saveFrequency epochs between numbered checkpoints
  * @param validationFrequency epochs between validations
@@ -78,6 +80,7 @@ public record TrainingConfig(
     @Nullable Double posWeight,
     double gradClip,
     int gradientAccumulation,
+    boolean exactSums,
     Recompute recompute,
     int saveFrequency,
     int validationFrequency,
@@ -258,6 +261,7 @@ public record TrainingConfig(
           null,
           0,
           1,
+          false,
           Recompute.AUTO,
           5,
           1,

@@ -1,5 +1,7 @@
 package org.gammanet.data;
 
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -27,6 +29,25 @@ public record Batch(
   /** Number of samples. */
   public int size() {
     return ids.size();
+  }
+
+  /** Its samples as batches of one. */
+  public List<Batch> singles() {
+    int n = height * width;
+    List<Batch> singles = new ArrayList<>();
+    for (int i = 0; i < size(); i++) {
+      singles.add(
+          new Batch(
+              epoch,
+              index,
+              List.of(ids.get(i)),
+              height,
+              width,
+              Arrays.copyOfRange(images, i * 3 * n, (i + 1) * 3 * n),
+              Arrays.copyOfRange(targets, i * n, (i + 1) * n),
+              Arrays.copyOfRange(valid, i * n, (i + 1) * n)));
+    }
+    return singles;
   }
 
   /**

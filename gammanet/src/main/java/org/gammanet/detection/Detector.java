@@ -6,6 +6,8 @@ import java.util.Map;
 import java.util.function.Consumer;
 import org.gammanet.GammaNet;
 import org.gammanet.io.EdgeMap;
+import org.gammanet.io.ImageException;
+import org.gammanet.io.Images;
 import org.gammanet.io.RgbImage;
 import org.gammanet.model.DivergenceException;
 import org.gammanet.model.ForwardOptions;
@@ -105,6 +107,19 @@ public final class Detector {
    */
   public List<EdgeMap> detectTimesteps(RgbImage image) {
     return enlarged(atWorkingSize(shrunk(image)), image.width(), image.height());
+  }
+
+  /**
+   * Edge probabilities of an image file, of the image's size. It is decoded at the working size,
+   * which takes less memory than a whole image.
+   *
+   * @param name what errors call it
+   * @throws ImageException if it cannot be read
+   * @throws DivergenceException for logits that are not finite
+   */
+  public EdgeMap detect(byte[] file, String name) throws ImageException {
+    Images.Shrunk read = Images.decode(file, name, options.maxSide());
+    return enlarged(atWorkingSize(shrunk(read.image())), read.width(), read.height()).getLast();
   }
 
   /** The image at the working size: itself if it is not larger. */

@@ -1,5 +1,7 @@
 package org.gammanet.detection;
 
+import java.io.Serializable;
+
 /**
  * How a {@link Detector} applies its network; immutable, each {@code with} method returns a changed
  * copy.
@@ -10,7 +12,8 @@ package org.gammanet.detection;
  *     0 to choose it by memory, {@link #WHOLE} never to cut
  * @param everyTimestep whether there is a map after each timestep, not only after the last
  */
-public record DetectorOptions(int maxSide, int tileSide, boolean everyTimestep) {
+public record DetectorOptions(int maxSide, int tileSide, boolean everyTimestep)
+    implements Serializable {
   /**
    * The working size by default. Networks learn from the BSDS500, whose images have 481 by 321
    * pixels: contours of a photo of this size look like theirs, while those of 12 megapixels

@@ -1,6 +1,7 @@
 package org.gammanet.evaluation;
 
 import java.io.IOException;
+import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -36,7 +37,8 @@ public final class BoundaryBenchmark {
    *     centers) instead of refused
    */
   public record Settings(
-      int thresholds, double maxDistance, boolean thin, EdgeNms nms, boolean resize) {
+      int thresholds, double maxDistance, boolean thin, EdgeNms nms, boolean resize)
+      implements Serializable {
     /** 99 thresholds, 0.0075 of the diagonal, thinning, no suppression, no resizing. */
     public static final Settings DEFAULT = new Settings(99, 0.0075, true, EdgeNms.NONE, false);
 

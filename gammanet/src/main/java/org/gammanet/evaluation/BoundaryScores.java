@@ -3,6 +3,7 @@ package org.gammanet.evaluation;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 
 /**
  * Scores of a set of images as the BSDS500 benchmark defines them (Arbelaez, Maire, Fowlkes and
@@ -52,10 +53,7 @@ public record BoundaryScores(
       throw new IllegalArgumentException("There are no images to score");
     }
     double[] thresholds = counts.getFirst().thresholds();
-    int n = thresholds.length;
-    long[][] set = new long[4][n];
-    long[] own = new long[4];
-    double ownThresholds = 0;
+    BoundarySums sums = null;
     List<ImageScore> images = new ArrayList<>();
     for (BoundaryCounts c : counts) {
       if (!Arrays.equals(c.thresholds(), thresholds)) {
@@ -63,26 +61,24 @@ public record BoundaryScores(
             "%s and %s were measured at different thresholds"
                 .formatted(counts.getFirst().id(), c.id()));
       }
-      long[][] columns = columns(c);
-      int best = bestThreshold(c);
-      List<Point> curve = new ArrayList<>();
-      for (int k = 0; k < n; k++) {
-        curve.add(new Point(thresholds[k], c.recall(k), c.precision(k)));
-        for (int i = 0; i < 4; i++) {
-          set[i][k] += columns[i][k];
-        }
-      }
-      for (int i = 0; i < 4; i++) {
-        own[i] += columns[i][best];
-      }
-      ownThresholds += thresholds[best];
-      images.add(new ImageScore(c.id(), best(curve)));
+      BoundarySums image = BoundarySums.of(c);
+      sums = sums == null ? image : sums.plus(image);
+      images.add(new ImageScore(c.id(), best(curve(thresholds, image.counts()))));
     }
-    List<Point> curve = curve(thresholds, set);
-    Point ois =
-        new Point(ownThresholds / counts.size(), ratio(own[0], own[1]), ratio(own[2], own[3]));
+    return of(Objects.requireNonNull(sums), List.copyOf(images));
+  }
+
+  static BoundaryScores of(BoundarySums sums, List<ImageScore> images) {
+    double[] thresholds = sums.thresholds();
+    double ownThresholds = 0;
+    for (int k = 0; k < thresholds.length; k++) {
+      ownThresholds += sums.best()[k] * thresholds[k];
+    }
+    List<Point> curve = curve(thresholds, sums.counts());
+    long[] own = sums.own();
+    Point ois = new Point(ownThresholds / sums.images(), ratio(own[0], own[1]), ratio(own[2], own[3]));
     return new BoundaryScores(
-        best(curve), ois, area(curve), r50(curve), List.copyOf(curve), List.copyOf(images));
+        best(curve), ois, area(curve), r50(curve), List.copyOf(curve), images);
   }
 
   private static long[][] columns(BoundaryCounts c) {

@@ -145,6 +145,8 @@ public final class Trainer implements AutoCloseable {
 
   private double secondsDone;
 
+  private double updateSeconds;
+
   private QuickMetrics trainingMetrics = new QuickMetrics(QuickMetrics.Recall.TARGET_PIXELS);
 
   /**
@@ -265,7 +267,7 @@ public final class Trainer implements AutoCloseable {
                 defaults.epsilon(),
                 training.weightDecay(),
                 training.decayAll()));
-    this.reducer = new GradientReducer(group, optimizer.groups());
+    this.reducer = new GradientReducer(group, optimizer.groups(), training.exactSums());
     this.average = training.emaDecay() > 0 ? new WeightAverage(network, training.emaDecay()) : null;
     if (half == DType.BFLOAT16 && network.fallbackReason() == null) {
       network.setPrecision(Precision.BFLOAT16);
@@ -468,6 +470,11 @@ public final class Trainer implements AutoCloseable {
     return reducer.bytes();
   }
 
+  /** Seconds that the last update took, with the sums over all ranks. */
+  public double secondsUpdating() {
+    return updateSeconds;
+  }
+
   /** Seconds that the last update took to sum gradients over all ranks. */
   public double secondsReducing() {
     return reducer.seconds();
@@ -642,7 +649,10 @@ public final class Trainer implements AutoCloseable {
     int empty = 0;
     int timesteps = 0;
     optimizer.zeroGradients();
-    for (Batch batch : batches) {
+    reducer.clear();
+    boolean exact = config.training().exactSums();
+    List<Batch> pieces = exact ? batches.stream().flatMap(b -> b.singles().stream()).toList() : batches;
+    for (Batch batch : pieces) {
       // As many batches like this one make the update, those of the other ranks included.
       double parts = batches.size() * ((double) config.training().batchSize() / batch.size());
       BatchGradients.Outcome outcome = gradients.add(batch, part, scale.value() / parts);
@@ -651,6 +661,9 @@ public final class Trainer implements AutoCloseable {
       penalty += outcome.penalty() / parts;
       empty += outcome.emptyTargets();
       timesteps += outcome.timesteps();
+      if (exact) {
+        reducer.collect();
+      }
     }
     double[] sums = group.sum(value, penalty, empty, stopping ? 1 : 0);
     value = sums[0];
@@ -678,6 +691,7 @@ public final class Trainer implements AutoCloseable {
     }
     update++;
     globalStep++;
+    updateSeconds = (System.nanoTime() - start) / 1e9;
     TrainingListener.Step report =
         new TrainingListener.Step(
             epoch,
@@ -687,10 +701,10 @@ public final class Trainer implements AutoCloseable {
             value,
             norm,
             named(rates),
-            (double) timesteps / batches.size(),
+            (double) timesteps / pieces.size(),
             penalty,
             skipped,
-            (System.nanoTime() - start) / 1e9);
+            updateSeconds);
     if (log != null) {
       log.step(report, clipped, empty, half == DType.FLOAT16 ? scale.value() : null);
     }
@@ -916,6 +930,7 @@ public final class Trainer implements AutoCloseable {
   public void close() {
     optimizer.zeroGradients();
     optimizer.close();
+    reducer.close();
     if (average != null) {
       average.close();
     }

@@ -1,5 +1,6 @@
 package org.gammanet.experiments.study;
 
+import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -14,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param number seed of random or shuffled weights, from 1; 0 for a lesion
  * @param lesion what is lesioned; null for other kinds
  */
-public record Control(Kind kind, int number, @Nullable Lesion lesion) {
+public record Control(Kind kind, int number, @Nullable Lesion lesion) implements Serializable {
   /** How a control differs from the network. */
   public enum Kind {
     /** The same architecture with untrained weights. */

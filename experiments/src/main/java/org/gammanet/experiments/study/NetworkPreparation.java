@@ -1,6 +1,7 @@
 package org.gammanet.experiments.study;
 
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.EnumSet;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -9,6 +10,7 @@ import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.function.BiFunction;
 import java.util.function.IntConsumer;
+import org.gammanet.experiments.Mode;
 import org.gammanet.experiments.responses.LayerInfo;
 import org.gammanet.experiments.responses.Pooling;
 import org.gammanet.experiments.responses.ReceptiveField;
@@ -19,6 +21,7 @@ import org.gammanet.experiments.responses.Responses;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.InputScaling;
 import org.gammanet.experiments.stimuli.StimulusSet;
+import org.gammanet.model.CellSite;
 import org.gammanet.model.ForwardHooks;
 import org.gammanet.model.ForwardOptions;
 import org.gammanet.model.Network;
@@ -99,6 +102,31 @@ public final class NetworkPreparation implements Preparation {
       }
     }
     states = wanted.isEmpty() ? Set.of(State.FEEDFORWARD) : wanted;
+  }
+
+  /**
+   * The layer that is recorded where none is named: the cell of the first level, with parity of the
+   * second; cells that feedback drives only where there are no others.
+   */
+  public static String usualLayer(Network network, Mode mode) {
+    List<String> cells = cells(network, true);
+    if (cells.isEmpty()) {
+      cells = cells(network, false);
+    }
+    if (cells.isEmpty()) {
+      return ResponseExtractor.OUTPUT;
+    }
+    int level = mode == Mode.PARITY ? 1 : 0;
+    return cells.get(Math.min(level, cells.size() - 1));
+  }
+
+  /** Names of cells, from the lowest level up. */
+  private static List<String> cells(Network network, boolean bottomUp) {
+    return network.sites().stream()
+        .filter(p -> (p.block() != null) == bottomUp)
+        .sorted(Comparator.comparingInt(CellSite::level))
+        .map(CellSite::name)
+        .toList();
   }
 
   @Override

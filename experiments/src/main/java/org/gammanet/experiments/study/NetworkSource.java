@@ -1,5 +1,6 @@
 package org.gammanet.experiments.study;
 
+import java.io.Serializable;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
 import java.util.List;
@@ -25,7 +26,8 @@ public record NetworkSource(
     @Nullable String config,
     List<String> set,
     @Nullable Long seed,
-    boolean random) {
+    boolean random)
+    implements Serializable {
 
   /** The bundled network. */
   public static final NetworkSource BUNDLED = new NetworkSource(null, null, List.of(), null, false);
@@ -53,7 +55,9 @@ public record NetworkSource(
             ? PretrainedModel.find()
                 .orElseThrow(() -> new IllegalStateException("there is no bundled network"))
                 .load()
-            : Checkpoint.load(Path.of(checkpoint));
+            : checkpoint.equals(PretrainedModel.FULL)
+                ? PretrainedModel.get(PretrainedModel.FULL).load()
+                : Checkpoint.load(Path.of(checkpoint));
     GammaNetConfig stored = loaded.config(notes);
     if (config != null) {
       stored = loaded.fitted(given, notes);

@@ -1,5 +1,6 @@
 package org.gammanet.experiments.study;
 
+import java.io.Serializable;
 import org.gammanet.experiments.Mode;
 import org.jspecify.annotations.Nullable;
 
@@ -26,7 +27,8 @@ public record Settings(
     double aperture,
     double pixelsPerDegree,
     long seed,
-    @Nullable Stimulation stimulation) {
+    @Nullable Stimulation stimulation)
+    implements Serializable {
 
   private static final double PIXELS_PER_DEGREE = 30;
   private static final int PROBES = 4;

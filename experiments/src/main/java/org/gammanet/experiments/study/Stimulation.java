@@ -1,5 +1,6 @@
 package org.gammanet.experiments.study;
 
+import java.io.Serializable;
 import java.util.List;
 import org.gammanet.experiments.responses.State;
 import org.jspecify.annotations.Nullable;
@@ -25,7 +26,8 @@ public record Stimulation(
     @Nullable Double radius,
     double innerRadius,
     int from,
-    @Nullable Integer to) {
+    @Nullable Integer to)
+    implements Serializable {
 
   /** Both populations in turn, in a disc, at all timesteps. */
   public static final Stimulation DEFAULTS =
