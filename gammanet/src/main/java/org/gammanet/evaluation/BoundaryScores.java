@@ -76,7 +76,8 @@ public record BoundaryScores(
     }
     List<Point> curve = curve(thresholds, sums.counts());
     long[] own = sums.own();
-    Point ois = new Point(ownThresholds / sums.images(), ratio(own[0], own[1]), ratio(own[2], own[3]));
+    Point ois =
+        new Point(ownThresholds / sums.images(), ratio(own[0], own[1]), ratio(own[2], own[3]));
     return new BoundaryScores(
         best(curve), ois, area(curve), r50(curve), List.copyOf(curve), images);
   }

@@ -17,9 +17,9 @@ import org.gammanet.torch.TensorScope;
  * a recurrent network have their gradient only when the pass has come back to the first timestep,
  * so there is next to nothing to overlap.
  *
- * <p>Sums of float32 depend on how a batch is divided. Exact sums add up single images' gradients in
- * float64, whose rounding errors are 2^-29 of those of float32: rounded to float32, hardly any sum
- * depends on the order in which it was taken.
+ * <p>Sums of float32 depend on how a batch is divided. Exact sums add up single images' gradients
+ * in float64, whose rounding errors are 2^-29 of those of float32: rounded to float32, hardly any
+ * sum depends on the order in which it was taken.
  */
 final class GradientReducer implements AutoCloseable {
   /** Values of a bucket at most, unless a single parameter has more: 32 MiB. */

@@ -651,7 +651,8 @@ public final class Trainer implements AutoCloseable {
     optimizer.zeroGradients();
     reducer.clear();
     boolean exact = config.training().exactSums();
-    List<Batch> pieces = exact ? batches.stream().flatMap(b -> b.singles().stream()).toList() : batches;
+    List<Batch> pieces =
+        exact ? batches.stream().flatMap(b -> b.singles().stream()).toList() : batches;
     for (Batch batch : pieces) {
       // As many batches like this one make the update, those of the other ranks included.
       double parts = batches.size() * ((double) config.training().batchSize() / batch.size());

@@ -96,7 +96,8 @@ public final class GammaNetSpark {
             each(
                 rows,
                 network,
-                (net, row) -> map(new Detector(net, options), row.getString(0), row.getAs(1), floats));
+                (net, row) ->
+                    map(new Detector(net, options), row.getString(0), row.getAs(1), floats));
     return files.select("path", "content").mapPartitions(work, Encoders.row(MAPS));
   }
 
@@ -106,8 +107,7 @@ public final class GammaNetSpark {
       EdgeMap map = detector.detect(content, path);
       byte[] png = floats ? null : bytes(Images.png8(map));
       float[] values = floats ? map.values() : null;
-      return RowFactory.create(
-          path, map.width(), map.height(), png, values, seconds(begun), null);
+      return RowFactory.create(path, map.width(), map.height(), png, values, seconds(begun), null);
     } catch (IOException | RuntimeException e) {
       return RowFactory.create(path, null, null, null, null, seconds(begun), sentence(e));
     }
@@ -179,8 +179,7 @@ public final class GammaNetSpark {
       Files.write(file, content);
       return GroundTruth.read(file);
     } catch (DataException e) {
-      throw new DataException(
-          String.valueOf(e.getMessage()).replace(file.toString(), path), e);
+      throw new DataException(String.valueOf(e.getMessage()).replace(file.toString(), path), e);
     } finally {
       Files.delete(file);
     }

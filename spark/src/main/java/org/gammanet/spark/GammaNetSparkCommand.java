@@ -69,11 +69,12 @@ public final class GammaNetSparkCommand {
           return known ? 2 : 1;
         });
     int status = line.execute(arguments);
-    SparkSession.getActiveSession().foreach(
-        session -> {
-          session.stop();
-          return null;
-        });
+    SparkSession.getActiveSession()
+        .foreach(
+            session -> {
+              session.stop();
+              return null;
+            });
     System.exit(status);
   }
 
@@ -211,10 +212,7 @@ public final class GammaNetSparkCommand {
       description =
           "Writes a row for each file: path, width, height, png (or map), seconds, error.")
   static final class Detect implements Callable<Integer> {
-    @Parameters(
-        paramLabel = "PATH",
-        arity = "1..*",
-        description = "Folders or patterns of images.")
+    @Parameters(paramLabel = "PATH", arity = "1..*", description = "Folders or patterns of images.")
     List<String> inputs = new ArrayList<>();
 
     @Option(
@@ -245,8 +243,7 @@ public final class GammaNetSparkCommand {
               .format("binaryFile")
               .option("recursiveFileLookup", recursive)
               .load(inputs.toArray(String[]::new));
-      output.show(
-          output.write(GammaNetSpark.detect(files, net, options, floats), ""), "edge maps");
+      output.show(output.write(GammaNetSpark.detect(files, net, options, floats), ""), "edge maps");
       return 0;
     }
   }

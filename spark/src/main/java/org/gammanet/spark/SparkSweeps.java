@@ -179,16 +179,12 @@ public final class SparkSweeps {
     }
   }
 
-  private static ObjectNode results(Condition c, Path folder, TaskContext task)
-      throws IOException {
+  private static ObjectNode results(Condition c, Path folder, TaskContext task) throws IOException {
     GammaNet net = SharedNetworks.take(c.network);
     String layer =
-        c.layer != null
-            ? c.layer
-            : NetworkPreparation.usualLayer(net.network(), c.settings.mode());
+        c.layer != null ? c.layer : NetworkPreparation.usualLayer(net.network(), c.settings.mode());
     boolean trained = c.network.source().trained();
-    try (var whole =
-            new NetworkPreparation(net.network(), layer, c.imageSize, 0, BATCH, trained);
+    try (var whole = new NetworkPreparation(net.network(), layer, c.imageSize, 0, BATCH, trained);
         Preparation other = c.control == null ? null : whole.control(c.control)) {
       if (c.control != null && other == null) {
         throw new IllegalArgumentException("this network has no control " + c.control.name());
@@ -286,8 +282,18 @@ public final class SparkSweeps {
         throw e;
       }
       return RowFactory.create(
-          name, null, null, null, null, null, null, null, null, null,
-          GammaNetSpark.seconds(begun), GammaNetSpark.sentence(e));
+          name,
+          null,
+          null,
+          null,
+          null,
+          null,
+          null,
+          null,
+          null,
+          null,
+          GammaNetSpark.seconds(begun),
+          GammaNetSpark.sentence(e));
     } finally {
       delete(folder);
     }
@@ -347,15 +353,15 @@ public final class SparkSweeps {
         }
         GroundTruth truth = GroundTruth.read(drawing.getValue());
         BoundarySums own =
-            BoundarySums.of(
-                GammaNetSpark.count(net, id, Images.read(image), truth, settings));
+            BoundarySums.of(GammaNetSpark.count(net, id, Images.read(image), truth, settings));
         sums = sums == null ? own : sums.plus(own);
       } catch (IOException | DataException e) {
         failed++;
       }
     }
     if (sums == null) {
-      throw new DataException("no image of the split %s in %s could be scored".formatted(split, root));
+      throw new DataException(
+          "no image of the split %s in %s could be scored".formatted(split, root));
     }
     return new Scored(sums, failed);
   }

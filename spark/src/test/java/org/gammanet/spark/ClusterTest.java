@@ -29,7 +29,9 @@ import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The jar, submitted to clusters of this machine, of which some executors and workers are killed. */
+/**
+ * The jar, submitted to clusters of this machine, of which some executors and workers are killed.
+ */
 @DisabledOnOs(OS.WINDOWS)
 class ClusterTest {
   private static final Path HOME = Path.of(System.getProperty("spark.home", ""));
@@ -70,8 +72,7 @@ class ClusterTest {
     builder.environment().put("JAVA_HOME", System.getProperty("java.home"));
     builder.environment().put("SPARK_LOCAL_IP", "127.0.0.1");
     builder.environment().put("SPARK_SCALA_VERSION", "2.13");
-    Process process =
-        builder.redirectErrorStream(true).redirectOutput(log.toFile()).start();
+    Process process = builder.redirectErrorStream(true).redirectOutput(log.toFile()).start();
     running.add(process);
     return process;
   }
@@ -133,8 +134,7 @@ class ClusterTest {
   private void requireAllMaps(Process process, Path log) throws Exception {
     assertTrue(process.waitFor(300, TimeUnit.SECONDS), () -> "still running: " + log);
     assertEquals(0, process.exitValue(), Files.readString(log));
-    assertTrue(
-        Files.readString(log).contains("16 edge maps and 5 errors"), Files.readString(log));
+    assertTrue(Files.readString(log).contains("16 edge maps and 5 errors"), Files.readString(log));
     SparkNetwork network = SparkNetwork.BUNDLED.with(List.of("model.timesteps=2"));
     try (SparkSession spark =
             SparkSession.builder()

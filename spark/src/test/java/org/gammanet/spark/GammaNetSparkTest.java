@@ -254,7 +254,8 @@ class GammaNetSparkTest {
     assertEquals(
         List.of("a=1 b=x", "a=1 b=y", "a=2 b=x", "a=2 b=y"),
         Grid.points(List.of("a=1,2", "b=x,y")).stream().map(Grid::name).toList());
-    for (List<String> wrong : List.of(List.of("a"), List.of("=1"), List.of("a="), List.of("a=1", "a=2"))) {
+    for (List<String> wrong :
+        List.of(List.of("a"), List.of("=1"), List.of("a="), List.of("a=1", "a=2"))) {
       assertThrows(IllegalArgumentException.class, () -> Grid.points(wrong), wrong.toString());
     }
     assertFalse(Grid.points(List.of("a=1,")).isEmpty());

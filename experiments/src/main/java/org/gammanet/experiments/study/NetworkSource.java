@@ -1,7 +1,7 @@
 package org.gammanet.experiments.study;
 
-import java.io.Serializable;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.Serializable;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Consumer;
