@@ -35,14 +35,12 @@ if(NOT "$ENV{GAMMANET_ZIG}" STREQUAL "")
   set(GAMMANET_ZIG $ENV{GAMMANET_ZIG})
 endif()
 set(CMAKE_CXX_COMPILER ${GAMMANET_ZIG} c++ -target ${target})
-# No symbols for debuggers, and no path of this machine. The same flags from CMake's first trial on, also for
+# No symbols for debuggers, and no path of this machine. All flags from CMake's first trial on, also for
 # programs: zig compiles the C++ library once for each combination of them, which takes minutes.
-set(CMAKE_CXX_FLAGS_INIT "-O3 -g0 -ffile-prefix-map=${CMAKE_CURRENT_LIST_DIR}=.")
+set(CMAKE_CXX_FLAGS_INIT "-O3 -g0 -s -ffile-prefix-map=${CMAKE_CURRENT_LIST_DIR}=.")
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
   string(APPEND CMAKE_CXX_FLAGS_INIT " -fPIC")
 endif()
-set(CMAKE_EXE_LINKER_FLAGS_INIT "-s")
-set(CMAKE_SHARED_LINKER_FLAGS_INIT "-s")
 if(emulator)
   list(GET emulator 0 program)
   find_program(GAMMANET_EMULATOR ${program} PATHS /usr/lib/wine)
