@@ -121,7 +121,12 @@ class NativeLibrariesTest {
     assumeTrue(Files.exists(library), library + " is made by native/cross");
     byte[] bytes = Files.readAllBytes(library);
     Dependencies found = Dependencies.of(bytes);
-    assertEquals(declaredFunctions(), found.exports());
+    Set<String> exports = new TreeSet<>(found.exports());
+    if (platform.startsWith("mac")) {
+      // zig's linker passes over the list of exports, so that what C++ lets programs replace stays.
+      exports.removeIf(name -> name.matches("_Z[nd][wla].*|__dso_handle|_mh_dylib_header"));
+    }
+    assertEquals(declaredFunctions(), exports);
     if (newest != null) {
       assertNotNull(found.minimum());
       assertTrue(
@@ -136,6 +141,7 @@ class NativeLibrariesTest {
       assertTrue(system.matcher(name).matches(), file + " needs " + needed);
     }
     String text = new String(bytes, StandardCharsets.ISO_8859_1); // every byte a character
+    assertFalse(text.contains(Path.of("..").toRealPath().toString()), "a path of this machine");
     for (CxxApi.Function function : CxxApi.Function.values()) {
       if (function != CxxApi.Function.DEVICE_COUNT) { // which Java alone calls
         boolean windows = platform.startsWith("windows");
