@@ -14,7 +14,7 @@ def number(value):
 
 def interval(i):
     if i["low"] is None:
-        return number(i["value"])
+        return f"{number(i['value'])}, n = {i['n']}"
     return f"{number(i['value'])} [{number(i['low'])}, {number(i['high'])}], n = {i['n']}"
 
 

@@ -79,7 +79,7 @@ public final class ParadoxicalExperiment implements Experiment<ParadoxicalExperi
             verdicts,
             DRIVES,
             mean(context, found, f -> f.change()),
-            mean(context, found, f -> f.excitatoryEigenvalue()),
+            mean(context, found, f -> testable ? f.excitatoryEigenvalue() : Double.NaN),
             mean(context, found, f -> testable ? f.slope() : Double.NaN),
             found);
     List<Series> lines = new ArrayList<>();
