@@ -1,12 +1,16 @@
 package org.gammanet.spark;
 
+import java.net.URI;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.Callable;
+import org.apache.hadoop.fs.Path;
+import org.apache.spark.api.java.function.MapFunction;
 import org.apache.spark.sql.AnalysisException;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
@@ -243,8 +247,27 @@ public final class GammaNetSparkCommand {
               .format("binaryFile")
               .option("recursiveFileLookup", recursive)
               .load(inputs.toArray(String[]::new));
-      output.show(output.write(GammaNetSpark.detect(files, net, options, floats), ""), "edge maps");
+      Dataset<Row> maps = GammaNetSpark.detect(files, net, options, floats).union(empty(files));
+      output.show(output.write(maps, ""), "edge maps");
       return 0;
+    }
+
+    /** Rows of files without a byte, which binaryFile leaves out. */
+    private static Dataset<Row> empty(Dataset<Row> files) {
+      List<String> all =
+          Arrays.stream(files.inputFiles())
+              .map(file -> new Path(URI.create(file)).toString())
+              .toList();
+      Dataset<Row> found = files.select(files.col("path").as("found"));
+      Dataset<Row> named = files.sparkSession().createDataset(all, Encoders.STRING()).toDF("path");
+      MapFunction<Row, Row> row =
+          missing -> {
+            String path = missing.getString(0);
+            return RowFactory.create(path, null, null, null, null, 0.0, path + " is empty");
+          };
+      return named
+          .join(found, named.col("path").equalTo(found.col("found")), "left_anti")
+          .map(row, Encoders.row(GammaNetSpark.MAPS));
     }
   }
 
