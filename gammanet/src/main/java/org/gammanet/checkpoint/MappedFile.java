@@ -50,6 +50,10 @@ final class MappedFile {
     if (Files.isDirectory(file)) {
       throw new CheckpointException(file + " is a folder, not a checkpoint");
     }
+    if (Files.exists(file) && !Files.isRegularFile(file)) {
+      throw new CheckpointException(
+          file + " is a device or a pipe: a checkpoint must be a file, of which parts are read");
+    }
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
       long size = channel.size();
       if (size == 0) {

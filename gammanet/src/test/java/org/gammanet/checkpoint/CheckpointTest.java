@@ -19,6 +19,8 @@ import org.gammanet.config.GammaNetConfig;
 import org.gammanet.torch.Device;
 import org.gammanet.torch.Tensor;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What other people's checkpoints look like, written by hand. */
@@ -118,6 +120,14 @@ class CheckpointTest {
         load(pickle().weights("student.fgru_0.W_exc", "teacher.fgru_0.W_exc").zip())
             .weights()
             .keySet());
+  }
+
+  @Test
+  @EnabledOnOs({OS.LINUX, OS.MAC})
+  void devicesAndPipesAreNamedAndNotWaitedFor() {
+    CheckpointException e =
+        assertThrows(CheckpointException.class, () -> Checkpoint.load(Path.of("/dev/null")));
+    assertTrue(String.valueOf(e.getMessage()).startsWith("/dev/null is a device"), e.getMessage());
   }
 
   @Test
