@@ -19,8 +19,8 @@ import org.gammanet.config.GammaNetConfig;
 import org.gammanet.torch.Device;
 import org.gammanet.torch.Tensor;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What other people's checkpoints look like, written by hand. */
