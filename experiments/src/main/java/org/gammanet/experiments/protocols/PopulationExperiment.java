@@ -141,7 +141,11 @@ public final class PopulationExperiment implements Experiment<PopulationExperime
                     .add(Series.histogram("units", variance, Samples.fill(21, i -> i / 20.0))),
                 Panel.at(0, 1, "preferred")
                     .title("Preferred orientations", variance.length)
-                    .axes(Axis.linear("Degrees"), Axis.linear("Units"))
+                    .axes(
+                        Axis.linear("Preferred orientation (deg)")
+                            .range(0, 180)
+                            .ticks(0, 45, 90, 135, 180),
+                        Axis.linear("Units"))
                     .add(
                         Series.histogram(
                             "units",

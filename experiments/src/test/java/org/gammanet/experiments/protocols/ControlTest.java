@@ -15,10 +15,16 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CancellationException;
+import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
 import org.gammanet.config.GammaNetConfig;
+import org.gammanet.experiments.responses.Pooling;
+import org.gammanet.experiments.responses.Responses;
 import org.gammanet.experiments.stimuli.Grating;
+import org.gammanet.experiments.stimuli.InputScaling;
 import org.gammanet.experiments.stimuli.Stimulus;
+import org.gammanet.experiments.stimuli.StimulusSet;
 import org.gammanet.experiments.study.Control;
 import org.gammanet.experiments.study.InSilico;
 import org.gammanet.experiments.study.NetworkPreparation;
@@ -159,5 +165,45 @@ class ControlTest {
     return IntStream.range(0, panel.path("series").size())
         .mapToObj(i -> panel.path("series").path(i).path("look").asText())
         .toArray(String[]::new);
+  }
+
+  /** Units of whose controls the recording is interrupted. */
+  private static final class Interrupted extends PlantedUnits {
+    Interrupted() {
+      super(units(0.3));
+    }
+
+    @Override
+    public Preparation control(Control control) {
+      return new PlantedUnits(units(0)) {
+        @Override
+        public Responses record(
+            StimulusSet set,
+            Pooling pooling,
+            InputScaling scaling,
+            boolean withOutput,
+            IntConsumer progress) {
+          throw new CancellationException("interrupted");
+        }
+      };
+    }
+  }
+
+  @Test
+  void anInterruptionDuringAControlEndsTheRun(@TempDir Path folder) throws IOException {
+    InSilico run =
+        InSilico.open(
+                folder,
+                List.of("orientation"),
+                Settings.DEFAULTS,
+                new Interrupted(),
+                null,
+                Map.of(),
+                false,
+                Study.Existing.CONTINUE,
+                Progress.NONE)
+            .controls(Control.parse(List.of("random:1")));
+    assertThrows(CancellationException.class, run::run);
+    assertFalse(InSilico.read(folder).path("metadata").path("complete").asBoolean());
   }
 }
