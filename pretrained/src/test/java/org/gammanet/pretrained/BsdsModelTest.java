@@ -31,7 +31,7 @@ import org.junit.jupiter.api.Test;
 
 class BsdsModelTest {
   private static final String SHA_256 =
-      "ee689e5c09eef7e8d45438178b97bd34af07d07616136651d90d60ed01c87b58";
+      "0840d44658b3e259f02e727a55950e6e0238dc91956ab4c0c76ef52e90dbc4b1";
 
   private static final double LEAST_ODS = 0.61;
 
