@@ -329,7 +329,7 @@ class MergeCommandTest {
 
   @Test
   @EnabledIfSystemProperty(named = "gammanet.slow", matches = "true")
-  void twoShardsOfNetworksAreTheWholeComparison() throws IOException {
+  void threeShardsOfNetworksAreTheWholeComparison() throws IOException {
     for (String split : List.of("train", "val", "test")) {
       Squares.write(folder, split);
     }
@@ -342,7 +342,7 @@ class MergeCommandTest {
     Path parts = folder.resolve("parts");
     assertEquals(0, run(command, "--output", whole), err.toString());
     command.addAll(List.of("--output", parts));
-    shards(command, 2);
+    shards(command, 3);
     assertEquals(0, run("merge", parts), err.toString());
     JsonNode one = json(whole.resolve("comparison.json"));
     JsonNode other = json(parts.resolve("comparison.json"));
