@@ -9,8 +9,8 @@ import org.gammanet.figures.Figure;
 import org.gammanet.figures.Style;
 
 /**
- * The training losses of two runs over each other, and the relative difference:
- * java -cp figures/target/classes LossCurves.java OUT RUN NAME RUN NAME
+ * The training losses of two runs over each other, and the relative difference: java -cp
+ * figures/target/classes LossCurves.java OUT RUN NAME RUN NAME
  */
 class LossCurves {
   private static final Pattern LOSS = Pattern.compile("\"train_loss\":([-0-9.eE]+)");
