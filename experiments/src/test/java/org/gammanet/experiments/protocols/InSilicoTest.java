@@ -211,8 +211,8 @@ class InSilicoTest {
             new OrientationExperiment()
                 .design(RunContext.preview(128, Settings.DEFAULTS.withAperture(200))));
     refused(
-        "at least 66 x 66 are needed",
-        () -> new KapadiaExperiment().design(RunContext.preview(40, Settings.DEFAULTS)));
+        "at least 18 x 18 are needed",
+        () -> new KapadiaExperiment().design(RunContext.preview(16, Settings.DEFAULTS)));
     refused("there is no insilico_results", () -> InSilico.read(folder));
     Path damaged = Files.writeString(folder.resolve("insilico_results_1.json"), "{\"metadata\"");
     refused("damaged", () -> InSilico.read(damaged));
