@@ -53,7 +53,7 @@ class OptoCommandTest {
     assertTrue(Files.readString(folder.resolve("report.html")).contains(name));
 
     // The same again, and with another start, continues; what gives other numbers does not.
-    assertEquals(0, run(QUICK + folder + " --seed 1"), err.toString());
+    assertEquals(0, run(QUICK + folder + " --seed " + config.seed()), err.toString());
     assertEquals(0, run(QUICK.replace("--starts 1", "--starts 2") + folder), err.toString());
     assertEquals(1, run(QUICK + folder + " --factor 0"));
     assertTrue(err.toString().contains("factor 1.5, not 0.0"), err.toString());
