@@ -331,7 +331,9 @@ final class DetectCommand implements Callable<Integer> {
     options = options();
     try (var interrupt = Interrupt.handle(() -> stopped = true)) {
       if (!jobs.isEmpty() || part != null) {
-        try (GammaNet net = compute.applyTo(openNetwork(jobs))) {
+        List<Job> toDo = jobs;
+        Runnable meanwhile = () -> readFirst(toDo);
+        try (GammaNet net = compute.applyTo(network.open(compute, console, meanwhile))) {
           prepareFolder();
           open(net);
           if (part == null) {
@@ -403,17 +405,14 @@ final class DetectCommand implements Callable<Integer> {
     return allTimesteps ? chosen.withEveryTimestep() : chosen;
   }
 
-  /** Opens the network, and reads the first image where LibTorch is waited for anyway. */
-  private GammaNet openNetwork(List<Job> jobs) {
-    try (var loading = LibTorchLoading.begin()) {
-      if (!jobs.isEmpty() && target.kind != DetectOutput.Kind.VIDEO) {
-        Job first = jobs.getFirst();
-        if (!first.file().equals(DetectInputs.STDIN) && !isVideo(first)) {
-          ahead = load(first);
-          readAhead = first;
-        }
+  /** Reads the first image, as LibTorch is waited for anyway. */
+  private void readFirst(List<Job> jobs) {
+    if (!jobs.isEmpty() && target.kind != DetectOutput.Kind.VIDEO) {
+      Job first = jobs.getFirst();
+      if (!first.file().equals(DetectInputs.STDIN) && !isVideo(first)) {
+        ahead = load(first);
+        readAhead = first;
       }
-      return network.open(compute, console);
     }
   }
 

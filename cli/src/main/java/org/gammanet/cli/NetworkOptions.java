@@ -196,7 +196,17 @@ final class NetworkOptions {
    * bundled one.
    */
   GammaNet open(ComputeOptions compute, Console console) {
+    return open(compute, console, () -> {});
+  }
+
+  /**
+   * The same.
+   *
+   * @param meanwhile done while LibTorch is being loaded
+   */
+  GammaNet open(ComputeOptions compute, Console console, Runnable meanwhile) {
     try (var loading = LibTorchLoading.begin()) {
+      meanwhile.run();
       return openWeights(compute, console);
     }
   }

@@ -161,12 +161,12 @@ public final class Detector {
     if (side == 0) {
       // On the CPU half of the memory that there is, and not more than is good for anything.
       boolean cpu = net.network().device().type() == Device.Type.CPU;
-      double most = cpu ? memory.available() / 2.0 : 4.0 * WHOLE_BYTES;
-      if (memory.bytes(height, width) <= Math.min(most, cpu ? WHOLE_BYTES : most)) {
+      double whole = cpu ? Math.min(WHOLE_BYTES, memory.available() / 2.0) : 4.0 * WHOLE_BYTES;
+      if (memory.bytes(height, width) <= whole) {
         return 0;
       }
-      double bytes = Math.min(most, cpu ? TILE_BYTES : most);
-      side = (int) (1024 * Math.sqrt(bytes / memory.bytes(1024, 1024)));
+      double tile = cpu ? Math.min(TILE_BYTES, whole) : whole;
+      side = (int) (1024 * Math.sqrt(tile / memory.bytes(1024, 1024)));
     }
     side = Math.max(side, SMALLEST_TILE);
     return Math.max(height, width) > side ? side : 0;

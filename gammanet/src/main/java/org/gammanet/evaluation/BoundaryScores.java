@@ -82,7 +82,7 @@ public record BoundaryScores(
         best(curve), ois, area(curve), r50(curve), List.copyOf(curve), images);
   }
 
-  private static long[][] columns(BoundaryCounts c) {
+  static long[][] columns(BoundaryCounts c) {
     return new long[][] {c.cntR(), c.sumR(), c.cntP(), c.sumP()};
   }
 

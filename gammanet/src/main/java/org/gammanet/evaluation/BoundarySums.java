@@ -21,7 +21,7 @@ public record BoundarySums(
 
   /** Those of one image. */
   public static BoundarySums of(BoundaryCounts image) {
-    long[][] counts = {image.cntR(), image.sumR(), image.cntP(), image.sumP()};
+    long[][] counts = BoundaryScores.columns(image);
     int k = BoundaryScores.bestThreshold(image);
     long[] own = new long[counts.length];
     for (int i = 0; i < own.length; i++) {

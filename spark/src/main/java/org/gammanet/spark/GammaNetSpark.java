@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
@@ -28,6 +29,7 @@ import org.gammanet.io.DataException;
 import org.gammanet.io.EdgeMap;
 import org.gammanet.io.Images;
 import org.gammanet.io.RgbImage;
+import org.jspecify.annotations.Nullable;
 
 /**
  * GammaNet on Spark. Inputs are files as Spark's format {@code binaryFile} reads them, results are
@@ -109,7 +111,7 @@ public final class GammaNetSpark {
       float[] values = floats ? map.values() : null;
       return RowFactory.create(path, map.width(), map.height(), png, values, seconds(begun), null);
     } catch (IOException | RuntimeException e) {
-      return RowFactory.create(path, null, null, null, null, seconds(begun), sentence(e));
+      return failed(MAPS, seconds(begun), sentence(e), path);
     }
   }
 
@@ -168,7 +170,7 @@ public final class GammaNetSpark {
       return RowFactory.create(
           id, c.thresholds(), c.cntR(), c.sumR(), c.cntP(), c.sumP(), seconds(begun), null);
     } catch (IOException | RuntimeException e) {
-      return RowFactory.create(id, null, null, null, null, null, seconds(begun), sentence(e));
+      return failed(COUNTS, seconds(begun), sentence(e), id);
     }
   }
 
@@ -263,6 +265,14 @@ public final class GammaNetSpark {
         return work.apply(net, rows.next());
       }
     };
+  }
+
+  /** A row with its first columns, its seconds and its error, which are the last two; no more. */
+  static Row failed(StructType columns, double seconds, String error, Object... first) {
+    @Nullable Object[] values = Arrays.copyOf(first, columns.size());
+    values[values.length - 2] = seconds;
+    values[values.length - 1] = error;
+    return RowFactory.create(values);
   }
 
   static double seconds(long begun) {

@@ -263,7 +263,7 @@ public final class GammaNetSparkCommand {
       MapFunction<Row, Row> row =
           missing -> {
             String path = missing.getString(0);
-            return RowFactory.create(path, null, null, null, null, 0.0, path + " is empty");
+            return GammaNetSpark.failed(GammaNetSpark.MAPS, 0, path + " is empty", path);
           };
       return named
           .join(found, named.col("path").equalTo(found.col("found")), "left_anti")

@@ -161,19 +161,14 @@ public final class SparkSweeps {
       if (task.isInterrupted()) {
         throw e;
       }
-      return List.of(
-              RowFactory.create(
-                  c.name,
-                  String.join(",", c.experiments),
-                  null,
-                  null,
-                  null,
-                  null,
-                  null,
-                  null,
-                  GammaNetSpark.seconds(begun),
-                  GammaNetSpark.sentence(e)))
-          .iterator();
+      Row failed =
+          GammaNetSpark.failed(
+              FINDINGS,
+              GammaNetSpark.seconds(begun),
+              GammaNetSpark.sentence(e),
+              c.name,
+              String.join(",", c.experiments));
+      return List.of(failed).iterator();
     } finally {
       delete(folder);
     }
@@ -281,19 +276,8 @@ public final class SparkSweeps {
       if (task.isInterrupted()) {
         throw e;
       }
-      return RowFactory.create(
-          name,
-          null,
-          null,
-          null,
-          null,
-          null,
-          null,
-          null,
-          null,
-          null,
-          GammaNetSpark.seconds(begun),
-          GammaNetSpark.sentence(e));
+      return GammaNetSpark.failed(
+          SCORES, GammaNetSpark.seconds(begun), GammaNetSpark.sentence(e), name);
     } finally {
       delete(folder);
     }
