@@ -170,7 +170,7 @@ public final class GammaNetSparkCommand {
     }
   }
 
-  /** Refuses axes of a grid that nothing would come of. */
+  /** Refuses axes of a grid that would have no effect. */
   private static void check(List<Map<String, String>> grid, List<String> keys) {
     for (String key : grid.getFirst().keySet()) {
       if (!key.contains(".") && !keys.contains(key)) {
