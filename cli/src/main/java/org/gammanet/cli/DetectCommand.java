@@ -10,6 +10,7 @@ import java.nio.channels.Channels;
 import java.nio.channels.WritableByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -334,12 +335,18 @@ final class DetectCommand implements Callable<Integer> {
         List<Job> toDo = jobs;
         Runnable meanwhile = () -> readFirst(toDo);
         try (GammaNet net = compute.applyTo(network.open(compute, console, meanwhile))) {
-          prepareFolder();
-          open(net);
-          if (part == null) {
-            run(net, jobs);
-          } else {
-            run(net, jobs, part, names);
+          boolean created = prepareFolder();
+          try {
+            open(net);
+            if (part == null) {
+              run(net, jobs);
+            } else {
+              run(net, jobs, part, names);
+            }
+          } finally {
+            if (created && written == 0) {
+              removeEmptyFolder();
+            }
           }
         } catch (CancellationException e) {
           // Between two tiles: of the image nothing is written.
@@ -385,12 +392,24 @@ final class DetectCommand implements Callable<Integer> {
     return format == Format.svg || format == Format.geojson;
   }
 
-  private void prepareFolder() throws IOException {
-    if (target.kind == DetectOutput.Kind.FOLDER) {
-      Files.createDirectories(target.path());
-      if (!Files.isWritable(target.path())) {
-        throw new AccessDeniedException(target.path().toString());
-      }
+  /** Creates the folder of the results; whether it was missing. */
+  private boolean prepareFolder() throws IOException {
+    if (target.kind != DetectOutput.Kind.FOLDER) {
+      return false;
+    }
+    boolean missing = Files.notExists(target.path());
+    Files.createDirectories(target.path());
+    if (!Files.isWritable(target.path())) {
+      throw new AccessDeniedException(target.path().toString());
+    }
+    return missing;
+  }
+
+  private void removeEmptyFolder() throws IOException {
+    try {
+      Files.deleteIfExists(target.path());
+    } catch (DirectoryNotEmptyException e) {
+      // Another program has written there.
     }
   }
 

@@ -185,6 +185,18 @@ class DetectCommandTest {
   }
 
   @Test
+  void aFolderThatReceivesNothingIsRemoved() throws IOException {
+    Path cut = folder.resolve("cut.png");
+    Files.write(cut, Arrays.copyOf(Files.readAllBytes(photo), 60));
+    Path edges = folder.resolve("edges");
+    assertEquals(1, run(cut, "-o", edges));
+    assertFalse(Files.exists(edges), "created for nothing");
+    Files.createDirectory(edges);
+    assertEquals(1, run(cut, "-o", edges));
+    assertTrue(Files.exists(edges), "it was there before");
+  }
+
+  @Test
   void filesOfOthersStay() throws IOException {
     Path svg = Files.writeString(folder.resolve("drawing.svg"), "<svg>mine</svg>");
     assertEquals(1, run(photo, "-o", svg));
