@@ -12,7 +12,7 @@ namespace {
 
 int failures = 0;
 void* fake = nullptr;
-int32_t device_type = 0;
+int32_t device_of_data = 0;
 constexpr int64_t kGuard = 64;
 constexpr float kGuardValue = -12345.678f;
 
@@ -102,7 +102,7 @@ void set_threads(uint32_t threads) {
   fake_function<void (*)(uint32_t)>("fake_torch_set_threads")(threads);
 }
 
-void set_cuda(bool cuda) { device_type = cuda ? 1 : 0; }
+void set_cuda(bool cuda) { device_of_data = cuda ? 1 : 0; }
 
 int64_t live_tensors() { return fake_function<int64_t (*)()>("fake_torch_live_tensors")(); }
 void* data_of(AtenTensorHandle tensor) {
@@ -135,7 +135,7 @@ TestTensor::TestTensor(std::vector<int64_t> sizes, const std::vector<int64_t>& s
     elements_ *= size;
   }
   memory_.assign(static_cast<size_t>(elements_ + 2 * kGuard), kGuardValue);
-  handle_ = make_tensor(data(), sizes_, strides, 6, device_type, true);
+  handle_ = make_tensor(data(), sizes_, strides, 6, device_of_data, true);
 }
 
 TestTensor::TestTensor(TestTensor&& other) noexcept
