@@ -13,7 +13,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.stream.DoubleStream;
 import org.gammanet.GammaNet;
@@ -277,12 +276,7 @@ final class AblateCommand implements Callable<Integer> {
    * @param failed those that could not be trained or scored
    * @param drawSeed of the draws of images
    */
-  private record Part(List<String> networks, List<String> failed, long drawSeed) {
-    Part {
-      Objects.requireNonNull(networks); // as the file of a shard may lack them
-      Objects.requireNonNull(failed);
-    }
-  }
+  private record Part(List<String> networks, List<String> failed, long drawSeed) {}
 
   /**
    * Joins the shards of a comparison, and writes the results of the whole run.

@@ -19,7 +19,6 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
 import java.util.OptionalDouble;
 import java.util.SequencedMap;
 import java.util.Set;
@@ -547,11 +546,7 @@ final class DetectCommand implements Callable<Integer> {
   }
 
   /** What a shard leaves for the merge besides its files: a sentence for each that failed. */
-  private record Part(List<String> failures) {
-    Part {
-      Objects.requireNonNull(failures); // as the file of a shard may lack them
-    }
-  }
+  private record Part(List<String> failures) {}
 
   /**
    * Joins the shards of a run.

@@ -18,7 +18,6 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.TreeSet;
 import java.util.concurrent.CancellationException;
-import java.util.stream.Stream;
 import org.gammanet.checkpoint.ElementType;
 import org.gammanet.checkpoint.StoredTensor;
 import org.gammanet.data.DatasetIndex;
@@ -596,12 +595,7 @@ final class Evaluation implements AutoCloseable {
       List<String> ids,
       Map<String, String> kept,
       Map<String, String> failures,
-      InputChecks.Noticed noticed) {
-    Part {
-      Stream.of(about, settings, root, split, ids, kept, failures, noticed)
-          .forEach(Objects::requireNonNull); // as the file of a shard may lack some
-    }
-  }
+      InputChecks.Noticed noticed) {}
 
   /** Writes what the merge needs, with the maps of images that its report may show. */
   private void writeShard(Target target, Outcome outcome) throws IOException {

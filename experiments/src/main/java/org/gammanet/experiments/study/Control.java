@@ -69,6 +69,11 @@ public record Control(Kind kind, int number, @Nullable Lesion lesion) implements
         "a control is random:N, shuffled:N or lesion:horizontal+top_down+inhibition, not " + text);
   }
 
+  /** As in {@link #parse}. */
+  String text() {
+    return Json.name(kind) + ":" + (lesion == null ? "" + number : Json.name(lesion));
+  }
+
   /** The name of its folder, such as {@code random-1} or {@code lesion-top_down}. */
   public String name() {
     return Json.name(kind) + "-" + (lesion == null ? "" + number : Json.name(lesion));

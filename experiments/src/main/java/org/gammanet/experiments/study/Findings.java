@@ -5,7 +5,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.figures.HtmlReport;
 import org.jspecify.annotations.Nullable;
@@ -24,15 +23,7 @@ public final class Findings {
       Map<String, String> values,
       List<Table> tables,
       List<String> notes,
-      Map<String, String> highlights) {
-    Report { // damaged results may lack them
-      Objects.requireNonNull(warnings, "no warnings");
-      Objects.requireNonNull(values, "no values");
-      Objects.requireNonNull(tables, "no tables");
-      Objects.requireNonNull(notes, "no notes");
-      Objects.requireNonNull(highlights, "no highlights");
-    }
-  }
+      Map<String, String> highlights) {}
 
   private final Object summary;
   private final @Nullable UnitTable<?> units;
@@ -60,6 +51,17 @@ public final class Findings {
   /** Findings with a record of numbers. */
   public static Findings of(Record summary) {
     return new Findings(summary, null);
+  }
+
+  private record NotMeasured() {}
+
+  /**
+   * Findings of an experiment that cannot be done: no numbers, and a warning.
+   *
+   * @param reason why, as the end of a sentence
+   */
+  public static Findings notMeasured(String reason) {
+    return of(new NotMeasured()).warning("Not measured: " + reason + ".");
   }
 
   /** Adds a figure. */

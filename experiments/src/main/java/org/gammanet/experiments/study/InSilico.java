@@ -105,16 +105,13 @@ public final class InSilico {
       Progress progress)
       throws IOException {
     List<Experiment<?>> wanted = Experiments.named(names, settings.mode());
-    ObjectNode identity = Json.object(settings);
-    identity.put("target_layer", preparation.layer());
-    identity.put("image_size", preparation.size());
-    identity.put("timesteps", preparation.timesteps());
-    identity.put("save_responses", saveResponses);
     Map<String, Object> about = new LinkedHashMap<>();
     about.put("target_layer", preparation.layer());
     about.put("image_size", preparation.size());
     about.put("timesteps", preparation.timesteps());
     about.put("save_responses", saveResponses);
+    ObjectNode identity = Json.object(settings);
+    identity.setAll(Json.object(about));
     about.put("controls", List.of()); // the strict reader of results needs every component
     about.put("trained", preparation.trained());
     about.put("field_diameter_px", preparation.fieldDiameter());
@@ -273,12 +270,7 @@ public final class InSilico {
   public InSilico controls(List<Control> more) {
     controls.addAll(more);
     ArrayNode texts = study.metadata().putArray("controls");
-    controls.forEach(
-        c ->
-            texts.add(
-                Json.name(c.kind())
-                    + ":"
-                    + (c.lesion() == null ? "" + c.number() : Json.name(c.lesion()))));
+    controls.forEach(c -> texts.add(c.text()));
     return this;
   }
 

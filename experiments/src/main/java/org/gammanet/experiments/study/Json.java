@@ -1,6 +1,8 @@
 package org.gammanet.experiments.study;
 
 import com.fasterxml.jackson.annotation.JsonAutoDetect;
+import com.fasterxml.jackson.annotation.JsonSetter;
+import com.fasterxml.jackson.annotation.Nulls;
 import com.fasterxml.jackson.annotation.PropertyAccessor;
 import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.JsonParser;
@@ -15,10 +17,15 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.SerializerProvider;
 import com.fasterxml.jackson.databind.deser.std.StdDeserializer;
+import com.fasterxml.jackson.databind.introspect.Annotated;
+import com.fasterxml.jackson.databind.introspect.AnnotatedMember;
+import com.fasterxml.jackson.databind.introspect.AnnotatedParameter;
+import com.fasterxml.jackson.databind.introspect.JacksonAnnotationIntrospector;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.module.SimpleModule;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
+import java.lang.reflect.Constructor;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -26,6 +33,7 @@ import java.util.Locale;
 import java.util.TreeMap;
 import org.gammanet.io.DataException;
 import org.gammanet.io.Sha256;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Records as JSON: names in snake case, enum constants in lower case, and null for numbers that are
@@ -96,6 +104,7 @@ public final class Json {
     return JsonMapper.builder()
         .addModule(numbers)
         .propertyNamingStrategy(new SnakeCase())
+        .annotationIntrospector(new Required())
         .enable(MapperFeature.ACCEPT_CASE_INSENSITIVE_ENUMS)
         .disable(MapperFeature.SORT_PROPERTIES_ALPHABETICALLY)
         .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
@@ -127,15 +136,37 @@ public final class Json {
     }
   }
 
+  /** Components of records have to be there, unless they are nullable or primitive. */
+  private static final class Required extends JacksonAnnotationIntrospector {
+    private static boolean is(Annotated member) {
+      return member instanceof AnnotatedParameter parameter
+          && parameter.getOwner().getAnnotated() instanceof Constructor<?> constructor
+          && constructor.getDeclaringClass().isRecord()
+          && !parameter.getRawType().isPrimitive()
+          && !constructor.getAnnotatedParameterTypes()[parameter.getIndex()].isAnnotationPresent(
+              Nullable.class);
+    }
+
+    @Override
+    public @Nullable Boolean hasRequiredMarker(AnnotatedMember member) {
+      return is(member) ? Boolean.TRUE : super.hasRequiredMarker(member);
+    }
+
+    @Override
+    public JsonSetter.Value findSetterInfo(Annotated member) {
+      return is(member) ? JsonSetter.Value.forValueNulls(Nulls.FAIL) : super.findSetterInfo(member);
+    }
+  }
+
   /** A record as a JSON object. */
   public static ObjectNode object(Object record) {
     return MAPPER.valueToTree(record);
   }
 
   /**
-   * Reads a record; components that are not there are null, or NaN for numbers.
+   * Reads a record; where they are not there, nullable components are null, and numbers NaN.
    *
-   * @throws DataException for JSON that is no such record
+   * @throws DataException for JSON that is no such record, or lacks other components
    */
   public static <T> T read(JsonNode node, Class<T> type) {
     T record;

@@ -12,7 +12,6 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
@@ -48,7 +47,6 @@ public final class Shards {
   /** Number, sum and names of a shard in its metadata. */
   private record Mark(int number, int of, int units, String unitsSha256) {
     Mark {
-      Objects.requireNonNull(unitsSha256); // as a damaged file may lack it
       new Shard(number, of);
     }
 
