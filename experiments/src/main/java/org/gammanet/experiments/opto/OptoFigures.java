@@ -250,20 +250,22 @@ public final class OptoFigures {
         : new Scale(colors, 0, Math.max(limit, Double.MIN_NORMAL));
   }
 
-  /** A map about the perturbed site, whose pixel is at (0, 0). */
+  /** A map with the perturbed site's pixel at (0, 0). */
+  private static HeatMap heat(SurroundMap map) {
+    return HeatMap.of(map.values(), map.width())
+        .extent(
+            -map.centerX() - 0.5,
+            map.width() - map.centerX() - 0.5,
+            -map.centerY() - 0.5,
+            map.height() - map.centerY() - 0.5);
+  }
+
+  /** A map about the perturbed site. */
   private static Plot map(Plot plot, SurroundMap map, Scale scale, String label) {
     return plot.x(Axis.linear("Δx (px)"))
         .y(Axis.linear("Δy (px)").reverse())
         .equalAspect()
-        .heatMap(
-            HeatMap.of(map.values(), map.width())
-                .extent(
-                    -map.centerX() - 0.5,
-                    map.width() - map.centerX() - 0.5,
-                    -map.centerY() - 0.5,
-                    map.height() - map.centerY() - 0.5)
-                .colors(scale.colors, scale.from, scale.to)
-                .barLabel(label))
+        .heatMap(heat(map).colors(scale.colors, scale.from, scale.to).barLabel(label))
         .points(new double[] {0}, new double[] {0}, Style.BLACK.marker(Style.Marker.CROSS, 5));
   }
 
@@ -378,15 +380,7 @@ public final class OptoFigures {
           plot.x(Axis.linear("Δx (px)"))
               .y(k == 0 ? Axis.linear("Δy (px)").reverse() : Axis.hidden().reverse())
               .equalAspect()
-              .heatMap(
-                  HeatMap.of(own.values(), own.width())
-                      .extent(
-                          -own.centerX() - 0.5,
-                          own.width() - own.centerX() - 0.5,
-                          -own.centerY() - 0.5,
-                          own.height() - own.centerY() - 0.5)
-                      .colors(scale.colors, scale.from, scale.to)
-                      .withoutBar());
+              .heatMap(heat(own).colors(scale.colors, scale.from, scale.to).withoutBar());
           rings(plot);
         }
         figure.rowHeights(1.6, 1);
@@ -516,14 +510,7 @@ public final class OptoFigures {
     for (int r = 0; r < center.length; r++) {
       for (int c = 0; c < surround.length; c++) {
         SurroundMap map = maps[r][c];
-        HeatMap heat =
-            HeatMap.of(map.values(), map.width())
-                .extent(
-                    -map.centerX() - 0.5,
-                    map.width() - map.centerX() - 0.5,
-                    -map.centerY() - 0.5,
-                    map.height() - map.centerY() - 0.5)
-                .diverging(limit);
+        HeatMap heat = heat(map).diverging(limit);
         figure
             .panel(r, c)
             .title("center " + Format.label(center[r]) + ", surround " + Format.label(surround[c]))

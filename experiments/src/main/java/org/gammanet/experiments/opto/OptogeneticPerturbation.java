@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.concurrent.CancellationException;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.gammanet.GammaNet;
 import org.gammanet.config.TrainingConfig.Recompute;
 import org.gammanet.experiments.responses.Light;
@@ -294,18 +295,26 @@ public final class OptogeneticPerturbation {
     if (study == null) {
       return null;
     }
-    Object[] all = Arrays.copyOf(key, key.length + 5);
-    all[key.length] = network.digest();
-    all[key.length + 1] = timesteps;
-    all[key.length + 2] = definitions.name();
-    all[key.length + 3] = seed;
-    all[key.length + 4] = patchSize;
-    return study.partial(step, all);
+    Stream<Object> same =
+        Stream.of(network.digest(), timesteps, definitions.name(), seed, patchSize);
+    return study.partial(step, Stream.concat(Arrays.stream(key), same).toArray());
   }
 
   /** Excitatory states of a layer at the last timestep. */
   private Tensor respond(Tensor images, String layer, ForwardOptions options) {
     return signal(network.respond(images, List.of(layer), options), layer)[0];
+  }
+
+  /** The values of all samples and channels at one pixel of a map. */
+  private static double[] pixel(Tensor map, PixelPoint at) {
+    return Ops.narrow(Ops.narrow(map, 2, at.y(), 1), 3, at.x(), 1).toDoubleArray();
+  }
+
+  private static void requireOne(StimulusSet stimulus, String measurement) {
+    if (stimulus.size() != 1) {
+      throw new IllegalArgumentException(
+          "%s is measured for one stimulus, not for %s".formatted(measurement, stimulus.size()));
+    }
   }
 
   static void save(Partial partial) {
@@ -329,7 +338,7 @@ public final class OptogeneticPerturbation {
           var silent = Autograd.noGrad()) {
         ForwardOptions options = ForwardOptions.DEFAULTS.withTimesteps(timesteps);
         Tensor e = respond(input(set, from, to), layer, options);
-        double[] values = Ops.narrow(Ops.narrow(e, 2, at.y(), 1), 3, at.x(), 1).toDoubleArray();
+        double[] values = pixel(e, at);
         int channels = values.length / (to - from);
         for (int i = from; i < to; i++) {
           out[i] = Arrays.copyOfRange(values, (i - from) * channels, (i - from + 1) * channels);
@@ -430,13 +439,17 @@ public final class OptogeneticPerturbation {
 
   // ---- Rescue ----
 
-  /** Gain of the drive, {@code factor} inside the perturbed disc: (1, 1, h, w). */
-  private Tensor gain(int height, int width, PixelPoint at, double factor) {
-    float[] gain = Light.disc(height, width, at, patchSize / 2);
-    for (int i = 0; i < gain.length; i++) {
-      gain[i] = gain[i] == 1 ? (float) factor : 1;
+  /** Gains of a map, {@code factor} inside the perturbed disc and 1 elsewhere. */
+  private float[] gains(int[] size, PixelPoint at, double factor) {
+    float[] gains = Light.disc(size[0], size[1], at, patchSize / 2);
+    for (int i = 0; i < gains.length; i++) {
+      gains[i] = gains[i] == 1 ? (float) factor : 1;
     }
-    return Tensor.of(gain, 1, 1, height, width).to(network.device());
+    return gains;
+  }
+
+  private Tensor gain(int[] size, PixelPoint at, double factor) {
+    return Tensor.of(gains(size, at, factor), 1, 1, size[0], size[1]).to(network.device());
   }
 
   /**
@@ -472,7 +485,7 @@ public final class OptogeneticPerturbation {
               site,
               injection,
               timesteps,
-              gain(size[0], size[1], at, options.factor()),
+              gain(size, at, options.factor()),
               decoded,
               definitions.rescueLoss() == DecoderOptions.Loss.MIRROR,
               options.sparseness(),
@@ -523,10 +536,7 @@ public final class OptogeneticPerturbation {
    *     location outside its map, or another number of stimuli
    */
   public FlowResult measureRecurrentFlow(StimulusSet stimulus, RescueOptions options) {
-    if (stimulus.size() != 1) {
-      throw new IllegalArgumentException(
-          "the recurrent flow is measured for one stimulus, not for " + stimulus.size());
-    }
+    requireOne(stimulus, "the recurrent flow");
     requireRescuable(options.layer());
     int[] size = mapSize(options.layer(), stimulus.height(), stimulus.width());
     PixelPoint at = locate(options.layer(), options.location(), stimulus);
@@ -549,7 +559,7 @@ public final class OptogeneticPerturbation {
     double[][] maps = new double[2][];
     try (var scope = TensorScope.open();
         var silent = Autograd.noGrad()) {
-      Tensor gain = gain(size[0], size[1], at, factor);
+      Tensor gain = gain(size, at, factor);
       Tensor wExc = site.cell().horizontalKernel(true);
       Tensor wInh = site.cell().horizontalKernel(false);
       ForwardHooks hooks =
@@ -573,8 +583,8 @@ public final class OptogeneticPerturbation {
                 fromExcitatory[t] = sources(signal(signals, "n2"), wExc, at, size);
                 fromInhibitory[t] = sources(signal(signals, "n1"), wInh, at, size);
               }
-              excitatory[t] = Ops.narrow(Ops.narrow(e, 2, at.y(), 1), 3, at.x(), 1).toDoubleArray();
-              inhibitory[t] = Ops.narrow(Ops.narrow(i, 2, at.y(), 1), 3, at.x(), 1).toDoubleArray();
+              excitatory[t] = pixel(e, at);
+              inhibitory[t] = pixel(i, at);
               if (t == timesteps - 1) {
                 maps[0] = Ops.mean(e, 1).toDoubleArray();
                 maps[1] = Ops.mean(i, 1).toDoubleArray();
@@ -615,7 +625,7 @@ public final class OptogeneticPerturbation {
         if (y < 0 || x < 0 || y >= size[0] || x >= size[1]) {
           continue;
         }
-        double[] state = Ops.narrow(Ops.narrow(input, 2, y, 1), 3, x, 1).toDoubleArray();
+        double[] state = pixel(input, new PixelPoint(y, x));
         for (int c = 0; c < state.length; c++) {
           out[ky * k + kx] += weights[(c * k + ky) * k + kx] * state[c];
         }
@@ -636,10 +646,7 @@ public final class OptogeneticPerturbation {
    * @throws IllegalArgumentException for an unknown layer or another number of stimuli
    */
   public InfluenceMap influenceMap(StimulusSet stimulus, String layer, int spacing, double factor) {
-    if (stimulus.size() != 1) {
-      throw new IllegalArgumentException(
-          "an influence map is measured for one stimulus, not for " + stimulus.size());
-    }
+    requireOne(stimulus, "an influence map");
     RescueOptions.requireAtLeastOne(spacing, "the grid's spacing");
     int[] size = mapSize(layer, stimulus.height(), stimulus.width());
     int[] rows = grid(size[0], spacing);
@@ -663,10 +670,7 @@ public final class OptogeneticPerturbation {
         float[] gains = new float[(to - from) * plane];
         for (int s = from; s < to; s++) {
           var at = new PixelPoint(rows[s / columns.length], columns[s % columns.length]);
-          float[] patch = Light.disc(size[0], size[1], at, patchSize / 2);
-          for (int p = 0; p < plane; p++) {
-            gains[(s - from) * plane + p] = patch[p] == 1 ? (float) factor : 1;
-          }
+          System.arraycopy(gains(size, at, factor), 0, gains, (s - from) * plane, plane);
         }
         Tensor gain = Tensor.of(gains, to - from, 1, size[0], size[1]).to(network.device());
         Tensor images = Ops.expand(input(stimulus, 0, 1), to - from, -1, -1, -1).contiguous();
