@@ -51,18 +51,12 @@ public final class Ops {
       Operator.of("aten::div.Tensor(Tensor self, Tensor other) -> Tensor");
   private static final Operator MUL_INPLACE =
       Operator.of("aten::mul_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)");
-  private static final Operator DIV_INPLACE =
-      Operator.of("aten::div_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)");
   private static final Operator POW =
       Operator.of("aten::pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor");
   private static final Operator MAXIMUM =
       Operator.of("aten::maximum(Tensor self, Tensor other) -> Tensor");
   private static final Operator MINIMUM =
       Operator.of("aten::minimum(Tensor self, Tensor other) -> Tensor");
-  private static final Operator EQ =
-      Operator.of("aten::eq.Tensor(Tensor self, Tensor other) -> Tensor");
-  private static final Operator GE =
-      Operator.of("aten::ge.Tensor(Tensor self, Tensor other) -> Tensor");
   private static final Operator GT =
       Operator.of("aten::gt.Tensor(Tensor self, Tensor other) -> Tensor");
   private static final Operator LE =
@@ -88,8 +82,6 @@ public final class Ops {
       Operator.of("aten::reshape(Tensor self, int[] shape) -> Tensor");
   private static final Operator EXPAND =
       Operator.of("aten::expand(Tensor self, int[] size, bool implicit) -> Tensor");
-  private static final Operator UNSQUEEZE =
-      Operator.of("aten::unsqueeze(Tensor self, int dim) -> Tensor");
   private static final Operator SQUEEZE =
       Operator.of("aten::squeeze.dim(Tensor self, int dim) -> Tensor");
   private static final Operator TRANSPOSE =
@@ -366,11 +358,6 @@ public final class Ops {
     return DIV.tensor(a, b);
   }
 
-  /** {@code a /= b}; returns {@code a}. */
-  public static Tensor div_(Tensor a, Tensor b) {
-    return DIV_INPLACE.inPlace(a, b);
-  }
-
   /** {@code a^b}. */
   public static Tensor pow(Tensor a, Tensor b) {
     return POW.tensor(a, b);
@@ -384,16 +371,6 @@ public final class Ops {
   /** The smaller of both; NaN where either is NaN. */
   public static Tensor minimum(Tensor a, Tensor b) {
     return MINIMUM.tensor(a, b);
-  }
-
-  /** Bool: equal. */
-  public static Tensor eq(Tensor a, Tensor b) {
-    return EQ.tensor(a, b);
-  }
-
-  /** Bool: {@code a >= b}. */
-  public static Tensor ge(Tensor a, Tensor b) {
-    return GE.tensor(a, b);
   }
 
   /** Bool: {@code a > b}. */
@@ -474,11 +451,6 @@ public final class Ops {
   /** Repeats dimensions of size 1 without copying; -1 keeps a size. */
   public static Tensor expand(Tensor x, long... shape) {
     return EXPAND.tensor(x, shape, false);
-  }
-
-  /** Inserts a dimension of size 1; shares memory. */
-  public static Tensor unsqueeze(Tensor x, int dim) {
-    return UNSQUEEZE.tensor(x, dim);
   }
 
   /** Removes a dimension of size 1; shares memory. */

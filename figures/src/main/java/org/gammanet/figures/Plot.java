@@ -106,12 +106,6 @@ public final class Plot {
     return this;
   }
 
-  /** Vertical bars of {@code error} on both sides of a value. */
-  public Plot errorBarsAbout(double[] xs, double[] ys, double[] error, Style style) {
-    same(xs, error);
-    return errorBars(xs, sum(ys, error, -1), sum(ys, error, 1), style);
-  }
-
   /** Horizontal bars from {@code low} to {@code high} (values, not lengths). */
   public Plot horizontalErrorBars(double[] ys, double[] low, double[] high, Style style) {
     same(ys, low);
@@ -286,11 +280,5 @@ public final class Plot {
       throw new IllegalArgumentException(
           "a series has %s positions but %s values".formatted(a.length, b.length));
     }
-  }
-
-  private static double[] sum(double[] a, double[] b, int sign) {
-    double[] out = new double[a.length];
-    Arrays.setAll(out, i -> a[i] + sign * b[i]);
-    return out;
   }
 }

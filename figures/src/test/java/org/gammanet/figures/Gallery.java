@@ -76,6 +76,12 @@ final class Gallery {
     var random = new SplittableRandom(1);
     double[] response = map(angles, a -> 0.1 + bell(a, 62) + 0.06 * random.nextDouble());
     double[] error = map(angles, a -> 0.03 + 0.05 * bell(a, 62));
+    double[] low = new double[angles.length];
+    double[] high = new double[angles.length];
+    for (int i = 0; i < angles.length; i++) {
+      low[i] = response[i] - error[i];
+      high[i] = response[i] + error[i];
+    }
     var figure = new Figure(8, 6);
     figure
         .panel(0, 0)
@@ -91,7 +97,7 @@ final class Gallery {
             map(fine, a -> 0.16 + 1.05 * bell(a, 62)),
             Style.series(0))
         .line(fine, map(fine, a -> 0.13 + bell(a, 62)), Style.BLACK.label("von Mises fit"))
-        .errorBarsAbout(angles, response, error, Style.series(0))
+        .errorBars(angles, low, high, Style.series(0))
         .points(angles, response, Style.series(0).label("mean ± s.e.m."))
         .vertical(62, Style.GUIDE.dash(Style.Dash.DASHED))
         .note(Plot.Corner.TOP_LEFT, "preferred 62.0°\nhalf width 28.1°\nR^{2} = 0.98")

@@ -4,7 +4,6 @@ import java.util.Arrays;
 import org.gammanet.experiments.analysis.simd.RowProducts;
 import org.hipparchus.linear.Array2DRowRealMatrix;
 import org.hipparchus.linear.CholeskyDecomposition;
-import org.hipparchus.linear.LUDecomposition;
 import org.hipparchus.linear.RealMatrix;
 
 /**
@@ -183,8 +182,7 @@ public final class RepresentationalComparison {
    * @param predictions held out, stimuli x units
    * @param pearson correlation of prediction and response, one per unit
    * @param rSquared 1 - SSE/SST, one per unit
-   * @param chosen what inner folds chose, one per fold: the ridge penalty, or the number of
-   *     components
+   * @param chosen the ridge penalties that inner folds chose, one per fold
    */
   public record Encoding(
       double[][] predictions, double[] pearson, double[] rSquared, double[] chosen) {}
@@ -218,27 +216,7 @@ public final class RepresentationalComparison {
       double scale = power > 0 ? power : 1;
       grid = Arrays.stream(PENALTIES).map(p -> p * scale).toArray();
     }
-    return crossValidated(
-        kernel, recorded, folds, grid, RepresentationalComparison::ridgePredictions);
-  }
-
-  /**
-   * Partial least squares of recorded units on a model's (Rosipal and Trejo 2001), with predictions
-   * for held-out stimuli only; see {@link #ridge}.
-   *
-   * @param most the largest number of components from which inner folds choose
-   * @throws IllegalArgumentException as {@link #ridge}, or for fewer than one component
-   */
-  public static Encoding partialLeastSquares(
-      float[][] model, float[][] recorded, int folds, int most) {
-    double[][] kernel = kernel(model, recorded, folds);
-    if (most < 1) {
-      throw new IllegalArgumentException("at least one component is needed, not " + most);
-    }
-    double[] counts = new double[most];
-    Arrays.setAll(counts, i -> i + 1);
-    return crossValidated(
-        kernel, recorded, folds, counts, RepresentationalComparison::plsPredictions);
+    return crossValidated(kernel, recorded, folds, grid);
   }
 
   private static double[][] kernel(float[][] model, float[][] recorded, int folds) {
@@ -251,20 +229,7 @@ public final class RepresentationalComparison {
     return RowProducts.of(model).products();
   }
 
-  /** Predictions for some stimuli from others, by way of products of stimuli. */
-  private interface Regression {
-    /**
-     * Predicts.
-     *
-     * @param train products of training stimuli, centered
-     * @param test products of held-out with training stimuli, centered
-     * @param y responses to the training stimuli, centered
-     */
-    RealMatrix predict(double[][] train, double[][] test, RealMatrix y, double parameter);
-  }
-
-  private static Encoding crossValidated(
-      double[][] kernel, float[][] y, int folds, double[] grid, Regression regression) {
+  private static Encoding crossValidated(double[][] kernel, float[][] y, int folds, double[] grid) {
     int n = y.length;
     int units = y[0].length;
     double[][] predictions = new double[n][];
@@ -273,8 +238,8 @@ public final class RepresentationalComparison {
     for (int fold = 0; fold < folds; fold++) {
       int[] test = part(all, fold, folds);
       int[] train = without(all, test);
-      chosen[fold] = grid.length == 1 ? grid[0] : best(kernel, y, train, folds, grid, regression);
-      double[][] p = predict(kernel, y, train, test, chosen[fold], regression);
+      chosen[fold] = grid.length == 1 ? grid[0] : best(kernel, y, train, folds, grid);
+      double[][] p = predict(kernel, y, train, test, chosen[fold]);
       for (int i = 0; i < test.length; i++) {
         predictions[test[i]] = p[i];
       }
@@ -296,14 +261,9 @@ public final class RepresentationalComparison {
     return new Encoding(predictions, pearson, rSquared, chosen);
   }
 
-  /** The parameter with the least error on inner folds, each unit's relative to its variance. */
+  /** The penalty with the least error on inner folds, each unit's relative to its variance. */
   private static double best(
-      double[][] kernel,
-      float[][] y,
-      int[] stimuli,
-      int folds,
-      double[] grid,
-      Regression regression) {
+      double[][] kernel, float[][] y, int[] stimuli, int folds, double[] grid) {
     int units = y[0].length;
     double[] weight = new double[units];
     for (int u = 0; u < units; u++) {
@@ -315,11 +275,11 @@ public final class RepresentationalComparison {
     int inner = Math.min(folds, stimuli.length / 2);
     double best = grid[0];
     double least = Double.POSITIVE_INFINITY;
-    for (double parameter : grid) {
+    for (double penalty : grid) {
       double error = 0;
       for (int fold = 0; fold < inner; fold++) {
         int[] test = part(stimuli, fold, inner);
-        double[][] p = predict(kernel, y, without(stimuli, test), test, parameter, regression);
+        double[][] p = predict(kernel, y, without(stimuli, test), test, penalty);
         for (int i = 0; i < test.length; i++) {
           for (int u = 0; u < units; u++) {
             double e = p[i][u] - y[test[i]][u];
@@ -329,19 +289,14 @@ public final class RepresentationalComparison {
       }
       if (error < least) {
         least = error;
-        best = parameter;
+        best = penalty;
       }
     }
     return best;
   }
 
   private static double[][] predict(
-      double[][] kernel,
-      float[][] y,
-      int[] train,
-      int[] test,
-      double parameter,
-      Regression regression) {
+      double[][] kernel, float[][] y, int[] train, int[] test, double penalty) {
     int units = y[0].length;
     double[] mean = new double[units];
     for (int i : train) {
@@ -355,14 +310,16 @@ public final class RepresentationalComparison {
         centered[i][u] = y[train[i]][u] - mean[u];
       }
     }
+    double[][] products = centered(kernel, train, train);
+    for (int i = 0; i < train.length; i++) {
+      products[i][i] += penalty;
+    }
+    RealMatrix weights =
+        new CholeskyDecomposition(new Array2DRowRealMatrix(products, false), 1e-6, 0)
+            .getSolver()
+            .solve(new Array2DRowRealMatrix(centered, false));
     double[][] out =
-        regression
-            .predict(
-                centered(kernel, train, train),
-                centered(kernel, test, train),
-                new Array2DRowRealMatrix(centered, false),
-                parameter)
-            .getData();
+        new Array2DRowRealMatrix(centered(kernel, test, train), false).multiply(weights).getData();
     for (double[] row : out) {
       for (int u = 0; u < units; u++) {
         row[u] += mean[u];
@@ -394,97 +351,6 @@ public final class RepresentationalComparison {
       sum += row[c];
     }
     return sum / columns.length;
-  }
-
-  private static RealMatrix ridgePredictions(
-      double[][] train, double[][] test, RealMatrix y, double penalty) {
-    for (int i = 0; i < train.length; i++) {
-      train[i][i] += penalty;
-    }
-    var system = new CholeskyDecomposition(new Array2DRowRealMatrix(train, false), 1e-6, 0);
-    return new Array2DRowRealMatrix(test, false).multiply(system.getSolver().solve(y));
-  }
-
-  private static RealMatrix plsPredictions(
-      double[][] train, double[][] test, RealMatrix y, double parameter) {
-    int n = train.length;
-    int most = Math.min((int) parameter, n - 1);
-    RealMatrix kernel = new Array2DRowRealMatrix(train, false);
-    RealMatrix left = kernel;
-    RealMatrix residual = y;
-    double[][] scores = new double[n][most];
-    double[][] weights = new double[n][most];
-    int found = 0;
-    while (found < most) {
-      double[] u = widestColumn(residual);
-      double[] t = u;
-      for (int iteration = 0; iteration < 200; iteration++) {
-        double[] next = unit(left.operate(u));
-        double change = 0;
-        for (int i = 0; i < n; i++) {
-          change = Math.max(change, Math.abs(next[i] - t[i]));
-        }
-        t = next;
-        u = unit(residual.operate(residual.preMultiply(t)));
-        if (change < 1e-10) {
-          break;
-        }
-      }
-      if (!(length(t) > 0 && length(u) > 0)) {
-        break; // nothing is left to explain
-      }
-      for (int i = 0; i < n; i++) {
-        scores[i][found] = t[i];
-        weights[i][found] = u[i];
-      }
-      found++;
-      left = withoutComponent(withoutComponent(left, t).transpose(), t);
-      residual = withoutComponent(residual, t);
-    }
-    RealMatrix held = new Array2DRowRealMatrix(test, false);
-    if (found == 0) {
-      return held.multiply(y).scalarMultiply(0);
-    }
-    RealMatrix s = new Array2DRowRealMatrix(scores, false).getSubMatrix(0, n - 1, 0, found - 1);
-    RealMatrix w = new Array2DRowRealMatrix(weights, false).getSubMatrix(0, n - 1, 0, found - 1);
-    RealMatrix inner = s.transpose().multiply(kernel).multiply(w);
-    return held.multiply(w)
-        .multiply(new LUDecomposition(inner, 0).getSolver().solve(s.transpose().multiply(y)));
-  }
-
-  /** {@code M - t tᵀ M} for t of length 1. */
-  private static RealMatrix withoutComponent(RealMatrix m, double[] t) {
-    double[] row = m.preMultiply(t);
-    double[][] out = m.getData();
-    for (int i = 0; i < out.length; i++) {
-      for (int j = 0; j < row.length; j++) {
-        out[i][j] -= t[i] * row[j];
-      }
-    }
-    return new Array2DRowRealMatrix(out, false);
-  }
-
-  private static double[] widestColumn(RealMatrix m) {
-    double[] widest = m.getColumn(0);
-    for (int c = 1; c < m.getColumnDimension(); c++) {
-      double[] column = m.getColumn(c);
-      widest = length(column) > length(widest) ? column : widest;
-    }
-    return unit(widest);
-  }
-
-  private static double length(double[] v) {
-    double s = 0;
-    for (double x : v) {
-      s += x * x;
-    }
-    return Math.sqrt(s);
-  }
-
-  private static double[] unit(double[] v) {
-    double length = length(v);
-    // Rounding errors of what is explained entirely are not a direction.
-    return Arrays.stream(v).map(x -> length > 1e-12 ? x / length : 0).toArray();
   }
 
   private static int[] range(int from, int to) {

@@ -34,11 +34,6 @@ public record Orientation(double modulation) {
     return wrap(modulation + 90);
   }
 
-  /** Direction of the stripes as mathematics counts it, counter-clockwise with y upwards. */
-  public double counterClockwise() {
-    return wrap(90 - modulation);
-  }
-
   /** An angle modulo 180 degrees, in [0, 180). */
   public static double wrap(double degrees) {
     double r = degrees % 180;

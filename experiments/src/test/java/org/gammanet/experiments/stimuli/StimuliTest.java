@@ -34,7 +34,6 @@ class StimuliTest {
   void orientationsNameTheirConvention() {
     Orientation grating = Orientation.ofModulation(0);
     assertEquals(90, grating.axis());
-    assertEquals(90, grating.counterClockwise());
     assertEquals(grating, Orientation.ofAxis(90));
     assertEquals(grating, Orientation.ofModulation(-360));
     assertEquals(15, Orientation.difference(5, 170));
