@@ -1,6 +1,7 @@
 package org.gammanet.experiments.protocols;
 
 import java.util.Arrays;
+import java.util.function.DoubleFunction;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.DoubleStream;
 import org.gammanet.experiments.analysis.Context.PopulationGain;
@@ -14,11 +15,16 @@ import org.jspecify.annotations.Nullable;
 /**
  * Responses of the tested units that prefer an orientation to centers, alone and within surrounds.
  *
+ * @param centers orientations, degrees
  * @param alone the recording of gratings alone
  * @param rest the other one; null where it was not made
  */
 record CenterResponses(
-    int[] units, double[] preferred, Probed<Condition> alone, @Nullable Probed<Condition> rest) {
+    double[] centers,
+    int[] units,
+    double[] preferred,
+    Probed<Condition> alone,
+    @Nullable Probed<Condition> rest) {
   /** A condition in any phase. */
   record Shown(double center, boolean plaid, double surround) {
     static Shown grating(double center) {
@@ -33,6 +39,10 @@ record CenterResponses(
       return new Shown(center, plaid, difference);
     }
 
+    boolean isAlone() {
+      return Double.isNaN(surround);
+    }
+
     Condition at(int phase) {
       return new Condition(center, plaid, surround, phase);
     }
@@ -42,44 +52,65 @@ record CenterResponses(
     double[] preferred = alone.preferences().preferred();
     int[] units =
         Arrays.stream(alone.tested()).filter(u -> Double.isFinite(preferred[u])).toArray();
-    return new CenterResponses(units, Samples.pick(preferred, units), alone, rest);
+    return new CenterResponses(
+        new TrottBornStimuli(alone.context()).orientations(),
+        units,
+        Samples.pick(preferred, units),
+        alone,
+        rest);
   }
 
-  /** Evoked responses of the units of a population after a timestep. */
-  double[] to(Shown shown, State state, int step) {
-    Probed<Condition> from =
-        rest == null || !shown.plaid && Double.isNaN(shown.surround) ? alone : rest;
-    Recording<Condition>.At at = from.recording().at(state, step);
-    return Samples.fill(
-        units.length, i -> from.response(new Recording.Unit<>(at, units[i]), shown::at));
+  At at(State state, int step) {
+    return new At(this, state, step);
   }
 
-  double[] last(Shown shown) {
-    return to(shown, alone.context().mainState(), alone.context().lastStep());
+  At last() {
+    return at(alone.context().mainState(), alone.context().lastStep());
   }
 
   /** Mean error of the population vector for gratings without a surround, degrees. */
-  double error(double[] centers) {
+  double error() {
     return Arrays.stream(centers)
         .map(
             c ->
                 Math.abs(
                     Orientation.difference(
-                        Population.vector(last(Shown.grating(c)), preferred), c)))
+                        Population.vector(last().to(Shown.grating(c)), preferred), c)))
         .average()
         .orElse(Double.NaN);
   }
 
   /** Responses of a population after a timestep. */
   record At(CenterResponses responses, State state, int step) {
-    PopulationGain gain(Shown without, Shown with) {
-      return PopulationGain.of(
-          responses.preferred, responses.to(without, state, step), responses.to(with, state, step));
+    /** Evoked responses of the units. */
+    double[] to(Shown shown) {
+      Probed<Condition> rest = responses.rest;
+      Probed<Condition> from =
+          rest == null || !shown.plaid && shown.isAlone() ? responses.alone : rest;
+      Recording<Condition>.At at = from.recording().at(state, step);
+      int[] units = responses.units;
+      return Samples.fill(
+          units.length, i -> from.response(new Recording.Unit<>(at, units[i]), shown::at));
     }
 
-    double[] overCenters(
-        double[] centers, double difference, ToDoubleFunction<PopulationGain> measure) {
-      return Arrays.stream(centers)
+    /** Evoked responses of the units, averaged over centers. */
+    double[] averaged(DoubleFunction<Shown> shown) {
+      double[] sum = new double[responses.units.length];
+      for (double c : responses.centers) {
+        double[] evoked = to(shown.apply(c));
+        for (int i = 0; i < sum.length; i++) {
+          sum[i] += evoked[i] / responses.centers.length;
+        }
+      }
+      return sum;
+    }
+
+    private PopulationGain gain(Shown without, Shown with) {
+      return PopulationGain.of(responses.preferred, to(without), to(with));
+    }
+
+    double[] overCenters(double difference, ToDoubleFunction<PopulationGain> measure) {
+      return Arrays.stream(responses.centers)
           .mapToObj(Shown::grating)
           .map(c -> gain(c, c.with(difference)))
           .mapToDouble(measure)
@@ -87,14 +118,14 @@ record CenterResponses(
     }
 
     /** How far the population vector moves away from the component that the surround matches. */
-    double[] shifts(double[] centers) {
-      return Arrays.stream(centers)
+    double[] shifts() {
+      return Arrays.stream(responses.centers)
           .mapToObj(Shown::plaid)
           .flatMapToDouble(
               p ->
                   DoubleStream.of(
                       gain(p, p.with(0)).vectorShift(),
-                      -gain(p, p.with(TrottBornExperiment.PLAID)).vectorShift()))
+                      -gain(p, p.with(TrottBornStimuli.PLAID)).vectorShift()))
           .toArray();
     }
   }

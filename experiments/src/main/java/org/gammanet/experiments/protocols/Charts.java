@@ -4,6 +4,7 @@ import java.util.List;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Experiment;
+import org.gammanet.experiments.study.FigureSpec;
 import org.gammanet.experiments.study.InSilico;
 import org.gammanet.experiments.study.Panel;
 import org.gammanet.experiments.study.Recording;
@@ -15,6 +16,11 @@ import org.gammanet.figures.Style;
 /** Panels and curves that several experiments have. */
 final class Charts {
   private Charts() {}
+
+  /** A figure with the caption that {@code descriptions.yaml} has for it. */
+  static FigureSpec figure(String name, double width, double height, Panel... panels) {
+    return FigureSpec.of(name, width, height, Descriptions.caption(name), panels);
+  }
 
   static Axis steps(RunContext context) {
     return InSilico.steps(context.timesteps());

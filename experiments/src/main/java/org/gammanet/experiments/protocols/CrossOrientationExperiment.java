@@ -8,7 +8,6 @@ import org.gammanet.experiments.stimuli.MaskedGrating;
 import org.gammanet.experiments.study.Description;
 import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Experiment;
-import org.gammanet.experiments.study.FigureSpec;
 import org.gammanet.experiments.study.Findings;
 import org.gammanet.experiments.study.Panel;
 import org.gammanet.experiments.study.Recording;
@@ -116,13 +115,10 @@ public final class CrossOrientationExperiment
             Samples.median(units.values(Unit::maskAloneFraction)));
     return Findings.of(summary, units)
         .figure(
-            FigureSpec.of(
+            Charts.figure(
                 "cross_orientation",
                 8,
                 4,
-                "A: response with the mask divided by that without it, mean and bootstrap interval"
-                    + " of 95 % over units. B: suppression by a mask of equal contrast after each"
-                    + " timestep.",
                 Panel.at(0, 0, "response")
                     .title("Orthogonal mask", summary.n)
                     .axes("Mask contrast", "Response / test alone")

@@ -10,7 +10,7 @@ import java.util.List;
 import org.gammanet.config.Documents;
 import org.gammanet.experiments.study.Description;
 
-/** The descriptions of this package's experiments, from the resource {@code descriptions.yaml}. */
+/** The texts of this package's experiments, from the resource {@code descriptions.yaml}. */
 final class Descriptions {
   private static final String FILE = "descriptions.yaml";
   private static final JsonNode ALL = read();
@@ -26,6 +26,20 @@ final class Descriptions {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
+  }
+
+  /**
+   * The caption of a figure.
+   *
+   * @throws IllegalArgumentException where there is none
+   */
+  static String caption(String figure) {
+    for (JsonNode texts : ALL) {
+      if (texts.path("captions").has(figure)) {
+        return texts.path("captions").path(figure).asText();
+      }
+    }
+    throw new IllegalArgumentException("no caption for the figure " + figure);
   }
 
   static Description of(String name) {

@@ -40,6 +40,11 @@ record Fields(
                     new boolean[n]));
   }
 
+  /** The outer radius of rings around centers, pixels. */
+  static double outerRadius(RunContext context) {
+    return Math.min(context.pixels(80), context.frame().largestRadius());
+  }
+
   static Measured measure(
       Probed<SizeExperiment.Condition> probed, double[] diameters, double[] inner) {
     RunContext context = probed.context();
@@ -51,7 +56,7 @@ record Fields(
     for (int p = 0; p < probes; p++) {
       int[] units = probed.preferences().testedWith(p);
       double[][] discs =
-          curves(probed, units, diameters, SizeExperiment.discs(context.settings().contrast()));
+          curves(probed, units, diameters, SizeStimuli.discs(context.settings().contrast()));
       double summation =
           Samples.median(
               Samples.fill(

@@ -3,7 +3,6 @@ package org.gammanet.experiments.protocols;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
-import org.gammanet.experiments.protocols.KapadiaExperiment.Arrangement;
 import org.gammanet.experiments.protocols.KapadiaExperiment.Both;
 import org.gammanet.experiments.protocols.KapadiaExperiment.Condition;
 import org.gammanet.experiments.protocols.KapadiaExperiment.Flankers;
@@ -16,6 +15,26 @@ import org.jspecify.annotations.Nullable;
 
 /** The bars of {@link KapadiaExperiment} in a run. */
 record FlankerStimuli(RunContext context) {
+  /** How flankers are arranged. */
+  enum Arrangement {
+    COLLINEAR(0, 0),
+    ORTHOGONAL(90, 0),
+    /** Collinear, but 12 px to the side. */
+    DISPLACED(0, 12);
+
+    final double angle;
+    final double lateral;
+
+    Arrangement(double angle, double lateral) {
+      this.angle = angle;
+      this.lateral = lateral;
+    }
+
+    String word() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
   /** Contrast of the targets, from the weaker one. */
   static final double[] CONTRASTS = {0.1, 0.5};
 

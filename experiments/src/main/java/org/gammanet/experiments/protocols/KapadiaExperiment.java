@@ -3,10 +3,10 @@ package org.gammanet.experiments.protocols;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import java.util.function.Predicate;
 import org.gammanet.experiments.analysis.Context;
 import org.gammanet.experiments.analysis.Statistics;
+import org.gammanet.experiments.protocols.FlankerStimuli.Arrangement;
 import org.gammanet.experiments.study.Description;
 import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Experiment;
@@ -20,30 +20,6 @@ import org.jspecify.annotations.Nullable;
 /** Facilitation of a bar by flankers in line with it. */
 public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Condition> {
   private static final double WEAK = FlankerStimuli.CONTRASTS[0];
-  private static final double STRONG = FlankerStimuli.CONTRASTS[1];
-
-  /** Response to a target over that to the stronger one; that of squaring units is 0.04. */
-  private static final double LEAST_WEAK = 0.02;
-
-  /** How flankers are arranged. */
-  enum Arrangement {
-    COLLINEAR(0, 0),
-    ORTHOGONAL(90, 0),
-    /** Collinear, but 12 px to the side. */
-    DISPLACED(0, 12);
-
-    final double angle;
-    final double lateral;
-
-    Arrangement(double angle, double lateral) {
-      this.angle = angle;
-      this.lateral = lateral;
-    }
-
-    String word() {
-      return name().toLowerCase(Locale.ROOT);
-    }
-  }
 
   /** A stimulus on an axis, degrees. */
   public sealed interface Condition {}
@@ -57,34 +33,6 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
   /** Target and flankers. */
   record Both(double axis, Arrangement arrangement, double distance, double contrast)
       implements Condition {}
-
-  /**
-   * Measures of a unit in one arrangement.
-   *
-   * @param flankersFraction response to the flankers alone over that to the target
-   * @param facilitation response to both over that to the target, less 1
-   * @param facilitationIndex (both - target)/(|both| + target), in [-1, 1]
-   * @param superadditivity (both - target - flankers)/(|both| + target + |flankers|), in [-1, 1]
-   */
-  record Unit(
-      double axisDeg,
-      Arrangement arrangement,
-      double distancePx,
-      double targetContrast,
-      double target,
-      double flankersFraction,
-      double facilitation,
-      double facilitationIndex,
-      double superadditivity,
-      boolean outsideField) {
-    boolean is(Arrangement a, double distance, double contrast) {
-      return arrangement == a && distancePx == distance && targetContrast == contrast;
-    }
-
-    boolean facilitated() {
-      return outsideField && superadditivity > 0 && facilitation > 0;
-    }
-  }
 
   /** Numbers of the experiment. */
   record Summary(
@@ -119,64 +67,36 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
     return stimuli.design(stimuli.distances(), stimuli.arrangements());
   }
 
-  private static Unit measure(
-      Probed<Condition> probed,
-      Recording.Unit<Condition> u,
-      double axis,
-      Arrangement a,
-      double distance,
-      double contrast) {
-    double target = u.evoked(new Target(axis, contrast));
-    double flankers = u.evoked(new Flankers(axis, a, distance));
-    double both = u.evoked(new Both(axis, a, distance, contrast));
-    double strong = probed.base(u, u.evoked(new Target(axis, STRONG)));
-    double base = strong > 0 && target > LEAST_WEAK * strong ? target : 0;
-    double fraction = Context.normalized(base, flankers);
-    return new Unit(
-        axis,
-        a,
-        distance,
-        contrast,
-        target,
-        fraction,
-        Context.facilitation(base, both),
-        base > 0 ? (both - target) / (Math.abs(both) + target) : Double.NaN,
-        base > 0
-            ? (both - target - flankers) / (Math.abs(both) + target + Math.abs(flankers))
-            : Double.NaN,
-        Math.abs(fraction) < Fields.SILENT);
-  }
-
   @Override
   public Findings analyze(RunContext context, Recording<Condition> recording) {
     Probed<Condition> probed = Probed.of(context, recording);
     var stimuli = new FlankerStimuli(context);
     double[] distances = stimuli.distances();
-    UnitTable<Unit> units =
+    UnitTable<FlankedUnit> units =
         probed.tables(
-            Unit.class,
+            FlankedUnit.class,
             (u, probe) -> {
               double axis = stimuli.axisOf(u.index());
-              List<Unit> rows = new ArrayList<>();
+              List<FlankedUnit> rows = new ArrayList<>();
               for (Arrangement a : stimuli.arrangements()) {
                 for (double d : distances) {
                   for (double c : FlankerStimuli.CONTRASTS) {
                     if (stimuli.shown(a, c)) {
-                      rows.add(measure(probed, u, axis, a, d, c));
+                      rows.add(FlankedUnit.of(probed, u, axis, a, d, c));
                     }
                   }
                 }
               }
               return rows;
             });
-    Predicate<Unit> nearest = m -> m.is(Arrangement.COLLINEAR, distances[0], WEAK);
-    double[] collinear = units.values(nearest, Unit::facilitationIndex);
+    Predicate<FlankedUnit> nearest = m -> m.is(Arrangement.COLLINEAR, distances[0], WEAK);
+    double[] collinear = units.values(nearest, FlankedUnit::facilitationIndex);
     double[] orthogonal =
         units.values(
-            m -> m.is(Arrangement.ORTHOGONAL, distances[0], WEAK), Unit::facilitationIndex);
+            m -> m.is(Arrangement.ORTHOGONAL, distances[0], WEAK), FlankedUnit::facilitationIndex);
     Statistics.Interval outside =
-        units.mean(nearest.and(Unit::outsideField), Unit::facilitationIndex);
-    int facilitated = units.values(nearest.and(Unit::facilitated), m -> 1).length;
+        units.mean(nearest.and(FlankedUnit::outsideField), FlankedUnit::facilitationIndex);
+    int facilitated = units.values(nearest.and(FlankedUnit::facilitated), m -> 1).length;
     double[] profile = profile(units, distances, Arrangement.COLLINEAR);
     Context.FacilitationProfile fit =
         Arrays.stream(profile).allMatch(Double::isFinite)
@@ -209,9 +129,9 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
   }
 
   /** Mean facilitation index of weak targets at each distance. */
-  private static double[] profile(UnitTable<Unit> units, double[] distances, Arrangement a) {
+  private static double[] profile(UnitTable<FlankedUnit> units, double[] distances, Arrangement a) {
     return Arrays.stream(distances)
-        .map(d -> units.mean(m -> m.is(a, d, WEAK), Unit::facilitationIndex).value())
+        .map(d -> units.mean(m -> m.is(a, d, WEAK), FlankedUnit::facilitationIndex).value())
         .toArray();
   }
 
@@ -231,8 +151,8 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
               (u, probe) -> {
                 double axis = stimuli.axisOf(u.index());
                 return Arrays.stream(distances)
-                    .mapToObj(d -> measure(probed, u, axis, Arrangement.COLLINEAR, d, WEAK))
-                    .mapToDouble(Unit::facilitationIndex)
+                    .mapToObj(d -> FlankedUnit.of(probed, u, axis, Arrangement.COLLINEAR, d, WEAK))
+                    .mapToDouble(FlankedUnit::facilitationIndex)
                     .toArray();
               });
         });

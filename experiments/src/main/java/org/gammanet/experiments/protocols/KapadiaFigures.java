@@ -4,10 +4,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Predicate;
-import org.gammanet.experiments.protocols.KapadiaExperiment.Arrangement;
+import org.gammanet.experiments.protocols.FlankerStimuli.Arrangement;
 import org.gammanet.experiments.protocols.KapadiaExperiment.Summary;
-import org.gammanet.experiments.protocols.KapadiaExperiment.Unit;
-import org.gammanet.experiments.study.FigureSpec;
 import org.gammanet.experiments.study.Findings;
 import org.gammanet.experiments.study.Format;
 import org.gammanet.experiments.study.Panel;
@@ -18,9 +16,9 @@ import org.gammanet.figures.Style;
 
 /** The figure and the report of {@link KapadiaExperiment}. */
 record KapadiaFigures(
-    RunContext context, FlankerStimuli stimuli, UnitTable<Unit> units, Summary summary) {
+    RunContext context, FlankerStimuli stimuli, UnitTable<FlankedUnit> units, Summary summary) {
 
-  Findings findings(Predicate<Unit> nearest, double[] collinear, double[] orthogonal) {
+  Findings findings(Predicate<FlankedUnit> nearest, double[] collinear, double[] orthogonal) {
     String percentage =
         summary.unitsOutsideField() == 0
             ? "not measurable: 0 of %s units outside".formatted(summary.n())
@@ -36,15 +34,10 @@ record KapadiaFigures(
             .add(facilitation());
     return Findings.of(summary, units)
         .figure(
-            FigureSpec.of(
+            Charts.figure(
                 "kapadia_facilitation",
                 12,
                 8,
-                "A: facilitation index, (R_{both} − R_{target})/(|R_{both}| + R_{target}), mean and"
-                    + " bootstrap interval of 95 % over units. B: superadditivity, positive where"
-                    + " target and flankers together evoke more than the sum of both. C, D: single"
-                    + " units with the nearest flankers and the weaker target. E: the facilitation"
-                    + " index after each timestep, collinear.",
                 facilitation,
                 Panel.at(0, 2, "superadditivity")
                     .title("Superadditivity, weaker target")
@@ -62,7 +55,7 @@ record KapadiaFigures(
                 Charts.distribution(
                     1, 1, "Distribution", "Collinear, facilitation index", collinear),
                 Charts.dynamics(1, 2, context, "Over time, nearest flankers", "Facilitation index")
-                    .add(units.dynamics(nearest, Unit::facilitationIndex))))
+                    .add(units.dynamics(nearest, FlankedUnit::facilitationIndex))))
         .value(
             "Units to which the target evokes enough",
             "%s of %s tested".formatted(summary.n(), summary.nTested()))
@@ -109,10 +102,9 @@ record KapadiaFigures(
               units
                   .curve(
                       name,
-                      context.mainState(),
                       summary.distancesPx(),
                       d -> m -> m.is(a, d, c),
-                      Unit::facilitationIndex)
+                      FlankedUnit::facilitationIndex)
                   .style(style(a, c).label(name)));
         }
       }
@@ -128,10 +120,9 @@ record KapadiaFigures(
                 units
                     .curve(
                         a.word(),
-                        context.mainState(),
                         summary.distancesPx(),
                         d -> m -> m.is(a, d, weak),
-                        Unit::superadditivity)
+                        FlankedUnit::superadditivity)
                     .style(style(a, weak).label(a.word())))
         .toList();
   }

@@ -4,9 +4,11 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.IntStream;
 import org.gammanet.experiments.analysis.TuningCurve;
 import org.gammanet.experiments.study.FigureSpec;
 import org.gammanet.experiments.study.Findings;
+import org.gammanet.experiments.study.Format;
 import org.gammanet.experiments.study.Panel;
 import org.gammanet.experiments.study.RunContext;
 import org.gammanet.experiments.study.Series;
@@ -16,7 +18,7 @@ import org.gammanet.figures.Plot;
 import org.gammanet.figures.Style;
 
 /**
- * The figures of {@link OrientationExperiment}.
+ * The figures and the report of {@link OrientationExperiment}.
  *
  * @param curves of the main population after the last timestep
  * @param shown the responsive units, from the most to the least selective
@@ -25,7 +27,7 @@ record OrientationFigures(
     RunContext context,
     List<OrientationCurve> curves,
     int[] shown,
-    UnitTable<OrientationExperiment.Unit> units) {
+    UnitTable<OrientationUnit> units) {
   private static final int SINGLE = 12;
 
   private String word() {
@@ -47,9 +49,53 @@ record OrientationFigures(
                     .horizontal(0)
                     .add(aligned))
             .overviewDynamics(
-                "global selectivity",
-                units.dynamics(OrientationExperiment.Unit::globalOsi).getFirst());
-    return shown.length == 0 ? findings : findings.figure(single());
+                "global selectivity", units.dynamics(OrientationUnit::globalOsi).getFirst());
+    if (shown.length > 0) {
+      findings.figure(single());
+    }
+    return findings
+        .value("Responsive units", "%s of %s".formatted(summary.nResponsive(), summary.nUnits()))
+        .value(
+            "Circular variance below 0.7",
+            "%s of %s units"
+                .formatted(Format.percent(summary.fractionSelective()), summary.nResponsive()))
+        .value(
+            "Simple cells (F1 > F0)",
+            "%s of %s".formatted(summary.nSimple(), summary.nResponsive()))
+        .value("Circular variance, quartiles", Format.numbers(summary.circularVarianceQuartiles()))
+        .value(
+            "Half width of the fit (deg), quartiles",
+            Format.numbers(summary.halfWidthDegQuartiles()))
+        .value("F1/F0, quartiles", Format.numbers(summary.f1F0Quartiles()))
+        .value(
+            "Balance (E − I)/(|E| + |I|), quartiles", Format.numbers(summary.eiBalanceQuartiles()))
+        .value("Population sparseness, median", summary.populationSparseness())
+        .value(
+            "Best spatial frequency of the population",
+            Format.number(summary.optimalSpatialFrequency(), " cycles per image"))
+        .table(
+            "Probe gratings for the other experiments. A unit is tested with the one that drives it"
+                + " best, in phases between those here; units to which no probe evokes half of"
+                + " their largest response are excluded. Median fraction of the largest response: "
+                + Format.number(Samples.median(summary.probes().drive()))
+                + ".",
+            List.of("Probe", "Modulation (deg)", "Axis (deg)", "Cycles per image", "Units tested"),
+            IntStream.range(0, summary.probes().probes().size())
+                .mapToObj(p -> row(summary.probes(), p))
+                .toList())
+        .overviewValue("responsive units", Format.percent(summary.fractionResponsive()))
+        .overviewValue("half width, median", Format.number(summary.halfWidthDegQuartiles()[1], "°"))
+        .overviewValue("circular variance", Format.number(summary.circularVarianceQuartiles()[1]));
+  }
+
+  private static List<String> row(Preferences probes, int p) {
+    Preferences.Probe probe = probes.probes().get(p);
+    return List.of(
+        "" + (p + 1),
+        Format.number(probe.modulation()),
+        Format.number(probe.axis()),
+        Format.number(probe.cycles()),
+        "" + probes.testedWith(p).length);
   }
 
   /** The most selective unit, and all responsive units aligned. */
@@ -79,15 +125,10 @@ record OrientationFigures(
           .add(series(curve, top))
           .marker(curve.measures().preferredVector());
     }
-    return FigureSpec.of(
+    return Charts.figure(
         "orientation_tuning",
         12,
         5,
-        "A: the most selective responsive unit at its best spatial frequency, the fitted von Mises"
-            + " function where the fit is accepted, and, of responses averaged over phases, the"
-            + " response to a blank. Dashed: preferred orientation. B: all responsive units'"
-            + " responses, relative to their preferred orientation, less the blank (F0) and divided"
-            + " by their largest; mean and bootstrap interval of 95 %.",
         example,
         Panel.at(0, 1, "population")
             .title("Population", shown.length)
@@ -99,16 +140,15 @@ record OrientationFigures(
   }
 
   private FigureSpec population() {
-    double[] variance = units.values(OrientationExperiment.Unit::circularVariance);
-    double[] preferred = units.values(OrientationExperiment.Unit::preferredDeg);
-    double[] width = units.values(OrientationExperiment.Unit::acceptedWidthDeg);
+    double[] variance = units.values(OrientationUnit::circularVariance);
+    double[] preferred = units.values(OrientationUnit::preferredDeg);
+    double[] width = units.values(OrientationUnit::acceptedWidthDeg);
     int n = Series.finite(variance).length;
     return FigureSpec.of(
         "orientation_population",
         11,
         8,
-        "Population of %s responsive units of %s. A: circular variance, dashed at 0.7. B: preferred orientations. C: half width of accepted fits against circular variance; a sinusoid has 45°. D: selectivity after each timestep, mean over units with its bootstrap interval of 95 %%."
-            .formatted(n, curves.size()),
+        Descriptions.caption("orientation_population").formatted(n, curves.size()),
         Panel.at(0, 0, "selectivity")
             .title("Selectivity", n)
             .axes(Axis.linear("Circular variance").range(0, 1), "Units")
@@ -127,7 +167,7 @@ record OrientationFigures(
         Panel.at(1, 1, "dynamics")
             .title("Selectivity over time")
             .axes(Charts.steps(context), "Global selectivity (1 − CV)")
-            .add(units.dynamics(OrientationExperiment.Unit::globalOsi)));
+            .add(units.dynamics(OrientationUnit::globalOsi)));
   }
 
   /** Tuning of single units. */
@@ -148,14 +188,7 @@ record OrientationFigures(
               .legend(Plot.Legend.NONE)
               .add(series(curves.get(unit), curves.get(unit).fit())));
     }
-    return FigureSpec.of(
-            "orientation_units",
-            11,
-            7,
-            "Tuning of single units, from the most to the least selective, with"
-                + " accepted von Mises fits; gray: the response to a blank.",
-            panels.toArray(Panel[]::new))
-        .unlettered();
+    return Charts.figure("orientation_units", 11, 7, panels.toArray(Panel[]::new)).unlettered();
   }
 
   /** A unit's responses, the fit, and for F0 the response to a blank. */

@@ -56,11 +56,10 @@ public final class ParadoxicalExperiment implements Experiment<ParadoxicalExperi
   @Override
   public Findings analyze(RunContext context, Recording<Condition> recording) {
     if (context.states().size() < 2) {
-      return DynamicsExperiment.notMeasured("the units have no inhibitory population");
+      return Findings.notMeasured("the units have no inhibitory population");
     }
-    return context
-        .onNetwork((network, options) -> measure(context, recording.design(), network, options))
-        .orElseGet(() -> DynamicsExperiment.notMeasured("there is no network behind these units"));
+    return context.onNetwork(
+        (network, options) -> measure(context, recording.design(), network, options));
   }
 
   private static Findings measure(
@@ -97,9 +96,7 @@ public final class ParadoxicalExperiment implements Experiment<ParadoxicalExperi
                     "paradoxical",
                     5.5,
                     4,
-                    "Change of the inhibitory rate in the disc by the drive that it gets, after %s"
-                            .formatted(5 * context.timesteps())
-                        + " timesteps with the drive: below 0 it is paradoxical.",
+                    Descriptions.caption("paradoxical").formatted(5 * context.timesteps()),
                     Panel.at(0, 0, "drive")
                         .title("Drive to inhibition")
                         .axes(Axis.linear("Drive a timestep"), Axis.linear("Change of I"))

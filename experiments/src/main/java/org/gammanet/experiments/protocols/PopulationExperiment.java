@@ -1,18 +1,13 @@
 package org.gammanet.experiments.protocols;
 
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.gammanet.experiments.analysis.Statistics.Interval;
-import org.gammanet.experiments.responses.Pooling;
-import org.gammanet.experiments.stimuli.Grating;
 import org.gammanet.experiments.stimuli.PixelPoint;
-import org.gammanet.experiments.stimuli.Sine;
 import org.gammanet.experiments.study.Description;
 import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Experiment;
-import org.gammanet.experiments.study.FigureSpec;
 import org.gammanet.experiments.study.Findings;
 import org.gammanet.experiments.study.Panel;
 import org.gammanet.experiments.study.Recording;
@@ -23,16 +18,8 @@ import org.gammanet.figures.Axis;
 
 /** Orientation tuning of every channel at a grid of positions, not only at the center. */
 public final class PopulationExperiment implements Experiment<PopulationExperiment.Condition> {
-  private static final int ORIENTATIONS = 12;
-  private static final int PHASES = 4;
-  private static final double[] WAVELENGTHS = {8, 12.8, 20};
-
   /** A grating over the whole image. */
-  public record Condition(int wavelength, int orientation, int phase) {
-    Condition phase(int other) {
-      return new Condition(wavelength, orientation, other);
-    }
-  }
+  public record Condition(int wavelength, int orientation, int phase) {}
 
   /**
    * A channel at a position.
@@ -67,41 +54,15 @@ public final class PopulationExperiment implements Experiment<PopulationExperime
     return Descriptions.of("population");
   }
 
-  private static List<PixelPoint> positions(RunContext context) {
-    int n = context.settings().full() ? 5 : 3;
-    int size = context.size();
-    List<PixelPoint> out = new ArrayList<>();
-    for (int i = 0; i < n * n; i++) {
-      // The border, where kernels reach beyond the image, is left out.
-      out.add(
-          new PixelPoint(
-              size / 4 + (i / n) * size / 2 / (n - 1), size / 4 + (i % n) * size / 2 / (n - 1)));
-    }
-    return out;
-  }
-
   @Override
   public Design<Condition> design(RunContext context) {
-    var design = new Design<Condition>().pooling(Pooling.units(positions(context)));
-    for (int w = 0; w < WAVELENGTHS.length; w++) {
-      for (int o = 0; o < ORIENTATIONS; o++) {
-        for (int p = 0; p < PHASES; p++) {
-          var sine =
-              new Sine(
-                  180.0 * o / ORIENTATIONS,
-                  context.cycles(WAVELENGTHS[w]),
-                  2 * Math.PI * p / PHASES,
-                  context.settings().contrast());
-          design.add(new Condition(w, o, p), new Grating(context.frame(), sine, null));
-        }
-      }
-    }
-    return design;
+    return new PopulationStimuli(context).design();
   }
 
   @Override
   public Findings analyze(RunContext context, Recording<Condition> recording) {
-    List<PixelPoint> positions = positions(context);
+    var stimuli = new PopulationStimuli(context);
+    List<PixelPoint> positions = stimuli.positions();
     int points = positions.size();
     Recording<Condition>.At at = recording.last();
     int channels = at.responses()[0].length / points;
@@ -109,11 +70,16 @@ public final class PopulationExperiment implements Experiment<PopulationExperime
     for (int c = 0; c < channels; c++) {
       for (int p = 0; p < points; p++) {
         PixelPoint where = positions.get(p);
+        OrientationCurve curve = stimuli.curve(at, c * points + p);
         units.add(
-            context.mainState(),
             c,
-            context.lastStep(),
-            measure(context, at, c * points + p, where));
+            new Unit(
+                where.y(),
+                where.x(),
+                curve.responsive(),
+                stimuli.wavelength(curve),
+                curve.measures().preferredVector(),
+                curve.measures().circularVariance()));
       }
     }
     double[] agreement =
@@ -129,12 +95,10 @@ public final class PopulationExperiment implements Experiment<PopulationExperime
             Series.mean(agreement, context.seed()));
     return Findings.of(summary, units)
         .figure(
-            FigureSpec.of(
+            Charts.figure(
                 "population",
                 9,
                 4,
-                "Responsive units at all positions. A: circular variance. B: preferred orientation,"
-                    + " direction of the modulation.",
                 Panel.at(0, 0, "selectivity")
                     .title("Selectivity", variance.length)
                     .axes(Axis.linear("Circular variance"), Axis.linear("Units"))
@@ -159,27 +123,6 @@ public final class PopulationExperiment implements Experiment<PopulationExperime
         .note(
             "Units of a channel at several positions share their weights: they are not independent"
                 + " of each other.");
-  }
-
-  private static Unit measure(
-      RunContext context, Recording<Condition>.At at, int unit, PixelPoint where) {
-    double[][][] raw = new double[WAVELENGTHS.length][ORIENTATIONS][];
-    for (int w = 0; w < WAVELENGTHS.length; w++) {
-      for (int o = 0; o < ORIENTATIONS; o++) {
-        var shown = new Condition(w, o, 0);
-        raw[w][o] = Samples.fill(PHASES, p -> at.response(shown.phase(p))[unit]);
-      }
-    }
-    var curve =
-        OrientationCurve.of(
-            Samples.fill(ORIENTATIONS, o -> 180.0 * o / ORIENTATIONS), raw, at.blank(unit));
-    return new Unit(
-        where.y(),
-        where.x(),
-        curve.responsive(),
-        context.pixels(WAVELENGTHS[curve.frequency()]),
-        curve.measures().preferredVector(),
-        curve.measures().circularVariance());
   }
 
   /** Length of the mean vector of a channel's preferred orientations; NaN for fewer than two. */

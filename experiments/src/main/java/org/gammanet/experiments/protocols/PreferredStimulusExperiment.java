@@ -5,18 +5,12 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.TreeSet;
-import java.util.stream.IntStream;
 import org.gammanet.experiments.analysis.Statistics.Interval;
 import org.gammanet.experiments.responses.StimulusAscent;
-import org.gammanet.experiments.stimuli.Drawn;
-import org.gammanet.experiments.stimuli.Frame;
 import org.gammanet.experiments.study.Description;
 import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Experiment;
-import org.gammanet.experiments.study.FigureSpec;
 import org.gammanet.experiments.study.Findings;
-import org.gammanet.experiments.study.Format;
-import org.gammanet.experiments.study.Panel;
 import org.gammanet.experiments.study.Recording;
 import org.gammanet.experiments.study.RunContext;
 import org.gammanet.experiments.study.Series;
@@ -47,6 +41,9 @@ public final class PreferredStimulusExperiment
       Interval gainOverGradient,
       Interval[] similarityToLast) {}
 
+  /** The best grating of a unit, and the response to it. */
+  record Best(int channel, Condition condition, double value) {}
+
   @Override
   public Description description() {
     return Descriptions.of("preferred_stimulus");
@@ -76,29 +73,23 @@ public final class PreferredStimulusExperiment
 
   @Override
   public Findings analyze(RunContext context, Recording<Condition> recording) {
-    return context
-        .onNetwork((network, options) -> measure(context, recording, network, options))
-        .orElseGet(() -> DynamicsExperiment.notMeasured("there is no network behind these units"));
+    return context.onNetwork((network, options) -> measure(context, recording, network, options));
   }
 
   private static Findings measure(
       RunContext context, Recording<Condition> recording, Network network, ForwardOptions options) {
     if (network.sites().stream().noneMatch(s -> s.name().equals(context.layer()))) {
-      return DynamicsExperiment.notMeasured("the layer is no cell");
+      return Findings.notMeasured("the layer is no cell");
     }
-    Preferences preferences = Preferences.of(context);
-    Recording<Condition>.At last = recording.at(context.mainState(), context.lastStep());
-    List<Condition> conditions = recording.design().conditions();
-    int[] channels =
-        Arrays.stream(preferences.tested())
-            .boxed()
-            .sorted(
-                Comparator.comparingDouble(u -> -grating(last, conditions, preferences, u).value))
+    List<Best> gratings =
+        Arrays.stream(Preferences.of(context).tested())
+            .mapToObj(u -> best(context, recording, u))
+            .sorted(Comparator.comparingDouble(g -> -g.value))
             .limit(context.settings().full() ? 16 : 4)
-            .mapToInt(u -> u)
-            .toArray();
+            .toList();
+    int[] channels = gratings.stream().mapToInt(Best::channel).toArray();
     if (channels.length == 0) {
-      return DynamicsExperiment.notMeasured("no unit responds to a probe grating");
+      return Findings.notMeasured("no unit responds to a probe grating");
     }
     int t = context.timesteps();
     int[] timesteps = new TreeSet<>(List.of(1, (t + 1) / 2, t)).stream().mapToInt(v -> v).toArray();
@@ -112,18 +103,16 @@ public final class PreferredStimulusExperiment
     StimulusAscent.Found gradient = ascent.gradient(channels, t);
     var units = new UnitTable<Unit>(context, Unit.class);
     for (int k = 0; k < channels.length; k++) {
-      Best grating = grating(last, conditions, preferences, channels[k]);
-      double blank = last.blank(channels[k]);
+      Best grating = gratings.get(k);
+      double blank = recording.last().blank(channels[k]);
       double most = best.getLast().responses()[k] - blank;
       units.add(
-          context.mainState(),
           channels[k],
-          context.lastStep(),
           new Unit(
               most,
               gradient.responses()[k] - blank,
               grating.value,
-              grating.diameter,
+              grating.condition.diameter,
               grating.value > 0 ? most / grating.value : Double.NaN));
     }
     Interval[] similarity =
@@ -144,17 +133,15 @@ public final class PreferredStimulusExperiment
             units.mean(Unit::gain),
             units.mean(m -> m.gradient > 0, m -> m.best / m.gradient),
             similarity);
-    return findings(context, recording, channels, best, gradient, units, summary);
+    return new PreferredStimulusFigures(context, recording, gratings, best, gradient)
+        .findings(units, summary);
   }
 
-  /** The best grating of a unit. */
-  private record Best(Condition condition, double value, double diameter) {}
-
-  private static Best grating(
-      Recording<Condition>.At at, List<Condition> conditions, Preferences preferences, int unit) {
-    return conditions.stream()
-        .filter(c -> c.probe == preferences.probe()[unit])
-        .map(c -> new Best(c, at.evoked(c, unit), c.diameter))
+  private static Best best(RunContext context, Recording<Condition> recording, int unit) {
+    int probe = Preferences.of(context).probe()[unit];
+    return recording.design().conditions().stream()
+        .filter(c -> c.probe == probe)
+        .map(c -> new Best(unit, c, recording.last().evoked(c, unit)))
         .max(Comparator.comparingDouble(Best::value))
         .orElseThrow();
   }
@@ -169,99 +156,5 @@ public final class PreferredStimulusExperiment
       bb += b[i] * b[i];
     }
     return ab / Math.sqrt(aa * bb);
-  }
-
-  private static Findings findings(
-      RunContext context,
-      Recording<Condition> recording,
-      int[] channels,
-      List<StimulusAscent.Found> best,
-      StimulusAscent.Found gradient,
-      UnitTable<Unit> units,
-      Summary summary) {
-    List<Panel> panels = new ArrayList<>();
-    Preferences preferences = Preferences.of(context);
-    Recording<Condition>.At last = recording.at(context.mainState(), context.lastStep());
-    List<Condition> conditions = recording.design().conditions();
-    for (int k = 0; k < channels.length; k++) {
-      double blank = last.blank(channels[k]);
-      for (int i = 0; i < best.size(); i++) {
-        panels.add(
-            picture(
-                context,
-                k,
-                i,
-                i < best.size() - 1
-                    ? "unit %s, t = %s".formatted(channels[k], summary.measuredAfter[i])
-                    : "unit %s, t = %s: %s"
-                        .formatted(
-                            channels[k],
-                            summary.measuredAfter[i],
-                            Format.number(best.get(i).responses()[k] - blank)),
-                best.get(i).patterns()[k]));
-      }
-      Best grating = grating(last, conditions, preferences, channels[k]);
-      panels.add(
-          picture(
-              context,
-              k,
-              best.size(),
-              "gradient: " + Format.number(gradient.responses()[k] - blank),
-              gradient.patterns()[k]));
-      float[] luminance = recording.design().stimulus(grating.condition).draw();
-      panels.add(
-          picture(
-              context,
-              k,
-              best.size() + 1,
-              "grating: " + Format.number(grating.value),
-              IntStream.range(0, luminance.length)
-                  .mapToDouble(p -> 2 * luminance[p] - 1)
-                  .toArray()));
-    }
-    return Findings.of(summary, units)
-        .figure(
-            new FigureSpec(
-                "preferred_stimulus",
-                2.3 * (best.size() + 2),
-                2.5 * channels.length,
-                "Center of the images, a row per unit: the preferred stimulus after each timestep"
-                    + " t, the gradient at mid gray, and the best grating, all with the same"
-                    + " contrast energy. Numbers are responses after the last timestep less that to"
-                    + " the blank. Luminance is scaled to the range of each image.",
-                false,
-                panels))
-        .value("Units", summary.n)
-        .value("Contrast energy, sum of P² over pixels", summary.energy)
-        .value("Response over that to the best grating, mean [95 %]", summary.gainOverGrating)
-        .value("Response over that to the gradient, mean [95 %]", summary.gainOverGradient)
-        .value(
-            "Similarity (cosine) to the preferred stimulus of the last timestep, by timestep",
-            String.join(
-                "; ",
-                Arrays.stream(summary.similarityToLast)
-                    .map(i -> Format.number(i.value()))
-                    .toList()))
-        .note(
-            "The units with the largest responses to their probe gratings are shown, so that these"
-                + " means are not those of the layer.");
-  }
-
-  /** The center of a pattern, its range stretched. */
-  private static Panel picture(
-      RunContext context, int row, int column, String title, double[] pattern) {
-    int size = context.size();
-    int side = Math.min(size, 48);
-    int from = (size - side) / 2;
-    double largest = Math.max(1e-12, Samples.largest(pattern));
-    float[] part = new float[side * side];
-    for (int y = 0; y < side; y++) {
-      for (int x = 0; x < side; x++) {
-        part[y * side + x] = (float) (0.5 + 0.5 * pattern[(from + y) * size + from + x] / largest);
-      }
-    }
-    return Panel.at(row, column, "unit%s_%s".formatted(row, column))
-        .title(title)
-        .picture(new Drawn(Frame.of(side, side), part));
   }
 }

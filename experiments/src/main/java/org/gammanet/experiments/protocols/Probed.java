@@ -6,8 +6,11 @@ import java.util.List;
 import java.util.function.IntFunction;
 import org.gammanet.experiments.analysis.PhaseModulation;
 import org.gammanet.experiments.responses.State;
+import org.gammanet.experiments.stimuli.Stimulus;
+import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Recording;
 import org.gammanet.experiments.study.RunContext;
+import org.gammanet.experiments.study.Series;
 import org.gammanet.experiments.study.UnitTable;
 
 /**
@@ -41,6 +44,27 @@ record Probed<C>(
    */
   static double phase(int which) {
     return 2 * Math.PI * (which + 0.25) / PHASES;
+  }
+
+  /** What is drawn of a probe with some value. */
+  interface Drawing {
+    Stimulus of(Preferences.Probe probe, double value);
+  }
+
+  /** Adds a probe with several values, each in all phases. */
+  static <C> void show(
+      Design<C> design,
+      RunContext context,
+      int probe,
+      double[] values,
+      Shown<C> shown,
+      Drawing drawing) {
+    Preferences.Probe grating = Preferences.of(context).probes().get(probe);
+    for (double v : values) {
+      for (int k = 0; k < PHASES; k++) {
+        design.add(shown.at(probe, v, k), drawing.of(grating.shifted(k), v));
+      }
+    }
   }
 
   static <C> Probed<C> of(RunContext context, Recording<C> recording) {
@@ -103,6 +127,17 @@ record Probed<C>(
       curves.add(curve.of(last(u), probe(u)));
     }
     return Samples.columns(curves, n);
+  }
+
+  /**
+   * Means of each population's responding units after the last timestep, each divided by its
+   * largest response.
+   *
+   * @param x the values as they are drawn
+   */
+  List<Series> normalized(double[] x, double[] values, Shown<C> shown) {
+    return Charts.ofStates(
+        context, s -> Series.mean(s.word(), x, normalized(s, values, shown), context.seed()));
   }
 
   /**

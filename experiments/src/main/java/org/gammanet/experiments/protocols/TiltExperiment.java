@@ -6,24 +6,19 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.IntStream;
 import org.gammanet.experiments.analysis.Statistics;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.StimulusSet;
 import org.gammanet.experiments.study.Description;
 import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Experiment;
-import org.gammanet.experiments.study.FigureSpec;
 import org.gammanet.experiments.study.Findings;
-import org.gammanet.experiments.study.Format;
-import org.gammanet.experiments.study.Panel;
 import org.gammanet.experiments.study.Preparation.Lesion;
 import org.gammanet.experiments.study.Recording;
 import org.gammanet.experiments.study.RunContext;
 import org.gammanet.experiments.study.Series;
 import org.gammanet.experiments.study.UnitTable;
-import org.gammanet.figures.Axis;
-import org.gammanet.figures.Style;
-import org.jspecify.annotations.Nullable;
 
 /** The tilt illusion, decoded from the units by a linear decoder of orientation. */
 public final class TiltExperiment implements Experiment<TiltExperiment.Condition> {
@@ -43,7 +38,12 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
   record Ringed(Alone center, double gap, double difference) implements Condition {}
 
   /** Measures of all units together. */
-  record Decoding(double meanErrorDeg, double rSquared, double penalty, double biasAt15Deg) {}
+  record Decoding(double meanErrorDeg, double rSquared, double penalty, double biasAt15Deg) {
+    static Decoding of(TiltBias bias, long seed) {
+      double at15 = Series.mean(bias.folded(15), seed).value();
+      return new Decoding(bias.meanError(), bias.rSquared(), bias.penalty(), at15);
+    }
+  }
 
   /** Numbers of the experiment. */
   record Summary(
@@ -87,182 +87,57 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
         + 2;
   }
 
-  /** The biases of a population after a timestep; none where its decoder is too coarse. */
-  private static TiltBias decode(
-      Recording<Condition> plain, @Nullable Recording<Condition> ringed, State state, int step) {
-    var decoder =
-        TiltBias.Decoder.of(plain.at(state, step), plain.design().conditions(Plain.class));
-    return ringed == null || !decoder.qualified()
-        ? decoder.none()
-        : decoder.bias(ringed.at(state, step), ringed.design().conditions(Ringed.class));
-  }
-
   @Override
   public Findings analyze(RunContext context, Recording<Condition> recording) {
-    long seed = context.seed();
-    State mainState = context.mainState();
     Design<Condition> rings = new TiltStimuli(context).rings();
-    TiltBias coarse = decode(recording, null, mainState, context.lastStep());
-    Recording<Condition> ringed =
-        coarse.meanError() <= LARGEST_ERROR ? context.record(rings) : null;
+    TiltBias coarse = TiltBias.of(recording, null, context.mainState(), context.lastStep());
+    Recording<Condition> ringed = coarse.qualified() ? context.record(rings) : null;
     var table = new UnitTable<>(context, Decoding.class);
-    Panel overTime = Charts.dynamics(0, 2, context, "Bias at ±15° over time", "Bias (deg)");
+    List<Series> overTime = new ArrayList<>();
     for (State state : context.states()) {
-      double[][] at15 = new double[context.timesteps()][];
-      for (int t = 0; t < context.timesteps(); t++) {
-        TiltBias decoded = decode(recording, ringed, state, t);
-        at15[t] = decoded.folded(15);
-        table.add(
-            state,
-            -1, // the decoder uses all channels
-            t,
-            new Decoding(
-                decoded.meanError(),
-                decoded.rSquared(),
-                decoded.penalty(),
-                Series.mean(at15[t], seed).value()));
+      List<TiltBias> path =
+          IntStream.range(0, context.timesteps())
+              .mapToObj(t -> TiltBias.of(recording, ringed, state, t))
+              .toList();
+      for (int t = 0; t < path.size(); t++) {
+        table.add(state, -1, t, Decoding.of(path.get(t), context.seed())); // of all channels
       }
-      overTime.add(Series.mean(state.word(), Samples.steps(context.timesteps()), at15, seed));
+      double[] steps = Samples.steps(path.size());
+      overTime.add(
+          Series.mean(state.word(), steps, t -> path.get((int) t).folded(15), context.seed()));
     }
-    TiltBias main = decode(recording, ringed, mainState, context.lastStep());
-    double[] differences =
-        rings.conditions(Ringed.class).stream()
-            .mapToDouble(Ringed::difference)
-            .distinct()
-            .sorted()
-            .toArray();
-    Series folded = main.folded("intact", seed).style(Style.EXCITATORY.label("network"));
-    Axis absolute = Axis.linear("|Surround − center| (deg)").range(0, 95);
-    Map<String, Double> errors = new LinkedHashMap<>();
-    List<Panel> panels = new ArrayList<>();
-    panels.add(
-        Panel.at(0, 0, "bias")
-            .title("Bias")
-            .axes(
-                Axis.linear("Surround − center (deg)").range(-95, 95).ticks(-90, -45, 0, 45, 90),
-                "Bias (deg), > 0 repulsion")
-            .horizontal(0)
-            .add(Series.mean("intact", differences, main::at, seed).style(Style.EXCITATORY)));
-    panels.add(
-        Panel.at(0, 1, "folded")
-            .title("Folded", folded.n())
-            .axes(absolute.ticks(0, 15, 30, 45, 60, 75, 90), "Bias (deg), > 0 repulsion")
-            .horizontal(0)
-            .add(folded));
-    panels.add(overTime);
-    if (context.settings().full() && ringed != null) {
-      for (Lesion lesion : Lesion.values()) {
-        Recording<Condition> lesioned = context.record(recording.design(), lesion);
-        if (lesioned != null) {
-          TiltBias decoded =
-              decode(lesioned, context.record(rings, lesion), mainState, context.lastStep());
-          errors.put(lesion.name().toLowerCase(Locale.ROOT), decoded.meanError());
-          if (decoded.conditions().isEmpty()) {
-            continue;
-          }
-          panels.add(
-              Panel.at(1, panels.size() - 3, "lesion " + (panels.size() - 2))
-                  .title(lesion.words())
-                  .axes(absolute.ticks(0, 30, 60, 90), "Bias (deg)")
-                  .horizontal(0)
-                  .add(decoded.folded(lesion.words(), seed)));
-        }
-      }
-    }
-    Summary summary = summary(main, folded, differences, errors, recording.design(), seed);
-    boolean qualified = summary.qualified;
-    Findings findings =
-        Findings.of(summary, table)
-            .value(
-                "Decoder, mean error on held-out gratings",
-                "%s° (R^{2} = %s)"
-                    .formatted(
-                        Format.number(summary.decoderMeanErrorDeg),
-                        Format.number(summary.decoderRSquared)));
-    if (!qualified) {
-      return findings
-          .overviewValue("tilt repulsion", "not measurable")
-          .warning(
-              String.format(
-                  Locale.ROOT,
-                  "The decoder's mean error on held-out gratings is %s°, more than %.0f°: a tilt"
-                      + " illusion of a few degrees cannot be measured with these units.",
-                  Format.number(summary.decoderMeanErrorDeg),
-                  LARGEST_ERROR));
-    }
-    return findings
-        .figure(
-            new FigureSpec(
-                "tilt_illusion",
-                12,
-                panels.size() > 3 ? 8 : 4.6,
-                "A: bias of the decoded orientation against the difference between surround and"
-                    + " center, mean and bootstrap interval of 95 % over centers and phases. B:"
-                    + " differences of either sign together. C: bias at 15° after each timestep,"
-                    + " with a decoder of its own for each population and timestep; where its error"
-                    + " is above 5° there is no value."
-                    + (panels.size() > 3
-                        ? " D to F: bias with parts of the circuit lesioned, each with a decoder of"
-                            + " its own."
-                        : ""),
-                true,
-                panels))
-        .value(
-            "Largest repulsion",
-            "%s at a difference of %s"
-                .formatted(
-                    Format.number(summary.peakRepulsionDeg, "°"),
-                    Format.number(summary.peakRepulsionAtDeg, "°")))
-        .value("Zero crossing", Format.number(summary.zeroCrossingDeg, "°"))
-        .value("Largest attraction", Format.number(summary.peakAttractionDeg, "°"))
-        .value("Bias at ±15° [95 %]", summary.biasAt15)
-        .value("Shift by a ring of the same orientation (deg) [95 %]", summary.shiftAt0)
-        .overviewValue("tilt repulsion", Format.number(summary.peakRepulsionDeg, "°"))
-        .overview(
-            Panel.at(0, 0, "tilt")
-                .title("Tilt illusion", folded.n())
-                .axes(absolute.ticks(0, 30, 60, 90), "Bias (deg), > 0 repulsion")
-                .horizontal(0)
-                .add(folded));
+    TiltBias main = TiltBias.of(recording, ringed, context.mainState(), context.lastStep());
+    Map<Lesion, TiltBias> lesioned =
+        ringed == null ? Map.of() : TiltBias.lesioned(context, recording.design(), rings);
+    Summary summary = summary(context, main, lesioned, recording.design());
+    return new TiltFigures(context, main, lesioned, summary)
+        .findings(Findings.of(summary, table), overTime);
   }
 
   private static Summary summary(
+      RunContext context,
       TiltBias main,
-      Series folded,
-      double[] differences,
-      Map<String, Double> errors,
-      Design<Condition> design,
-      long seed) {
-    double[] x = folded.x();
-    double[] y = folded.y();
-    int top = -1;
-    int bottom = -1;
-    double crossing = Double.NaN;
-    for (int i = 0; i < x.length; i++) {
-      if (x[i] == 0) {
-        continue; // a shift without a direction
-      }
-      top = top < 0 || y[i] > y[top] ? i : top;
-      bottom = bottom < 0 || y[i] < y[bottom] ? i : bottom;
-      if (i > 0 && x[i - 1] > 0 && Double.isNaN(crossing) && y[i - 1] > 0 && y[i] <= 0) {
-        crossing = x[i - 1] + y[i - 1] / (y[i - 1] - y[i]) * (x[i] - x[i - 1]);
-      }
-    }
-    List<Plain> plain = design.conditions(Plain.class);
+      Map<Lesion, TiltBias> lesioned,
+      Design<Condition> gratings) {
+    Series folded = main.folded("intact", context.seed());
+    TiltBias.Extremes extremes = TiltBias.Extremes.of(folded.x(), folded.y());
+    List<Plain> plain = gratings.conditions(Plain.class);
     int heldOut = (int) plain.stream().filter(Plain::heldOut).count();
+    Map<String, Double> errors = new LinkedHashMap<>();
+    lesioned.forEach((l, b) -> errors.put(l.name().toLowerCase(Locale.ROOT), b.meanError()));
     return new Summary(
         plain.size() - heldOut,
         heldOut,
-        differences,
+        new TiltStimuli(context).differences(),
         main.meanError(),
         main.rSquared(),
-        main.meanError() <= LARGEST_ERROR,
-        top < 0 ? Double.NaN : Math.max(0, y[top]),
-        top < 0 || y[top] <= 0 ? Double.NaN : x[top],
-        crossing,
-        bottom < 0 ? Double.NaN : Math.max(0, -y[bottom]),
-        Series.mean(main.folded(15), seed),
-        Series.mean(main.folded(0), seed),
+        main.qualified(),
+        extremes.repulsion(),
+        extremes.repulsionAt(),
+        extremes.zeroCrossing(),
+        extremes.attraction(),
+        Series.mean(main.folded(15), context.seed()),
+        Series.mean(main.folded(0), context.seed()),
         errors,
         folded.n());
   }
@@ -287,7 +162,8 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
           return all;
         },
         (context, recording, x) -> {
-          TiltBias decoded = decode(recording, recording, context.mainState(), context.lastStep());
+          TiltBias decoded =
+              TiltBias.of(recording, recording, context.mainState(), context.lastStep());
           return Arrays.stream(x).mapToObj(decoded::folded).toArray(double[][]::new);
         });
   }

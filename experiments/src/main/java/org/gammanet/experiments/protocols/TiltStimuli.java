@@ -24,6 +24,11 @@ record TiltStimuli(RunContext context) {
     return context.settings().full();
   }
 
+  /** Of the orientations of ring and center, degrees. */
+  double[] differences() {
+    return full() ? Samples.fill(36, i -> -90 + 5 * i) : DIFFERENCES;
+  }
+
   /** Centers for the decoder. */
   Design<Condition> gratings() {
     var design = new Design<Condition>();
@@ -55,7 +60,7 @@ record TiltStimuli(RunContext context) {
   }
 
   Design<Condition> rings() {
-    return rings(full() ? Samples.fill(36, i -> -90 + 5 * i) : DIFFERENCES);
+    return rings(differences());
   }
 
   private Center center(double theta, SplittableRandom random) {
@@ -76,9 +81,7 @@ record TiltStimuli(RunContext context) {
     }
 
     CenterSurround in(double difference, double gap, SplittableRandom random) {
-      Sine other =
-          sine.orientation(sine.orientation() + difference)
-              .phase(2 * Math.PI * random.nextDouble());
+      Sine other = sine.rotated(difference).phase(2 * Math.PI * random.nextDouble());
       return in(new CenterSurround.Ring(other, radius + gap, 2 * radius));
     }
   }

@@ -2,6 +2,7 @@ package org.gammanet.experiments.protocols;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.gammanet.experiments.responses.Perturbation;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.PixelPoint;
@@ -19,7 +20,15 @@ record Treatment(State state, Perturbation.Kind kind, double dose, Where where) 
   enum Where {
     SITE,
     SHAM,
-    SURROUND
+    SURROUND;
+
+    String word() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
+  String word() {
+    return kind == Perturbation.Kind.ADDITIVE ? "activation" : "inactivation";
   }
 
   static Stimulation stimulation(RunContext context) {

@@ -26,6 +26,11 @@ public record Sine(double orientation, double cycles, double phase, double contr
     return new Sine(degrees, cycles, phase, contrast);
   }
 
+  /** Changes the orientation by an angle, degrees. */
+  public Sine rotated(double by) {
+    return orientation(orientation + by);
+  }
+
   /** Changes the phase, radians. */
   public Sine phase(double radians) {
     return new Sine(orientation, cycles, radians, contrast);

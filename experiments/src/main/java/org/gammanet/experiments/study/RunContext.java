@@ -198,12 +198,14 @@ public final class RunContext {
   }
 
   /**
-   * Does work on the network behind the units; nothing where there is none.
+   * Measures the network behind the units; without one nothing is measured.
    *
-   * @param work gets the network, and the options with which passes through it are to be run
+   * @param measure gets the network, and the options with which passes through it are to be run
    */
-  public <T> Optional<T> onNetwork(BiFunction<Network, ForwardOptions, T> work) {
-    return units().onNetwork(work);
+  public Findings onNetwork(BiFunction<Network, ForwardOptions, Findings> measure) {
+    return units()
+        .onNetwork(measure)
+        .orElseGet(() -> Findings.notMeasured("there is no network behind these units"));
   }
 
   /** Writes a file beside the figures. */

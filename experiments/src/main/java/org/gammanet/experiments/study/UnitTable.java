@@ -48,6 +48,11 @@ public final class UnitTable<M extends Record> {
     rows.add(new Row<>(state, channel, step, measures));
   }
 
+  /** Adds a row of the main population after the last timestep. */
+  public void add(int channel, M measures) {
+    add(context.mainState(), channel, context.lastStep(), measures);
+  }
+
   /** All rows. */
   public List<Row<M>> rows() {
     return List.copyOf(rows);
@@ -83,11 +88,22 @@ public final class UnitTable<M extends Record> {
   }
 
   /**
-   * Means of a population after the last timestep, at each value of a condition.
+   * Means of the main population after the last timestep, at each value of a condition.
    *
    * @param rows tells the rows of a value of x
    */
   public Series curve(
+      String name, double[] x, DoubleFunction<Predicate<M>> rows, ToDoubleFunction<M> measure) {
+    return curve(name, context.mainState(), x, rows, measure);
+  }
+
+  /** As {@link #curve}, of each population. */
+  public List<Series> curves(
+      double[] x, DoubleFunction<Predicate<M>> rows, ToDoubleFunction<M> measure) {
+    return context.states().stream().map(s -> curve(s.word(), s, x, rows, measure)).toList();
+  }
+
+  private Series curve(
       String name,
       State state,
       double[] x,
