@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.Set;
 import java.util.TreeMap;
@@ -526,6 +527,11 @@ public final class Network implements AutoCloseable {
       }
     }
     return sites;
+  }
+
+  /** The site of the cell of this name, if there is one. */
+  public Optional<CellSite> site(String cell) {
+    return sites().stream().filter(s -> s.name().equals(cell)).findFirst();
   }
 
   /** The block behind a drive, directly or through a projection; null for feedback. */

@@ -59,8 +59,7 @@ record ForwardRun(Request request, @Nullable String site, int channel) {
       int timesteps = request.timesteps(network);
       ObjectNode start = Job.header("start").put("timesteps", timesteps);
       start.put("width", input.image().width()).put("height", input.image().height());
-      CellSite chosen =
-          network.sites().stream().filter(s -> s.name().equals(site)).findFirst().orElse(null);
+      CellSite chosen = site == null ? null : network.site(site).orElse(null);
       if (chosen != null && channel >= chosen.cell().channels()) {
         throw ViewException.bad(
             "%s has %s channels".formatted(chosen.name(), chosen.cell().channels()));

@@ -169,8 +169,7 @@ record Request(
   List<Light> lights(Network on, long height, long width) {
     List<Light> out = new ArrayList<>();
     for (Beam beam : lights) {
-      CellSite site =
-          on.sites().stream().filter(s -> s.name().equals(beam.cell)).findFirst().orElse(null);
+      CellSite site = on.site(beam.cell).orElse(null);
       if (site == null || beam.population == State.INHIBITORY && site.states().size() < 2) {
         continue;
       }

@@ -215,9 +215,8 @@ public final class OptogeneticPerturbation {
   }
 
   private CellSite site(String layer) {
-    return network.sites().stream()
-        .filter(p -> p.name().equals(layer))
-        .findFirst()
+    return network
+        .site(layer)
         .orElseThrow(
             () ->
                 new IllegalArgumentException(

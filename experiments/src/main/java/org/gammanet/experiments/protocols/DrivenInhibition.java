@@ -34,11 +34,7 @@ final class DrivenInhibition implements ParadoxicalEffect.Circuit, AutoCloseable
     this.context = context;
     this.network = network;
     this.stimulus = stimulus;
-    site =
-        network.sites().stream()
-            .filter(s -> s.name().equals(context.layer()))
-            .findFirst()
-            .orElseThrow();
+    site = network.site(context.layer()).orElseThrow();
     network.sites().forEach(s -> excitatory.add(s.states().getFirst()));
     ForwardHooks before = options.hooks();
     this.options =

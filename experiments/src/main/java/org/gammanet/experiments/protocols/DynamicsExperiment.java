@@ -76,11 +76,7 @@ public final class DynamicsExperiment implements Experiment<DynamicsExperiment.C
 
   private static Findings analyze(
       RunContext context, Design<Condition> design, Network network, ForwardOptions options) {
-    CellSite site =
-        network.sites().stream()
-            .filter(s -> s.name().equals(context.layer()))
-            .findFirst()
-            .orElse(network.sites().getFirst());
+    CellSite site = network.site(context.layer()).orElse(network.sites().getFirst());
     int end = MULTIPLE * context.timesteps();
     List<StatePath> paths = new ArrayList<>();
     try {

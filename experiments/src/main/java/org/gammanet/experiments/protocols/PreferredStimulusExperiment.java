@@ -78,7 +78,7 @@ public final class PreferredStimulusExperiment
 
   private static Findings measure(
       RunContext context, Recording<Condition> recording, Network network, ForwardOptions options) {
-    if (network.sites().stream().noneMatch(s -> s.name().equals(context.layer()))) {
+    if (network.site(context.layer()).isEmpty()) {
       return Findings.notMeasured("the layer is no cell");
     }
     List<Best> gratings =

@@ -121,9 +121,8 @@ public final class ReceptiveFieldMapper {
    */
   public ReceptiveField gradient(String layer, int size) {
     CellSite place =
-        network.sites().stream()
-            .filter(p -> p.name().equals(layer))
-            .findFirst()
+        network
+            .site(layer)
             .orElseThrow(
                 () ->
                     new IllegalArgumentException(

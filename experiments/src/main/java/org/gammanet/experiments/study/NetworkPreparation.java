@@ -241,8 +241,7 @@ public final class NetworkPreparation implements Preparation {
   @Override
   public @Nullable ReceptiveField gradient(
       State state, int after, int draws, long seed, IntConsumer progress) {
-    boolean isCell = network.sites().stream().anyMatch(p -> p.name().equals(layer.name()));
-    if (!isCell || lesion != null) {
+    if (network.site(layer.name()).isEmpty() || lesion != null) {
       return null;
     }
     return ReceptiveFieldMapper.forNetwork(network)
