@@ -2,12 +2,9 @@ package org.gammanet.experiments.protocols;
 
 import java.util.List;
 import org.gammanet.experiments.responses.State;
-import org.gammanet.experiments.study.Design;
-import org.gammanet.experiments.study.Experiment;
 import org.gammanet.experiments.study.FigureSpec;
 import org.gammanet.experiments.study.InSilico;
 import org.gammanet.experiments.study.Panel;
-import org.gammanet.experiments.study.Recording;
 import org.gammanet.experiments.study.RunContext;
 import org.gammanet.experiments.study.Series;
 import org.gammanet.figures.Axis;
@@ -57,46 +54,6 @@ final class Charts {
         .axes(xLabel, "Units")
         .vertical(0)
         .add(Series.histogram("units", finite, Samples.edges(finite)));
-  }
-
-  /** The stimuli of a curve. */
-  interface Stimuli<C> {
-    Design<C> at(RunContext context, double[] x);
-  }
-
-  /** The sample of a curve. */
-  interface Sample<C> {
-    double[][] at(RunContext context, Recording<C> recording, double[] x);
-  }
-
-  static <C> Experiment.ModelCurve<C> curve(
-      String figure, String panel, String axes, Stimuli<C> stimuli, Sample<C> sample) {
-    return new Experiment.ModelCurve<>() {
-      @Override
-      public String figure() {
-        return figure;
-      }
-
-      @Override
-      public String panel() {
-        return panel;
-      }
-
-      @Override
-      public String axes() {
-        return axes;
-      }
-
-      @Override
-      public Design<C> design(RunContext context, double[] x) {
-        return stimuli.at(context, x);
-      }
-
-      @Override
-      public double[][] sample(RunContext context, Recording<C> recording, double[] x) {
-        return sample.at(context, recording, x);
-      }
-    };
   }
 
   /** The sample of a population after a timestep. */

@@ -122,7 +122,7 @@ public final class ContrastExperiment implements Experiment<ContrastExperiment.C
 
   @Override
   public ModelCurve<Condition> curve() {
-    return Charts.curve(
+    return new ModelCurve<>(
         "contrast_response",
         "mean",
         "contrast in %, response as a fraction of the largest",

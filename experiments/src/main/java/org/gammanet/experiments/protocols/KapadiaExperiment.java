@@ -137,7 +137,7 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
 
   @Override
   public ModelCurve<Condition> curve() {
-    return Charts.curve(
+    return new ModelCurve<>(
         "kapadia_facilitation",
         "facilitation",
         "center-to-center distance in px, facilitation index",

@@ -130,7 +130,7 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
 
   @Override
   public ModelCurve<Condition> curve() {
-    return Charts.curve(
+    return new ModelCurve<>(
         "kinoshita_surround",
         "response",
         "surround - center in degrees, response over that to the center",

@@ -116,7 +116,7 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
 
   @Override
   public ModelCurve<Condition> curve() {
-    return Charts.curve(
+    return new ModelCurve<>(
         "size_tuning",
         "discs",
         "diameter in px, response as a fraction of the largest",

@@ -107,7 +107,7 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
 
   @Override
   public ModelCurve<Condition> curve() {
-    return Charts.curve(
+    return new ModelCurve<>(
         "texture_boundary",
         "modulation",
         "orientation difference in degrees, boundary modulation",

@@ -144,7 +144,7 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
 
   @Override
   public ModelCurve<Condition> curve() {
-    return Charts.curve(
+    return new ModelCurve<>(
         "tilt_illusion",
         "folded",
         "|surround - center| in degrees, bias in degrees",

@@ -57,26 +57,27 @@ public interface Experiment<C> {
   /**
    * A curve of the model at any values of its x axis.
    *
+   * @param figure in which it is drawn
+   * @param panel in which it is drawn
+   * @param axes the quantities on both axes, with their units
    * @param <C> the conditions
    */
-  interface ModelCurve<C> {
-    /** The figure in which it is drawn. */
-    String figure();
+  record ModelCurve<C>(
+      String figure, String panel, String axes, Stimuli<C> stimuli, Sample<C> sample) {
+    /** The stimuli for values of x. */
+    public interface Stimuli<C> {
+      /**
+       * Those for these values.
+       *
+       * @throws IllegalArgumentException for a value at which the model has no curve
+       */
+      Design<C> at(RunContext context, double[] x);
+    }
 
-    /** The panel in which it is drawn. */
-    String panel();
-
-    /** The quantities on both axes, with their units. */
-    String axes();
-
-    /**
-     * The stimuli for values of x.
-     *
-     * @throws IllegalArgumentException for a value at which the model has no curve
-     */
-    Design<C> design(RunContext context, double[] x);
-
-    /** The sample, such as units, at each x; NaN where a unit has no value. */
-    double[][] sample(RunContext context, Recording<C> recording, double[] x);
+    /** What is measured. */
+    public interface Sample<C> {
+      /** The sample, such as units, at each x; NaN where a unit has no value. */
+      double[][] at(RunContext context, Recording<C> recording, double[] x);
+    }
   }
 }

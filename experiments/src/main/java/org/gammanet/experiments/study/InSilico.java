@@ -616,8 +616,8 @@ public final class InSilico {
     }
     ObjectNode result = (ObjectNode) study.results().path(e.key());
     RunContext context = context(recorder(e.key() + "-curve", null));
-    Recording<C> recording = context.record(curve.design(context, recorded.x()));
-    double[][] sample = curve.sample(context, recording, recorded.x());
+    Recording<C> recording = context.record(curve.stimuli().at(context, recorded.x()));
+    double[][] sample = curve.sample().at(context, recording, recorded.x());
     CurveComparison.of(recorded, sample, settings.seed()).addTo(result, curve);
     writeTables(e, result);
     study.put(e.key(), result);
