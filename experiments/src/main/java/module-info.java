@@ -8,7 +8,7 @@ module org.gammanet.experiments {
   requires hipparchus.stat;
   requires java.desktop;
   requires static jdk.incubator.vector;
-  requires static transitive org.jspecify;
+  requires transitive org.jspecify; // Json reads which components are nullable
 
   exports org.gammanet.experiments;
   exports org.gammanet.experiments.analysis;
