@@ -148,19 +148,7 @@ public final class TiltExperiment implements Experiment<TiltExperiment.Condition
         "tilt_illusion",
         "folded",
         "|surround - center| in degrees, bias in degrees",
-        (context, x) -> {
-          double[] both =
-              Arrays.stream(x)
-                  .flatMap(d -> Arrays.stream(new double[] {-d, d}))
-                  .map(d -> d + 0.0) // -0 is 0
-                  .distinct()
-                  .toArray();
-          var stimuli = new TiltStimuli(context);
-          Design<Condition> all = stimuli.gratings();
-          Design<Condition> rings = stimuli.rings(both);
-          rings.conditions().forEach(c -> all.add(c, rings.stimulus(c)));
-          return all;
-        },
+        (context, x) -> new TiltStimuli(context).all(x),
         (context, recording, x) -> {
           TiltBias decoded =
               TiltBias.of(recording, recording, context.mainState(), context.lastStep());

@@ -1,5 +1,6 @@
 package org.gammanet.experiments.protocols;
 
+import java.util.Arrays;
 import java.util.SplittableRandom;
 import org.gammanet.experiments.protocols.TiltExperiment.Alone;
 import org.gammanet.experiments.protocols.TiltExperiment.Condition;
@@ -61,6 +62,20 @@ record TiltStimuli(RunContext context) {
 
   Design<Condition> rings() {
     return rings(differences());
+  }
+
+  /** Centers for the decoder, and rings at differences of either sign. */
+  Design<Condition> all(double[] differences) {
+    double[] both =
+        Arrays.stream(differences)
+            .flatMap(d -> Arrays.stream(new double[] {-d, d}))
+            .map(d -> d + 0.0) // -0 is 0
+            .distinct()
+            .toArray();
+    Design<Condition> all = gratings();
+    Design<Condition> rings = rings(both);
+    rings.conditions().forEach(c -> all.add(c, rings.stimulus(c)));
+    return all;
   }
 
   private Center center(double theta, SplittableRandom random) {
