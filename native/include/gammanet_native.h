@@ -49,7 +49,7 @@ extern "C" {
 #endif
 
 /* Incremented with every change of this header or the cell's table; a library of another version is refused. */
-#define GAMMANET_NATIVE_ABI_VERSION 2
+#define GAMMANET_NATIVE_ABI_VERSION 3
 
 /* Status codes. */
 #define GAMMANET_OK 0
@@ -316,7 +316,7 @@ GAMMANET_API int32_t gammanet_cell_kept_channels(GammanetCell cell, int64_t *ret
 
 /*
  * The same as gammanet_cell_forward for new_e and new_i that are none of the inputs; also leaves what
- * gammanet_cell_backward_kept needs.
+ * gammanet_cell_backward can use.
  *
  * kept: feature map [N, K, H, W] with gammanet_cell_kept_channels; not any of the other tensors.
  */
@@ -326,10 +326,11 @@ GAMMANET_API int32_t gammanet_cell_forward_keeping(GammanetCell cell, AtenTensor
                                                    AtenTensorHandle kept);
 
 /*
- * Gradients of one step; intermediate values are recomputed. All tensors
- * but the parameters' are feature maps [N, C, H, W].
+ * Gradients of one step. All tensors but the parameters' are feature maps [N, C, H, W].
  *
  * x, e, i: the inputs; e, i null for zeros.
+ * kept: what gammanet_cell_forward_keeping left, whose contents are lost; null to compute it again.
+ *   Not any of the other tensors.
  * grad_new_e, grad_new_i: gradients of the outputs; null for zeros.
  * grad_x, grad_e, grad_i: get the gradients of the inputs; null if not needed. grad_e may be
  *   grad_new_e and grad_i may be grad_new_i. When i was e, the gradient of that state is the sum.
@@ -338,21 +339,10 @@ GAMMANET_API int32_t gammanet_cell_forward_keeping(GammanetCell cell, AtenTensor
  */
 GAMMANET_API int32_t gammanet_cell_backward(GammanetCell cell, AtenTensorHandle x,
                                             AtenTensorHandle e, AtenTensorHandle i,
-                                            AtenTensorHandle grad_new_e,
+                                            AtenTensorHandle kept, AtenTensorHandle grad_new_e,
                                             AtenTensorHandle grad_new_i, AtenTensorHandle grad_x,
                                             AtenTensorHandle grad_e, AtenTensorHandle grad_i,
                                             const AtenTensorHandle *grad_parameters);
-
-/*
- * The same from the inputs and what gammanet_cell_forward_keeping left, whose contents are lost.
- */
-GAMMANET_API int32_t gammanet_cell_backward_kept(GammanetCell cell, AtenTensorHandle kept,
-                                                 AtenTensorHandle x, AtenTensorHandle e,
-                                                 AtenTensorHandle i, AtenTensorHandle grad_new_e,
-                                                 AtenTensorHandle grad_new_i,
-                                                 AtenTensorHandle grad_x, AtenTensorHandle grad_e,
-                                                 AtenTensorHandle grad_i,
-                                                 const AtenTensorHandle *grad_parameters);
 
 #ifdef __cplusplus
 }

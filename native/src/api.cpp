@@ -459,37 +459,24 @@ GAMMANET_API int32_t gammanet_cell_forward_keeping(GammanetCell cell, AtenTensor
   });
 }
 
-GAMMANET_API int32_t gammanet_cell_backward_kept(GammanetCell cell, AtenTensorHandle kept,
-                                                 AtenTensorHandle x, AtenTensorHandle e,
-                                                 AtenTensorHandle i, AtenTensorHandle grad_new_e,
-                                                 AtenTensorHandle grad_new_i,
-                                                 AtenTensorHandle grad_x, AtenTensorHandle grad_e,
-                                                 AtenTensorHandle grad_i,
-                                                 const AtenTensorHandle* grad_parameters) {
-  return guarded([&] {
-    not_null(cell, "cell");
-    CellBackward arguments = check_backward(cell->spec, x, e, i, grad_new_e, grad_new_i, grad_x,
-                                            grad_e, grad_i, grad_parameters);
-    arguments.kept = kept_by(cell, kept, arguments.x);
-    for (const FeatureMap& map :
-         {arguments.e, arguments.i, arguments.grad_new_e, arguments.grad_new_i, arguments.grad_x,
-          arguments.grad_e, arguments.grad_i}) {
-      check_disjoint(arguments.kept, "kept", map, "another argument");
-    }
-    cell_backward(*cell->cpu, arguments);
-  });
-}
-
 GAMMANET_API int32_t gammanet_cell_backward(GammanetCell cell, AtenTensorHandle x,
                                             AtenTensorHandle e, AtenTensorHandle i,
-                                            AtenTensorHandle grad_new_e,
+                                            AtenTensorHandle kept, AtenTensorHandle grad_new_e,
                                             AtenTensorHandle grad_new_i, AtenTensorHandle grad_x,
                                             AtenTensorHandle grad_e, AtenTensorHandle grad_i,
                                             const AtenTensorHandle* grad_parameters) {
   return guarded([&] {
     not_null(cell, "cell");
-    const CellBackward arguments = check_backward(cell->spec, x, e, i, grad_new_e, grad_new_i,
-                                                  grad_x, grad_e, grad_i, grad_parameters);
+    CellBackward arguments = check_backward(cell->spec, x, e, i, grad_new_e, grad_new_i, grad_x,
+                                            grad_e, grad_i, grad_parameters);
+    if (kept != nullptr) {
+      arguments.kept = kept_by(cell, kept, arguments.x);
+      for (const FeatureMap& map :
+           {arguments.e, arguments.i, arguments.grad_new_e, arguments.grad_new_i, arguments.grad_x,
+            arguments.grad_e, arguments.grad_i}) {
+        check_disjoint(arguments.kept, "kept", map, "another argument");
+      }
+    }
     if (cell->cuda) {
       cuda::cell_backward(*cell->cuda, arguments);
     } else {

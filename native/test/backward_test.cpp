@@ -65,10 +65,9 @@ void test_kept(GammanetCell cell, const Cell& reference, Shape shape, const Step
   compare(doubles(i), kept_i, what + "kept i'");
   TestTensor grad_x = map(), grad_e = map(), grad_i = map();
   auto gradients = zero_gradients(reference);
-  CHECK_OK(gammanet_cell_backward_kept(cell, kept.handle(), maps.x.handle(), from_e, from_i,
-                                       maps.grad_e.handle(), maps.grad_i.handle(),
-                                       grad_x.handle(), grad_e.handle(), grad_i.handle(),
-                                       handles_of(gradients).data()));
+  CHECK_OK(gammanet_cell_backward(cell, maps.x.handle(), from_e, from_i, kept.handle(),
+                                  maps.grad_e.handle(), maps.grad_i.handle(), grad_x.handle(),
+                                  grad_e.handle(), grad_i.handle(), handles_of(gradients).data()));
   compare(doubles(*expected_maps[0]), grad_x, what + "kept, x");
   compare(doubles(*expected_maps[1]), grad_e, what + "kept, e");
   compare(doubles(*expected_maps[2]), grad_i, what + "kept, i");
@@ -102,9 +101,9 @@ void test_cell(Random& random, const CellOptions& options, Shape shape, int64_t 
     auto gradients = zero_gradients(parameters.cell);
     const std::vector<AtenTensorHandle> handles = handles_of(gradients);
     CHECK_OK(gammanet_cell_backward(cell, maps.x.handle(), states ? maps.e.handle() : nullptr,
-                                    states ? maps.i.handle() : nullptr, maps.grad_e.handle(),
-                                    maps.grad_i.handle(), grad_x.handle(), grad_e.handle(),
-                                    grad_i.handle(), handles.data()));
+                                    states ? maps.i.handle() : nullptr, nullptr,
+                                    maps.grad_e.handle(), maps.grad_i.handle(), grad_x.handle(),
+                                    grad_e.handle(), grad_i.handle(), handles.data()));
     const std::string what = name + set + " ";
     compare(expected.x, grad_x, what + "x");
     compare(expected.e, grad_e, what + "e");
@@ -171,8 +170,8 @@ void test_optional_outputs() {
       grad_i.data()[k] = maps.grad_i.data()[k];
     }
     CHECK_OK(gammanet_cell_backward(cell, maps.x.handle(), maps.e.handle(), maps.i.handle(),
-                                    grad_e.handle(), grad_i.handle(), nullptr, grad_e.handle(),
-                                    grad_i.handle(), nullptr));
+                                    nullptr, grad_e.handle(), grad_i.handle(), nullptr,
+                                    grad_e.handle(), grad_i.handle(), nullptr));
     compare(both.e, grad_e, "in place e");
     compare(both.i, grad_i, "in place i");
   }
@@ -184,8 +183,8 @@ void test_optional_outputs() {
     std::vector<AtenTensorHandle> wanted(GAMMANET_CELL_PARAMETERS, nullptr);
     wanted[GAMMANET_CELL_W_INH] = grad_weight.handle();
     CHECK_OK(gammanet_cell_backward(cell, maps.x.handle(), maps.e.handle(), maps.i.handle(),
-                                    nullptr, maps.grad_i.handle(), grad_x.handle(), nullptr,
-                                    nullptr, wanted.data()));
+                                    nullptr, nullptr, maps.grad_i.handle(), grad_x.handle(),
+                                    nullptr, nullptr, wanted.data()));
     compare(expected.x, grad_x, "x alone");
     Values sum = expected.parameters[GAMMANET_CELL_W_INH];
     for (double& value : sum) {
@@ -199,8 +198,8 @@ void test_optional_outputs() {
                                         doubles(maps.e), doubles(maps.grad_e), {});
     TestTensor grad_e = map(), grad_i = map();
     CHECK_OK(gammanet_cell_backward(cell, maps.x.handle(), maps.e.handle(), maps.e.handle(),
-                                    maps.grad_e.handle(), nullptr, nullptr, grad_e.handle(),
-                                    grad_i.handle(), nullptr));
+                                    nullptr, maps.grad_e.handle(), nullptr, nullptr,
+                                    grad_e.handle(), grad_i.handle(), nullptr));
     compare(expected.e, grad_e, "shared state e");
     compare(expected.i, grad_i, "shared state i");
   }
@@ -221,8 +220,8 @@ void test_threads() {
       TestTensor grad_x = map(), grad_e = map(), grad_i = map();
       auto gradients = zero_gradients(parameters.cell);
       CHECK_OK(gammanet_cell_backward(cell, maps.x.handle(), maps.e.handle(), maps.i.handle(),
-                                      maps.grad_e.handle(), maps.grad_i.handle(), grad_x.handle(),
-                                      grad_e.handle(), grad_i.handle(),
+                                      nullptr, maps.grad_e.handle(), maps.grad_i.handle(),
+                                      grad_x.handle(), grad_e.handle(), grad_i.handle(),
                                       handles_of(gradients).data()));
       std::vector<std::vector<float>> all{grad_x.values(), grad_e.values(), grad_i.values()};
       for (const auto& gradient : gradients) {

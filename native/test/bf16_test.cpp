@@ -180,7 +180,7 @@ void test_cells() {
           TestTensor grad_x = map(), grad_e = map(), grad_i = map();
           auto gradients = zero_gradients(parameters.cell);
           CHECK_OK(gammanet_cell_backward(cell, maps.x.handle(), maps.e.handle(), maps.i.handle(),
-                                          maps.grad_e.handle(), maps.grad_i.handle(),
+                                          nullptr, maps.grad_e.handle(), maps.grad_i.handle(),
                                           grad_x.handle(), grad_e.handle(), grad_i.handle(),
                                           handles_of(gradients).data()));
           auto check = [&](const Values& values, const Values& other, const TestTensor& actual,

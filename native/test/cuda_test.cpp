@@ -52,9 +52,9 @@ void test_cell(Random& random, CellOptions options, Shape shape, int64_t kernel,
                                                doubles(maps.grad_e), doubles(maps.grad_i));
   TestTensor grad_x = new_map(shape), grad_e = new_map(shape), grad_i = new_map(shape);
   auto gradients = zero_gradients(parameters.cell);
-  CHECK_OK(gammanet_cell_backward(cell, maps.x.handle(), e_handle, i_handle, maps.grad_e.handle(),
-                                  maps.grad_i.handle(), grad_x.handle(), grad_e.handle(),
-                                  grad_i.handle(), handles_of(gradients).data()));
+  CHECK_OK(gammanet_cell_backward(cell, maps.x.handle(), e_handle, i_handle, nullptr,
+                                  maps.grad_e.handle(), maps.grad_i.handle(), grad_x.handle(),
+                                  grad_e.handle(), grad_i.handle(), handles_of(gradients).data()));
   CHECK_OK(gammanet_cell_free(cell));
   if (half) {
     // Rectified values may change sides; the forward pass has shown that halves are read right.

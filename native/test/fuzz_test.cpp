@@ -218,7 +218,7 @@ void cells() {
                              optional()),
        "cell_forward");
   const AtenTensorHandle of_e = optional(), of_i = optional();
-  note(gammanet_cell_backward(used, map(), e, i, of_e, of_i, optional(),
+  note(gammanet_cell_backward(used, map(), e, i, nullptr, of_e, of_i, optional(),
                               chance(30) ? of_e : optional(), chance(30) ? of_i : optional(),
                               chance(20) ? nullptr : gradients),
        "cell_backward");
@@ -228,9 +228,9 @@ void cells() {
   const AtenTensorHandle kept = chance(2) ? nullptr : a.map(n, some > 0 ? some : 1, h, w);
   note(gammanet_cell_forward_keeping(used, map(), e, i, map(), map(), kept),
        "cell_forward_keeping");
-  note(gammanet_cell_backward_kept(used, kept, map(), e, i, of_e, of_i, optional(), optional(),
-                                   optional(), chance(20) ? nullptr : gradients),
-       "cell_backward_kept");
+  note(gammanet_cell_backward(used, map(), e, i, kept, of_e, of_i, optional(), optional(),
+                              optional(), chance(20) ? nullptr : gradients),
+       "cell_backward, kept");
   note(gammanet_cell_free(cell), "cell_free");
 }
 

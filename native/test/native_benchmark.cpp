@@ -171,8 +171,8 @@ void cell_backward(const std::string& name, GammanetCell packed, const AtenTenso
     }
   }
   line(name + " backward", mega_macs, [&] {
-    check(gammanet_cell_backward(packed, maps[0], maps[1], maps[2], maps[3], maps[4], maps[5],
-                                 maps[6], maps[7], grads),
+    check(gammanet_cell_backward(packed, maps[0], maps[1], maps[2], nullptr, maps[3], maps[4],
+                                 maps[5], maps[6], maps[7], grads),
           "gammanet_cell_backward");
   });
   for (AtenTensorHandle t : maps) {

@@ -284,30 +284,18 @@ public final class NativeCell implements AutoCloseable {
     run(
         "gradient of a cell",
         (cell, use) ->
-            kept == null
-                ? GammanetNative.gammanet_cell_backward(
-                    cell,
-                    use.of(x),
-                    use.of(e),
-                    use.of(i),
-                    use.of(gradNewE),
-                    use.of(gradNewI),
-                    use.of(gradX),
-                    use.of(gradE),
-                    use.of(gradI),
-                    use.array(ordered(gradWeights)))
-                : GammanetNative.gammanet_cell_backward_kept(
-                    cell,
-                    use.of(kept),
-                    use.of(x),
-                    use.of(e),
-                    use.of(i),
-                    use.of(gradNewE),
-                    use.of(gradNewI),
-                    use.of(gradX),
-                    use.of(gradE),
-                    use.of(gradI),
-                    use.array(ordered(gradWeights))));
+            GammanetNative.gammanet_cell_backward(
+                cell,
+                use.of(x),
+                use.of(e),
+                use.of(i),
+                use.of(kept),
+                use.of(gradNewE),
+                use.of(gradNewI),
+                use.of(gradX),
+                use.of(gradE),
+                use.of(gradI),
+                use.array(ordered(gradWeights))));
   }
 
   /**

@@ -68,10 +68,10 @@ public class GammanetNative {
     public static final AddressLayout C_POINTER = ValueLayout.ADDRESS
             .withTargetLayout(MemoryLayout.sequenceLayout(java.lang.Long.MAX_VALUE, JAVA_BYTE));
     public static final ValueLayout.OfLong C_LONG = ValueLayout.JAVA_LONG;
-    private static final int GAMMANET_NATIVE_ABI_VERSION = (int)2L;
+    private static final int GAMMANET_NATIVE_ABI_VERSION = (int)3L;
     /**
      * {@snippet lang=c :
-     * #define GAMMANET_NATIVE_ABI_VERSION 2
+     * #define GAMMANET_NATIVE_ABI_VERSION 3
      * }
      */
     public static int GAMMANET_NATIVE_ABI_VERSION() {
@@ -2224,6 +2224,7 @@ public class GammanetNative {
             GammanetNative.C_POINTER,
             GammanetNative.C_POINTER,
             GammanetNative.C_POINTER,
+            GammanetNative.C_POINTER,
             GammanetNative.C_POINTER
         );
 
@@ -2235,7 +2236,7 @@ public class GammanetNative {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t gammanet_cell_backward(GammanetCell cell, AtenTensorHandle x, AtenTensorHandle e, AtenTensorHandle i, AtenTensorHandle grad_new_e, AtenTensorHandle grad_new_i, AtenTensorHandle grad_x, AtenTensorHandle grad_e, AtenTensorHandle grad_i, const AtenTensorHandle *grad_parameters)
+     * int32_t gammanet_cell_backward(GammanetCell cell, AtenTensorHandle x, AtenTensorHandle e, AtenTensorHandle i, AtenTensorHandle kept, AtenTensorHandle grad_new_e, AtenTensorHandle grad_new_i, AtenTensorHandle grad_x, AtenTensorHandle grad_e, AtenTensorHandle grad_i, const AtenTensorHandle *grad_parameters)
      * }
      */
     public static FunctionDescriptor gammanet_cell_backward$descriptor() {
@@ -2245,7 +2246,7 @@ public class GammanetNative {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t gammanet_cell_backward(GammanetCell cell, AtenTensorHandle x, AtenTensorHandle e, AtenTensorHandle i, AtenTensorHandle grad_new_e, AtenTensorHandle grad_new_i, AtenTensorHandle grad_x, AtenTensorHandle grad_e, AtenTensorHandle grad_i, const AtenTensorHandle *grad_parameters)
+     * int32_t gammanet_cell_backward(GammanetCell cell, AtenTensorHandle x, AtenTensorHandle e, AtenTensorHandle i, AtenTensorHandle kept, AtenTensorHandle grad_new_e, AtenTensorHandle grad_new_i, AtenTensorHandle grad_x, AtenTensorHandle grad_e, AtenTensorHandle grad_i, const AtenTensorHandle *grad_parameters)
      * }
      */
     public static MethodHandle gammanet_cell_backward$handle() {
@@ -2255,7 +2256,7 @@ public class GammanetNative {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t gammanet_cell_backward(GammanetCell cell, AtenTensorHandle x, AtenTensorHandle e, AtenTensorHandle i, AtenTensorHandle grad_new_e, AtenTensorHandle grad_new_i, AtenTensorHandle grad_x, AtenTensorHandle grad_e, AtenTensorHandle grad_i, const AtenTensorHandle *grad_parameters)
+     * int32_t gammanet_cell_backward(GammanetCell cell, AtenTensorHandle x, AtenTensorHandle e, AtenTensorHandle i, AtenTensorHandle kept, AtenTensorHandle grad_new_e, AtenTensorHandle grad_new_i, AtenTensorHandle grad_x, AtenTensorHandle grad_e, AtenTensorHandle grad_i, const AtenTensorHandle *grad_parameters)
      * }
      */
     public static MemorySegment gammanet_cell_backward$address() {
@@ -2264,84 +2265,16 @@ public class GammanetNative {
 
     /**
      * {@snippet lang=c :
-     * int32_t gammanet_cell_backward(GammanetCell cell, AtenTensorHandle x, AtenTensorHandle e, AtenTensorHandle i, AtenTensorHandle grad_new_e, AtenTensorHandle grad_new_i, AtenTensorHandle grad_x, AtenTensorHandle grad_e, AtenTensorHandle grad_i, const AtenTensorHandle *grad_parameters)
+     * int32_t gammanet_cell_backward(GammanetCell cell, AtenTensorHandle x, AtenTensorHandle e, AtenTensorHandle i, AtenTensorHandle kept, AtenTensorHandle grad_new_e, AtenTensorHandle grad_new_i, AtenTensorHandle grad_x, AtenTensorHandle grad_e, AtenTensorHandle grad_i, const AtenTensorHandle *grad_parameters)
      * }
      */
-    public static int gammanet_cell_backward(MemorySegment cell, MemorySegment x, MemorySegment e, MemorySegment i, MemorySegment grad_new_e, MemorySegment grad_new_i, MemorySegment grad_x, MemorySegment grad_e, MemorySegment grad_i, MemorySegment grad_parameters) {
+    public static int gammanet_cell_backward(MemorySegment cell, MemorySegment x, MemorySegment e, MemorySegment i, MemorySegment kept, MemorySegment grad_new_e, MemorySegment grad_new_i, MemorySegment grad_x, MemorySegment grad_e, MemorySegment grad_i, MemorySegment grad_parameters) {
         var mh$ = gammanet_cell_backward.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("gammanet_cell_backward", cell, x, e, i, grad_new_e, grad_new_i, grad_x, grad_e, grad_i, grad_parameters);
+                traceDowncall("gammanet_cell_backward", cell, x, e, i, kept, grad_new_e, grad_new_i, grad_x, grad_e, grad_i, grad_parameters);
             }
-            return (int)mh$.invokeExact(cell, x, e, i, grad_new_e, grad_new_i, grad_x, grad_e, grad_i, grad_parameters);
-        } catch (Throwable ex$) {
-           throw new AssertionError("should not reach here", ex$);
-        }
-    }
-
-    private static class gammanet_cell_backward_kept {
-        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
-            GammanetNative.C_INT,
-            GammanetNative.C_POINTER,
-            GammanetNative.C_POINTER,
-            GammanetNative.C_POINTER,
-            GammanetNative.C_POINTER,
-            GammanetNative.C_POINTER,
-            GammanetNative.C_POINTER,
-            GammanetNative.C_POINTER,
-            GammanetNative.C_POINTER,
-            GammanetNative.C_POINTER,
-            GammanetNative.C_POINTER,
-            GammanetNative.C_POINTER
-        );
-
-        public static final MemorySegment ADDR = GammanetNative.findOrThrow("gammanet_cell_backward_kept");
-
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-    }
-
-    /**
-     * Function descriptor for:
-     * {@snippet lang=c :
-     * int32_t gammanet_cell_backward_kept(GammanetCell cell, AtenTensorHandle kept, AtenTensorHandle x, AtenTensorHandle e, AtenTensorHandle i, AtenTensorHandle grad_new_e, AtenTensorHandle grad_new_i, AtenTensorHandle grad_x, AtenTensorHandle grad_e, AtenTensorHandle grad_i, const AtenTensorHandle *grad_parameters)
-     * }
-     */
-    public static FunctionDescriptor gammanet_cell_backward_kept$descriptor() {
-        return gammanet_cell_backward_kept.DESC;
-    }
-
-    /**
-     * Downcall method handle for:
-     * {@snippet lang=c :
-     * int32_t gammanet_cell_backward_kept(GammanetCell cell, AtenTensorHandle kept, AtenTensorHandle x, AtenTensorHandle e, AtenTensorHandle i, AtenTensorHandle grad_new_e, AtenTensorHandle grad_new_i, AtenTensorHandle grad_x, AtenTensorHandle grad_e, AtenTensorHandle grad_i, const AtenTensorHandle *grad_parameters)
-     * }
-     */
-    public static MethodHandle gammanet_cell_backward_kept$handle() {
-        return gammanet_cell_backward_kept.HANDLE;
-    }
-
-    /**
-     * Address for:
-     * {@snippet lang=c :
-     * int32_t gammanet_cell_backward_kept(GammanetCell cell, AtenTensorHandle kept, AtenTensorHandle x, AtenTensorHandle e, AtenTensorHandle i, AtenTensorHandle grad_new_e, AtenTensorHandle grad_new_i, AtenTensorHandle grad_x, AtenTensorHandle grad_e, AtenTensorHandle grad_i, const AtenTensorHandle *grad_parameters)
-     * }
-     */
-    public static MemorySegment gammanet_cell_backward_kept$address() {
-        return gammanet_cell_backward_kept.ADDR;
-    }
-
-    /**
-     * {@snippet lang=c :
-     * int32_t gammanet_cell_backward_kept(GammanetCell cell, AtenTensorHandle kept, AtenTensorHandle x, AtenTensorHandle e, AtenTensorHandle i, AtenTensorHandle grad_new_e, AtenTensorHandle grad_new_i, AtenTensorHandle grad_x, AtenTensorHandle grad_e, AtenTensorHandle grad_i, const AtenTensorHandle *grad_parameters)
-     * }
-     */
-    public static int gammanet_cell_backward_kept(MemorySegment cell, MemorySegment kept, MemorySegment x, MemorySegment e, MemorySegment i, MemorySegment grad_new_e, MemorySegment grad_new_i, MemorySegment grad_x, MemorySegment grad_e, MemorySegment grad_i, MemorySegment grad_parameters) {
-        var mh$ = gammanet_cell_backward_kept.HANDLE;
-        try {
-            if (TRACE_DOWNCALLS) {
-                traceDowncall("gammanet_cell_backward_kept", cell, kept, x, e, i, grad_new_e, grad_new_i, grad_x, grad_e, grad_i, grad_parameters);
-            }
-            return (int)mh$.invokeExact(cell, kept, x, e, i, grad_new_e, grad_new_i, grad_x, grad_e, grad_i, grad_parameters);
+            return (int)mh$.invokeExact(cell, x, e, i, kept, grad_new_e, grad_new_i, grad_x, grad_e, grad_i, grad_parameters);
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
