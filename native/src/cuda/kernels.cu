@@ -4,8 +4,9 @@
 
 #include "launch.h"
 
+// Without a name, nvcc would give the kernels one made of the path of this file.
 namespace gammanet::cuda {
-namespace {
+inline namespace kernels {
 
 constexpr float kEpsilon = 1e-5f;
 constexpr unsigned kThreads = 256;
@@ -477,13 +478,13 @@ __global__ void inhibition_backward_kernel(InhibitionBackward a) {
   });
 }
 
-}  // namespace
+}  // namespace kernels
 }  // namespace gammanet::cuda
 
 #include "layers.h"
 
 namespace gammanet::cuda {
-namespace {
+inline namespace kernels {
 
 // ---- The table ----
 
@@ -568,7 +569,7 @@ constexpr Kernels kTable = {kKernelsVersion,
                             add_forced,
                             forced_values};
 
-}  // namespace
+}  // namespace kernels
 }  // namespace gammanet::cuda
 
 const gammanet::cuda::Kernels* gammanet_cuda_kernels() {

@@ -5,7 +5,7 @@
 #include "kernels.h"
 
 namespace gammanet::cuda {
-namespace {
+inline namespace kernels {
 
 __global__ void column_chunks_kernel(ColumnSums a) {
   for_each_chunk(a.extent, [&](int64_t k, int64_t first, int64_t begin, int64_t end) {
@@ -141,5 +141,5 @@ __global__ void forced_kernel(Forced a) {
   for_each_element(a.size, [&](int64_t c) { a.out[c] = forced(a.stored[c], a.forcing); });
 }
 
-}  // namespace
+}  // namespace kernels
 }  // namespace gammanet::cuda
