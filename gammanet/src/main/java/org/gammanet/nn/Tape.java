@@ -23,7 +23,8 @@ import org.jspecify.annotations.Nullable;
  * differentiation of the whole up to the order of additions.
  *
  * <ul>
- *   <li>{@link Recompute#NONE}: what a segment needs for that is kept from the forward pass;
+ *   <li>{@link Recompute#NONE}: what a segment needs for that is kept from the forward pass, though
+ *       of the inside of segments with hand-written derivatives only {@link #KEPT_INSIDE} bytes;
  *   <li>{@link Recompute#CELLS}: the inputs of every cell update and block are kept; one more
  *       forward pass;
  *   <li>{@link Recompute#TIMESTEPS}: only what passes from one timestep to a later one is kept; a
@@ -36,6 +37,12 @@ import org.jspecify.annotations.Nullable;
  * thread; it owns what it keeps.
  */
 public final class Tape implements Executor, AutoCloseable {
+  /**
+   * Bytes that may be kept of the inside of segments with hand-written derivatives: what exceeds
+   * them is recomputed, since new memory soon costs as much as the computation.
+   */
+  public static final long KEPT_INSIDE = 256L << 20;
+
   /** What one segment gives and others take. */
   private static final class Value implements AutoCloseable {
     /** Number of the stretch of segments that made it: 0 before the first timestep. */
@@ -182,6 +189,7 @@ public final class Tape implements Executor, AutoCloseable {
   private final Recompute mode;
   private final List<List<Step>> stretches = new ArrayList<>();
   private final Map<Tensor, Value> values = new IdentityHashMap<>();
+  private long keptInside;
 
   /**
    * A tape for one pass.
@@ -258,7 +266,7 @@ public final class Tape implements Executor, AutoCloseable {
   }
 
   /** Runs a segment and keeps what is needed to go back through it. */
-  private static Tensor[] record(Step step, Tensor[] inputs) {
+  private Tensor[] record(Step step, Tensor[] inputs) {
     if (step.segment.hasBackward(step.context, inputs)) {
       for (int i = 0; i < inputs.length; i++) {
         Value value = step.inputs.get(i);
@@ -268,8 +276,14 @@ public final class Tape implements Executor, AutoCloseable {
       }
       try (var silent = Autograd.noGrad();
           var scope = TensorScope.open()) {
-        Tensor[] outputs = step.segment.forwardKeeping(step.context, step.kept, inputs);
-        step.kept.forEach(TensorScope::detach);
+        Tensor[] outputs =
+            keptInside < KEPT_INSIDE
+                ? step.segment.forwardKeeping(step.context, step.kept, inputs)
+                : step.segment.forward(step.context, inputs);
+        for (Tensor inside : step.kept) {
+          TensorScope.detach(inside);
+          keptInside += bytes(inside);
+        }
         for (Tensor output : outputs) {
           scope.keep(output);
         }
@@ -423,8 +437,12 @@ public final class Tape implements Executor, AutoCloseable {
     return values.values().stream()
         .distinct()
         .filter(v -> v.content != null)
-        .mapToLong(v -> v.content == null ? 0 : v.content.numel() * v.content.dtype().byteSize())
+        .mapToLong(v -> v.content == null ? 0 : bytes(v.content))
         .sum();
+  }
+
+  private static long bytes(Tensor tensor) {
+    return tensor.numel() * tensor.dtype().byteSize();
   }
 
   /** Releases what is kept, also after an error in either pass; does nothing the second time. */

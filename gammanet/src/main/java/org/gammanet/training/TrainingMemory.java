@@ -44,6 +44,7 @@ public final class TrainingMemory {
     boolean kernels = network.fallbackReason() == null;
     long once = 0;
     long everyTimestep = 0;
+    long inside = 0;
     long widest = 0;
     for (LayerSummary layer : layers) {
       boolean cell = layer.cell();
@@ -53,8 +54,10 @@ public final class TrainingMemory {
       // Between segments pass two states of a cell and its drive, or one result.
       long between = cell ? 2 * map : map;
       long kept = between;
-      if (mode == Recompute.NONE) {
-        kept = cell && kernels ? between + KERNEL_KEPT * map : interior;
+      if (mode == Recompute.NONE && cell && kernels) {
+        inside += KERNEL_KEPT * map * (layer.everyTimestep() ? timesteps : 1);
+      } else if (mode == Recompute.NONE) {
+        kept = interior;
       }
       if (layer.everyTimestep()) {
         everyTimestep += kept;
@@ -62,6 +65,7 @@ public final class TrainingMemory {
         once += kept;
       }
     }
+    once += Math.min(inside, Tape.KEPT_INSIDE);
     long activity =
         switch (mode) {
           case NONE, CELLS -> once + timesteps * everyTimestep + widest;
