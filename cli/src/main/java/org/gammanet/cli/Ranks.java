@@ -3,8 +3,10 @@ package org.gammanet.cli;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.nio.charset.Charset;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -83,20 +85,32 @@ final class Ranks {
     return 0;
   }
 
+  /** The arguments of this process. The JDK omits those of a command of 4096 bytes and more. */
+  private static List<String> arguments(ProcessHandle.Info info) {
+    try {
+      byte[] all = Files.readAllBytes(Path.of("/proc/self/cmdline"));
+      Charset charset = Charset.forName(System.getProperty("sun.jnu.encoding"));
+      List<String> words = List.of(new String(all, charset).split("\0", -1));
+      return words.subList(1, words.size() - 1); // a zero ends each, the program's name comes first
+    } catch (IOException | IllegalArgumentException e) {
+      return List.of(info.arguments().orElse(new String[0]));
+    }
+  }
+
   /** The command of this process, without the option. */
   private static List<String> command() {
     ProcessHandle.Info info = ProcessHandle.current().info();
     String program = info.command().orElse("");
     List<String> words = new ArrayList<>();
     words.add(program);
-    String[] arguments = info.arguments().orElse(new String[0]);
-    if (program.isEmpty() || arguments.length == 0) {
+    List<String> arguments = arguments(info);
+    if (program.isEmpty() || arguments.isEmpty()) {
       throw new CommandException(
           "this system does not tell how this program was started: start the processes with"
               + " torchrun, srun or mpirun");
     }
     boolean value = false;
-    for (String word : Arrays.asList(arguments)) {
+    for (String word : arguments) {
       if (!value && !word.startsWith("--nproc=")) {
         words.add(word);
       }

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
@@ -66,6 +67,14 @@ class TrainRanksTest {
     return folder.resolve(output).resolve("checkpoints/last.safetensors");
   }
 
+  private static String text(Path log) {
+    try {
+      return Files.readString(log);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   private long updates(String output) {
     return Long.parseLong(Checkpoint.load(last(output)).metadata().get("global_step"));
   }
@@ -116,7 +125,7 @@ class TrainRanksTest {
     List<String> again = new ArrayList<>(List.of("train", "--resume", folder + "/run"));
     again.addAll(List.of("--max-steps", "" + (reached + 3), "--threads", "1"));
     Process one = start(again, 0, 0, log);
-    assertEquals(0, one.waitFor(), () -> String.valueOf(log));
+    assertEquals(0, one.waitFor(), () -> text(log));
     assertEquals(reached + 3, updates("run"));
   }
 
@@ -138,7 +147,7 @@ class TrainRanksTest {
     assertEquals(0, start(words("one", 20), 0, 0, log).waitFor());
     List<String> words = words("two", 20);
     words.addAll(List.of("--nproc", "2"));
-    assertEquals(0, start(words, 0, 0, log).waitFor(), () -> String.valueOf(log));
+    assertEquals(0, start(words, 0, 0, log).waitFor(), () -> text(log));
     assertTrue(Files.readString(log).contains("of gradients in an update"), Files.readString(log));
     var one = Checkpoint.load(last("one")).weights();
     var two = Checkpoint.load(last("two")).weights();
