@@ -41,7 +41,7 @@ public final class Tape implements Executor, AutoCloseable {
    * Bytes that may be kept of the inside of segments with hand-written derivatives: what exceeds
    * them is recomputed, since new memory soon costs as much as the computation.
    */
-  public static final long KEPT_INSIDE = 256L << 20;
+  public static final long KEPT_INSIDE = 512L << 20;
 
   /** What one segment gives and others take. */
   private static final class Value implements AutoCloseable {
