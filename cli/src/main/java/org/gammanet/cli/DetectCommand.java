@@ -9,8 +9,6 @@ import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.WritableByteChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.AccessDeniedException;
-import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -43,6 +41,7 @@ import org.gammanet.io.EdgeMap;
 import org.gammanet.io.ImageException;
 import org.gammanet.io.Images;
 import org.gammanet.io.Npy;
+import org.gammanet.io.OutputFolder;
 import org.gammanet.io.RgbImage;
 import org.gammanet.model.DivergenceException;
 import org.gammanet.model.ForwardOptions;
@@ -333,19 +332,13 @@ final class DetectCommand implements Callable<Integer> {
       if (!jobs.isEmpty() || part != null) {
         List<Job> toDo = jobs;
         Runnable meanwhile = () -> readFirst(toDo);
-        try (GammaNet net = compute.applyTo(network.open(compute, console, meanwhile))) {
-          boolean created = prepareFolder();
-          try {
-            open(net);
-            if (part == null) {
-              run(net, jobs);
-            } else {
-              run(net, jobs, part, names);
-            }
-          } finally {
-            if (created && written == 0) {
-              removeEmptyFolder();
-            }
+        try (GammaNet net = compute.applyTo(network.open(compute, console, meanwhile));
+            OutputFolder folder = outputFolder()) {
+          open(net);
+          if (part == null) {
+            run(net, jobs);
+          } else {
+            run(net, jobs, part, names);
           }
         } catch (CancellationException e) {
           // Between two tiles: of the image nothing is written.
@@ -391,25 +384,9 @@ final class DetectCommand implements Callable<Integer> {
     return format == Format.svg || format == Format.geojson;
   }
 
-  /** Creates the folder of the results; whether it was missing. */
-  private boolean prepareFolder() throws IOException {
-    if (target.kind != DetectOutput.Kind.FOLDER) {
-      return false;
-    }
-    boolean missing = Files.notExists(target.path());
-    Files.createDirectories(target.path());
-    if (!Files.isWritable(target.path())) {
-      throw new AccessDeniedException(target.path().toString());
-    }
-    return missing;
-  }
-
-  private void removeEmptyFolder() throws IOException {
-    try {
-      Files.deleteIfExists(target.path());
-    } catch (DirectoryNotEmptyException e) {
-      // Another program has written there.
-    }
+  /** The folder of the results; null where they go elsewhere. */
+  private @Nullable OutputFolder outputFolder() throws IOException {
+    return target.kind == DetectOutput.Kind.FOLDER ? OutputFolder.open(target.path()) : null;
   }
 
   private DetectorOptions options() {

@@ -3,7 +3,6 @@ package org.gammanet.io;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -24,23 +23,22 @@ public final class FolderLock implements AutoCloseable {
 
   private final Path folder;
   private final FileChannel channel;
-  private final boolean made;
+  private final OutputFolder output;
 
-  private FolderLock(Path folder, FileChannel channel, boolean made) {
+  private FolderLock(Path folder, FileChannel channel, OutputFolder output) {
     this.folder = folder;
     this.channel = channel;
-    this.made = made;
+    this.output = output;
   }
 
   /**
-   * Takes the lock of a folder, which is made if it is missing.
+   * Takes the lock of a folder, which is created if it is missing.
    *
    * @throws DataException if another run has it
    * @throws IOException if the folder cannot be written
    */
   public static FolderLock take(Path folder) throws IOException {
-    boolean made = !Files.exists(folder);
-    Files.createDirectories(folder);
+    OutputFolder output = OutputFolder.open(folder);
     Path real = folder.toRealPath();
     if (!HELD.add(real)) {
       throw inUse(folder);
@@ -51,7 +49,7 @@ public final class FolderLock implements AutoCloseable {
       if (channel == null) {
         throw inUse(folder);
       }
-      return new FolderLock(real, channel, made);
+      return new FolderLock(real, channel, output);
     } finally {
       if (channel == null) {
         HELD.remove(real);
@@ -94,18 +92,12 @@ public final class FolderLock implements AutoCloseable {
     }
   }
 
-  /** Gives the folder free; one that was made for this and is empty goes. */
+  /** Releases the folder; one that was created for this and is empty is removed. */
   @Override
   public void close() throws IOException {
     Files.deleteIfExists(folder.resolve(NAME));
     channel.close();
     HELD.remove(folder);
-    if (made) {
-      try {
-        Files.delete(folder);
-      } catch (DirectoryNotEmptyException e) {
-        // The run has written something.
-      }
-    }
+    output.close();
   }
 }
