@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.sun.net.httpserver.Headers;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -16,6 +17,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
 import java.net.URLDecoder;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.SecureRandom;
@@ -27,6 +29,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
 import org.gammanet.experiments.study.Preparation.Lesion;
 import org.gammanet.figures.ColorMap;
 import org.gammanet.io.RgbImage;
@@ -51,6 +54,15 @@ public final class ViewServer implements AutoCloseable {
 
   /** After such a time without a frame, a page hears that the work goes on. */
   private static final long SILENCE_MILLIS = 250;
+
+  /**
+   * Frames of so much time are sent together: a browser that reads each by itself takes the
+   * processors from a short computation.
+   */
+  private static final long GATHER_MILLIS = 150;
+
+  /** Bytes that are sent at once without waiting for more. */
+  private static final int MAX_GATHERED = 8 << 20;
 
   private static final System.Logger LOG = System.getLogger(ViewServer.class.getName());
   private static final ObjectMapper JSON = new ObjectMapper();
@@ -294,14 +306,27 @@ public final class ViewServer implements AutoCloseable {
     Job job = worker.submit(task);
     jobs.add(job);
     try (OutputStream out = exchange.getResponseBody()) {
-      while (true) {
-        byte[] frame = job.next(SILENCE_MILLIS);
-        if (frame != null && frame.length == 0) {
-          return;
+      var gathered = new ByteArrayOutputStream();
+      long sent = System.nanoTime();
+      boolean ended = false;
+      while (!ended) {
+        byte[] frame = job.next(gathered.size() > 0 ? GATHER_MILLIS : SILENCE_MILLIS);
+        ended = frame != null && frame.length == 0;
+        if (frame != null) {
+          gathered.writeBytes(frame);
+        } else if (gathered.size() == 0) {
+          gathered.writeBytes(Job.frame(Job.header("wait"), ByteBuffer.allocate(0)));
         }
-        out.write(
-            frame != null ? frame : Job.frame(Job.header("wait"), java.nio.ByteBuffer.allocate(0)));
-        out.flush();
+        long now = System.nanoTime();
+        if (ended
+            || frame == null
+            || gathered.size() >= MAX_GATHERED
+            || now - sent >= TimeUnit.MILLISECONDS.toNanos(GATHER_MILLIS)) {
+          gathered.writeTo(out);
+          out.flush();
+          gathered.reset();
+          sent = now;
+        }
       }
     } finally {
       job.cancel();
