@@ -13,7 +13,8 @@ final class ScoringOptions {
       paramLabel = "NAME",
       defaultValue = "test",
       description =
-          "Folder below images and groundTruth: test, val or train; default: ${DEFAULT-VALUE}.")
+          "Folder below images and groundTruth: test, val or train; or held-out, the tenth of train"
+              + " and val that training on both leaves out. Default: ${DEFAULT-VALUE}.")
   String split = "test";
 
   @Option(

@@ -12,8 +12,10 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import org.gammanet.io.DataException;
+import org.gammanet.io.SplitMix;
 
 /**
  * The files of a data set by image: what is an image, what is its annotation, and which split they
@@ -27,6 +29,12 @@ import org.gammanet.io.DataException;
  * Endings count in any case; files that begin with a dot do not count.
  */
 public final class DatasetIndex {
+  /**
+   * In place of a split: the tenth of the images of train and val that a training on both holds
+   * out.
+   */
+  public static final String HELD_OUT = "held-out";
+
   private static final List<String> SPLITS = List.of("train", "val", "test");
 
   private static final List<String> IMAGES =
@@ -47,22 +55,50 @@ public final class DatasetIndex {
   /**
    * Images of a split by id, in byte order.
    *
+   * @param split name of a folder, or {@link #HELD_OUT}
    * @throws DataException if there is no such folder
    */
   public static SortedMap<String, Path> images(Path root, String split) {
+    if (split.equals(HELD_OUT)) {
+      return heldOut(s -> images(root, s));
+    }
     return files(folder(root, split, "images"), IMAGES, false);
   }
 
   /**
    * Annotations of a split by id, in byte order: files, or folders with one drawing per annotator.
    *
+   * @param split name of a folder, or {@link #HELD_OUT}
    * @throws DataException if there is no such folder, or nothing in it
    */
   public static SortedMap<String, Path> annotations(Path root, String split) {
+    if (split.equals(HELD_OUT)) {
+      return heldOut(s -> annotations(root, s));
+    }
     Path folder = annotationFolder(root, split);
     SortedMap<String, Path> found = files(folder, ANNOTATIONS, true);
     if (found.isEmpty()) {
       throw new DataException("There is no annotation (.mat, .npy or .png) in " + folder);
+    }
+    return found;
+  }
+
+  /** Whether an image is among the fixed tenth, by a hash of its id, that is held out. */
+  static boolean isHeldOut(String id) {
+    long hash = 0;
+    for (byte b : id.getBytes(StandardCharsets.UTF_8)) {
+      hash = hash * 31 + b;
+    }
+    return Math.floorMod(new SplitMix(hash).nextLong(), 10) == 0;
+  }
+
+  private static SortedMap<String, Path> heldOut(Function<String, SortedMap<String, Path>> split) {
+    SortedMap<String, Path> found = new TreeMap<>(BYTE_ORDER);
+    found.putAll(split.apply("train"));
+    found.putAll(split.apply("val"));
+    found.keySet().removeIf(id -> !isHeldOut(id));
+    if (found.isEmpty()) {
+      throw new DataException("None of the few images of train and val is held out");
     }
     return found;
   }

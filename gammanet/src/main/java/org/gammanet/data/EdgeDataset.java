@@ -95,16 +95,8 @@ public final class EdgeDataset {
   public EdgeDataset tenth(boolean heldOut) {
     return new EdgeDataset(
         entries.stream()
-            .filter(e -> (Math.floorMod(new SplitMix(hash(e.id)).nextLong(), 10) == 0) == heldOut)
+            .filter(e -> DatasetIndex.isHeldOut(e.id) == heldOut)
             .toList());
-  }
-
-  private static long hash(String id) {
-    long h = 0;
-    for (byte b : id.getBytes(StandardCharsets.UTF_8)) {
-      h = h * 31 + b;
-    }
-    return h;
   }
 
   private static Example read(Entry entry) {

@@ -2,6 +2,7 @@ package org.gammanet.data;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -101,6 +102,26 @@ class EdgeDatasetTest {
     }
     assertNotEquals(data.subset(0.5, 7).fingerprint(), data.subset(0.5, 8).fingerprint());
     assertEquals(20, data.tenth(true).size() + data.tenth(false).size());
+  }
+
+  @Test
+  void whatTrainingOnBothSplitsHoldsOutCanBeNamed() throws IOException {
+    for (int i = 0; i < 40; i++) {
+      String name = (i % 2 == 0 ? "train/" : "val/") + "im" + i + ".png";
+      picture(folder.resolve("images").resolve(name), 8, 8, BufferedImage.TYPE_INT_RGB, i);
+      picture(folder.resolve("groundTruth").resolve(name), 8, 8, BufferedImage.TYPE_BYTE_GRAY, i);
+    }
+    EdgeDataset all =
+        EdgeDataset.concat(
+            List.of(EdgeDataset.open(folder, "train"), EdgeDataset.open(folder, "val")));
+    EdgeDataset heldOut = all.tenth(true);
+    Set<String> expected = new HashSet<>();
+    for (int i = 0; i < heldOut.size(); i++) {
+      expected.add(heldOut.id(i));
+    }
+    assertFalse(expected.isEmpty());
+    assertEquals(expected, DatasetIndex.images(folder, DatasetIndex.HELD_OUT).keySet());
+    assertEquals(expected, DatasetIndex.annotations(folder, DatasetIndex.HELD_OUT).keySet());
   }
 
   @Test
