@@ -39,8 +39,7 @@ public final class ResetLevels {
   public static void main(String[] arguments) throws IOException, InterruptedException {
     Path data = Path.of(arguments[0]);
     try (var trained = GammaNet.load(Path.of(arguments[1]), Device.CPU);
-        var initial =
-            GammaNet.random(trained.config(), Long.parseLong(arguments[2]), Device.CPU)) {
+        var initial = GammaNet.random(trained.config(), Long.parseLong(arguments[2]), Device.CPU)) {
       Map<String, Tensor> weights = trained.network().stateDict();
       Map<String, Tensor> before = initial.network().stateDict();
       double intact = ods(trained, data);
@@ -55,7 +54,9 @@ public final class ResetLevels {
           Tensor weight = Objects.requireNonNull(weights.get(name), name);
           float[] now = weight.toFloatArray();
           float[] start = Objects.requireNonNull(before.get(name), name).toFloatArray();
-          row.append(String.format(Locale.ROOT, " | %.2f", Statistics.pearson(doubles(now), doubles(start))));
+          row.append(
+              String.format(
+                  Locale.ROOT, " | %.2f", Statistics.pearson(doubles(now), doubles(start))));
           kept.put(weight, now);
           weight.copyFrom(start);
         }
@@ -77,8 +78,7 @@ public final class ResetLevels {
           new BoundaryBenchmark.Image(
               image.getKey(), () -> strengths, () -> GroundTruth.read(drawings)));
     }
-    var settings =
-        BoundaryBenchmark.Settings.DEFAULT.withThresholds(24).withNms(EdgeNms.SMOOTH);
+    var settings = BoundaryBenchmark.Settings.DEFAULT.withThresholds(24).withNms(EdgeNms.SMOOTH);
     var benchmark =
         new BoundaryBenchmark(settings, Math.max(1, Runtime.getRuntime().availableProcessors()));
     var result = benchmark.run(images, new BoundaryBenchmark.Listener() {});

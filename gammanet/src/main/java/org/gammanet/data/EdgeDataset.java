@@ -94,9 +94,7 @@ public final class EdgeDataset {
    */
   public EdgeDataset tenth(boolean heldOut) {
     return new EdgeDataset(
-        entries.stream()
-            .filter(e -> DatasetIndex.isHeldOut(e.id) == heldOut)
-            .toList());
+        entries.stream().filter(e -> DatasetIndex.isHeldOut(e.id) == heldOut).toList());
   }
 
   private static Example read(Entry entry) {
