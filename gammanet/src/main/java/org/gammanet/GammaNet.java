@@ -236,7 +236,7 @@ public final class GammaNet implements AutoCloseable {
     for (Tensor z : logits) {
       Tensor cropped = Preprocessing.crop(z, height, width);
       for (int i = 0; i < images.size(); i++) {
-        // Of several output channels the first one counts. LibTorch rounds the last elements of a
+        // The first of several output channels counts. LibTorch rounds the last elements of a
         // tensor differently, so that each image is taken alone.
         Tensor first = Ops.narrow(Ops.narrow(cropped, 0, i, 1), 1, 0, 1).contiguous();
         maps.get(i).add(new EdgeMap(width, height, Ops.sigmoid(first).toFloatArray()));

@@ -26,8 +26,8 @@ import picocli.CommandLine.Spec;
     description = {
       "The ending of OUT decides: .safetensors, or .pt and .pth for a file that"
           + " torch.load(weights_only=True) reads. Weights are copied bit for bit, unless --dtype"
-          + " rounds them, under their names. Configuration, epoch and metric come along, and so"
-          + " does Adam's state. Nothing in IN is executed. OUT is there completely or not at all."
+          + " rounds them, under their names. Configuration, epoch, metric and Adam's state are"
+          + " copied, too. Nothing in IN is executed. OUT is written completely or not at all."
     },
     footer = {
       "Examples:",

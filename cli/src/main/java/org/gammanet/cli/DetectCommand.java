@@ -67,9 +67,9 @@ import picocli.CommandLine.Spec;
           + " then. Edge maps that this command has written are no input when they lie in a"
           + " folder.",
       "",
-      "Of an animated GIF or a video comes a video of the edges, NAME-edges.gif or .mp4, or with"
-          + " --frames a folder NAME-edges of single frames. Videos other than GIF need the program"
-          + " ffmpeg on the path."
+      "For an animated GIF or a video, it writes a video of the edges (NAME-edges.gif or"
+          + " NAME-edges.mp4), or with --frames the single frames to a folder NAME-edges. Videos"
+          + " other than GIF need the program ffmpeg on the path."
     },
     footer = {
       "Examples:",
@@ -193,7 +193,7 @@ final class DetectCommand implements Callable<Integer> {
       names = "--json",
       description = {
         "Print a line of JSON for each image in place of its file's name: image, width, height,"
-            + " seconds, mean, files; or error."
+            + " seconds, mean, files; for a video image, frames, seconds, files; or error."
       })
   boolean json;
 
@@ -215,8 +215,8 @@ final class DetectCommand implements Callable<Integer> {
       paramLabel = "N|none",
       converter = Side.class,
       description = {
-        "Side of the tiles that images pass in, with their overlap; none passes them whole;"
-            + " default: by memory. Maps are the same but for about 0.001."
+        "Side of the tiles that images pass in, with their overlap, at least 288; none passes"
+            + " them whole; default: by memory. Maps are the same but for about 0.001."
       })
   @Nullable Integer tileSize;
 
@@ -370,6 +370,12 @@ final class DetectCommand implements Callable<Integer> {
         throw new UsageException("the terminal cannot show a picture: name an --output");
       }
     }
+    if (target.kind == DetectOutput.Kind.VIDEO) {
+      String obstacle = video.frames ? "--frames writes images, not a video" : videoObstacle();
+      if (obstacle != null) {
+        throw new UsageException(obstacle);
+      }
+    }
     if (video.rate != null && !(video.rate > 0 && video.rate <= 1000)) {
       throw new UsageException("--rate must be more than 0 and at most 1000, not " + video.rate);
     }
@@ -378,6 +384,21 @@ final class DetectCommand implements Callable<Integer> {
           "states carry over from one whole image to the next: without --batch-size and"
               + " --tile-size");
     }
+  }
+
+  /** Why videos cannot be written as the options ask for, in a sentence; null if they can. */
+  private @Nullable String videoObstacle() {
+    if (allTimesteps) {
+      return "--all-timesteps is for images, not for videos";
+    }
+    if (video.frames) {
+      return null;
+    }
+    boolean other = !formats.isEmpty() && !formats.contains(Format.png);
+    return other || style.picture.transparent
+        ? "a video has no %s: --frames writes its frames as images"
+            .formatted(other ? "--format" : "--transparent")
+        : null;
   }
 
   private static boolean isText(Format format) {
@@ -480,9 +501,17 @@ final class DetectCommand implements Callable<Integer> {
         }
         console.progress("", written + failed, total, job.name());
         Loaded loaded = load(job);
-        if (loaded != null) {
-          finish(loaded, () -> sequence.nextTimesteps(loaded.image));
+        if (loaded == null) {
+          continue;
         }
+        int height = loaded.image.height();
+        int width = loaded.image.width();
+        if (memory.fitting(height, width) == 0) {
+          fail(job, refusal(height, width));
+          continue;
+        }
+        finish(loaded, () -> sequence.nextTimesteps(loaded.image));
+        memory.passed(1, height, width);
       }
     }
   }
@@ -620,8 +649,7 @@ final class DetectCommand implements Callable<Integer> {
     }
     long begun = System.nanoTime();
     try {
-      byte[] bytes =
-          job.file().equals(DetectInputs.STDIN) ? standardInput() : Images.bytes(job.file());
+      byte[] bytes = bytes(job);
       Integer size = resizing.size;
       boolean whole = size != null || style.needsPhoto();
       Images.Shrunk read = Images.decode(bytes, job.name(), whole ? 0 : options.maxSide());
@@ -652,6 +680,10 @@ final class DetectCommand implements Callable<Integer> {
                   image.height(),
                   options.maxSide()));
     }
+  }
+
+  private static byte[] bytes(Job job) throws IOException {
+    return job.file().equals(DetectInputs.STDIN) ? standardInput() : Images.bytes(job.file());
   }
 
   private static byte[] standardInput() throws ImageException {
@@ -736,7 +768,7 @@ final class DetectCommand implements Callable<Integer> {
     return switch (format) {
       case png -> picture(styled, photo);
       case png16 -> Images.png16(style.gray(styled));
-      case npy -> Npy.bytes(styled.values(), styled.height(), styled.width());
+      case npy -> Npy.result(styled.values(), styled.height(), styled.width());
       case svg -> utf8(contours(map).svg(style.lineColor()));
       case geojson -> utf8(contours(map).geoJson());
     };
@@ -859,6 +891,11 @@ final class DetectCommand implements Callable<Integer> {
       fail(job, "a video's edges go to a video or a folder: give --output such a name");
       return;
     }
+    String obstacle = videoObstacle();
+    if (obstacle != null) {
+      fail(job, obstacle);
+      return;
+    }
     Path result = movingResult(job);
     if (result == null) {
       throw new AssertionError(job);
@@ -874,14 +911,18 @@ final class DetectCommand implements Callable<Integer> {
         return;
       }
       written++;
-      if (json) {
-        print(line(job).put("frames", frames).put("seconds", seconds(begun)), List.of(result));
-      } else {
-        console.print(result);
-      }
+      reportVideo(job, frames, begun, result);
     } catch (ImageException | DivergenceException | TorchException | IllegalArgumentException e) {
       String sentence = Failures.sentence(e);
       failWith(job, sentence == null ? String.valueOf(e.getMessage()) : sentence);
+    }
+  }
+
+  private void reportVideo(Job job, int frames, long begun, Path result) {
+    if (json) {
+      print(line(job).put("frames", frames).put("seconds", seconds(begun)), List.of(result));
+    } else {
+      console.print(result);
     }
   }
 
@@ -895,16 +936,16 @@ final class DetectCommand implements Callable<Integer> {
     if (there && !force) {
       throw new CommandException(result + " exists: --force replaces it");
     }
+    long begun = System.nanoTime();
     int frames;
     try {
       frames = toVideo(jobs, result);
     } catch (IllegalArgumentException e) {
       throw new CommandException(String.valueOf(e.getMessage()), e);
     }
-    if (stopped || frames == 0) {
-      return;
+    if (!stopped && frames > 0) {
+      reportVideo(jobs.getFirst(), frames, begun, result);
     }
-    console.print(json ? line(jobs.getFirst()).put("frames", frames).toString() : result);
   }
 
   private interface FrameSink {
@@ -957,8 +998,8 @@ final class DetectCommand implements Callable<Integer> {
         }
         if (!isVideo(job)) {
           console.progress("frames", frames, jobs.size(), job.name());
-          RgbImage image = Images.read(job.file());
-          sink.accept(image, edges(sequence, image));
+          RgbImage image = Images.decode(bytes(job), job.name(), 0).image();
+          frame(job, sequence, image, sink);
           frames++;
           if (target.kind == DetectOutput.Kind.VIDEO) {
             written++;
@@ -973,7 +1014,7 @@ final class DetectCommand implements Callable<Integer> {
                 i,
                 Math.max(i + 1, reader.count()),
                 String.valueOf(job.file().getFileName()));
-            sink.accept(frame, edges(sequence, frame));
+            frame(job, sequence, frame, sink);
             frames++;
             frame = reader.next();
           }
@@ -986,10 +1027,31 @@ final class DetectCommand implements Callable<Integer> {
     return frames;
   }
 
-  private EdgeMap edges(Detector.Sequence sequence, RgbImage frame) {
+  /**
+   * Finds the edges of a frame and hands them on.
+   *
+   * @throws IllegalArgumentException naming the job, if the frame differs from those before in
+   *     size, or needs more memory than there is
+   */
+  private void frame(Job job, Detector.Sequence sequence, RgbImage frame, FrameSink sink)
+      throws IOException {
     Integer size = resizing.size;
-    RgbImage image = size == null ? frame : frame.resize(size, size);
-    EdgeMap map = video.carryStates ? sequence.next(image) : detector.detect(image);
-    return map.resize(frame.width(), frame.height());
+    RgbImage image = size == null ? detector.shrunk(frame) : frame.resize(size, size);
+    int height = image.height();
+    int width = image.width();
+    boolean whole = !detector.isCut(height, width);
+    if (whole && memory.fitting(height, width) == 0) {
+      throw new IllegalArgumentException(job.name() + " " + refusal(height, width));
+    }
+    try {
+      List<EdgeMap> maps =
+          video.carryStates ? sequence.nextTimesteps(image) : detector.atWorkingSize(image);
+      sink.accept(frame, maps.getLast().resize(frame.width(), frame.height()));
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException(job.name() + ": " + e.getMessage(), e);
+    }
+    if (whole) {
+      memory.passed(1, height, width);
+    }
   }
 }

@@ -17,6 +17,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.gammanet.detection.FrameReader;
 import org.gammanet.io.Images;
+import org.gammanet.io.Npy;
 import org.gammanet.io.Sha256;
 import org.jspecify.annotations.Nullable;
 
@@ -112,6 +113,9 @@ final class DetectOutput {
       return new DetectOutput(Kind.FOLDER, text, chosen(asked));
     }
     if (!pattern && (FrameReader.hasVideoName(path) || FrameReader.isGif(path))) {
+      if (!asked.isEmpty()) {
+        throw new UsageException("'%s' is a video, which has no --format".formatted(text));
+      }
       return new DetectOutput(Kind.VIDEO, text, List.of());
     }
     Format format = null;
@@ -279,18 +283,17 @@ final class DetectOutput {
   }
 
   /**
-   * Whether a file is a result of this command, as far as its beginning shows: pictures are marked,
-   * contours begin as no other program's do, and an array is taken for one.
+   * Whether a file is a result of this command, as far as its beginning shows: pictures and arrays
+   * are marked, and contours begin as no other program's do.
    */
   static boolean isOurs(Path file) {
-    if (Images.isResult(file)) {
+    if (Images.isResult(file) || Npy.isResult(file)) {
       return true;
     }
     try (InputStream in = Files.newInputStream(file)) {
       String start = new String(in.readNBytes(256), StandardCharsets.ISO_8859_1);
       return start.contains("<desc>GammaNet for Java: edges</desc>")
-          || start.startsWith("{\"type\":\"FeatureCollection\",\"image\":{\"width\":")
-          || start.startsWith("\u0093NUMPY");
+          || start.startsWith("{\"type\":\"FeatureCollection\",\"image\":{\"width\":");
     } catch (IOException e) {
       return false;
     }

@@ -118,7 +118,14 @@ public final class GammanetCommand implements Runnable {
     line.setExecutionExceptionHandler(Failures::failed);
     line.setExitCodeExceptionMapper(Failures::status);
     exitCodes(line);
+    words(line);
     return line;
+  }
+
+  /** Gives the help of each command its own words for what options of several commands mean. */
+  private static void words(CommandLine command) {
+    command.getCommandSpec().resourceBundle(new CommandWords(command.getCommandName()));
+    command.getSubcommands().values().forEach(GammanetCommand::words);
   }
 
   private static void exitCodes(CommandLine command) {

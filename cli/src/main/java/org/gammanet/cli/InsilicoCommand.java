@@ -135,6 +135,7 @@ final class InsilicoCommand implements Callable<Integer> {
       names = "--export",
       paramLabel = "NAME",
       split = ",",
+      completionCandidates = RecordCommand.Formats.class,
       description = "With --save-responses: also for other programs, ${COMPLETION-CANDIDATES}.")
   List<RecordingExport.Format> exports = new ArrayList<>();
 

@@ -388,7 +388,7 @@ final class InspectCommand implements Callable<Integer> {
     }
   }
 
-  /** Of the finite elements; NaN where there are none. */
+  /** Statistics of the finite elements; NaN where there are none. */
   private record Statistics(
       double least, double greatest, double mean, double std, long notFinite) {
 

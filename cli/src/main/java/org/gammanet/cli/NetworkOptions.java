@@ -38,9 +38,8 @@ final class NetworkOptions {
         paramLabel = "FILE",
         description =
             "Weights: a file (safetensors or PyTorch), the folder of a training run, bundled, or"
-                + " full (the network of the paper, a module of its own); for insilico several"
-                + " times, or a folder of networks. Default: bundled; random weights for train and"
-                + " bench.")
+                + " full (the network of the paper, a module of its own)${bundle:more-weights}."
+                + " Default: ${bundle:default-weights}.")
     void checkpoints(List<Path> files) {
       checkpoints = List.copyOf(files);
       checkpoint = files.isEmpty() ? null : files.getFirst();

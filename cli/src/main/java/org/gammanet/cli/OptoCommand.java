@@ -54,7 +54,7 @@ import picocli.CommandLine.Spec;
       "  gammanet opto",
       "  gammanet opto -c runs/first --contrast-grid",
       "  gammanet opto --size 96 --steps 20 --starts 1",
-      "  gammanet opto --perturb inhibitory --multiply 0.5,0 --from 1 --control random:5"
+      "  gammanet opto --perturb inhibitory --multiply 0.5,0 --control random:5"
     })
 final class OptoCommand implements Callable<Integer> {
   @Option(
@@ -290,9 +290,18 @@ final class OptoCommand implements Callable<Integer> {
       BOTH
     }
 
+    static final class Populations extends ArrayList<String> {
+      private static final long serialVersionUID = 1;
+
+      Populations() {
+        super(Converters.words(Population.values()));
+      }
+    }
+
     @Option(
         names = "--perturb",
         paramLabel = "WHICH",
+        completionCandidates = Populations.class,
         description =
             "Change a population instead of the rescue: one of ${COMPLETION-CANDIDATES}, the last"
                 + " each in turn.")
@@ -319,13 +328,13 @@ final class OptoCommand implements Callable<Integer> {
     @Option(
         names = "--radius",
         paramLabel = "PX",
-        description = "Of the disc or ring; default: an eighth of the image.")
+        description = "Radius of the disc or ring; default: an eighth of the image.")
     @Nullable Double radius;
 
     @Option(
         names = "--inner-radius",
         paramLabel = "PX",
-        description = "Of a ring; default: 0, a disc.")
+        description = "Inner radius of a ring; default: 0, a disc.")
     @Nullable Double innerRadius;
 
     @Option(

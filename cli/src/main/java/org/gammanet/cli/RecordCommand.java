@@ -47,19 +47,36 @@ import picocli.CommandLine.Spec;
     description = {
       "Shows every image of a folder (photos, or arrays of luminance in [0, 1] as .npy), from"
           + " states of zero, and writes the responses after each timestep: LAYER_STATE.npy of"
-          + " shape (images, timesteps, channels), with a fourth dimension for several places;"
+          + " shape (images, timesteps, channels), with a fourth dimension for several positions;"
           + " stimuli.csv, a row per image; stimuli.npy, their luminance; and manifest.json.",
       "",
       "A file stimuli.csv in the folder of images, with a column 'file', may hold parameters of the"
-          + " images; its columns are taken over, and images that it does not name are left out."
+          + " images; the new stimuli.csv has its columns, and images that it does not name are"
+          + " skipped."
     },
     footer = {
       "Examples:",
       "  gammanet record --images photos --size 128 -l fgru_0,fgru_1",
-      "  gammanet record --images gratings -l fgru_0 --states excitatory,inhibitory --at grid:3",
+      "  gammanet record --images gratings --states excitatory,inhibitory --at grid:3",
       "  gammanet record --images gratings --format mat,nwb --pixels-per-degree 30"
     })
 final class RecordCommand implements Callable<Integer> {
+  static final class States extends ArrayList<String> {
+    private static final long serialVersionUID = 1;
+
+    States() {
+      super(Converters.words(State.values()));
+    }
+  }
+
+  static final class Formats extends ArrayList<String> {
+    private static final long serialVersionUID = 1;
+
+    Formats() {
+      super(Converters.words(RecordingExport.Format.values()));
+    }
+  }
+
   @Option(
       names = "--images",
       required = true,
@@ -80,6 +97,7 @@ final class RecordCommand implements Callable<Integer> {
       names = "--states",
       paramLabel = "NAME",
       split = ",",
+      completionCandidates = States.class,
       description = "Signals of each: ${COMPLETION-CANDIDATES}; default: excitatory.")
   List<State> states = new ArrayList<>();
 
@@ -88,7 +106,7 @@ final class RecordCommand implements Callable<Integer> {
       paramLabel = "WHERE",
       defaultValue = "center",
       description =
-          "Units that are recorded: center, grid:N (N x N places), mean or max (over the map);"
+          "Units that are recorded: center, grid:N (N x N positions), mean or max (over the map);"
               + " default: ${DEFAULT-VALUE}.")
   String where = "center";
 
@@ -102,6 +120,7 @@ final class RecordCommand implements Callable<Integer> {
       names = "--format",
       paramLabel = "NAME",
       split = ",",
+      completionCandidates = Formats.class,
       description = "Also write for other programs: ${COMPLETION-CANDIDATES}.")
   List<RecordingExport.Format> formats = new ArrayList<>();
 

@@ -24,8 +24,8 @@ final class RecordingOptions {
       paramLabel = "NAME",
       split = ",",
       description =
-          "Layers that are recorded, with commas between several; default: fgru_0 (compare"
-              + " responses: every layer but the output).")
+          "Layers that are recorded, with commas between several; default:"
+              + " ${bundle:default-layer}.")
   List<String> layers = new ArrayList<>();
 
   @Option(

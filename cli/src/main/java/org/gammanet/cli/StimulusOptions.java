@@ -11,17 +11,15 @@ final class StimulusOptions {
       names = {"-l", "--layer"},
       paramLabel = "NAME",
       description =
-          "Layer that is recorded and perturbed; default: the first level's cell, fgru_0 (insilico"
-              + " --parity: the second's, fgru_1).")
+          "Layer that is recorded and perturbed; default: the first level's cell,"
+              + " fgru_0${bundle:default-layer}.")
   @Nullable String layer;
 
   @Option(
       names = "--size",
       paramLabel = "N",
       converter = Converters.Pixels.class,
-      description =
-          "Height and width of the stimuli in pixels; default: 128 for insilico, 256 for opto and"
-              + " with --parity.")
+      description = "Height and width of the stimuli in pixels; default: ${bundle:default-size}.")
   @Nullable Integer size;
 
   @Option(

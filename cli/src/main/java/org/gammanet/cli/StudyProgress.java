@@ -38,7 +38,7 @@ final class StudyProgress implements Progress {
   }
 
   @Override
-  public boolean cancelled() {
+  public boolean canceled() {
     return interrupt.happened();
   }
 }

@@ -30,6 +30,7 @@ import org.gammanet.detection.FrameReader;
 import org.gammanet.detection.FrameWriter;
 import org.gammanet.io.EdgeMap;
 import org.gammanet.io.Images;
+import org.gammanet.io.Npy;
 import org.gammanet.io.RgbImage;
 import org.gammanet.torch.Tensor;
 import org.junit.jupiter.api.BeforeEach;
@@ -203,6 +204,14 @@ class DetectCommandTest {
     assertEquals("<svg>mine</svg>", Files.readString(svg));
     assertEquals(0, run(photo, "-o", svg, "--force"), err.toString());
     assertEquals(0, run(photo, "-o", svg), "its own is replaced");
+
+    Path npy = folder.resolve("array.npy");
+    Npy.write(npy, new float[] {0.5f}, 1, 1);
+    assertEquals(1, run(photo, "-o", npy));
+    assertArrayEquals(new float[] {0.5f}, Npy.read(npy).floats());
+    assertEquals(0, run(photo, "-o", npy, "--force"), err.toString());
+    assertEquals(0, run(photo, "-o", npy), "its own is replaced");
+    assertArrayEquals(new int[] {40, 48}, Npy.read(npy).shape());
   }
 
   @Test
@@ -264,6 +273,44 @@ class DetectCommandTest {
     Path last = folder.resolve("clip-edges/000003.png");
     assertEquals(edges.get(2), Images.readEdgeMap(last).toImage());
     assertEquals(before, Tensor.liveHandles(), "live handles");
+  }
+
+  @Test
+  void whatAVideoCannotBeIsSaid() throws IOException {
+    Path clip = clip();
+    assertEquals(1, run(clip, "-o", folder, "--format", "svg"));
+    assertTrue(err.toString().contains("clip.gif: a video has no --format: --frames"), "" + err);
+    assertEquals(1, run(clip, "-o", folder, "--all-timesteps"));
+    assertTrue(err.toString().contains("--all-timesteps is for images"), "" + err);
+    assertFalse(Files.exists(folder.resolve("clip-edges.gif")));
+    Path video = folder.resolve("all.gif");
+    assertEquals(2, run(photo, "-o", video, "--format", "svg"));
+    assertEquals(2, run(photo, "-o", video, "--transparent"));
+    assertEquals(2, run(photo, "-o", video, "--frames"));
+    Path wide = folder.resolve("wide.png");
+    Images.writePng(wide, square(12).resize(96, 40));
+    assertEquals(1, run(photo, wide, "-o", video));
+    String sentence = wide + ": a frame of 96×40 pixels follows frames of 48×40";
+    assertTrue(err.toString().contains(sentence), err.toString());
+    assertFalse(Files.exists(video));
+  }
+
+  @Test
+  void aVideoTakesStandardInput() throws IOException {
+    Path video = folder.resolve("all.gif");
+    InputStream in = System.in;
+    try {
+      System.setIn(new ByteArrayInputStream(Files.readAllBytes(photo)));
+      assertEquals(0, run(photo, "-", "-o", video, "--rate", 5, "--json"), err.toString());
+    } finally {
+      System.setIn(in);
+    }
+    List<RgbImage> edges = frames(video);
+    assertEquals(2, edges.size());
+    assertEquals(edges.get(0), edges.get(1));
+    JsonNode line = new ObjectMapper().readTree(out.toString());
+    assertEquals(2, line.get("frames").asInt());
+    assertEquals(video.toString(), line.get("files").get(0).asText());
   }
 
   @Test

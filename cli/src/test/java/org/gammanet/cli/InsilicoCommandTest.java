@@ -101,7 +101,7 @@ class InsilicoCommandTest {
               Study.Existing.CONTINUE,
               new Progress() {
                 @Override
-                public boolean cancelled() {
+                public boolean canceled() {
                   return true;
                 }
               });

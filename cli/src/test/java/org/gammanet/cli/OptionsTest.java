@@ -111,6 +111,27 @@ class OptionsTest {
     assertFalse(help.contains("${"), help);
   }
 
+  /** What an option means to other commands is not in the help of one. */
+  @Test
+  void theHelpOfACommandIsAboutThatCommand() {
+    Map<String, String> defaults =
+        Map.of(
+            "detect", "of its own). Default: bundled.",
+            "train", "of its own). Default: random weights.",
+            "insilico", "of its own); several times, or a folder of networks. Default: bundled.",
+            "record", "commas between several; default: fgru_0.",
+            "compare responses", "several; default: every layer but the output.",
+            "opto", "one of excitatory, inhibitory, both, the last each in turn.");
+    defaults.forEach(
+        (command, sentence) -> {
+          out.getBuffer().setLength(0);
+          assertEquals(0, run(80, (command + " --help").split(" ")));
+          String help = out.toString().replaceAll("\\s+", " ");
+          assertTrue(help.contains(sentence), help);
+          assertFalse(help.contains("${"), help);
+        });
+  }
+
   @Test
   void optionsThatExcludeEachOtherAreNamed() {
     assertEquals(2, run(80, "detect", "x.png", "--size", "9", "--max-side", "9"));

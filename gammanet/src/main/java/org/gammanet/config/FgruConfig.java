@@ -19,7 +19,7 @@ import com.fasterxml.jackson.annotation.JsonProperty;
  *     kernels are normalized (affine); both must be set
  * @param normalizeCircuitOutputs see {@code normalizeC1C2}
  * @param useDynamicParameters whether α, μ, κ, ω are computed from the activity at each pixel
- *     instead of being learnt constants
+ *     instead of being learned constants
  * @param dynamicParamActivation what keeps the dynamic parameters positive
  * @param useSeparateEiStates whether the excitatory and inhibitory states are separate
  * @param gateNormPosition where a gate's normalization stands

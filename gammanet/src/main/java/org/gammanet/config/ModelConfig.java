@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  * @param outputChannels channels of the read-out
  * @param activation non-linearity of the models without VGG or on top of it
  * @param normalization feature normalization of the same; {@code GROUP} is not accepted
- * @param useDistributionAlignment whether bottom-up signals pass a learnt 1×1 projection
+ * @param useDistributionAlignment whether bottom-up signals pass a learned 1×1 projection
  * @param skipConnections whether feedback is added to a state instead of replacing it
  * @param residualConnections {@link Architecture#GAMMANET}: whether a layer's drive is added to its
  *     state
@@ -238,22 +238,22 @@ public record ModelConfig(
   private ModelConfig effective() {
     boolean scratch = architecture == Architecture.GAMMANET;
     boolean backbone = architecture == Architecture.GAMMANET_BACKBONE;
-    boolean levelled = !scratch && !backbone;
+    boolean leveled = !scratch && !backbone;
     ModelConfig d = CLASS_DEFAULTS;
     return new ModelConfig(
         architecture,
         ablation,
         d.timesteps,
-        levelled ? levels : d.levels,
+        leveled ? levels : d.levels,
         scratch ? layers : d.layers,
-        levelled ? hiddenChannels : d.hiddenChannels,
-        levelled ? baseChannels : d.baseChannels,
-        levelled ? kernelSize : d.kernelSize,
+        leveled ? hiddenChannels : d.hiddenChannels,
+        leveled ? baseChannels : d.baseChannels,
+        leveled ? kernelSize : d.kernelSize,
         inputChannels,
         outputChannels,
-        levelled ? d.activation : activation,
-        levelled ? d.normalization : normalization,
-        levelled ? useDistributionAlignment : d.useDistributionAlignment,
+        leveled ? d.activation : activation,
+        leveled ? d.normalization : normalization,
+        leveled ? useDistributionAlignment : d.useDistributionAlignment,
         scratch ? d.skipConnections : skipConnections,
         scratch ? residualConnections : d.residualConnections,
         fgru.effective(architecture.hasInhibitoryStates()),

@@ -29,7 +29,7 @@ import org.jspecify.annotations.Nullable;
  * names the file.
  */
 public final class MatFile {
-  /** Of a file, and of everything that is unpacked from it. */
+  /** Largest size of a file, and of everything that is unpacked from it. */
   private static final int MAX_BYTES = 1 << 29;
 
   /** Elements of a sparse matrix, which a few bytes may claim: it is used unpacked. */

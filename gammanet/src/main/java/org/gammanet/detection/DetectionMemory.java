@@ -17,7 +17,7 @@ public final class DetectionMemory {
   /** What the process keeps from earlier passes, for the next ones to use. */
   private long kept;
 
-  /** Of a network. */
+  /** The memory that this network takes. */
   public DetectionMemory(Network network) {
     this.network = network;
   }

@@ -8,8 +8,8 @@ import java.io.Serializable;
  *
  * @param maxSide working size: images whose longer side has more pixels are shrunk to it before
  *     they pass through the network, and their maps enlarged; 0 for every image at its own size
- * @param tileSide side in pixels of the tiles that larger images are cut into, with their overlap;
- *     0 to choose it by memory, {@link #WHOLE} never to cut
+ * @param tileSide side in pixels of the tiles that larger images are cut into, with their overlap,
+ *     at least 288; 0 to choose it by memory, {@link #WHOLE} never to cut
  * @param everyTimestep whether there is a map after each timestep, not only after the last
  */
 public record DetectorOptions(int maxSide, int tileSide, boolean everyTimestep)

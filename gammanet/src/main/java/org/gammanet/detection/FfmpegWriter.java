@@ -38,8 +38,7 @@ final class FfmpegWriter implements FrameWriter {
       pipe = new BufferedOutputStream(begin().getOutputStream(), 1 << 16);
       out = pipe;
     } else if (frame.width() != width || frame.height() != height) {
-      throw new IllegalArgumentException(
-          "%s follows frames of %s×%s".formatted(frame, width, height));
+      throw FrameWriter.otherSize(frame, width, height);
     }
     try {
       pipe.write(frame.samples());

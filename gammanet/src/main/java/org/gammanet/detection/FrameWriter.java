@@ -23,6 +23,13 @@ public interface FrameWriter extends AutoCloseable {
   @Override
   void close() throws IOException;
 
+  /** The exception for a frame that has not the size of those before it. */
+  static IllegalArgumentException otherSize(RgbImage frame, int width, int height) {
+    return new IllegalArgumentException(
+        "a frame of %s×%s pixels follows frames of %s×%s, and a video has one size"
+            .formatted(frame.width(), frame.height(), width, height));
+  }
+
   /**
    * Begins a GIF, which is written here, or another video, which the program ffmpeg writes.
    *

@@ -53,8 +53,7 @@ final class GifWriter implements FrameWriter {
       width = frame.width();
       height = frame.height();
     } else if (frame.width() != width || frame.height() != height) {
-      throw new IllegalArgumentException(
-          "%s follows frames of %s×%s".formatted(frame, width, height));
+      throw FrameWriter.otherSize(frame, width, height);
     }
     BufferedImage image = indexed(frame);
     IIOMetadata metadata =

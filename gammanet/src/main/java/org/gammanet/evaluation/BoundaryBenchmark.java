@@ -222,7 +222,7 @@ public final class BoundaryBenchmark {
 
   private final Settings settings;
   private final int threads;
-  private volatile boolean cancelled;
+  private volatile boolean canceled;
 
   /**
    * Prepares a benchmark.
@@ -239,7 +239,7 @@ public final class BoundaryBenchmark {
 
   /** Makes {@link #run} end with a {@link CancellationException} soon; for any thread. */
   public void cancel() {
-    cancelled = true;
+    canceled = true;
   }
 
   /** The counts of one image, on this thread. */
@@ -314,8 +314,8 @@ public final class BoundaryBenchmark {
       case Error e -> throw e;
       case Throwable e -> throw new IllegalStateException(e);
     }
-    if (cancelled) {
-      throw new CancellationException("the benchmark was cancelled");
+    if (canceled) {
+      throw new CancellationException("the benchmark was canceled");
     }
     return result(run.jobs);
   }
@@ -564,7 +564,7 @@ public final class BoundaryBenchmark {
     }
 
     private boolean stopped() {
-      return cancelled || stop;
+      return canceled || stop;
     }
 
     @Override
@@ -582,7 +582,7 @@ public final class BoundaryBenchmark {
           }
         }
       } catch (CancellationException e) {
-        // Cancelled by the caller.
+        // Canceled by the caller.
       } catch (Throwable e) {
         stop(e);
       }

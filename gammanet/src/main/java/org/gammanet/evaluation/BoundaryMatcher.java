@@ -50,7 +50,7 @@ public final class BoundaryMatcher {
   /** Rounded distance at [dy][dx]. */
   private final int[][] cost;
 
-  private BooleanSupplier cancelled = NEVER;
+  private BooleanSupplier canceled = NEVER;
 
   private int width;
   private int pairs;
@@ -125,7 +125,7 @@ public final class BoundaryMatcher {
 
   /** Makes {@link #match} throw {@link CancellationException} soon after this says so. */
   void cancelWhen(BooleanSupplier condition) {
-    this.cancelled = condition;
+    this.canceled = condition;
   }
 
   /**
@@ -198,22 +198,22 @@ public final class BoundaryMatcher {
     }
     // A partner that was left keeps its price until a pixel that comes may have taken it.
     for (int pixel : left.without(mask[LEFT])) {
-      checkCancelled(done++);
+      checkCanceled(done++);
       mask[LEFT].flip(pixel);
       price[LEFT][pixel] = outlierCost; // no pair saves more
       search(LEFT, pixel);
     }
     for (int k = 0; k < abandoned; k++) {
-      checkCancelled(done++);
+      checkCanceled(done++);
       if (mate[RIGHT][gone[k]] == NONE && price[RIGHT][gone[k]] > 0) {
         search(RIGHT, gone[k]);
       }
     }
   }
 
-  private void checkCancelled(int done) {
-    if ((done & 63) == 0 && cancelled.getAsBoolean()) {
-      throw new CancellationException("matching was cancelled");
+  private void checkCanceled(int done) {
+    if ((done & 63) == 0 && canceled.getAsBoolean()) {
+      throw new CancellationException("matching was canceled");
     }
   }
 

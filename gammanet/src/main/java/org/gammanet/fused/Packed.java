@@ -58,7 +58,7 @@ final class Packed<T extends AutoCloseable> implements AutoCloseable {
   private final Map<Precision, Entry<T>> entries = new EnumMap<>(Precision.class);
 
   /**
-   * Nothing yet.
+   * Packs nothing before the first use.
    *
    * @param parameters all that is packed; the first, when closed, closes this
    * @param pack makes the packed weights

@@ -2,12 +2,14 @@ package org.gammanet.io;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.channels.WritableByteChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -27,6 +29,9 @@ import java.util.zip.ZipOutputStream;
 public final class Npy {
   private static final byte[] MAGIC = {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y'};
   private static final int MAX_HEADER = 1 << 16;
+
+  /** Marks a result, between the header and its padding. */
+  private static final String RESULT = "\t ";
 
   /** Time of the parts of an .npz file: equal arrays give equal files. */
   private static final LocalDateTime NO_TIME = LocalDateTime.of(1980, 1, 1, 0, 0);
@@ -210,11 +215,29 @@ public final class Npy {
     write(file, "<f4", of(values, shape).data, values.length, shape);
   }
 
-  /** What {@link #write(Path, float[], int...)} writes. */
-  public static ByteBuffer bytes(float[] values, int... shape) {
-    ByteBuffer head = header("<f4", values.length, shape);
+  /**
+   * A file with single-precision numbers in C order and the mark of a result, which {@link
+   * #isResult} finds and NumPy takes for padding.
+   *
+   * @throws IllegalArgumentException if the shape has another number of elements
+   */
+  public static ByteBuffer result(float[] values, int... shape) {
+    ByteBuffer head = header("<f4", values.length, shape, RESULT);
     ByteBuffer data = of(values, shape).data;
     return ByteBuffer.allocate(head.remaining() + data.remaining()).put(head).put(data).flip();
+  }
+
+  /** Whether a file has the mark of {@link #result}; false for one that cannot be read. */
+  public static boolean isResult(Path file) {
+    try (InputStream in = Files.newInputStream(file)) {
+      byte[] start = in.readNBytes(256);
+      String header = new String(start, StandardCharsets.ISO_8859_1);
+      return start.length > MAGIC.length
+          && Arrays.equals(start, 0, MAGIC.length, MAGIC, 0, MAGIC.length)
+          && header.contains("}" + RESULT);
+    } catch (IOException e) {
+      return false;
+    }
   }
 
   /** As {@link #write(Path, float[], int...)}, in double precision. */
@@ -224,7 +247,7 @@ public final class Npy {
 
   private static void write(Path file, String type, ByteBuffer data, int count, int[] shape)
       throws IOException {
-    ByteBuffer head = header(type, count, shape);
+    ByteBuffer head = header(type, count, shape, "");
     AtomicFile.write(
         file,
         channel -> {
@@ -248,7 +271,7 @@ public final class Npy {
         part.setTimeLocal(NO_TIME);
         zip.putNextEntry(part);
         int size = array.type.charAt(2) - '0';
-        writeFully(out, header(array.type, array.data.limit() / size, array.shape));
+        writeFully(out, header(array.type, array.data.limit() / size, array.shape, ""));
         writeFully(out, array.data.duplicate());
         zip.closeEntry();
       }
@@ -263,7 +286,12 @@ public final class Npy {
     }
   }
 
-  private static ByteBuffer header(String type, int count, int[] shape) {
+  /**
+   * What stands before the numbers.
+   *
+   * @param mark white space, or nothing
+   */
+  private static ByteBuffer header(String type, int count, int[] shape, String mark) {
     long product = 1;
     for (int size : shape) {
       product *= size;
@@ -274,8 +302,8 @@ public final class Npy {
     }
     String sizes = Arrays.stream(shape).mapToObj(s -> s + ",").collect(Collectors.joining(" "));
     String header =
-        "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }"
-            .formatted(type, shape.length == 1 ? sizes : sizes.replaceAll(",$", ""));
+        "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }%s"
+            .formatted(type, shape.length == 1 ? sizes : sizes.replaceAll(",$", ""), mark);
     // NumPy wants the data to begin at a multiple of 64.
     String padded = header + " ".repeat(63 - (10 + header.length()) % 64) + "\n";
     ByteBuffer start = ByteBuffer.allocate(10 + padded.length()).order(ByteOrder.LITTLE_ENDIAN);

@@ -29,7 +29,7 @@ public final class Sha256 {
   }
 
   /**
-   * Of a file, or of all files in a folder by name.
+   * The digest of a file, or of all files in a folder in the order of their names.
    *
    * @return 64 hexadecimal digits
    */
@@ -40,7 +40,7 @@ public final class Sha256 {
   }
 
   /**
-   * Of the rest of a stream.
+   * The digest of the rest of a stream.
    *
    * @return 64 hexadecimal digits
    */

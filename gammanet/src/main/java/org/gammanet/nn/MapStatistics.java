@@ -19,7 +19,7 @@ public final class MapStatistics {
   /** A normalization: where it is and at which timestep. */
   private record Site(String segment, int timestep) {}
 
-  /** Of each channel, over the cores of the tiles so far. */
+  /** Sums over the pixels of each channel, in the cores of the tiles so far. */
   private static final class Sums {
     final double[] sum;
     final double[] squares;

@@ -65,7 +65,7 @@ public final class Segments {
   public record ConvBlock(
       String name, List<Layers.Conv> convs, boolean relu, List<Parameter> parameters)
       implements Segment {
-    /** Of these convolutions. */
+    /** Its parameters are those of the convolutions. */
     public ConvBlock(String name, List<Layers.Conv> convs, boolean relu) {
       this(name, convs, relu, Segments.parameters(convs));
     }
@@ -102,7 +102,7 @@ public final class Segments {
       Layers.@Nullable Conv align,
       List<Parameter> parameters)
       implements Segment {
-    /** Of these convolutions. */
+    /** Its parameters are those of the convolutions. */
     public AlignPool(String name, Layers.@Nullable Conv out, Layers.@Nullable Conv align) {
       this(name, out, align, Segments.parameters(present(out, align)));
     }

@@ -134,10 +134,10 @@ public final class Tape implements Executor, AutoCloseable {
 
     final List<Value> outputs = new ArrayList<>();
 
-    /** Of the forward pass, to be differentiated; empty where it is run again for that. */
+    /** Outputs of the forward pass that are differentiated; empty where it is recomputed. */
     List<Tensor> graph = List.of();
 
-    /** Of the forward pass, for the segment's own derivative. */
+    /** Kept by the forward pass for the segment's own derivative. */
     final List<Tensor> kept = new ArrayList<>();
 
     Step(Segment segment, ForwardContext context) {

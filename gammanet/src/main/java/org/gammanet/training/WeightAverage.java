@@ -14,7 +14,7 @@ import org.gammanet.torch.TensorScope;
 /**
  * Exponential moving average of a network's weights (Polyak and Juditsky 1992).
  *
- * <p>After update k the average moves by {@code 1 - d} towards the weights, with {@code d =
+ * <p>After update k the average moves by {@code 1 - d} toward the weights, with {@code d =
  * min(decay, (1 + k) / (10 + k))}, so that the random weights of the beginning are soon forgotten.
  * Buffers are not averaged.
  */

@@ -325,7 +325,7 @@ class BoundaryBenchmarkTest {
               },
               () -> randomTruth(seed)));
     }
-    Thread canceller =
+    Thread canceler =
         Thread.startVirtualThread(
             () -> {
               try {
@@ -338,7 +338,7 @@ class BoundaryBenchmarkTest {
     long start = System.nanoTime();
     assertThrows(CancellationException.class, () -> benchmark.run(images, new Listener() {}));
     assertTrue(TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - start) < 5);
-    canceller.join();
+    canceler.join();
   }
 
   @Test

@@ -2,6 +2,7 @@ package org.gammanet.io;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -43,6 +44,23 @@ class NpyTest {
     Npy.write(file, one);
     assertArrayEquals(new int[0], Npy.read(file).shape());
     assertEquals(0, (Files.size(file) - 8) % 64);
+  }
+
+  @Test
+  void aResultIsMarkedAndReadsBack() throws IOException {
+    float[] values = new float[100];
+    values[99] = 1;
+    Path file = folder.resolve("x.npy");
+    for (int rows : new int[] {1, 10, 100}) { // headers of several lengths
+      Npy.write(file, values, rows, 100 / rows);
+      assertFalse(Npy.isResult(file));
+      Files.write(file, Npy.result(values, rows, 100 / rows).array());
+      assertTrue(Npy.isResult(file));
+      assertArrayEquals(values, Npy.read(file).floats());
+      assertEquals(0, (Files.size(file) - 400) % 64);
+    }
+    assertFalse(Npy.isResult(Files.writeString(file, "'}\t ' in a text")));
+    assertFalse(Npy.isResult(folder.resolve("none.npy")));
   }
 
   @ParameterizedTest

@@ -142,7 +142,7 @@ class TrainerTest {
   }
 
   @Test
-  void twoImagesAreLearntByHeart() throws Exception {
+  void twoImagesAreLearnedByHeart() throws Exception {
     pictures(2);
     long before = Tensor.liveHandles();
     GammaNetConfig config = config("training.num_epochs=100", "training.validation_frequency=1000");

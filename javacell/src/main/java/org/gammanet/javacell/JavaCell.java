@@ -190,7 +190,7 @@ public final class JavaCell {
     final int stride;
     final float[] packed;
 
-    /** Of {@code [out][sources * in][taps]}. */
+    /** Packs weights {@code [out][sources * in][taps]}. */
     Product(float[] w, int out, int in, int sources) {
       this.in = in;
       this.sources = sources;

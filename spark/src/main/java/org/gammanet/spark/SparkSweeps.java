@@ -187,7 +187,7 @@ public final class SparkSweeps {
       var progress =
           new Progress() {
             @Override
-            public boolean cancelled() {
+            public boolean canceled() {
               return task.isInterrupted();
             }
           };

@@ -28,7 +28,7 @@ final class Job {
   private final Queue<byte[]> frames = new ArrayDeque<>();
   private long waiting;
   private boolean ended;
-  private boolean cancelled;
+  private boolean canceled;
 
   /** The header of a frame. */
   static ObjectNode header(String kind) {
@@ -37,17 +37,17 @@ final class Job {
 
   /** Ends the computation at its next {@link #check}: nobody waits for it. */
   synchronized void cancel() {
-    cancelled = true;
+    canceled = true;
     notifyAll();
   }
 
   /**
-   * Ends a computation that was cancelled.
+   * Ends a computation that was canceled.
    *
    * @throws CancellationException if it was
    */
   synchronized void check() {
-    if (cancelled) {
+    if (canceled) {
       throw new CancellationException("nobody waits for this computation");
     }
   }
@@ -67,10 +67,10 @@ final class Job {
     byte[] frame = frame(header, data);
     synchronized (this) {
       long until = System.nanoTime() + PATIENCE;
-      while (!cancelled && waiting > 0 && waiting + frame.length > MAX_WAITING) {
+      while (!canceled && waiting > 0 && waiting + frame.length > MAX_WAITING) {
         long left = until - System.nanoTime();
         if (left <= 0) {
-          cancelled = true;
+          canceled = true;
         } else {
           pause(left);
         }
@@ -80,7 +80,7 @@ final class Job {
     }
   }
 
-  /** Sends the last frame, also when the computation was cancelled. */
+  /** Sends the last frame, also when the computation was canceled. */
   synchronized void end(ObjectNode header) {
     add(frame(header, ByteBuffer.allocate(0)));
     ended = true;
@@ -115,7 +115,7 @@ final class Job {
       TimeUnit.NANOSECONDS.timedWait(this, nanos);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-      cancelled = true;
+      canceled = true;
     }
   }
 

@@ -26,7 +26,7 @@ final class Worker implements AutoCloseable {
       Executors.newSingleThreadExecutor(Thread.ofPlatform().name("gammanet-view").factory());
   private final AtomicBoolean closed = new AtomicBoolean();
 
-  /** Appends a job; unless it is cancelled before, it ends with a frame that says how. */
+  /** Appends a job; unless it is canceled before, it ends with a frame that says how. */
   Job submit(Task task) {
     Job job = new Job();
     thread.execute(
@@ -39,7 +39,7 @@ final class Worker implements AutoCloseable {
             task.run(job);
             job.end(Job.header("end"));
           } catch (CancellationException e) {
-            job.end(Job.header("error").put("message", "cancelled"));
+            job.end(Job.header("error").put("message", "canceled"));
           } catch (Exception | OutOfMemoryError | StackOverflowError e) {
             job.end(Job.header("error").put("message", sentence(e)));
           }

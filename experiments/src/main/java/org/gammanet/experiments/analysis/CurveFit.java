@@ -96,7 +96,7 @@ public final class CurveFit {
                   .lazyEvaluation(false)
                   .maxEvaluations(400)
                   .maxIterations(200)
-                  .model(point -> linearised(model, x, y, lower, upper, point, best))
+                  .model(point -> linearized(model, x, y, lower, upper, point, best))
                   .build());
     } catch (MathRuntimeException e) {
       // It did not converge; the best evaluation so far counts.
@@ -105,7 +105,7 @@ public final class CurveFit {
     return best[0];
   }
 
-  private static Pair<RealVector, RealMatrix> linearised(
+  private static Pair<RealVector, RealMatrix> linearized(
       Model model,
       double[] x,
       double[] y,

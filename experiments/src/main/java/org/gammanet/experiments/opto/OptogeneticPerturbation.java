@@ -285,8 +285,8 @@ public final class OptogeneticPerturbation {
 
   private void tick(String what, int done, int total) {
     progress.advance(what, done, total, "");
-    if (progress.cancelled()) {
-      throw new CancellationException("cancelled during " + what);
+    if (progress.canceled()) {
+      throw new CancellationException("canceled during " + what);
     }
   }
 
@@ -458,7 +458,7 @@ public final class OptogeneticPerturbation {
    * @throws IllegalStateException when no decoder is trained, or the network diverges
    * @throws IllegalArgumentException for an unknown layer or one without inhibitory state, a
    *     location outside its map, or stimuli without orientation
-   * @throws CancellationException when the run is cancelled; finished work is kept by the study
+   * @throws CancellationException when the run is canceled; finished work is kept by the study
    */
   public MultiOrientationResult optimizeMultiOrientation(
       StimulusSet gratings, RescueOptions options) {

@@ -77,7 +77,7 @@ public record OrientationOpto(
    * @throws IOException when a file cannot be written
    * @throws IllegalArgumentException for settings that do not fit the network or the image
    * @throws IllegalStateException when the network diverges
-   * @throws java.util.concurrent.CancellationException when the run is cancelled; finished work is
+   * @throws java.util.concurrent.CancellationException when the run is canceled; finished work is
    *     kept in the folder
    */
   public static OrientationOpto run(GammaNet model, OptoSettings settings, Study study)

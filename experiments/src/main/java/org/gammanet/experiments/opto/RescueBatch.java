@@ -112,13 +112,13 @@ final class RescueBatch {
   /**
    * The results, from the study where they are known.
    *
-   * @throws CancellationException when the run is cancelled; finished work is kept
+   * @throws CancellationException when the run is canceled; finished work is kept
    */
   List<OrientationRescue> rescue() {
     if (partial != null && !partial.isEmpty() && !partial.has("step")) {
       progress.advance(what, options.steps(), options.steps(), "");
-      if (progress.cancelled()) {
-        throw new CancellationException("cancelled after " + what);
+      if (progress.canceled()) {
+        throw new CancellationException("canceled after " + what);
       }
       List<OrientationRescue> done = new ArrayList<>();
       for (int i = from; i < to; i++) {
@@ -201,13 +201,13 @@ final class RescueBatch {
           step + 1,
           options.steps(),
           String.format(Locale.ROOT, "loss %.4g", Arrays.stream(now).average().orElse(0)));
-      boolean cancelled = progress.cancelled();
-      if (cancelled || System.nanoTime() - saved > SAVE_EVERY_NANOS) {
+      boolean canceled = progress.canceled();
+      if (canceled || System.nanoTime() - saved > SAVE_EVERY_NANOS) {
         save(optimization, step + 1, losses);
         saved = System.nanoTime();
       }
-      if (cancelled) {
-        throw new CancellationException("cancelled during " + what);
+      if (canceled) {
+        throw new CancellationException("canceled during " + what);
       }
     }
     StateOptimization.Evaluation rescued = optimization.evaluate();

@@ -12,7 +12,7 @@ final class SuppressionOfCells {
   static final int N = 190;
   static final double[] EDGES = {0, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.2};
 
-  /** Of the cells below each edge. */
+  /** Fraction of the cells below each edge. */
   static final double[] FRACTIONS =
       Samples.scaled(new double[] {0, 42, 66, 110, 148, 171, 187, 190}, 1.0 / N);
 

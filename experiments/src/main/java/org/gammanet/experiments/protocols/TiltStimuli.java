@@ -25,7 +25,7 @@ record TiltStimuli(RunContext context) {
     return context.settings().full();
   }
 
-  /** Of the orientations of ring and center, degrees. */
+  /** Differences between the orientations of ring and center, degrees. */
   double[] differences() {
     return full() ? Samples.fill(36, i -> -90 + 5 * i) : DIFFERENCES;
   }

@@ -17,7 +17,7 @@ import org.gammanet.figures.Axis;
 
 /** The figure of {@link TrottBornExperiment}. */
 record TrottBornFigures(RunContext context, CenterResponses responses) {
-  /** Of preferred orientations relative to the center's, 20° each. */
+  /** Bins of preferred orientations relative to the center's, 20° each. */
   private static final int BINS = 9;
 
   FigureSpec figure(Stimulus example) {

@@ -12,7 +12,7 @@ record TrottBornStimuli(RunContext context) {
   /** Between the components of a plaid, degrees. */
   static final double PLAID = 60;
 
-  /** Of centers, and of surrounds relative to them, degrees. */
+  /** Orientations of centers, and of surrounds relative to them, degrees. */
   double[] orientations() {
     int n = context.settings().full() ? 12 : 6;
     return Samples.fill(n, i -> 180.0 * i / n);

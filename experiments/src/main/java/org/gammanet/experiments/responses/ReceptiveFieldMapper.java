@@ -104,7 +104,7 @@ public final class ReceptiveFieldMapper {
     return this;
   }
 
-  /** Is told how many images of noise are done. */
+  /** Receives the number of images of noise that are done. */
   public ReceptiveFieldMapper progress(IntConsumer listener) {
     progress = listener;
     return this;

@@ -6,7 +6,7 @@ package org.gammanet.experiments.stimuli;
  * <p>Gratings are described by the direction of their <em>modulation</em> (wave vector): 0 degrees
  * are vertical stripes. Bars are described by the direction of their long <em>axis</em>: 0 degrees
  * are a horizontal bar. The same number thus means orthogonal stimuli; a grating's stripes run
- * along modulation + 90 degrees. Both increase clockwise on the screen, from +x towards +y (down).
+ * along modulation + 90 degrees. Both increase clockwise on the screen, from +x toward +y (down).
  *
  * @param modulation direction of the wave vector, degrees in [0, 180)
  */

@@ -34,7 +34,7 @@ public record StimulusMeta(
     parameters = Collections.unmodifiableMap(new LinkedHashMap<>(parameters));
   }
 
-  /** Of a picture that was not drawn here: it has a frame, and neither orientation nor phase. */
+  /** Describes a photo: it has a frame, and neither orientation nor phase. */
   static StimulusMeta ofPicture(Frame frame, Map<String, @Nullable Object> parameters) {
     return new StimulusMeta(
         "image",

@@ -126,7 +126,7 @@ final class ChunkRecorder implements RunContext.Recorder {
 
   private void advance(int done) {
     study.progress().advance(step, done, stimuli, "");
-    study.checkCancelled();
+    study.checkCanceled();
   }
 
   private Responses chunk(

@@ -312,7 +312,7 @@ public final class InSilico {
    * @throws IOException when a file cannot be written
    * @throws IllegalArgumentException where a stimulus does not fit into the image
    * @throws IllegalStateException where a response is not finite
-   * @throws CancellationException where {@link Progress#cancelled} says so; what is done is kept in
+   * @throws CancellationException where {@link Progress#canceled} says so; what is done is kept in
    *     the folder
    */
   public void run() throws IOException {

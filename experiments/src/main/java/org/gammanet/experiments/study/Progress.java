@@ -30,7 +30,7 @@ public interface Progress {
    * Asked after each part of the work. Once true, the run ends with a {@link
    * java.util.concurrent.CancellationException}; finished work is on disk by then.
    */
-  default boolean cancelled() {
+  default boolean canceled() {
     return false;
   }
 }

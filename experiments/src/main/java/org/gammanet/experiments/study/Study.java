@@ -385,10 +385,10 @@ public final class Study {
   /**
    * Ends the run if that is wanted; to be called between parts of the work.
    *
-   * @throws CancellationException where {@link Progress#cancelled} says so
+   * @throws CancellationException where {@link Progress#canceled} says so
    */
-  public void checkCancelled() {
-    if (progress.cancelled()) {
+  public void checkCanceled() {
+    if (progress.canceled()) {
       throw new CancellationException("interrupted; finished work is kept in " + folder);
     }
   }

@@ -304,7 +304,7 @@ class OptoTest {
       }
 
       @Override
-      public boolean cancelled() {
+      public boolean canceled() {
         return left <= 0;
       }
     };
@@ -330,7 +330,7 @@ class OptoTest {
   }
 
   @Test
-  void goesOnWhereItWasCancelledToTheSameBits(@TempDir Path folder) throws IOException {
+  void goesOnWhereItWasCanceledToTheSameBits(@TempDir Path folder) throws IOException {
     StimulusSet set = gratings(17, 0, 60, 120);
     try (GammaNet net = network()) {
       MultiOrientationResult whole = trained(net, null).optimizeMultiOrientation(set, RESCUE);
@@ -355,7 +355,7 @@ class OptoTest {
           assertTrue(runs < 20);
         }
       }
-      assertTrue(runs > 3, "was not cancelled");
+      assertTrue(runs > 3, "was not canceled");
 
       // Other options do not continue it, and a damaged file is computed again.
       MultiOrientationResult other =
@@ -395,9 +395,9 @@ class OptoTest {
                   .diameter(5)
                   .build()
                   .generate();
-      var cancelled = OptogeneticPerturbation.forModel(net).study(study(folder, after(8))).build();
+      var canceled = OptogeneticPerturbation.forModel(net).study(study(folder, after(8))).build();
       assertThrows(
-          CancellationException.class, () -> cancelled.findOptimalParameters(stimuli, options));
+          CancellationException.class, () -> canceled.findOptimalParameters(stimuli, options));
       var opto = OptogeneticPerturbation.forModel(net).study(study(folder, Progress.NONE)).build();
       SweepResult resumed = opto.findOptimalParameters(stimuli, options);
       SweepResult whole =

@@ -107,7 +107,7 @@ class StudyTest {
               }
 
               @Override
-              public boolean cancelled() {
+              public boolean canceled() {
                 return true;
               }
             });
@@ -115,7 +115,7 @@ class StudyTest {
     assertArrayEquals(new float[] {1, 2}, kept.floats("responses"));
     assertArrayEquals(new double[] {0.1, Double.NaN}, kept.doubles("losses"));
     assertTrue(again.partial("tuning", "stimuli 32 to 63", 3).isEmpty(), "another key");
-    assertThrows(CancellationException.class, again::checkCancelled);
+    assertThrows(CancellationException.class, again::checkCanceled);
     again.put("tuning", new Found(1, new double[0], Kind.SIMPLE_CELL, ""));
     assertTrue(again.partial("tuning", "stimuli 0 to 31", 3).isEmpty(), "deleted");
     assertFalse(again.partial("other", 1).isEmpty(), "of another step");
