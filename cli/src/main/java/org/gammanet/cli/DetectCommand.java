@@ -662,7 +662,10 @@ final class DetectCommand implements Callable<Integer> {
       return new Loaded(
           job, image, whole ? read.image() : null, read.width(), read.height(), begun);
     } catch (IOException e) {
-      failWith(job, String.valueOf(Failures.sentence(e)));
+      failWith(job, sentence(e));
+      return null;
+    } catch (IllegalArgumentException e) { // such an image has no such size
+      fail(job, sentence(e));
       return null;
     }
   }
@@ -732,8 +735,7 @@ final class DetectCommand implements Callable<Integer> {
     try {
       maps = Detector.enlarged(finder.find(), loaded.width, loaded.height);
     } catch (DivergenceException | TorchException | IllegalArgumentException e) {
-      String sentence = Failures.sentence(e);
-      fail(loaded.job, sentence == null ? String.valueOf(e.getMessage()) : sentence);
+      fail(loaded.job, sentence(e));
       return;
     }
     EdgeMap map = maps.getLast();
@@ -839,6 +841,11 @@ final class DetectCommand implements Callable<Integer> {
     print(line, files);
   }
 
+  private static String sentence(Exception e) {
+    String known = Failures.sentence(e);
+    return known == null ? String.valueOf(e.getMessage()) : known;
+  }
+
   private ObjectNode line(Job job) {
     ObjectMapper known = mapper == null ? new ObjectMapper() : mapper;
     mapper = known;
@@ -913,8 +920,7 @@ final class DetectCommand implements Callable<Integer> {
       written++;
       reportVideo(job, frames, begun, result);
     } catch (ImageException | DivergenceException | TorchException | IllegalArgumentException e) {
-      String sentence = Failures.sentence(e);
-      failWith(job, sentence == null ? String.valueOf(e.getMessage()) : sentence);
+      failWith(job, sentence(e));
     }
   }
 

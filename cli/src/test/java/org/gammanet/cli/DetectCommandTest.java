@@ -186,6 +186,15 @@ class DetectCommandTest {
   }
 
   @Test
+  void anImageThatCannotHaveASizeIsNamed() throws IOException {
+    Path high = folder.resolve("high.png");
+    Images.writePng(high, new RgbImage(1, 100_000, new byte[300_000]));
+    assertEquals(1, run(high, "--size", 10_000, "-o", folder));
+    String sentence = high + ": cannot resize 1×100000 pixels to 10000×10000";
+    assertTrue(err.toString().contains(sentence), err.toString());
+  }
+
+  @Test
   void aFolderThatReceivesNothingIsRemoved() throws IOException {
     Path cut = folder.resolve("cut.png");
     Files.write(cut, Arrays.copyOf(Files.readAllBytes(photo), 60));

@@ -30,11 +30,12 @@ import picocli.CommandLine;
 class LanguageTest {
   private static final Path ROOT = Path.of("..");
   private static final Pattern FILES =
-      Pattern.compile(".*\\.(java|md|cpp|h|cu|cuh|yaml|py|xml|def|cff)|.*/cli/gammanet");
+      Pattern.compile(
+          ".*\\.(java|md|cpp|h|cu|cuh|yaml|py|xml|def|cff|js|mjs|html|css|sh|bat)|.*/cli/gammanet");
 
   /** Folders without sources of ours. */
   private static final Set<String> LEFT_OUT =
-      Set.of("target", ".git", ".fast", "build", "samples", "node_modules");
+      Set.of("target", ".git", ".fast", "build", "node_modules");
 
   /** Calques and riddles, with what to write instead where that is not obvious. */
   private static final List<String> PHRASES =
@@ -131,7 +132,7 @@ class LanguageTest {
               + "|linear|regular|visual|serial|symmetr|discret|quant|random|parametr|synchron|categor|real(?!is[mt])"
               + "|util|emphas|character|raster|vector|local|stabil|equal|final|penal|special|util)is"
               + "(?:e|ed|es|er|ers|ing|ation|ations)(?![a-z])"
-              + "|colour|grey|centre|neighbour|behaviour|favour|labell|modell|artefact|licence"
+              + "|colour|grey|centre|neighbour|behaviour|favour|labell(?!edby)|modell|artefact|licence"
               + "|catalogue|analys(?:e|ed|ing)(?![a-z])|fulfil(?![l])|honour|learnt|towards|whilst"
               + "|(?<!is)cancelle|levelle|travelle|signalle)[a-z_]*");
 

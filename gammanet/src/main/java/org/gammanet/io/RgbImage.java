@@ -97,9 +97,14 @@ public final class RgbImage {
           "cannot resize to %s×%s: an image has 1 to %s pixels"
               .formatted(newWidth, newHeight, Images.MAX_PIXELS));
     }
+    if ((long) newWidth * height > Images.MAX_PIXELS) {
+      throw new IllegalArgumentException(
+          "cannot resize %s×%s pixels to %s×%s: the image is too long for such a width"
+              .formatted(width, height, newWidth, newHeight));
+    }
     // Rows first: [height, newWidth, 3] as floats, so that only the end result is rounded.
     Filter across = new Filter(width, newWidth);
-    float[] wide = new float[Math.multiplyExact(3 * newWidth, height)];
+    float[] wide = new float[3 * newWidth * height];
     byte[] row = new byte[3 * width];
     for (int y = 0; y < height; y++) {
       rows.read(y, row);
