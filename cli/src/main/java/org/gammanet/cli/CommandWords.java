@@ -32,6 +32,7 @@ final class CommandWords extends ListResourceBundle {
           default -> "";
         }
       },
+      {"default-seed", is("maps") ? "1" : "the configuration's seed"},
       {"default-size", is("insilico") ? "128; 256 with --parity" : "256"}
     };
   }

@@ -139,7 +139,7 @@ final class CompareMapsCommand implements Callable<Integer> {
                   source.name, Evaluation.protocol(settings(source.kind)), outcome.counts()));
         }
       }
-      var comparison = MapComparison.of(entries, compute.seed == null ? 1 : compute.seed);
+      var comparison = MapComparison.of(entries, seed());
       comparison.notes().forEach(console::note);
       comparison.write(study());
       console.print(comparison.text());
@@ -155,7 +155,7 @@ final class CompareMapsCommand implements Callable<Integer> {
     settings.put("split", scoring.split);
     settings.put("thresholds", scoring.thresholds);
     settings.put("nms", nms == null ? "of each source" : nms);
-    settings.put("seed", compute.seed == null ? 1 : compute.seed);
+    settings.put("seed", seed());
     return Study.open(
         output,
         "comparison.json",
@@ -163,6 +163,11 @@ final class CompareMapsCommand implements Callable<Integer> {
         Map.of("version", GammanetCommand.Version.program()),
         Study.Existing.REPLACE,
         Progress.NONE);
+  }
+
+  /** Seed of the draws of images: several detectors have no configuration in common. */
+  private long seed() {
+    return compute.seed == null ? 1 : compute.seed;
   }
 
   private List<Source> sources() throws IOException {

@@ -29,7 +29,7 @@ class ComputeOptions {
   @Option(
       names = "--seed",
       paramLabel = "N",
-      description = "Seed of everything random; default: the configuration's seed.")
+      description = "Seed of everything random; default: ${bundle:default-seed}.")
   @Nullable Long seed;
 
   /** The device, with the number of threads of an operator set. */

@@ -121,6 +121,7 @@ class OptionsTest {
             "insilico", "of its own); several times, or a folder of networks. Default: bundled.",
             "record", "commas between several; default: fgru_0.",
             "compare responses", "several; default: every layer but the output.",
+            "compare maps", "Seed of everything random; default: 1.",
             "opto", "one of excitatory, inhibitory, both, the last each in turn.");
     defaults.forEach(
         (command, sentence) -> {

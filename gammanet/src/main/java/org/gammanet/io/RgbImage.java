@@ -137,8 +137,8 @@ public final class RgbImage {
   }
 
   /**
-   * The picture with at most so many pixels along its longer side, in proportion; itself if it has
-   * no more.
+   * The picture with a longer side of at most {@code maxSide} pixels, in proportion; itself if it
+   * has no more.
    *
    * @param maxSide 0 for any number
    */

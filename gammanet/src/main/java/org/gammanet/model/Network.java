@@ -246,12 +246,12 @@ public final class Network implements AutoCloseable {
   }
 
   /** Moves and converts all parameters. Tests use double precision to tell rounding from errors. */
-  Network to(Device target, DType precision) {
+  Network to(Device target, DType type) {
     for (Parameter parameter : entries) {
-      parameter.move(target, precision);
+      parameter.move(target, type);
     }
     device = target;
-    dtype = precision;
+    dtype = type;
     return this;
   }
 

@@ -50,24 +50,12 @@ final class Photos {
   }
 
   synchronized Photo keep(String id, String name, RgbImage image) {
-    Photo photo = new Photo(id, name, shrunk(image, MAX_SIDE));
+    Photo photo = new Photo(id, name, image.shrink(MAX_SIDE));
     photos.put(id, photo);
     return photo;
   }
 
   synchronized @Nullable Photo get(String id) {
     return photos.get(id);
-  }
-
-  /** The image, its longer side at most so many pixels. */
-  static RgbImage shrunk(RgbImage image, int side) {
-    int longer = Math.max(image.width(), image.height());
-    if (longer <= side) {
-      return image;
-    }
-    double scale = (double) side / longer;
-    return image.resize(
-        Math.max(1, (int) Math.round(image.width() * scale)),
-        Math.max(1, (int) Math.round(image.height() * scale)));
   }
 }

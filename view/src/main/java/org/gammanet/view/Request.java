@@ -150,7 +150,7 @@ record Request(
     if (known == null) {
       throw new ViewException(404, "this photo is no longer here: drop it on the page again");
     }
-    RgbImage image = Photos.shrunk(known.image(), side);
+    RgbImage image = known.image().shrink(side);
     return new Input(viewed.model().input(image), image);
   }
 

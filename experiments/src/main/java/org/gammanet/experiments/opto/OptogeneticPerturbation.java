@@ -365,7 +365,7 @@ public final class OptogeneticPerturbation {
     return useDecoder(decoder, options.layer(), at);
   }
 
-  /** Uses a decoder that was trained before, at the center of a layer of so large images. */
+  /** Uses a decoder that was trained before, at the center of a layer, for images of this size. */
   void useDecoder(OrientationDecoder decoder, DecoderOptions options, StimulusSet gratings) {
     var unused =
         useDecoder(decoder, options.layer(), locate(options.layer(), options.location(), gratings));
