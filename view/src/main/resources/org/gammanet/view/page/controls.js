@@ -215,7 +215,7 @@ export class Controls {
     this.brush = on && this.#source.live;
     $('brush').setAttribute('aria-pressed', String(this.brush));
     $('edges-card').classList.toggle('brushing', this.brush);
-    $('edges-hint').textContent = this.brush ? 'Paint on the image: light on its places. Esc puts the brush down.' : 'Click a place to look into its unit.';
+    $('edges-hint').textContent = this.brush ? 'Paint on the image where light shall fall; Esc ends it.' : 'Click a place to look into its unit.';
   }
 
   /** A light of the chosen kind. */

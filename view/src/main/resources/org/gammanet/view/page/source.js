@@ -162,7 +162,7 @@ export class Stored {
   async unit(body, onFrame) {
     const unit = this.#index.units[body.column];
     const same = unit && JSON.stringify(unit.unit) === JSON.stringify(body.unit);
-    if (!same) throw new Failure('This file has the inputs of the unit only that was chosen when it was made. Its states are in all cells.');
+    if (!same) throw new Failure('This file has the inputs of one unit only, which was chosen at the export; it has the states of all cells.');
     for (const entry of unit.frames) onFrame(this.#frame(entry));
   }
 }
