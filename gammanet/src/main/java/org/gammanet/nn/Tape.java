@@ -51,7 +51,7 @@ public final class Tape implements Executor, AutoCloseable {
     /** Whether anything that wants a gradient lies behind it. */
     final boolean differentiable;
 
-    /** Kept for the backward pass; null while it is not needed or can be made again. */
+    /** Kept for the backward pass; null while it is not needed or can be recomputed. */
     @Nullable Tensor content;
 
     /** Shares the content's memory and collects gradients of automatic differentiation. */

@@ -29,7 +29,7 @@ final class RunLog implements AutoCloseable {
   private final @Nullable EventFile events;
 
   /**
-   * Begins, or goes on: epochs from {@code epoch} on, which will be made again, are taken out.
+   * Begins or continues: epochs from {@code epoch} on, which will run again, are removed.
    *
    * @param folder exists
    * @param listener receives a note about damaged lines of an earlier log

@@ -52,12 +52,12 @@ public final class ViewServer implements AutoCloseable {
   private static final int MAX_REQUEST = 1 << 20;
   private static final int MAX_ANSWERS = 128;
 
-  /** After such a time without a frame, a page hears that the work goes on. */
+  /** After this time without a frame, a page is sent one that says that the work goes on. */
   private static final long SILENCE_MILLIS = 250;
 
   /**
-   * Frames of so much time are sent together: a browser that reads each by itself takes the
-   * processors from a short computation.
+   * Frames that arise within this time are sent together: a browser that reads each by itself takes
+   * the processors from a short computation.
    */
   private static final long GATHER_MILLIS = 150;
 
