@@ -1,6 +1,7 @@
 // Convolutions and what surrounds the cells, against plain loops in double precision.
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "testing.h"
 
@@ -122,6 +123,49 @@ void test_convolution(const char* set, const std::vector<Convolution>& convoluti
     }
   }
   std::printf("%s: convolutions, greatest error %.1e, bfloat16 %.1e\n", set, worst, worst_bf16);
+}
+
+// A NaN reaches the lines around it alone: not others by the memory that lines are copied to. With
+// tiles it may reach one line more, as the factor of a weight of 0.
+void test_reach(const char* set) {
+  Random random(5);
+  // Blocks of lines, of which the last has fewer.
+  for (const Case& s : {Case{1, 3, 16, 3, 40, 18}, Case{1, 24, 5, 3, 17, 30}, Case{1, 5, 7, 5, 29, 20},
+                        Case{2, 16, 16, 3, 15, 21}}) {
+    TestTensor weight({s.o, s.i, s.k, s.k});
+    weight.fill(random, -0.2f, 0.2f);
+    TestTensor x = TestTensor::map(s.n, s.i, s.h, s.w), expected = TestTensor::map(s.n, s.o, s.h, s.w),
+               out = TestTensor::map(s.n, s.o, s.h, s.w);
+    x.fill(random, -1, 1);
+    const int64_t in_line = s.w * s.i, out_line = s.w * s.o, lines = s.n * s.h;
+    for (int32_t precision : {GAMMANET_PRECISION_FLOAT32, GAMMANET_PRECISION_BFLOAT16}) {
+      GammanetConv conv = nullptr;
+      const int32_t status = gammanet_conv_pack(weight.handle(), nullptr, GAMMANET_ALGORITHM_DIRECT,
+                                                precision, &conv);
+      if (precision == GAMMANET_PRECISION_BFLOAT16 && status == GAMMANET_UNAVAILABLE) {
+        continue;
+      }
+      CHECK_OK(status);
+      set_threads(1);
+      CHECK_OK(gammanet_conv_forward(conv, x.handle(), 0, expected.handle()));
+      for (int64_t y = 0; y < lines; ++y) {
+        const std::vector<float> line(x.data() + y * in_line, x.data() + (y + 1) * in_line);
+        std::fill_n(x.data() + y * in_line, in_line, NAN);
+        CHECK_OK(gammanet_conv_forward(conv, x.handle(), 0, out.handle()));
+        std::copy(line.begin(), line.end(), x.data() + y * in_line);
+        for (int64_t at = 0; at < lines; ++at) {
+          if (at / s.h != y / s.h || std::abs(at - y) > s.k / 2 + 1) {
+            CHECK(std::memcmp(out.data() + at * out_line, expected.data() + at * out_line,
+                              static_cast<size_t>(out_line) * sizeof(float)) == 0,
+                  "%s, precision %d, %d to %d, a NaN in line %d reaches line %d", set,
+                  static_cast<int>(precision), static_cast<int>(s.i), static_cast<int>(s.o),
+                  static_cast<int>(y), static_cast<int>(at));
+          }
+        }
+      }
+      CHECK_OK(gammanet_conv_free(conv));
+    }
+  }
 }
 
 void test_align_pool(const char* set) {
@@ -288,6 +332,7 @@ int main() {
   const std::vector<Convolution> convolutions = make_convolutions();
   for_each_instruction_set([&](const char* set) {
     test_convolution(set, convolutions);
+    test_reach(set);
     test_align_pool(set);
     test_project_up(set);
   });

@@ -50,7 +50,6 @@ void convolve_direct(const Conv& conv, const float* x, int64_t n, int64_t h,
     const int64_t size = (lines + 2 * pad) * width * c;
     float* floats = scratch(kThreadScratch, static_cast<size_t>(size + beyond));
     uint16_t* halves = reinterpret_cast<uint16_t*>(floats);
-    std::memset(halves + size, 0, static_cast<size_t>(beyond) * 2);
     std::vector<Operand> operands(static_cast<size_t>(conv.k));
     for (int64_t item = begin; item < end;) {
       const int64_t block = item / groups, group = item % groups;
@@ -82,6 +81,8 @@ void convolve_direct(const Conv& conv, const float* x, int64_t n, int64_t h,
           }
         }
       }
+      // What lies there from before may be a NaN, and a weight of 0 does not help against that.
+      std::memset(halves + (count + 2 * pad) * width * c, 0, static_cast<size_t>(beyond) * 2);
       for (int64_t dy = 0; dy < conv.k; ++dy) {
         const void* rows = conv.bf16() ? static_cast<void*>(halves + dy * width * c)
                                        : static_cast<void*>(floats + dy * width * c);
