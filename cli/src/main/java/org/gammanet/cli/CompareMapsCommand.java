@@ -239,7 +239,6 @@ final class CompareMapsCommand implements Callable<Integer> {
 
   private Evaluation.Outcome score(Source source, Evaluation.Data data)
       throws IOException, InterruptedException {
-    console.note("scoring " + source.name);
     return switch (source.kind) {
       case Kind.Net net -> {
         NetworkOptions options = new NetworkOptions();
@@ -284,7 +283,7 @@ final class CompareMapsCommand implements Callable<Integer> {
             scoring.limit(),
             null,
             force ? Study.Existing.REPLACE : Study.Existing.CONTINUE)) {
-      outcome = evaluation.run().getFirst();
+      outcome = evaluation.run(() -> console.note("scoring " + source.name)).getFirst();
     }
     if (outcome.counts().isEmpty()) {
       throw new CommandException("no image of " + source.name + " could be scored");

@@ -557,11 +557,12 @@ final class DetectCommand implements Callable<Integer> {
   /**
    * Joins the shards of a run.
    *
-   * @param force whether files that this command has not written may be replaced
+   * @param force whether to replace files that are there already and are not known as results of
+   *     this command: videos have no mark
    * @throws IllegalStateException where they may not
    */
   static int merge(Shards shards, Path output, boolean force, Console console) throws IOException {
-    shards.link(output, to -> force || isOurs(to));
+    shards.link(output, to -> force || DetectOutput.isOurs(to));
     Set<String> failures = new LinkedHashSet<>(); // each shard names those that are not there
     for (ObjectNode root : shards.results()) {
       failures.addAll(Json.read(root.path(PART), Part.class).failures);
@@ -569,10 +570,6 @@ final class DetectCommand implements Callable<Integer> {
     failures.forEach(console::error);
     console.print(output);
     return failures.isEmpty() ? 0 : Failures.FAILED;
-  }
-
-  private static boolean isOurs(Path file) {
-    return FrameReader.hasVideoName(file) || DetectOutput.isOurs(file);
   }
 
   private void detect(GammaNet net, List<Job> jobs) throws IOException {

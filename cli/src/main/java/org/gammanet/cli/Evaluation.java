@@ -343,6 +343,15 @@ final class Evaluation implements AutoCloseable {
 
   /** Scores, and writes the results; images that have been counted before are not read again. */
   List<Outcome> run() throws IOException, InterruptedException {
+    return run(() -> {});
+  }
+
+  /**
+   * Scores, and writes the results; images that have been counted before are not read again.
+   *
+   * @param scoring is run before the first image is scored, and not where all have been
+   */
+  List<Outcome> run(Runnable scoring) throws IOException, InterruptedException {
     for (Target target : targets) {
       target.study.save(); // fails at once where the folder cannot be written to
     }
@@ -367,6 +376,9 @@ final class Evaluation implements AutoCloseable {
           missing.add(new BoundaryBenchmark.Image(name, () -> checked(id, map), () -> truth(id)));
         }
       }
+    }
+    if (!missing.isEmpty()) {
+      scoring.run();
     }
     progress.begin("images", 1, 1);
     try {

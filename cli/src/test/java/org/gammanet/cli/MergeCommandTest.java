@@ -285,6 +285,26 @@ class MergeCommandTest {
     assertArrayEquals(whole.get("p00-edges.png"), Files.readAllBytes(others));
   }
 
+  /** Videos have no mark by which they could be known as results. */
+  @ParameterizedTest
+  @ValueSource(strings = {"clip-edges.mp4", "clip-edges.gif", "clip-edges.png"})
+  void aFileOfOthersStays(String name) throws IOException {
+    data(2);
+    Path images = folder.resolve("images/test");
+    Path edges = folder.resolve("edges");
+    assertEquals(0, detect(images, 3, "1/2"), err.toString());
+    assertEquals(0, detect(images, 3, "2/2"), err.toString());
+    Files.writeString(edges.resolve("shard-1-of-2").resolve(name), "edges");
+    Path there = Files.writeString(edges.resolve(name), "another's");
+    assertEquals(1, run("merge", edges));
+    assertTrue(err.toString().contains(name + " exists"), err.toString());
+    assertEquals("another's", Files.readString(there));
+    assertFalse(Files.exists(edges.resolve("p00-edges.png")), "nothing is merged");
+    assertEquals(0, run("merge", edges, "--force"), err.toString());
+    assertEquals("edges", Files.readString(there));
+    assertEquals(0, run("merge", edges), "the same file stays: " + err);
+  }
+
   private static final String SMALL =
       "--random --set model.layers=[conv1_1,conv1_2,pool1,conv2_1,conv2_2,pool2]"
           + " --set model.hidden_channels=4 --set model.timesteps=1 --seed 4";

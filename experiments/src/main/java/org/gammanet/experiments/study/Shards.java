@@ -275,15 +275,20 @@ public final class Shards {
         targets.putIfAbsent(to, from);
       }
     }
-    for (Path to : targets.keySet()) {
-      if (Files.exists(to) && !replaceable.test(to)) {
+    for (Map.Entry<Path, Path> target : targets.entrySet()) {
+      Path to = target.getKey();
+      if (Files.exists(to) && !replaceable.test(to) && !isSame(to, target.getValue())) {
         throw new IllegalStateException(
-            to + " exists, and this command has not written it: --force replaces it");
+            to + " exists, and may be another program's: --force replaces it");
       }
     }
     for (Map.Entry<Path, Path> target : targets.entrySet()) {
       link(target.getValue(), target.getKey());
     }
+  }
+
+  private static boolean isSame(Path to, Path from) throws IOException {
+    return Files.isRegularFile(to) && Files.mismatch(to, from) == -1;
   }
 
   private static void link(Path from, Path to) throws IOException {
