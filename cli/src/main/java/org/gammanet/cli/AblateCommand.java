@@ -577,7 +577,7 @@ final class AblateCommand implements Callable<Integer> {
           w.write(step.globalStep() + "," + step.loss() + "," + step.seconds() + "\n");
           w.flush();
         } catch (IOException e) {
-          throw new UncheckedIOException(e);
+          throw new UncheckedIOException(AtomicFile.named(file, e));
         }
       }
       String loss = String.format(Locale.ROOT, "loss %.4g", step.loss());

@@ -87,6 +87,7 @@ final class CompareResponsesCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     Console console = new Console(spec);
+    AtomicFile.requireWritable(output);
     CsvTable table = CsvTable.read(stimuli);
     float[][][] repeats = repeats(Npy.read(recorded), table.rows().size());
     StimulusSet set = RecordingOptions.set(shown(table));

@@ -4,7 +4,6 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.WritableByteChannel;
@@ -687,16 +686,16 @@ final class DetectCommand implements Callable<Integer> {
   }
 
   private static byte[] standardInput() throws ImageException {
+    byte[] bytes;
     try {
-      InputStream in = System.in;
-      byte[] bytes = in.readAllBytes();
-      if (bytes.length == 0) {
-        throw new ImageException("standard input is empty");
-      }
-      return bytes;
+      bytes = System.in.readAllBytes();
     } catch (IOException e) {
       throw new ImageException("standard input cannot be read: " + e.getMessage(), e);
     }
+    if (bytes.length == 0) {
+      throw new ImageException("standard input is empty");
+    }
+    return bytes;
   }
 
   /** Passes images of one size through the network; one that fails takes no other with it. */

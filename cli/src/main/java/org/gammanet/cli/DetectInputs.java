@@ -12,11 +12,13 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.EnumSet;
+import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.SequencedMap;
 import java.util.SequencedSet;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
@@ -42,6 +44,9 @@ final class DetectInputs {
   private final Consumer<String> errors;
   private final SequencedSet<Found> found = new LinkedHashSet<>();
 
+  /** The folders around the one that is looked into: a link to one of them is a ring. */
+  private final Set<Path> around = new HashSet<>();
+
   /**
    * Prepares the search.
    *
@@ -59,11 +64,7 @@ final class DetectInputs {
       if (path.equals(STDIN)) {
         found.add(new Found(STDIN, Path.of("")));
       } else if (Files.isDirectory(path)) {
-        try {
-          folder(path, Path.of(""));
-        } catch (AccessDeniedException e) {
-          errors.accept(path + ": permission denied");
-        }
+        folder(path, Path.of(""));
       } else if (Files.exists(path)) {
         found.add(new Found(path, Path.of("")));
       } else if (word.matches(".*[*?\\[{].*")) {
@@ -77,29 +78,39 @@ final class DetectInputs {
 
   /** The images in a folder; what else it holds is told by kind. */
   private void folder(Path folder, Path below) throws IOException {
+    List<Path> inside;
+    try (Stream<Path> files = Files.list(folder)) {
+      inside = files.sorted().toList();
+    } catch (AccessDeniedException e) {
+      errors.accept(folder + ": permission denied");
+      return;
+    }
     int before = found.size();
     SequencedMap<String, Integer> others = new TreeMap<>();
-    try (Stream<Path> inside = Files.list(folder)) {
-      for (Path file : inside.sorted().toList()) {
-        String name = String.valueOf(file.getFileName());
-        if (name.startsWith(".")) {
-          continue;
-        }
-        if (recursive && Files.isDirectory(file)) {
-          folder(file, below.resolve(name));
-          continue;
-        }
-        boolean image = Images.hasImageName(file) && Files.isRegularFile(file);
-        if (image && !Images.isResult(file)) {
-          found.add(new Found(file, below));
-        } else {
-          others.merge(image ? "edge maps" : kind(file, name), 1, Integer::sum);
-        }
+    Path real = folder.toRealPath();
+    around.add(real);
+    for (Path file : inside) {
+      String name = String.valueOf(file.getFileName());
+      if (name.startsWith(".")) {
+        continue;
+      }
+      boolean isFolder = Files.isDirectory(file);
+      if (recursive && isFolder && !around.contains(file.toRealPath())) {
+        folder(file, below.resolve(name));
+        continue;
+      }
+      boolean image = Images.hasImageName(file) && Files.isRegularFile(file);
+      if (image && !Images.isResult(file)) {
+        found.add(new Found(file, below));
+      } else {
+        others.merge(
+            image ? "edge maps" : isFolder ? "folders" : kind(file, name), 1, Integer::sum);
       }
     }
+    around.remove(real);
     String left =
         others.entrySet().stream()
-            .map(e -> e.getValue() + " " + e.getKey())
+            .map(e -> counted(e.getValue(), e.getKey()))
             .collect(Collectors.joining(", "));
     boolean top = below.toString().isEmpty();
     if (found.size() == before && top) {
@@ -110,9 +121,17 @@ final class DetectInputs {
     }
   }
 
+  private static String counted(int number, String kind) {
+    boolean one = number == 1 && !kind.startsWith(".");
+    return number + " " + (one ? kind.replaceAll("s\\b", "") : kind);
+  }
+
   private static String kind(Path file, String name) {
-    if (Files.isDirectory(file)) {
-      return "folders";
+    if (!Files.exists(file)) {
+      return "broken links";
+    }
+    if (!Files.isRegularFile(file)) {
+      return "pipes or devices";
     }
     int dot = name.lastIndexOf('.');
     return dot < 0 ? "files without ending" : name.substring(dot).toLowerCase(Locale.ROOT);

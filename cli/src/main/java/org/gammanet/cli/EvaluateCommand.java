@@ -227,6 +227,9 @@ final class EvaluateCommand implements Callable<Integer> {
   public Integer call() throws IOException, InterruptedException {
     console = new Console(spec);
     check();
+    if (json != null) {
+      AtomicFile.requireWritable(json);
+    }
     Shard shard = sharding.shard;
     if (shard != null) {
       output = shard.folder(output);

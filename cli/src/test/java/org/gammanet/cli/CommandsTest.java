@@ -510,9 +510,9 @@ class CommandsTest {
     Files.createDirectory(folder.resolve("more"));
     Object[] all = with(with(new Object[] {"detect", folder, "-o", folder}, SMALL), "-t", 1);
     assertEquals(0, run(all), err.toString());
-    assertTrue(err.toString().contains("left out 1 .mp4, 1 folders"), err.toString());
+    assertTrue(err.toString().contains("left out 1 .mp4, 1 folder"), err.toString());
     assertEquals(0, run(with(all, "--skip-existing")), err.toString());
-    assertTrue(err.toString().contains("1 edge maps"), err.toString());
+    assertTrue(err.toString().contains("1 edge map"), err.toString());
     assertTrue(Files.notExists(folder.resolve("photo-edges-edges.png")));
     assertEquals(folder.resolve("photo-edges.png") + "\n", out.toString(), "once");
 

@@ -154,6 +154,22 @@ class DetectCommandTest {
   }
 
   @Test
+  void aRingOfLinksIsNotFollowed() throws IOException {
+    Path in = folder.resolve("in");
+    Path inner = Files.createDirectories(in.resolve("a/b"));
+    Files.copy(photo, inner.resolve("photo.png"));
+    Files.createSymbolicLink(inner.resolve("up.png"), Path.of(".."));
+    Files.createSymbolicLink(inner.resolve("gone.png"), Path.of("nowhere"));
+    Path edges = folder.resolve("edges");
+    assertEquals(0, run(in, "--recursive", "-o", edges), err.toString());
+    assertTrue(err.toString().contains("left out 1 broken link, 1 folder"), err.toString());
+    try (Stream<Path> files = Files.walk(edges)) {
+      List<Path> pictures = files.filter(Files::isRegularFile).toList();
+      assertEquals(List.of(edges.resolve("a/b/photo-edges.png")), pictures);
+    }
+  }
+
+  @Test
   void everyFormatIsWrittenAndListed() throws IOException {
     Path edges = folder.resolve("edges");
     Object[] all = {photo, "-o", edges, "--format", "png16,npy,svg,geojson,png", "--json"};

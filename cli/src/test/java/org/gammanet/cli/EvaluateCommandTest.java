@@ -219,6 +219,10 @@ class EvaluateCommandTest {
     assertEquals(1, run("--maps", folder.resolve("none"), "--data-dir", folder));
     assertEquals(1, run("--maps", folder.resolve("maps"), "--data-dir", folder.resolve("none")));
     assertEquals(1, run(maps("--split", "val")));
+    assertEquals(1, run(maps("--json", folder)));
+    assertTrue(err.toString().contains(folder + ": a folder"), err.toString());
+    assertEquals(1, run(maps("--json", folder.resolve("none/eval.json"))));
+    assertTrue(err.toString().contains("no file or folder " + folder.resolve("none")));
     assertEquals(2, run(maps("--baseline", "canny")));
     assertEquals(2, run(maps("--thresholds", 0)));
     assertEquals(2, run(maps("--max-dist", "NaN")));

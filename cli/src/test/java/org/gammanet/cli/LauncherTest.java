@@ -112,6 +112,32 @@ class LauncherTest {
     assertTrue(launch(Map.of("LC_ALL", "de_DE"), "info").out.contains("locale de_DE\n"));
   }
 
+  /** What Java opens next would otherwise stand in for a stream that is closed. */
+  @Test
+  void closedStreamsAreNoFilesOfJava() throws Exception {
+    Path java = jdk.resolve("bin/java");
+    Files.writeString(java, "#!/bin/sh\ncat > /dev/null\necho text || exit 7\n");
+    String launcher = project + "/cli/gammanet";
+    assertEquals(0, run(Map.of(), "sh", "-c", "exec \"$0\" info <&-", launcher).status);
+    Run closed = run(Map.of(), "sh", "-c", "exec \"$0\" info <&- >&- 2>&-", launcher);
+    assertEquals(new Run(7, "", ""), closed);
+  }
+
+  @Test
+  void aCurrentFolderThatIsGoneIsTold() throws Exception {
+    Path gone = Files.createDirectory(temp.resolve("gone"));
+    Run run =
+        run(
+            Map.of(),
+            "sh",
+            "-c",
+            "cd \"$1\" && rmdir \"$1\" && exec \"$0\" info",
+            project + "/cli/gammanet",
+            gone.toString());
+    assertEquals(1, run.status);
+    assertTrue(run.err.endsWith("gammanet: the current folder is no longer there\n"), run.err);
+  }
+
   @Test
   void worksWithAClosedErrorStream() throws Exception {
     Run run = run(Map.of(), "sh", "-c", "exec \"$0\" info 2>&-", project + "/cli/gammanet");

@@ -12,6 +12,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.BiConsumer;
 import java.util.function.Function;
 import java.util.stream.Stream;
 import org.gammanet.io.DataException;
@@ -56,13 +57,21 @@ public final class DatasetIndex {
    * Images of a split by id, in byte order.
    *
    * @param split name of a folder, or {@link #HELD_OUT}
-   * @throws DataException if there is no such folder
+   * @throws DataException if there is no such folder, or two images have the same id
    */
   public static SortedMap<String, Path> images(Path root, String split) {
     if (split.equals(HELD_OUT)) {
       return heldOut(s -> images(root, s));
     }
-    return files(folder(root, split, "images"), IMAGES, false);
+    return files(
+        folder(root, split, "images"),
+        IMAGES,
+        false,
+        (one, other) -> {
+          throw new DataException(
+              "%s and %s have the same name: remove or rename one of them"
+                  .formatted(one, other.getFileName()));
+        });
   }
 
   /**
@@ -131,6 +140,11 @@ public final class DatasetIndex {
    * @param folders whether a folder counts as an entry of its name
    */
   static SortedMap<String, Path> files(Path folder, List<String> endings, boolean folders) {
+    return files(folder, endings, folders, (one, other) -> {});
+  }
+
+  private static SortedMap<String, Path> files(
+      Path folder, List<String> endings, boolean folders, BiConsumer<Path, Path> onSeveral) {
     SortedMap<String, Path> found = new TreeMap<>(BYTE_ORDER);
     Map<String, Integer> ranks = new HashMap<>();
     try (Stream<Path> files = Files.list(folder)) {
@@ -146,6 +160,10 @@ public final class DatasetIndex {
             whole
                 ? endings.size()
                 : endings.indexOf(name.substring(dot + 1).toLowerCase(Locale.ROOT));
+        Path other = rank >= 0 ? found.get(id) : null;
+        if (other != null) {
+          onSeveral.accept(other, file);
+        }
         if (rank >= 0 && rank < ranks.getOrDefault(id, endings.size() + 1)) {
           ranks.put(id, rank);
           found.put(id, file);

@@ -5,20 +5,22 @@ import java.io.FileOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.AtomicMoveNotSupportedException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicLong;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
+import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -43,11 +45,8 @@ public final class AtomicFile {
   /** Folders that this process has cleared of what others left behind. */
   private static final Set<Path> SWEPT = ConcurrentHashMap.newKeySet();
 
-  private static final AtomicLong COUNT = new AtomicLong();
-
   /** Temporary names: short, since the target's may be as long as the system allows. */
-  private static final Pattern TEMPORARY =
-      Pattern.compile("\\.gammanet-([0-9]{1,18})-[0-9]+\\.tmp");
+  private static final String TEMPORARY = ".gammanet-%s.tmp";
 
   static {
     Runtime.getRuntime().addShutdownHook(new Thread(AtomicFile::removeUnfinished));
@@ -66,6 +65,31 @@ public final class AtomicFile {
   }
 
   /**
+   * Refuses a file that {@link #write} could not write, before the work that it is to receive.
+   *
+   * @throws IOException if it is a folder, or lies in none that can be written
+   */
+  public static void requireWritable(Path target) throws IOException {
+    if (isStream(target)) {
+      return;
+    }
+    if (Files.isDirectory(target)) {
+      throw new FileSystemException(target.toString(), null, "a folder, where a file is needed");
+    }
+    Path folder = real(target).getParent();
+    if (folder != null && !Files.isWritable(folder)) {
+      throw Files.exists(folder)
+          ? new AccessDeniedException(folder.toString())
+          : new NoSuchFileException(folder.toString());
+    }
+  }
+
+  /** A rename would replace a symbolic link instead of the file that it stands for. */
+  private static Path real(Path target) throws IOException {
+    return Files.isSymbolicLink(target) ? target.toRealPath() : target.toAbsolutePath();
+  }
+
+  /**
    * Writes a file, replacing one that is there. The folder must exist. A device or a pipe receives
    * the content directly.
    *
@@ -81,30 +105,39 @@ public final class AtomicFile {
       }
       return;
     }
-    // A rename would replace a symbolic link instead of the file that it stands for.
-    Path real = Files.isSymbolicLink(target) ? target.toRealPath() : target.toAbsolutePath();
-    Path temporary =
-        real.resolveSibling(
-            ".gammanet-%s-%s.tmp"
-                .formatted(
-                    Long.toString(ProcessHandle.current().pid()),
-                    Long.toString(COUNT.incrementAndGet())));
+    requireWritable(target);
+    Path real = real(target);
     Path folder = real.getParent();
     if (folder != null && SWEPT.add(folder)) {
       sweep(folder);
     }
+    while (!writeLocked(real, target, content)) {
+      // Another process swept the name away before it was locked.
+    }
+    if (folder != null) {
+      forceFolder(folder);
+    }
+  }
+
+  /** Writes under a new temporary name and renames; false if that name was lost at once. */
+  private static boolean writeLocked(Path real, Path target, Content content) throws IOException {
+    Path temporary =
+        real.resolveSibling(
+            TEMPORARY.formatted(Long.toHexString(ThreadLocalRandom.current().nextLong())));
     UNFINISHED.add(temporary);
-    try {
-      try (FileChannel file =
-          FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-        content.writeTo(file);
-        file.force(true);
+    try (FileChannel file =
+        FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+      if (!lock(file) || Files.notExists(temporary)) {
+        return false;
       }
+      content.writeTo(file);
+      file.force(true);
       try {
         Files.move(temporary, real, StandardCopyOption.ATOMIC_MOVE);
       } catch (AtomicMoveNotSupportedException e) {
         Files.move(temporary, real, StandardCopyOption.REPLACE_EXISTING);
       }
+      return true;
     } catch (Throwable e) {
       try {
         Files.deleteIfExists(temporary);
@@ -118,8 +151,14 @@ public final class AtomicFile {
     } finally {
       UNFINISHED.remove(temporary);
     }
-    if (folder != null) {
-      forceFolder(folder);
+  }
+
+  /** Locks a file for this process's life; false if another process has it. */
+  private static boolean lock(FileChannel file) {
+    try {
+      return file.tryLock() != null;
+    } catch (IOException e) {
+      return true; // A file system without locks.
     }
   }
 
@@ -139,8 +178,8 @@ public final class AtomicFile {
         });
   }
 
-  /** A channel does not know the name of its file. */
-  private static IOException named(Path target, IOException e) {
+  /** An error with the name of its file, which a channel does not know. */
+  public static IOException named(Path target, IOException e) {
     if (e.getClass() != IOException.class) {
       return e;
     }
@@ -177,20 +216,26 @@ public final class AtomicFile {
     content.writeTo(new FileOutputStream(standard).getChannel());
   }
 
-  /** Removes temporary files of processes that are no more. */
+  /**
+   * Removes temporary files that nobody has locked. The number of a process would not tell whether
+   * it still writes: containers and other machines have the same ones.
+   */
   private static void sweep(Path folder) {
-    try (DirectoryStream<Path> files = Files.newDirectoryStream(folder, ".gammanet-*.tmp")) {
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(folder, TEMPORARY.formatted("*"))) {
       for (Path file : files) {
-        Matcher name = TEMPORARY.matcher(String.valueOf(file.getFileName()));
-        if (!name.matches() || UNFINISHED.contains(file)) {
+        // The same folder may have several names.
+        boolean own =
+            UNFINISHED.stream().anyMatch(name -> name.endsWith(String.valueOf(file.getFileName())));
+        if (own || !Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
           continue;
         }
-        long pid = Long.parseLong(name.group(1));
-        if (pid == ProcessHandle.current().pid() || ProcessHandle.of(pid).isEmpty()) {
-          Files.deleteIfExists(file);
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+          if (channel.tryLock() != null) {
+            Files.deleteIfExists(file);
+          }
         }
       }
-    } catch (IOException | DirectoryIteratorException e) {
+    } catch (IOException | DirectoryIteratorException | OverlappingFileLockException e) {
       // They stay; the file itself can be written all the same.
     }
   }

@@ -160,12 +160,16 @@ final class RunLog implements AutoCloseable {
     }
     report.rates().forEach((name, rate) -> line.put("lr_" + name, rate));
     line.put("seconds", report.seconds());
-    Files.writeString(
-        metrics(),
-        JSON.writeValueAsString(line) + "\n",
-        StandardCharsets.UTF_8,
-        StandardOpenOption.CREATE,
-        StandardOpenOption.APPEND);
+    try {
+      Files.writeString(
+          metrics(),
+          JSON.writeValueAsString(line) + "\n",
+          StandardCharsets.UTF_8,
+          StandardOpenOption.CREATE,
+          StandardOpenOption.APPEND);
+    } catch (IOException e) {
+      throw AtomicFile.named(metrics(), e);
+    }
     if (events != null) {
       events.scalar("train/epoch_loss", report.epoch(), report.loss());
       if (trainingOds != null) {

@@ -87,6 +87,15 @@ class EdgeDatasetTest {
   }
 
   @Test
+  void imagesOfOneNameAreNotChosenFrom() throws IOException {
+    pictures(2);
+    picture(folder.resolve("images/im1.bmp"), 8, 8, BufferedImage.TYPE_INT_RGB, 1);
+    String message =
+        assertThrows(DataException.class, () -> EdgeDataset.open(folder, "train")).getMessage();
+    assertTrue(message.contains("im1.bmp and im1.png have the same name"), message);
+  }
+
+  @Test
   void subsetsAreNested() throws IOException {
     EdgeDataset data = pictures(20);
     Set<String> larger = new HashSet<>();

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -16,6 +17,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 
 class AtomicFileTest {
@@ -80,9 +82,24 @@ class AtomicFileTest {
 
   @Test
   void aMissingFolderIsAnError() {
-    assertThrows(
-        NoSuchFileException.class,
-        () -> AtomicFile.write(folder.resolve("no/file"), out -> out.write(text("x"))));
+    Path file = folder.resolve("no/file");
+    NoSuchFileException e =
+        assertThrows(
+            NoSuchFileException.class, () -> AtomicFile.write(file, out -> out.write(text("x"))));
+    assertEquals(folder.resolve("no").toString(), e.getFile());
+  }
+
+  @Test
+  void aFolderInPlaceOfTheFileIsNamed() throws IOException {
+    for (Executable refused :
+        List.<Executable>of(
+            () -> AtomicFile.requireWritable(folder),
+            () -> AtomicFile.write(folder, out -> out.write(text("x"))))) {
+      FileSystemException e = assertThrows(FileSystemException.class, refused);
+      assertEquals(folder.toString(), e.getFile());
+      assertTrue(String.valueOf(e.getReason()).contains("a folder"), e.getReason());
+    }
+    assertEquals(List.of(), names());
   }
 
   @Test
@@ -92,15 +109,45 @@ class AtomicFileTest {
     assertEquals("one", Files.readString(file));
   }
 
+  /** Another process may write into the same folder, from another machine or container, too. */
   @Test
-  void whatKilledProcessesLeftBehindGoes() throws IOException {
-    long gone =
-        ProcessHandle.allProcesses().mapToLong(ProcessHandle::pid).max().orElse(0) + 100_000;
-    Files.createFile(folder.resolve(".gammanet-" + gone + "-1.tmp"));
-    Files.createFile(folder.resolve(".gammanet-1-1.tmp")); // the first process is always there
+  void whatKilledProcessesLeftBehindGoesAndWhatOthersWriteStays() throws Exception {
+    Process writer =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-cp",
+                System.getProperty(
+                    "surefire.test.class.path", System.getProperty("java.class.path")),
+                Writer.class.getName(),
+                folder.resolve("theirs").toString())
+            .redirectError(ProcessBuilder.Redirect.INHERIT)
+            .start();
+    assertEquals('+', writer.getInputStream().read());
+    List<String> unfinished = names();
+    assertEquals(1, unfinished.size());
+    Files.createFile(folder.resolve(".gammanet-1234-1.tmp"));
     Files.createFile(folder.resolve(".mine.tmp"));
     AtomicFile.write(folder.resolve("a"), out -> out.write(text("one")));
-    assertEquals(List.of(".gammanet-1-1.tmp", ".mine.tmp", "a"), names());
+    assertEquals(List.of(unfinished.getFirst(), ".mine.tmp", "a"), names());
+    writer.getOutputStream().close();
+    assertEquals(0, writer.waitFor());
+    assertEquals(List.of(".mine.tmp", "a", "theirs"), names());
+  }
+
+  /** Writes a file until standard input ends. */
+  static final class Writer {
+    private Writer() {}
+
+    public static void main(String[] args) throws IOException {
+      AtomicFile.write(
+          Path.of(args[0]),
+          out -> {
+            out.write(text("half"));
+            System.out.write('+');
+            System.out.flush();
+            System.in.read();
+          });
+    }
   }
 
   @Test

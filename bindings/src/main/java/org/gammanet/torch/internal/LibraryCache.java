@@ -9,6 +9,9 @@ import java.net.URLConnection;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -113,10 +116,19 @@ public final class LibraryCache {
       throw new IOException(
           ("cannot unpack %s into %s (%s); set GAMMANET_CACHE to a folder that can be written and"
                   + " has 400 MB of free space")
-              .formatted(what, folder, e),
+              .formatted(what, folder, reason(e)),
           e);
     }
     return folder;
+  }
+
+  private static String reason(IOException e) {
+    return switch (e) {
+      case AccessDeniedException a -> a.getFile() + ": permission denied";
+      case FileAlreadyExistsException f -> f.getFile() + " is a file";
+      case FileSystemException f when f.getReason() != null -> f.getFile() + ": " + f.getReason();
+      default -> String.valueOf(e.getMessage());
+    };
   }
 
   /** Another user could have put a library there. */

@@ -176,6 +176,6 @@ class LibraryCacheTest {
   void aFileInPlaceOfTheFolderIsNamed() throws IOException {
     Files.createDirectories(root.getParent());
     Files.writeString(root, "");
-    refused(root.toString());
+    refused("(" + root + " is a file)");
   }
 }

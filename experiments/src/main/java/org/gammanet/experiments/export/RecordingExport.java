@@ -14,6 +14,7 @@ import java.util.Map;
 import java.util.UUID;
 import java.util.stream.IntStream;
 import org.gammanet.experiments.responses.Responses;
+import org.gammanet.io.AtomicFile;
 
 /**
  * A recording, to be written for MATLAB or as NWB.
@@ -69,6 +70,8 @@ public record RecordingExport(
     try {
       work.write(temporary);
       Files.move(temporary, file, StandardCopyOption.REPLACE_EXISTING);
+    } catch (IOException e) {
+      throw AtomicFile.named(file, e);
     } finally {
       Files.deleteIfExists(temporary);
     }
