@@ -137,20 +137,25 @@ final class DetectInputs {
     return dot < 0 ? "files without ending" : name.substring(dot).toLowerCase(Locale.ROOT);
   }
 
-  /** Files whose paths match a pattern, as shells have them; ** crosses folders. */
+  /** Files whose paths match a pattern, as shells have them; ** crosses any number of folders. */
   private void pattern(String word) throws IOException {
     int slash = word.substring(0, firstWildcard(word)).lastIndexOf('/');
     Path base = Path.of(slash < 0 ? "." : slash == 0 ? "/" : word.substring(0, slash));
-    PathMatcher matcher;
+    String pattern = word.substring(slash + 1);
+    List<PathMatcher> matchers;
     try {
-      matcher = FileSystems.getDefault().getPathMatcher("glob:" + word.substring(slash + 1));
+      // Java's **/ crosses one folder at least.
+      matchers =
+          Stream.of(pattern, pattern.replace("**/", ""))
+              .map(p -> FileSystems.getDefault().getPathMatcher("glob:" + p))
+              .toList();
     } catch (IllegalArgumentException e) { // of patterns, and of paths
       errors.accept("there is no file or folder " + word);
       return;
     }
     List<Path> matches = new ArrayList<>();
     if (Files.isDirectory(base)) {
-      int depth = word.contains("**") ? Integer.MAX_VALUE : depth(word.substring(slash + 1));
+      int depth = word.contains("**") ? Integer.MAX_VALUE : depth(pattern);
       Files.walkFileTree(
           base,
           EnumSet.of(FileVisitOption.FOLLOW_LINKS),
@@ -160,7 +165,9 @@ final class DetectInputs {
             public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
               Path below = base.relativize(file);
               boolean hidden = String.valueOf(below.getFileName()).startsWith(".");
-              if (!hidden && attributes.isRegularFile() && matcher.matches(below)) {
+              if (!hidden
+                  && attributes.isRegularFile()
+                  && matchers.stream().anyMatch(matcher -> matcher.matches(below))) {
                 matches.add(slash < 0 ? below : file);
               }
               return FileVisitResult.CONTINUE;

@@ -151,6 +151,11 @@ class DetectCommandTest {
     assertTrue(Images.isResult(edges.resolve("photo-edges.png")), "made again");
     assertEquals(1, run(in + "/*.jpg", "-o", edges));
     assertTrue(err.toString().contains("no file matches"), err.toString());
+
+    Path pattern = folder.resolve("{dir}/{stem}.svg");
+    assertEquals(0, run(in + "/**/*.png", "-o", pattern), err.toString());
+    assertTrue(Files.exists(folder.resolve("photo.svg")), "in no folder");
+    assertTrue(Files.exists(folder.resolve("a/b/photo.svg")), "in two");
   }
 
   @Test

@@ -80,7 +80,7 @@ final class Examples {
     Matcher word = Pattern.compile("'([^']*)'|\"([^\"]*)\"|([^\\s'\"]+)").matcher(line);
     while (word.find()) {
       String plain = word.group(3);
-      if (plain != null && plain.matches("[#|>&;].*")) {
+      if (plain != null && plain.matches("[#|<>&;].*")) {
         break;
       }
       words.add(plain != null ? plain : word.group(1) != null ? word.group(1) : word.group(2));

@@ -63,10 +63,23 @@ final class ImageDecoder {
     } catch (ImageException e) {
       throw e;
     } catch (IOException | RuntimeException | StackOverflowError e) {
+      for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+        if (cause instanceof OutOfMemoryError error) { // which the reader of PNG wraps
+          throw tooLarge(name, error);
+        }
+      }
       throw new ImageException(name + " is truncated or damaged: " + reason(e), e);
     } catch (OutOfMemoryError e) {
-      throw new ImageException(name + " needs more memory than Java has: give it more (-Xmx)", e);
+      throw tooLarge(name, e);
     }
+  }
+
+  /** An image for which the heap is too small, so that the images beside it are still done. */
+  static ImageException tooLarge(String name, OutOfMemoryError e) {
+    return new ImageException(
+        "%s needs more memory than the %s MB that Java has: give it more (-Xmx)"
+            .formatted(name, Runtime.getRuntime().maxMemory() >> 20),
+        e);
   }
 
   private static String reason(Throwable e) {

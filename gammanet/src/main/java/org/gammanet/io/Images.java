@@ -78,7 +78,12 @@ public final class Images {
    * @throws ImageException as {@link #read}
    */
   public static RgbImage decode(byte[] bytes, String name) throws ImageException {
-    return ImageDecoder.decode(bytes, name).toRgb();
+    Pixels pixels = ImageDecoder.decode(bytes, name);
+    try {
+      return pixels.toRgb();
+    } catch (OutOfMemoryError e) {
+      throw ImageDecoder.tooLarge(name, e);
+    }
   }
 
   /**
@@ -103,7 +108,11 @@ public final class Images {
     int w = pixels.raster().getWidth();
     int h = pixels.raster().getHeight();
     boolean turned = pixels.orientation() >= 5;
-    return new Shrunk(pixels.toRgb(maxSide), turned ? h : w, turned ? w : h);
+    try {
+      return new Shrunk(pixels.toRgb(maxSide), turned ? h : w, turned ? w : h);
+    } catch (OutOfMemoryError e) {
+      throw ImageDecoder.tooLarge(name, e);
+    }
   }
 
   /**

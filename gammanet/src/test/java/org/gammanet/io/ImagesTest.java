@@ -314,6 +314,43 @@ class ImagesTest {
     assertEquals("/dev/null is a device, not an image", e.getMessage());
   }
 
+  /** Whichever step of reading it is at which the heap is full. */
+  @ParameterizedTest
+  @ValueSource(ints = {16, 32, 64, 96})
+  void anImageThatTheHeapCannotHoldIsNamed(int megabytes) throws Exception {
+    Path file = folder.resolve("large.png");
+    ImageIO.write(
+        new BufferedImage(6000, 4000, BufferedImage.TYPE_BYTE_GRAY), "png", file.toFile());
+    Process process =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xmx" + megabytes + "m",
+                "-XX:+UseSerialGC",
+                "-cp",
+                System.getProperty(
+                    "surefire.test.class.path", System.getProperty("java.class.path")),
+                Reading.class.getName(),
+                file.toString())
+            .redirectErrorStream(true)
+            .start();
+    String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertEquals(0, process.waitFor(), said);
+    assertTrue(said.startsWith(file + " needs more memory than the "), said);
+  }
+
+  /** Reads an image and prints why that is impossible. */
+  static final class Reading {
+    private Reading() {}
+
+    public static void main(String[] args) {
+      try {
+        Images.read(Path.of(args[0]));
+      } catch (ImageException e) {
+        System.out.print(e.getMessage());
+      }
+    }
+  }
+
   @Test
   void otherFormats() throws IOException {
     assertEquals(
