@@ -1,57 +1,24 @@
 package org.gammanet.cli;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ArrayNode;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.Channels;
-import java.nio.channels.WritableByteChannel;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Locale;
-import java.util.Map;
-import java.util.OptionalDouble;
-import java.util.SequencedMap;
-import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
 import org.gammanet.GammaNet;
 import org.gammanet.cli.DetectOutput.Format;
 import org.gammanet.cli.DetectOutput.Job;
-import org.gammanet.detection.Contours;
-import org.gammanet.detection.DetectionMemory;
-import org.gammanet.detection.Detector;
 import org.gammanet.detection.DetectorOptions;
-import org.gammanet.detection.EdgePictures;
-import org.gammanet.detection.FrameReader;
-import org.gammanet.detection.FrameWriter;
-import org.gammanet.experiments.study.Json;
-import org.gammanet.experiments.study.Progress;
 import org.gammanet.experiments.study.Shard;
-import org.gammanet.experiments.study.Shards;
-import org.gammanet.experiments.study.Study;
-import org.gammanet.io.EdgeMap;
-import org.gammanet.io.ImageException;
-import org.gammanet.io.Images;
-import org.gammanet.io.Npy;
 import org.gammanet.io.OutputFolder;
-import org.gammanet.io.RgbImage;
-import org.gammanet.model.DivergenceException;
-import org.gammanet.model.ForwardOptions;
-import org.gammanet.torch.TorchException;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
@@ -80,27 +47,6 @@ import picocli.CommandLine.Spec;
       "  gammanet detect - -o - < photo.jpg > edges.png"
     })
 final class DetectCommand implements Callable<Integer> {
-  /** The file in which a shard says what it has done. */
-  static final String RECORD = "detect.json";
-
-  /** Step of a shard's results. */
-  private static final String PART = "part";
-
-  /** Options that change no file. */
-  private static final Set<String> INDIFFERENT =
-      Set.of(
-          "--output",
-          "--recursive",
-          "--force",
-          "--skip-existing",
-          "--json",
-          "--shard",
-          "--checkpoint",
-          "--config",
-          "--device",
-          "--threads",
-          "--verbose");
-
   /** Pixels of a side, or {@code none}, which is 0. */
   static final class Side implements ITypeConverter<Integer> {
     @Override
@@ -131,6 +77,11 @@ final class DetectCommand implements Callable<Integer> {
               + " detail, by tiles where memory demands it."
         })
     @Nullable Integer maxSide;
+
+    /** The longest side that passes through the network; 0 for any. */
+    int workingSide() {
+      return size != null ? 0 : maxSide == null ? DetectorOptions.DEFAULT_MAX_SIDE : maxSide;
+    }
   }
 
   @Parameters(
@@ -256,40 +207,15 @@ final class DetectCommand implements Callable<Integer> {
 
   private Console console;
   private DetectOutput target;
-  private DetectorOptions options;
-  private Detector detector;
-  private DetectionMemory memory;
-  private @Nullable ObjectMapper mapper;
-  private int failed;
-  private final List<String> failures = new ArrayList<>();
-  private int written;
-  private int total;
-  private boolean toldOfSize;
-  private volatile boolean stopped;
-
-  /** An image that was read while LibTorch was being loaded; null where it could not be read. */
-  private @Nullable Loaded ahead;
-
-  private @Nullable Job readAhead;
+  private DetectReport report;
 
   @SuppressWarnings("NullAway.Init")
   DetectCommand() {}
 
-  /**
-   * An image that has been read.
-   *
-   * @param image as it passes through the network
-   * @param photo in its own size where the results show it
-   * @param width of the result in pixels
-   * @param height of the result in pixels
-   * @param begun when reading began, by {@link System#nanoTime}
-   */
-  private record Loaded(
-      Job job, RgbImage image, @Nullable RgbImage photo, int width, int height, long begun) {}
-
   @Override
   public Integer call() throws IOException {
     console = new Console(spec);
+    report = new DetectReport(console, json, style);
     if (inputs.isEmpty()) {
       throw new UsageException("name an image, or a folder with images");
     }
@@ -312,49 +238,93 @@ final class DetectCommand implements Callable<Integer> {
     }
     checkOptions();
     List<DetectInputs.Found> found =
-        new DetectInputs(recursive, console::note, this::fail).find(inputs);
+        new DetectInputs(recursive, console::note, report::fail).find(inputs);
     List<Job> jobs = target.jobs(found);
     List<String> names = jobs.stream().map(job -> job.file().toString()).toList();
     if (part != null) {
       DetectOutput.requireDistinct(jobs, target.formats().getLast());
       jobs = part.every(jobs);
     }
-    total = failed + jobs.size();
+    report.expect(jobs.size());
     if (target.kind != DetectOutput.Kind.VIDEO) {
       if (target.kind != DetectOutput.Kind.STDOUT) {
         DetectOutput.requireDistinct(jobs, target.formats().getLast());
       }
       jobs = toDo(jobs);
     }
-    options = options();
-    try (var interrupt = Interrupt.handle(() -> stopped = true)) {
+    try (var interrupt = Interrupt.handle(() -> {})) {
       if (!jobs.isEmpty() || part != null) {
-        List<Job> toDo = jobs;
-        Runnable meanwhile = () -> readFirst(toDo);
-        try (GammaNet net = compute.applyTo(network.open(compute, console, meanwhile));
-            OutputFolder folder = outputFolder()) {
-          open(net);
-          if (part == null) {
-            run(net, jobs);
-          } else {
-            run(net, jobs, part, names);
-          }
-        } catch (CancellationException e) {
-          // Between two tiles: of the image nothing is written.
-        } finally {
-          Terminal.clear();
-        }
+        run(jobs, part, names, interrupt);
       }
-      if (stopped) {
+      if (interrupt.happened()) {
         throw interrupt.exception(
-            "interrupted; %s of %s done, --skip-existing leaves them out"
-                .formatted(written, total));
+            "interrupted; %s, --skip-existing leaves them out".formatted(report.summary()));
       }
     }
-    if (failed > 0 && total > 1) {
-      console.error("%s of %s done".formatted(written, total));
+    return report.finish();
+  }
+
+  private void run(List<Job> jobs, @Nullable Shard part, List<String> names, Interrupt interrupt)
+      throws IOException {
+    DetectReader reader = new DetectReader(resizing, style.needsPhoto(), report);
+    Runnable meanwhile =
+        () -> {
+          if (!jobs.isEmpty() && target.kind != DetectOutput.Kind.VIDEO) {
+            reader.readAhead(jobs.getFirst());
+          }
+        };
+    try (GammaNet net = compute.applyTo(network.open(compute, console, meanwhile));
+        OutputFolder folder = outputFolder()) {
+      var opened = new DetectNetwork(net, options(), interrupt);
+      if (part == null) {
+        detect(jobs, opened, reader);
+        return;
+      }
+      DetectShard shard =
+          DetectShard.open(
+              target.path(),
+              part,
+              names,
+              net,
+              spec.commandLine().getParseResult().matchedOptions());
+      detect(jobs, opened, reader);
+      if (!opened.isStopped()) {
+        shard.complete(report.failures());
+      }
+    } catch (CancellationException e) {
+      // Between two tiles: of the image nothing is written.
+    } finally {
+      Terminal.clear();
     }
-    return failed == 0 ? 0 : Failures.FAILED;
+  }
+
+  private void detect(List<Job> jobs, DetectNetwork opened, DetectReader reader)
+      throws IOException {
+    var writer = new DetectWriter(style, target.formats(), allTimesteps);
+    var videos = new DetectVideos(opened, writer, report, video, resizing.size, videoObstacle());
+    if (target.kind == DetectOutput.Kind.VIDEO) {
+      joinVideo(jobs, videos);
+      return;
+    }
+    var images = new DetectImages(opened, reader, writer, report, videos, batchSize);
+    if (video.carryStates) {
+      images.detectSequence(jobs);
+    } else {
+      images.detect(jobs);
+    }
+  }
+
+  /** One video of all images and videos. */
+  private void joinVideo(List<Job> jobs, DetectVideos videos) throws IOException {
+    Path result = target.path();
+    boolean there = Files.exists(result);
+    if (there && skipExisting) {
+      return;
+    }
+    if (there && !force) {
+      throw new CommandException(result + " exists: --force replaces it");
+    }
+    videos.join(jobs, result);
   }
 
   private void checkOptions() {
@@ -387,6 +357,9 @@ final class DetectCommand implements Callable<Integer> {
 
   /** Why videos cannot be written as the options ask for, in a sentence; null if they can. */
   private @Nullable String videoObstacle() {
+    if (target.kind == DetectOutput.Kind.FILE || target.kind == DetectOutput.Kind.STDOUT) {
+      return "a video's edges go to a video or a folder: give --output such a name";
+    }
     if (allTimesteps) {
       return "--all-timesteps is for images, not for videos";
     }
@@ -412,7 +385,7 @@ final class DetectCommand implements Callable<Integer> {
   private DetectorOptions options() {
     DetectorOptions chosen =
         DetectorOptions.DEFAULTS
-            .withMaxSide(resizing.size != null ? 0 : workingSide())
+            .withMaxSide(resizing.workingSide())
             .withTileSide(
                 video.carryStates || tileSize != null && tileSize == 0
                     ? DetectorOptions.WHOLE
@@ -420,40 +393,12 @@ final class DetectCommand implements Callable<Integer> {
     return allTimesteps ? chosen.withEveryTimestep() : chosen;
   }
 
-  /** Reads the first image, as LibTorch is waited for anyway. */
-  private void readFirst(List<Job> jobs) {
-    if (!jobs.isEmpty() && target.kind != DetectOutput.Kind.VIDEO) {
-      Job first = jobs.getFirst();
-      if (!first.file().equals(DetectInputs.STDIN) && !isVideo(first)) {
-        ahead = load(first);
-        readAhead = first;
-      }
-    }
-  }
-
-  private void open(GammaNet net) {
-    detector = new Detector(net, options);
-    detector.onProgress(done -> goOn());
-    memory = new DetectionMemory(net.network());
-  }
-
-  /** Ends the image at hand after a signal. */
-  private void goOn() {
-    if (stopped) {
-      throw new CancellationException();
-    }
-  }
-
-  private int workingSide() {
-    return resizing.maxSide == null ? DetectorOptions.DEFAULT_MAX_SIDE : resizing.maxSide;
-  }
-
   /** Without what is done already and may be skipped, and what would replace others' files. */
   private List<Job> toDo(List<Job> jobs) {
     List<Job> left = new ArrayList<>();
     for (Job job : jobs) {
-      boolean moving = isVideo(job);
-      Path result = moving ? movingResult(job) : job.result(target.formats().getLast());
+      boolean moving = job.isVideo();
+      Path result = moving ? job.videoResult(video.frames) : job.result(target.formats().getLast());
       if (result == null || !Files.exists(result)) {
         left.add(job);
         continue;
@@ -462,9 +407,9 @@ final class DetectCommand implements Callable<Integer> {
       // Frames are added to those of their folder, and a video is only replaced if that is wanted.
       boolean replaced = ours && (!moving || Files.isDirectory(result));
       if (skipExisting && ours) {
-        written++;
+        report.done();
       } else if (!force && !replaced) {
-        fail(
+        report.fail(
             ours
                 ? result + " exists: --force replaces it"
                 : result + " exists, and this command has not written it: --force replaces it");
@@ -473,587 +418,5 @@ final class DetectCommand implements Callable<Integer> {
       }
     }
     return left;
-  }
-
-  private static boolean isVideo(Job job) {
-    return FrameReader.hasVideoName(job.file())
-        || FrameReader.isGif(job.file()) && Images.isAnimated(job.file());
-  }
-
-  private void run(GammaNet net, List<Job> jobs) throws IOException {
-    if (target.kind == DetectOutput.Kind.VIDEO) {
-      oneVideo(jobs);
-      return;
-    }
-    if (!video.carryStates) {
-      detect(net, jobs);
-      return;
-    }
-    try (Detector.Sequence sequence = detector.sequence()) {
-      for (Job job : jobs) {
-        if (stopped) {
-          return;
-        }
-        if (isVideo(job)) {
-          moving(job);
-          continue;
-        }
-        console.progress("", written + failed, total, job.name());
-        Loaded loaded = load(job);
-        if (loaded == null) {
-          continue;
-        }
-        int height = loaded.image.height();
-        int width = loaded.image.width();
-        if (memory.fitting(height, width) == 0) {
-          fail(job, refusal(height, width));
-          continue;
-        }
-        finish(loaded, () -> sequence.nextTimesteps(loaded.image));
-        memory.passed(1, height, width);
-      }
-    }
-  }
-
-  /** Does a shard's part of all images, and notes that it is done. */
-  private void run(GammaNet net, List<Job> jobs, Shard part, List<String> names)
-      throws IOException {
-    Map<String, String> settings = new LinkedHashMap<>();
-    settings.put("network", net.config().model().name());
-    settings.put("timesteps", Integer.toString(net.config().model().timesteps()));
-    for (OptionSpec option : spec.commandLine().getParseResult().matchedOptions()) {
-      if (!INDIFFERENT.contains(option.longestName())) {
-        settings.put(
-            option.longestName().substring(2).replace('-', '_'),
-            String.join(" ", option.originalStringValues()));
-      }
-    }
-    Study study;
-    try {
-      study =
-          Study.open(
-              target.path(),
-              RECORD,
-              new Study.Identity("detect", settings, net.network().digest()),
-              Map.of(),
-              Study.Existing.CONTINUE,
-              Progress.NONE);
-      Shards.mark(study, part, names);
-    } catch (IllegalStateException e) {
-      throw new CommandException(String.valueOf(e.getMessage()), e);
-    }
-    study.complete(false);
-    run(net, jobs);
-    if (!stopped) {
-      study.put(PART, new Part(failures));
-      study.complete(true);
-    }
-  }
-
-  /** What a shard leaves for the merge besides its files: a sentence for each that failed. */
-  private record Part(List<String> failures) {}
-
-  /**
-   * Joins the shards of a run.
-   *
-   * @param force whether to replace files that are there already and are not known as results of
-   *     this command: videos have no mark
-   * @throws IllegalStateException where they may not
-   */
-  static int merge(Shards shards, Path output, boolean force, Console console) throws IOException {
-    shards.link(output, to -> force || DetectOutput.isOurs(to));
-    Set<String> failures = new LinkedHashSet<>(); // each shard names those that are not there
-    for (ObjectNode root : shards.results()) {
-      failures.addAll(Json.read(root.path(PART), Part.class).failures);
-    }
-    failures.forEach(console::error);
-    console.print(output);
-    return failures.isEmpty() ? 0 : Failures.FAILED;
-  }
-
-  private void detect(GammaNet net, List<Job> jobs) throws IOException {
-    SequencedMap<List<Integer>, List<Loaded>> waiting = new LinkedHashMap<>();
-    int loaded = 0;
-    for (Job job : jobs) {
-      if (stopped) {
-        return;
-      }
-      if (isVideo(job)) {
-        moving(job);
-        continue;
-      }
-      console.progress("", written + failed, total, job.name());
-      Loaded image = load(job);
-      if (image == null) {
-        continue;
-      }
-      int height = image.image.height();
-      int width = image.image.width();
-      if (detector.isCut(height, width)) {
-        detector.onProgress(
-            done -> {
-              goOn();
-              console.progress(
-                  "tiles", Math.round(1000 * done), 1000, String.valueOf(job.file().getFileName()));
-            });
-        finish(image, () -> detector.atWorkingSize(image.image));
-        continue;
-      }
-      int most = (int) Math.min(batchSize, memory.fitting(height, width));
-      if (most == 0) {
-        fail(job, refusal(height, width));
-        continue;
-      }
-      List<Integer> key = List.of(width, height);
-      List<Loaded> group = waiting.computeIfAbsent(key, k -> new ArrayList<>());
-      group.add(image);
-      loaded++;
-      if (group.size() == most) {
-        waiting.remove(key);
-        loaded -= group.size();
-        pass(net, group);
-        memory.passed(most, height, width);
-      } else if (loaded == 4 * batchSize) { // many sizes: do not hold ever more images
-        List<Loaded> oldest = waiting.pollFirstEntry().getValue();
-        loaded -= oldest.size();
-        pass(net, oldest);
-      }
-    }
-    for (List<Loaded> group : waiting.values()) {
-      if (!stopped) {
-        pass(net, group);
-      }
-    }
-  }
-
-  private String refusal(int height, int width) {
-    return "has %s×%s pixels, for which this network needs %s, but %s are available: a smaller --max-side shrinks it"
-        .formatted(
-            width,
-            height,
-            Terminal.bytes(memory.bytes(height, width)),
-            Terminal.bytes(memory.available()));
-  }
-
-  /** Reads an image at its working size; null if that fails, which is reported. */
-  private @Nullable Loaded load(Job job) {
-    if (job.equals(readAhead)) {
-      Loaded read = ahead;
-      ahead = null;
-      readAhead = null;
-      return read;
-    }
-    long begun = System.nanoTime();
-    try {
-      byte[] bytes = bytes(job);
-      Integer size = resizing.size;
-      boolean whole = size != null || style.needsPhoto();
-      Images.Shrunk read = Images.decode(bytes, job.name(), whole ? 0 : options.maxSide());
-      if (size != null) {
-        RgbImage image = read.image().resize(size, size);
-        return new Loaded(job, image, image, size, size, begun);
-      }
-      RgbImage image = read.image().shrink(options.maxSide());
-      tellOfSize(job, read, image);
-      return new Loaded(
-          job, image, whole ? read.image() : null, read.width(), read.height(), begun);
-    } catch (IOException e) {
-      failWith(job, sentence(e));
-      return null;
-    } catch (IllegalArgumentException e) { // such an image has no such size
-      fail(job, sentence(e));
-      return null;
-    }
-  }
-
-  private void tellOfSize(Job job, Images.Shrunk read, RgbImage image) {
-    if (resizing.maxSide == null && image.width() < read.width() && !toldOfSize) {
-      toldOfSize = true;
-      console.note(
-          "%s has %s×%s pixels and passes as %s×%s (--max-side %s); --max-side none finds finer detail"
-              .formatted(
-                  job.name(),
-                  read.width(),
-                  read.height(),
-                  image.width(),
-                  image.height(),
-                  options.maxSide()));
-    }
-  }
-
-  private static byte[] bytes(Job job) throws IOException {
-    return job.file().equals(DetectInputs.STDIN) ? standardInput() : Images.bytes(job.file());
-  }
-
-  private static byte[] standardInput() throws ImageException {
-    byte[] bytes;
-    try {
-      bytes = System.in.readAllBytes();
-    } catch (IOException e) {
-      throw new ImageException("standard input cannot be read: " + e.getMessage(), e);
-    }
-    if (bytes.length == 0) {
-      throw new ImageException("standard input is empty");
-    }
-    return bytes;
-  }
-
-  /** Passes images of one size through the network; one that fails takes no other with it. */
-  private void pass(GammaNet net, List<Loaded> group) throws IOException {
-    ForwardOptions forward =
-        allTimesteps ? ForwardOptions.DEFAULTS.withEveryTimestep() : ForwardOptions.DEFAULTS;
-    if (group.size() == 1) {
-      finish(group.getFirst(), () -> net.detect(group.getFirst().image, forward));
-      return;
-    }
-    List<List<EdgeMap>> maps;
-    try {
-      maps = net.detect(group.stream().map(Loaded::image).toList(), forward);
-    } catch (DivergenceException | TorchException e) {
-      for (Loaded single : group) {
-        pass(net, List.of(single));
-      }
-      return;
-    }
-    for (int i = 0; i < group.size(); i++) {
-      List<EdgeMap> own = maps.get(i);
-      finish(group.get(i), () -> own);
-    }
-  }
-
-  private interface Maps {
-    List<EdgeMap> find();
-  }
-
-  /** Finds the edges of an image and writes them; what fails is reported. */
-  private void finish(Loaded loaded, Maps finder) throws IOException {
-    List<EdgeMap> maps;
-    try {
-      maps = Detector.enlarged(finder.find(), loaded.width, loaded.height);
-    } catch (DivergenceException | TorchException | IllegalArgumentException e) {
-      fail(loaded.job, sentence(e));
-      return;
-    }
-    EdgeMap map = maps.getLast();
-    List<Path> files = new ArrayList<>();
-    if (allTimesteps) {
-      for (int t = 0; t < maps.size(); t++) {
-        Path file = loaded.job.result("-t" + (t + 1) + ".png");
-        if (file != null) {
-          write(file, Images.png8(style.gray(style.apply(maps.get(t)))));
-          files.add(file);
-        }
-      }
-    }
-    EdgeMap styled = style.apply(map);
-    // The last format comes last: with it, an image counts as done.
-    for (Format format : target.formats()) {
-      Path file = loaded.job.result(format);
-      ByteBuffer bytes = encode(format, map, styled, loaded.photo);
-      if (file == null) {
-        writeOut(bytes);
-      } else {
-        write(file, bytes);
-        files.add(file);
-      }
-    }
-    written++;
-    report(loaded, map, files);
-  }
-
-  private ByteBuffer encode(Format format, EdgeMap map, EdgeMap styled, @Nullable RgbImage photo)
-      throws IOException {
-    return switch (format) {
-      case png -> picture(styled, photo);
-      case png16 -> Images.png16(style.gray(styled));
-      case npy -> Npy.result(styled.values(), styled.height(), styled.width());
-      case svg -> utf8(contours(map).svg(style.lineColor()));
-      case geojson -> utf8(contours(map).geoJson());
-    };
-  }
-
-  private Contours contours(EdgeMap map) {
-    return Contours.of(map, style.contourThreshold(map));
-  }
-
-  private static ByteBuffer utf8(String text) {
-    return ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8));
-  }
-
-  private ByteBuffer picture(EdgeMap styled, @Nullable RgbImage photo) throws IOException {
-    if (style.picture.transparent) {
-      return Images.result(EdgePictures.transparent(styled, style.lineColor(), style.alpha));
-    }
-    return style.isPicture()
-        ? Images.result(style.color(styled, photo).toBufferedImage())
-        : Images.png8(style.gray(styled));
-  }
-
-  private static void write(Path file, ByteBuffer bytes) throws IOException {
-    Path parent = file.toAbsolutePath().getParent();
-    if (parent != null) {
-      Files.createDirectories(parent);
-    }
-    Images.write(file, bytes);
-  }
-
-  private static void writeOut(ByteBuffer bytes) {
-    try {
-      WritableByteChannel out = Channels.newChannel(System.out);
-      while (bytes.hasRemaining()) {
-        out.write(bytes);
-      }
-      System.out.flush();
-    } catch (IOException e) {
-      throw new CommandException(Failures.OUTPUT_LOST, e);
-    }
-    if (System.out.checkError()) {
-      throw new CommandException(Failures.OUTPUT_LOST);
-    }
-  }
-
-  private void report(Loaded loaded, EdgeMap map, List<Path> files) throws IOException {
-    if (!json) {
-      if (!files.isEmpty()) {
-        console.print(files.getLast());
-      }
-      return;
-    }
-    double sum = 0;
-    for (float value : map.values()) {
-      sum += value;
-    }
-    ObjectNode line = line(loaded.job);
-    line.put("width", map.width());
-    line.put("height", map.height());
-    line.put("working_width", loaded.image.width());
-    line.put("working_height", loaded.image.height());
-    line.put("seconds", seconds(loaded.begun));
-    line.put("mean", sum / map.values().length);
-    OptionalDouble threshold = style.thresholdOf(map);
-    if (threshold.isPresent()) {
-      line.put("threshold", threshold.getAsDouble());
-    }
-    print(line, files);
-  }
-
-  private static String sentence(Exception e) {
-    String known = Failures.sentence(e);
-    return known == null ? String.valueOf(e.getMessage()) : known;
-  }
-
-  private ObjectNode line(Job job) {
-    ObjectMapper known = mapper == null ? new ObjectMapper() : mapper;
-    mapper = known;
-    ObjectNode line = known.createObjectNode();
-    line.put("image", job.file().toString());
-    return line;
-  }
-
-  private void print(ObjectNode line, List<Path> files) {
-    ArrayNode names = line.putArray("files");
-    files.forEach(file -> names.add(file.toString()));
-    console.print(line);
-  }
-
-  private static double seconds(long begun) {
-    return Math.round((System.nanoTime() - begun) / 1e6) / 1e3;
-  }
-
-  private void fail(String sentence) {
-    failed++;
-    failures.add(sentence);
-    console.error(sentence);
-  }
-
-  /** Reports what is wrong with an image. */
-  private void fail(Job job, String predicate) {
-    failWith(job, job.name() + (predicate.startsWith("has ") ? " " : ": ") + predicate);
-  }
-
-  private void failWith(Job job, String sentence) {
-    fail(sentence);
-    if (json) {
-      console.print(line(job).put("error", sentence));
-    }
-  }
-
-  // Videos
-
-  /** Where the edges of a video go: a file, or a folder of frames. */
-  private @Nullable Path movingResult(Job job) {
-    if (video.frames) {
-      return job.result("");
-    }
-    return job.result(FrameReader.isGif(job.file()) ? ".gif" : ".mp4");
-  }
-
-  /** The edges of a video: another video, or frames. */
-  private void moving(Job job) throws IOException {
-    if (target.kind == DetectOutput.Kind.FILE || target.kind == DetectOutput.Kind.STDOUT) {
-      fail(job, "a video's edges go to a video or a folder: give --output such a name");
-      return;
-    }
-    String obstacle = videoObstacle();
-    if (obstacle != null) {
-      fail(job, obstacle);
-      return;
-    }
-    Path result = movingResult(job);
-    if (result == null) {
-      throw new AssertionError(job);
-    }
-    long begun = System.nanoTime();
-    try {
-      Path parent = result.toAbsolutePath().getParent();
-      if (parent != null) {
-        Files.createDirectories(parent);
-      }
-      int frames = video.frames ? toFrames(job, result) : toVideo(List.of(job), result);
-      if (stopped) {
-        return;
-      }
-      written++;
-      reportVideo(job, frames, begun, result);
-    } catch (ImageException | DivergenceException | TorchException | IllegalArgumentException e) {
-      failWith(job, sentence(e));
-    }
-  }
-
-  private void reportVideo(Job job, int frames, long begun, Path result) {
-    if (json) {
-      print(line(job).put("frames", frames).put("seconds", seconds(begun)), List.of(result));
-    } else {
-      console.print(result);
-    }
-  }
-
-  /** One video of all images and videos. */
-  private void oneVideo(List<Job> jobs) throws IOException {
-    Path result = target.path();
-    boolean there = Files.exists(result);
-    if (there && skipExisting) {
-      return;
-    }
-    if (there && !force) {
-      throw new CommandException(result + " exists: --force replaces it");
-    }
-    long begun = System.nanoTime();
-    int frames;
-    try {
-      frames = toVideo(jobs, result);
-    } catch (IllegalArgumentException e) {
-      throw new CommandException(String.valueOf(e.getMessage()), e);
-    }
-    if (!stopped && frames > 0) {
-      reportVideo(jobs.getFirst(), frames, begun, result);
-    }
-  }
-
-  private interface FrameSink {
-    void accept(RgbImage frame, EdgeMap map) throws IOException;
-  }
-
-  private int toVideo(List<Job> jobs, Path result) throws IOException {
-    double rate = video.rate != null ? video.rate : rate(jobs.getFirst());
-    try (FrameWriter writer = FrameWriter.open(result, rate)) {
-      int frames =
-          eachFrame(jobs, (frame, map) -> writer.add(style.color(style.apply(map), frame)));
-      if (frames > 0 && !stopped) {
-        writer.finish();
-      }
-      return frames;
-    }
-  }
-
-  private static double rate(Job job) throws IOException {
-    if (!isVideo(job)) {
-      return 10;
-    }
-    try (FrameReader reader = FrameReader.open(job.file())) {
-      return reader.rate();
-    }
-  }
-
-  private int toFrames(Job job, Path folder) throws IOException {
-    Files.createDirectories(folder);
-    int[] number = {0};
-    return eachFrame(
-        List.of(job),
-        (frame, map) -> {
-          number[0]++;
-          EdgeMap styled = style.apply(map);
-          for (Format format : target.formats()) {
-            String name = String.format(Locale.ROOT, "%06d%s", number[0], format.suffix);
-            write(folder.resolve(name), encode(format, map, styled, frame));
-          }
-        });
-  }
-
-  /** Finds the edges of all frames of videos and images, one after the other; their number. */
-  private int eachFrame(List<Job> jobs, FrameSink sink) throws IOException {
-    int frames = 0;
-    try (Detector.Sequence sequence = detector.sequence()) {
-      for (Job job : jobs) {
-        if (stopped) {
-          break;
-        }
-        if (!isVideo(job)) {
-          console.progress("frames", frames, jobs.size(), job.name());
-          RgbImage image = Images.decode(bytes(job), job.name(), 0).image();
-          frame(job, sequence, image, sink);
-          frames++;
-          if (target.kind == DetectOutput.Kind.VIDEO) {
-            written++;
-          }
-          continue;
-        }
-        try (FrameReader reader = FrameReader.open(job.file())) {
-          RgbImage frame = reader.next();
-          for (int i = 0; frame != null && !stopped; i++) {
-            console.progress(
-                "frames",
-                i,
-                Math.max(i + 1, reader.count()),
-                String.valueOf(job.file().getFileName()));
-            frame(job, sequence, frame, sink);
-            frames++;
-            frame = reader.next();
-          }
-        }
-        if (target.kind == DetectOutput.Kind.VIDEO) {
-          written++;
-        }
-      }
-    }
-    return frames;
-  }
-
-  /**
-   * Finds the edges of a frame and hands them on.
-   *
-   * @throws IllegalArgumentException naming the job, if the frame differs from those before in
-   *     size, or needs more memory than there is
-   */
-  private void frame(Job job, Detector.Sequence sequence, RgbImage frame, FrameSink sink)
-      throws IOException {
-    Integer size = resizing.size;
-    RgbImage image = size == null ? detector.shrunk(frame) : frame.resize(size, size);
-    int height = image.height();
-    int width = image.width();
-    boolean whole = !detector.isCut(height, width);
-    if (whole && memory.fitting(height, width) == 0) {
-      throw new IllegalArgumentException(job.name() + " " + refusal(height, width));
-    }
-    try {
-      List<EdgeMap> maps =
-          video.carryStates ? sequence.nextTimesteps(image) : detector.atWorkingSize(image);
-      sink.accept(frame, maps.getLast().resize(frame.width(), frame.height()));
-    } catch (IllegalArgumentException e) {
-      throw new IllegalArgumentException(job.name() + ": " + e.getMessage(), e);
-    }
-    if (whole) {
-      memory.passed(1, height, width);
-    }
   }
 }

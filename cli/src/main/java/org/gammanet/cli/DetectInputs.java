@@ -23,6 +23,7 @@ import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.gammanet.io.ImageException;
 import org.gammanet.io.Images;
 
 /**
@@ -37,7 +38,12 @@ final class DetectInputs {
    *
    * @param folder where it lies below the folder that was named; empty if it was named itself
    */
-  record Found(Path file, Path folder) {}
+  record Found(Path file, Path folder) {
+    /** Reads the file, or standard input. */
+    byte[] bytes() throws ImageException {
+      return file.equals(STDIN) ? standardInput() : Images.bytes(file);
+    }
+  }
 
   private final boolean recursive;
   private final Consumer<String> notes;
@@ -200,5 +206,18 @@ final class DetectInputs {
 
   private static int depth(String pattern) {
     return 1 + (int) pattern.chars().filter(c -> c == '/').count();
+  }
+
+  private static byte[] standardInput() throws ImageException {
+    byte[] bytes;
+    try {
+      bytes = System.in.readAllBytes();
+    } catch (IOException e) {
+      throw new ImageException("standard input cannot be read: " + e.getMessage(), e);
+    }
+    if (bytes.length == 0) {
+      throw new ImageException("standard input is empty");
+    }
+    return bytes;
   }
 }

@@ -75,6 +75,20 @@ final class DetectOutput {
     @Nullable Path result(Format format) {
       return only != null ? only : result(format.suffix);
     }
+
+    boolean isVideo() {
+      return FrameReader.hasVideoName(file())
+          || FrameReader.isGif(file()) && Images.isAnimated(file());
+    }
+
+    /**
+     * Where the edges of a video go.
+     *
+     * @param frames whether to a folder of frames rather than to a video
+     */
+    @Nullable Path videoResult(boolean frames) {
+      return result(frames ? "" : FrameReader.isGif(file()) ? ".gif" : ".mp4");
+    }
   }
 
   private static final Pattern PLACE = Pattern.compile("\\{([^{}]*)\\}");

@@ -98,8 +98,8 @@ final class MergeCommand implements Callable<Integer> {
   private int merge(List<Path> folders, Path to) throws IOException {
     Study.Existing existing = force ? Study.Existing.REPLACE : Study.Existing.CONTINUE;
     Path first = folders.getFirst();
-    if (Study.exists(first, DetectCommand.RECORD)) {
-      return DetectCommand.merge(Shards.read(folders, DetectCommand.RECORD), to, force, console);
+    if (Study.exists(first, DetectShard.RECORD)) {
+      return DetectShard.merge(Shards.read(folders, DetectShard.RECORD), to, force, console);
     }
     if (Study.exists(first, AblateCommand.FILE)) {
       return AblateCommand.merge(Shards.read(folders, AblateCommand.FILE), to, existing, console);

@@ -1,0 +1,169 @@
+package org.gammanet.cli;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.SequencedMap;
+import java.util.function.Supplier;
+import org.gammanet.cli.DetectOutput.Job;
+import org.gammanet.cli.DetectReader.Loaded;
+import org.gammanet.detection.Detector;
+import org.gammanet.io.EdgeMap;
+import org.gammanet.model.DivergenceException;
+import org.gammanet.model.ForwardOptions;
+import org.gammanet.torch.TorchException;
+
+/** Passes images through the network: one by one, in batches, by tiles, or as a sequence. */
+final class DetectImages {
+  private final DetectNetwork network;
+  private final DetectReader reader;
+  private final DetectWriter writer;
+  private final DetectReport report;
+  private final DetectVideos videos;
+  private final int batchSize;
+
+  /**
+   * Prepares the passes.
+   *
+   * @param videos what does the videos among the images
+   * @param batchSize how many images of equal size pass at once, at most
+   */
+  DetectImages(
+      DetectNetwork network,
+      DetectReader reader,
+      DetectWriter writer,
+      DetectReport report,
+      DetectVideos videos,
+      int batchSize) {
+    this.network = network;
+    this.reader = reader;
+    this.writer = writer;
+    this.report = report;
+    this.videos = videos;
+    this.batchSize = batchSize;
+  }
+
+  /** Finds the edges of images in their order; the states carry over from one to the next. */
+  void detectSequence(List<Job> jobs) throws IOException {
+    try (Detector.Sequence sequence = network.detector.sequence()) {
+      for (Job job : jobs) {
+        if (network.isStopped()) {
+          return;
+        }
+        if (job.isVideo()) {
+          videos.each(job);
+          continue;
+        }
+        report.begin(job);
+        Loaded loaded = reader.load(job);
+        if (loaded == null) {
+          continue;
+        }
+        int height = loaded.image().height();
+        int width = loaded.image().width();
+        if (network.memory.fitting(height, width) == 0) {
+          report.fail(job, network.refusal(height, width));
+          continue;
+        }
+        finish(loaded, () -> sequence.nextTimesteps(loaded.image()));
+        network.memory.passed(1, height, width);
+      }
+    }
+  }
+
+  /** Finds the edges of images, of which those of equal size pass at once. */
+  void detect(List<Job> jobs) throws IOException {
+    SequencedMap<List<Integer>, List<Loaded>> waiting = new LinkedHashMap<>();
+    int loaded = 0;
+    for (Job job : jobs) {
+      if (network.isStopped()) {
+        return;
+      }
+      if (job.isVideo()) {
+        videos.each(job);
+        continue;
+      }
+      report.begin(job);
+      Loaded image = reader.load(job);
+      if (image == null) {
+        continue;
+      }
+      int height = image.image().height();
+      int width = image.image().width();
+      if (network.detector.isCut(height, width)) {
+        network.detector.onProgress(
+            done -> {
+              network.requireNoSignal();
+              report.tiles(job, done);
+            });
+        finish(image, () -> network.detector.atWorkingSize(image.image()));
+        continue;
+      }
+      int most = (int) Math.min(batchSize, network.memory.fitting(height, width));
+      if (most == 0) {
+        report.fail(job, network.refusal(height, width));
+        continue;
+      }
+      List<Integer> key = List.of(width, height);
+      List<Loaded> group = waiting.computeIfAbsent(key, k -> new ArrayList<>());
+      group.add(image);
+      loaded++;
+      if (group.size() == most) {
+        waiting.remove(key);
+        loaded -= group.size();
+        pass(group);
+        network.memory.passed(most, height, width);
+      } else if (loaded == 4 * batchSize) { // many sizes: do not hold ever more images
+        List<Loaded> oldest = waiting.pollFirstEntry().getValue();
+        loaded -= oldest.size();
+        pass(oldest);
+      }
+    }
+    for (List<Loaded> group : waiting.values()) {
+      if (!network.isStopped()) {
+        pass(group);
+      }
+    }
+  }
+
+  /** Passes images of one size through the network; one that fails takes no other with it. */
+  private void pass(List<Loaded> group) throws IOException {
+    ForwardOptions forward =
+        network.detector.options().everyTimestep()
+            ? ForwardOptions.DEFAULTS.withEveryTimestep()
+            : ForwardOptions.DEFAULTS;
+    if (group.size() == 1) {
+      finish(group.getFirst(), () -> network.net.detect(group.getFirst().image(), forward));
+      return;
+    }
+    List<List<EdgeMap>> maps;
+    try {
+      maps = network.net.detect(group.stream().map(Loaded::image).toList(), forward);
+    } catch (DivergenceException | TorchException e) {
+      for (Loaded single : group) {
+        pass(List.of(single));
+      }
+      return;
+    }
+    for (int i = 0; i < group.size(); i++) {
+      List<EdgeMap> own = maps.get(i);
+      finish(group.get(i), () -> own);
+    }
+  }
+
+  /** Finds the edges of an image and writes them; what fails is reported. */
+  private void finish(Loaded loaded, Supplier<List<EdgeMap>> finder) throws IOException {
+    List<EdgeMap> maps;
+    try {
+      maps = Detector.enlarged(finder.get(), loaded.width(), loaded.height());
+    } catch (DivergenceException | TorchException | IllegalArgumentException e) {
+      report.fail(loaded.job(), DetectReport.sentence(e));
+      return;
+    }
+    List<Path> files = writer.write(loaded.job(), maps, loaded.photo());
+    report.done();
+    report.image(loaded, maps.getLast(), files);
+  }
+}
