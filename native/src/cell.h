@@ -36,7 +36,7 @@ struct CellSpec {
   bool gate_norm_pre() const;
   bool gate_norm_post() const;
   bool normalizes_inputs() const;
-  // Of group normalization; 0 otherwise.
+  // The number of groups of group normalization; 0 for other kinds.
   int64_t groups() const;
 };
 

@@ -9,7 +9,7 @@ namespace gammanet {
 
 void set_num_threads(int32_t threads);
 bool requires_grad(AtenTensorHandle tensor);
-// Of a leaf; null when it has no gradient.
+// Makes a handle of a leaf's gradient; null when it has none.
 AtenTensorHandle new_gradient_handle(AtenTensorHandle tensor);
 void bump_version(AtenTensorHandle tensor);
 

@@ -86,7 +86,7 @@ struct Device {
   bool is_cuda() const { return type == torch().device_cuda; }
 };
 
-// Of a tensor, which must be defined. what: its name in messages.
+// The device of a tensor, which must be defined; `what` names the tensor in messages.
 Device device_of(AtenTensorHandle tensor, const char* what);
 
 // A float32 feature map [n, c, h, w] in channels-last memory: element (b, c, y, x) is

@@ -381,7 +381,7 @@ void CellGradient::inhibition_backward() {
   auto update_backward = [&](const Tile& t, const Local& l) {
     float* grad_new_i = grad_i_.get() + t.first * c_;
     k_.add_rows(grad_new_i, c_, grad_n_.get() + t.first * c_, c_, t.rows, c_);
-    // Of the gate [e; i; x], of the circuit [i; c1; x].
+    // The inputs of the gate are [e; i; x], those of the circuit are [i; c1; x].
     float* gate_in = gate_inputs.get() + t.in_chunk * 3 * padded_;
     float* in = inputs.get() + t.in_chunk * 3 * padded_;
     const float* maps[3] = {at(a_.e, t), at(a_.i, t), at(a_.x, t)};

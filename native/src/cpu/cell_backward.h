@@ -133,7 +133,7 @@ class CellGradient {
   };
   Buffer<float> n1_, grad_i_, grad_n_;
   Interior c1_, new_i_, c2_;
-  // Of the inhibitory half.
+  // Values of the inhibitory half, kept by the forward pass or computed again.
   Interior network_, gate_, mean_, scale_;
   std::unique_ptr<const KeptStep> kept_;
   std::vector<Moments> gain_moments_;

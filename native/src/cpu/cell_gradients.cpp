@@ -27,7 +27,7 @@ void to_means(std::vector<double>& sums, int64_t group, int64_t area) {
 
 }  // namespace
 
-// Of a feature map, or null for zeros.
+// Computes the moments of a feature map; null stands for zeros.
 Moments CellGradient::moments(const float* data) const {
   Moments result(samples_, c_);
   for (int64_t b = 0; data != nullptr && b < samples_; ++b) {

@@ -64,7 +64,8 @@ class CellStep {
   // What a whole half leaves for the backward pass; rows of all pixels.
   struct Kept {
     float *network, *candidate, *gate, *mean, *scale;
-    // With normalization over pixels: of the gate's three inputs, or [0] of its product.
+    // The moments of the gate's three inputs, or [0] those of its product, where these are
+    // normalized over pixels.
     std::vector<Moments> moments;
   };
 

@@ -65,7 +65,7 @@ void convolve(const Conv& conv, const float* x, int64_t n, int64_t h, int64_t w,
 // Pieces of an output map: four lines (fewer at the lower edge) of some columns, each computed by
 // one thread on its own.
 struct Pieces {
-  // Of a sample; 0 if the convolution cannot be computed in pieces.
+  // How many pieces a sample has; 0 if the convolution cannot be computed in pieces.
   int64_t count = 0;
   int64_t across = 0, columns = 0;
 

@@ -34,7 +34,8 @@ void convolve_direct(const Conv& conv, const float* x, int64_t n, int64_t h,
   const Panels& panels = conv.direct();
   const int64_t pad = conv.k / 2, width = w + 2 * pad;
   const int64_t c = conv.bf16() ? round_up(conv.inputs, 2) : conv.inputs;
-  // Of a line of the kernel. In bfloat16 it may reach beyond its pixels, where weights are 0.
+  // The depth of a line of the kernel. In bfloat16 it may reach beyond the line's pixels, where
+  // weights are 0.
   const int64_t depth = panels.depth / conv.k, beyond = depth - conv.k * c;
   // Half a megabyte, and work for all threads.
   const int64_t fit = (1 << (conv.bf16() ? 18 : 17)) / (width * c) - 2 * pad;

@@ -12,7 +12,7 @@ void align_pool_backward(const Conv* conv, const FeatureMap& x, const FeatureMap
                          const FeatureMap& grad_x, float* grad_weight, float* grad_bias) {
   const int64_t c = grad_out.c;
   const BackwardKernels& k = backward_kernels(conv ? *conv->kernels : kernels());
-  // Of the rectified sums; without a convolution, of x.
+  // The gradient of the rectified sums; without a convolution, that of x.
   Buffer<float> memory;
   FeatureMap grad = grad_x;
   if (conv != nullptr) {

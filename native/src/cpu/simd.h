@@ -67,8 +67,8 @@ GAMMANET_INLINE float sum(Vec v) {
   return (total[0] + total[2]) + (total[1] + total[3]);
 }
 
-// Of two zeros or with a NaN: the first argument. (The masks, all ones, keep GCC from warning of its
-// own header.)
+// The larger value in each lane; the first argument's where both are zeros or one is NaN. (The
+// masks, all ones, keep GCC from warning of its own header.)
 GAMMANET_INLINE Vec maximum(Vec a, Vec b) {
 #if defined(__AVX512F__)
   return (Vec)_mm512_maskz_max_ps(0xFFFF, (__m512)b, (__m512)a);

@@ -104,7 +104,8 @@ struct Moments {
   float mean, r;
 };
 
-// Of value(k) for k below count; two passes, since the values come from the caches.
+// Computes the moments of value(k) for k below count, in two passes, since the values come from the
+// caches.
 template <class Value>
 __device__ __forceinline__ Moments moments_over(int count, int lane, Value value) {
   float sum = 0.0f;

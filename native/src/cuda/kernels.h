@@ -53,7 +53,8 @@ struct Assemble {
   int32_t half;
 };
 
-// Of one map: mean and 1/sigma over the pixels of a sample and `group` consecutive channels.
+// Computes the mean and 1/sigma of one map over the pixels of a sample and `group` consecutive
+// channels.
 struct Reduce {
   Extent extent;  // parts 1
   Source source;
@@ -159,7 +160,8 @@ struct NormBackward {
   Source sources[kMaxParts];
   NormKind norm;
   Statistics statistics;
-  // Of kGiven: means of the gradient and of gradient times normalized value, as Statistics.
+  // For kGiven: the means of the gradient and of the gradient times the normalized value, in the
+  // form of Statistics.
   Statistics gradient_statistics;
   const float* weight;  // [parts * channels] of the affine part, or null
   float* out[kMaxParts];  // added to; null where not wanted
