@@ -271,7 +271,7 @@ public final class GammaNet implements AutoCloseable {
     }
   }
 
-  /** Releases the network. */
+  /** Frees the memory of the network; no image can pass afterwards. */
   @Override
   public void close() {
     network.close();

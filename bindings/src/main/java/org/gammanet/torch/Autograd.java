@@ -50,7 +50,7 @@ public final class Autograd {
     return new GradMode(false);
   }
 
-  /** Operators record until closed. */
+  /** Lets this thread's operators be recorded for the backward pass until it is closed. */
   public static GradMode enableGrad() {
     return new GradMode(true);
   }

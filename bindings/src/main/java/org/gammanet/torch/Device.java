@@ -21,7 +21,6 @@ public record Device(Type type, int index) {
     }
   }
 
-  /** The CPU. */
   public static final Device CPU = new Device(Type.CPU, 0);
 
   /** A device; {@code index} must not be negative, and is 0 for the CPU. */

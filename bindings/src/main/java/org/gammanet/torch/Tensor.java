@@ -111,7 +111,7 @@ public final class Tensor implements AutoCloseable {
     return empty(DType.FLOAT32, Device.CPU, shape);
   }
 
-  /** Uninitialized memory. */
+  /** A row-major tensor whose values are not set; without sizes it has one element. */
   public static Tensor empty(DType dtype, Device device, long... shape) {
     long[] strides = new long[shape.length];
     long stride = 1;
@@ -170,7 +170,7 @@ public final class Tensor implements AutoCloseable {
     return zeros(DType.FLOAT32, Device.CPU, shape);
   }
 
-  /** Zeros. */
+  /** A row-major tensor of zeros. */
   public static Tensor zeros(DType dtype, Device device, long... shape) {
     return empty(dtype, device, shape).zero_();
   }
@@ -180,7 +180,7 @@ public final class Tensor implements AutoCloseable {
     return full(1, shape);
   }
 
-  /** Ones. */
+  /** A row-major tensor of ones. */
   public static Tensor ones(DType dtype, Device device, long... shape) {
     return full(1, dtype, device, shape);
   }
@@ -190,7 +190,7 @@ public final class Tensor implements AutoCloseable {
     return full(value, DType.FLOAT32, Device.CPU, shape);
   }
 
-  /** One value everywhere. */
+  /** A row-major tensor that has one value everywhere, converted to its element type. */
   public static Tensor full(double value, DType dtype, Device device, long... shape) {
     Tensor tensor = empty(dtype, device, shape);
     try (Tensor scalar = TensorScope.detach(scalar(value))) {
@@ -296,7 +296,6 @@ public final class Tensor implements AutoCloseable {
     return count(sizes());
   }
 
-  /** Element type. */
   public DType dtype() {
     DType type = dtype;
     if (type == null) {
@@ -312,7 +311,7 @@ public final class Tensor implements AutoCloseable {
     return DType.ofCode(read(LibTorchStable::aoti_torch_get_dtype, native_));
   }
 
-  /** Device of the memory. */
+  /** Where the memory lies: the CPU, or a GPU and its index. */
   public Device device() {
     Device where = device;
     if (where == null) {

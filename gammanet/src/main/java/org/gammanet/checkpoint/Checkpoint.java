@@ -63,7 +63,7 @@ public final class Checkpoint {
       this.title = title;
     }
 
-    /** For people to read. */
+    /** The name of the format, for people to read. */
     public String title() {
       return title;
     }
@@ -526,7 +526,6 @@ public final class Checkpoint {
     return source;
   }
 
-  /** Format of the file. */
   public Format format() {
     return format;
   }

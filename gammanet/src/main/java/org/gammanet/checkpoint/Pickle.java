@@ -64,7 +64,6 @@ final class Pickle {
   /** A dictionary while it grows. */
   private record Entries(LinkedHashMap<PyValue, Object> values) {}
 
-  /** A byte string. */
   private record Bytes(byte[] value) {}
 
   /** An object of a class that is not known; whatever is done with it has no effect. */

@@ -35,7 +35,6 @@ sealed interface PyValue {
   /** A floating-point number, Python's or NumPy's. */
   record Float(double value) implements PyValue {}
 
-  /** A text. */
   record Str(String value) implements PyValue, Comparable<Str> {
     @Override
     public int compareTo(Str other) {
@@ -66,7 +65,6 @@ sealed interface PyValue {
   /** Something that is not read, such as an object of a class of the author's own. */
   record Unknown(String name) implements PyValue {}
 
-  /** A tensor. */
   record Array(StoredTensor tensor) implements PyValue {}
 
   /**

@@ -118,7 +118,6 @@ public final class StoredTensor {
         });
   }
 
-  /** Element type. */
   public ElementType type() {
     return type;
   }

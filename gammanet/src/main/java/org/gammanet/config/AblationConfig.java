@@ -11,7 +11,7 @@ package org.gammanet.config;
 public record AblationConfig(
     Ablation ablation, double fixedG1, double fixedG2, int delayTimesteps) {
 
-  /** Checks every value. */
+  /** Checks every value; one out of its range is an {@code IllegalArgumentException}. */
   public AblationConfig {
     Check.that(fixedG1 >= 0 && fixedG1 <= 1, "fixed_g1", fixedG1, "from 0 to 1");
     Check.that(fixedG2 >= 0 && fixedG2 <= 1, "fixed_g2", fixedG2, "from 0 to 1");

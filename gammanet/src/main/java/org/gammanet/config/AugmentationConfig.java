@@ -42,7 +42,7 @@ public record AugmentationConfig(
     }
   }
 
-  /** Checks every value. */
+  /** Checks every value; one out of its range is an {@code IllegalArgumentException}. */
   public AugmentationConfig {
     scales = List.copyOf(scales);
     Check.atLeast("random_crop", randomCrop, 16);

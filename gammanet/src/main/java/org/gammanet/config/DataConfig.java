@@ -61,7 +61,7 @@ public record DataConfig(
 
   private static final String CHANNELS = "three numbers, for red, green and blue";
 
-  /** Checks every value. */
+  /** Checks every value; one out of its range is an {@code IllegalArgumentException}. */
   public DataConfig {
     trainSplits = List.copyOf(trainSplits);
     normalizeMean = List.copyOf(normalizeMean);

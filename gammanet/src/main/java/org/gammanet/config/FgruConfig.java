@@ -65,7 +65,7 @@ public record FgruConfig(
           false,
           false);
 
-  /** Checks every value. */
+  /** Checks every value; one out of its range is an {@code IllegalArgumentException}. */
   public FgruConfig {
     Check.that(
         attentionLayers >= 0 && attentionLayers <= 100,

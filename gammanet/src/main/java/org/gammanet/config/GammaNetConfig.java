@@ -43,7 +43,7 @@ public record GammaNetConfig(
           1,
           42);
 
-  /** Checks every value. */
+  /** Checks every value; one out of its range is an {@code IllegalArgumentException}. */
   public GammaNetConfig {
     Check.that(
         device.matches("auto|cpu|cuda(:\\d{1,3})?"), "device", device, "auto, cpu, cuda or cuda:N");
@@ -130,7 +130,6 @@ public record GammaNetConfig(
 
   // Copies with one part changed
 
-  /** With another network. */
   public GammaNetConfig withModel(ModelConfig newModel) {
     return Copies.with(this, "model", newModel);
   }

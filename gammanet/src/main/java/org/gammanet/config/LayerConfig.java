@@ -32,7 +32,7 @@ public record LayerConfig(
           new LayerConfig(28, false, 1, 3, 1),
           new LayerConfig(24, false, 1, 3, 1));
 
-  /** Checks every value. */
+  /** Checks every value; one out of its range is an {@code IllegalArgumentException}. */
   public LayerConfig {
     Check.count("features", features, 8192);
     Check.oddKernel("h_kernel", horizontalKernel);

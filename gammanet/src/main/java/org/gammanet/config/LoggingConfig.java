@@ -23,7 +23,7 @@ public record LoggingConfig(
   static final LoggingConfig CLASS_DEFAULTS =
       new LoggingConfig(Path.of("./logs"), null, true, 5, 8);
 
-  /** Checks every value. */
+  /** Checks every value; one out of its range is an {@code IllegalArgumentException}. */
   public LoggingConfig {
     Check.atLeast("log_images_freq", logImagesFreq, 1);
     Check.atLeast("num_images_to_log", numImagesToLog, 0);

@@ -263,7 +263,6 @@ public record ModelConfig(
 
   // Copies with one value changed
 
-  /** Another number of timesteps. */
   public ModelConfig withTimesteps(int newTimesteps) {
     return Copies.with(this, "timesteps", newTimesteps);
   }
@@ -308,7 +307,6 @@ public record ModelConfig(
     return Copies.with(this, "outputChannels", newOutputChannels);
   }
 
-  /** With other cells. */
   public ModelConfig withFgru(FgruConfig newFgru) {
     return Copies.with(this, "fgru", newFgru);
   }

@@ -135,7 +135,7 @@ public record TrainingConfig(
       @Nullable Integer randomCrop,
       @Nullable Double learningRate,
       @Nullable Double stabilityPenalty) {
-    /** Checks every value. */
+    /** Checks every value; one out of its range is an {@code IllegalArgumentException}. */
     public Stage {
       Check.atLeast("epochs", epochs, 1);
       if (timesteps != null) {
@@ -280,7 +280,7 @@ public record TrainingConfig(
           10,
           List.of());
 
-  /** Checks every value. */
+  /** Checks every value; one out of its range is an {@code IllegalArgumentException}. */
   public TrainingConfig {
     losses = Collections.unmodifiableMap(new LinkedHashMap<>(losses));
     Check.atLeast("batch_size", batchSize, 1);

@@ -136,7 +136,7 @@ public final class Detector {
     return side == 0 ? net.detect(image, forward()) : byTiles(image, side);
   }
 
-  /** Maps in another size. */
+  /** The maps in a size in pixels, bilinearly between pixel centers. */
   public static List<EdgeMap> enlarged(List<EdgeMap> maps, int width, int height) {
     return maps.stream().map(map -> map.resize(width, height)).toList();
   }

@@ -17,7 +17,7 @@ public interface FrameWriter extends AutoCloseable {
    */
   void add(RgbImage frame) throws IOException;
 
-  /** Completes the file. */
+  /** Puts the file in place; without it, closing leaves nothing behind. */
   void finish() throws IOException;
 
   @Override

@@ -53,7 +53,7 @@ public final class BoundaryBenchmark {
       }
     }
 
-    /** Another number of thresholds. */
+    /** The same with n thresholds, 1 to 10000. */
     public Settings withThresholds(int n) {
       return new Settings(n, maxDistance, thin, nms, resize);
     }
@@ -63,7 +63,7 @@ public final class BoundaryBenchmark {
       return new Settings(thresholds, maxDistance, on, nms, resize);
     }
 
-    /** Another suppression. */
+    /** The same with another suppression before the map is cut. */
     public Settings withNms(EdgeNms kind) {
       return new Settings(thresholds, maxDistance, thin, kind, resize);
     }
@@ -87,10 +87,10 @@ public final class BoundaryBenchmark {
 
   /** What a detector says about an image. */
   public sealed interface Prediction permits Strengths, Segmentations {
-    /** Rows. */
+    /** Height in pixels. */
     int height();
 
-    /** Columns. */
+    /** Width in pixels. */
     int width();
   }
 

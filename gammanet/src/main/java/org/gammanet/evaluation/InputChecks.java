@@ -47,7 +47,7 @@ public final class InputChecks {
     other.drawings.forEach(this::truth);
   }
 
-  /** Looks at a map. */
+  /** Adds a map of strengths to the checks; segmentations are left out. */
   public void map(Prediction map) {
     if (!(map instanceof Strengths strengths)) {
       return;

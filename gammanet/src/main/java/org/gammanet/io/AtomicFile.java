@@ -32,7 +32,6 @@ import org.jspecify.annotations.Nullable;
  * <p>Devices and pipes are written to as they are: a rename would replace them.
  */
 public final class AtomicFile {
-  /** Writes the file's content. */
   @FunctionalInterface
   public interface Content {
     /** Writes everything to the channel, which is at position 0 of an empty file. */

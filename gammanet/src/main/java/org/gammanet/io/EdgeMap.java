@@ -32,12 +32,12 @@ public final class EdgeMap {
     this.values = values;
   }
 
-  /** Pixels in a row. */
+  /** Width in pixels. */
   public int width() {
     return width;
   }
 
-  /** Number of rows. */
+  /** Height in pixels. */
   public int height() {
     return height;
   }
@@ -47,7 +47,7 @@ public final class EdgeMap {
     return values;
   }
 
-  /** Probability at one pixel. */
+  /** The probability in [0, 1] at column x and row y, from the top left. */
   public float value(int x, int y) {
     return values[y * width + x];
   }

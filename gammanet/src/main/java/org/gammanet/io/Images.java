@@ -198,7 +198,7 @@ public final class Images {
     write(file, png8(map));
   }
 
-  /** What {@link #writePng8} writes. */
+  /** The bytes of an 8-bit gray PNG: 0 is 0, 1 is 255, rounded to the nearest. */
   public static ByteBuffer png8(EdgeMap map) throws IOException {
     byte[] gray = new byte[map.values().length];
     for (int i = 0; i < gray.length; i++) {
@@ -212,7 +212,7 @@ public final class Images {
     write(file, png16(map));
   }
 
-  /** What {@link #writePng16} writes. */
+  /** The bytes of a 16-bit gray PNG: 0 is 0, 1 is 65535, rounded to the nearest. */
   public static ByteBuffer png16(EdgeMap map) throws IOException {
     short[] gray = new short[map.values().length];
     for (int i = 0; i < gray.length; i++) {

@@ -27,12 +27,12 @@ public final class RgbImage {
     this.samples = samples;
   }
 
-  /** Pixels in a row. */
+  /** Width in pixels. */
   public int width() {
     return width;
   }
 
-  /** Number of rows. */
+  /** Height in pixels. */
   public int height() {
     return height;
   }
@@ -85,7 +85,7 @@ public final class RgbImage {
     void read(int y, byte[] row);
   }
 
-  /** Copies a row. */
+  /** Copies the 3 * width samples of row y to the beginning of an array. */
   void copyRow(int y, byte[] row) {
     System.arraycopy(samples, 3 * y * width, row, 0, 3 * width);
   }

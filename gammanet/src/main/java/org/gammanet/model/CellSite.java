@@ -16,7 +16,6 @@ import org.jspecify.annotations.Nullable;
  */
 public record CellSite(FgruCell cell, int level, @Nullable String block, List<String> states) {
 
-  /** The cell's name. */
   public String name() {
     return cell.name();
   }

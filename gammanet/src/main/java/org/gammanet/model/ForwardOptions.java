@@ -49,7 +49,7 @@ public record ForwardOptions(
     initialStates = Map.copyOf(initialStates);
   }
 
-  /** With T timesteps. */
+  /** Runs T timesteps; 0 means as many as the configuration says. */
   public ForwardOptions withTimesteps(int t) {
     return Copies.with(this, "timesteps", t);
   }
@@ -59,7 +59,7 @@ public record ForwardOptions(
     return Copies.with(this, "firstTimestep", first);
   }
 
-  /** From given states. */
+  /** Starts from states by name, which stay the caller's; states that are missing are zero. */
   public ForwardOptions withInitialStates(Map<String, Tensor> states) {
     return Copies.with(this, "initialStates", states);
   }
@@ -79,12 +79,12 @@ public record ForwardOptions(
     return Copies.with(this, "finalStates", true);
   }
 
-  /** With another executor. */
+  /** Runs the segments by an executor. */
   public ForwardOptions withExecutor(Executor newExecutor) {
     return Copies.with(this, "executor", newExecutor);
   }
 
-  /** Without fused kernels. */
+  /** Uses LibTorch's operators in place of the fused kernels. */
   public ForwardOptions withComposedOnly() {
     return Copies.with(this, "composedOnly", true);
   }

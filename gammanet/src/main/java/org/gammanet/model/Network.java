@@ -640,7 +640,7 @@ public final class Network implements AutoCloseable {
     return -1;
   }
 
-  /** Releases the parameters. */
+  /** Frees the memory of the parameters; no pass is possible afterwards. */
   @Override
   public void close() {
     Resources.closeAll(entries);

@@ -73,7 +73,7 @@ public record ForwardContext(
         pass, height, width, timestep, probe, precision, composedOnly, replaying, larger, reusable);
   }
 
-  /** At another timestep. */
+  /** The context at timestep t, counted from 0; no input's memory may be reused. */
   public ForwardContext at(int t) {
     return new ForwardContext(
         pass, height, width, t, probe, precision, composedOnly, replaying, tile, List.of());

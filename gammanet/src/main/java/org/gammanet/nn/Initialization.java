@@ -46,7 +46,7 @@ public sealed interface Initialization {
     }
   }
 
-  /** Normal with mean 0. */
+  /** Normal with mean 0 and this standard deviation. */
   record Normal(double deviation) implements Initialization {
     @Override
     public Tensor make(long seed, String name, long[] shape) {

@@ -33,7 +33,7 @@ public final class Parameter implements AutoCloseable {
     return name;
   }
 
-  /** Sizes; a copy. */
+  /** The sizes, outermost first; a copy. */
   public long[] shape() {
     return shape.clone();
   }

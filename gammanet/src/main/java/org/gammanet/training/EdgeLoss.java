@@ -112,7 +112,7 @@ public record EdgeLoss(Map<Loss, Double> weights, Settings settings) {
             training.focalGamma()));
   }
 
-  /** A single loss. */
+  /** One loss with weight 1. */
   public static EdgeLoss of(Loss kind, Settings settings) {
     return new EdgeLoss(Map.of(kind, 1.0), settings);
   }

@@ -39,7 +39,7 @@ final class LossScale {
     }
   }
 
-  /** After an update. */
+  /** Counts an update without overflow; enough of them in a row double the factor. */
   void succeeded() {
     if (scales() && ++good >= GROWTH_INTERVAL) {
       value *= 2;

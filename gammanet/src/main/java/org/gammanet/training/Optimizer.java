@@ -224,7 +224,7 @@ public final class Optimizer implements AutoCloseable {
     }
   }
 
-  /** Forgets all gradients. */
+  /** Sets the gradients of all parameters to zero. */
   public void zeroGradients() {
     for (Group group : groups) {
       group.parameters.values().forEach(Tensor::zeroGrad);
@@ -285,7 +285,7 @@ public final class Optimizer implements AutoCloseable {
     return copy.copy_(source);
   }
 
-  /** Closes the moments. */
+  /** Frees the moments; the parameters stay the network's. */
   @Override
   public void close() {
     for (Moments m : moments.values()) {

@@ -29,7 +29,6 @@ public record Rendezvous(
 
   private static final int DEFAULT_PORT = 29500;
 
-  /** Checks the ranges. */
   public Rendezvous {
     if (size < 1 || rank < 0 || rank >= size || localRank < 0 || localSize < 1) {
       throw new TrainingException(

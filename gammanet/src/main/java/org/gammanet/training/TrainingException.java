@@ -4,7 +4,6 @@ package org.gammanet.training;
 public final class TrainingException extends RuntimeException {
   private static final long serialVersionUID = 1;
 
-  /** With the sentence. */
   public TrainingException(String message) {
     super(message);
   }

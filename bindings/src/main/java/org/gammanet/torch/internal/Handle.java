@@ -157,14 +157,14 @@ public final class Handle {
     return made(LibTorchStable.aoti_torch_new_tensor_handle(tensor, out), out);
   }
 
-  /** Deletes a native handle. */
+  /** Deletes a native handle, which must not be used again. */
   public static void delete(MemorySegment tensor) {
     count(-1);
     int status = LibTorchStable.aoti_torch_delete_tensor_object(tensor);
     assert status == 0 : Native.lastError();
   }
 
-  /** An empty list. */
+  /** A native list without tensors that has room for as many as its capacity. */
   public static MemorySegment newList(int capacity) {
     MemorySegment out = Native.out();
     return made(LibTorchStable.torch_new_list_reserve_size(capacity, out), out);
