@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Test;
  * What is checked before the dispatcher sees a call, and what happens to arguments when it fails.
  */
 class OperatorTest {
-  private static final Operator DIM = Operator.of("aten::dim(Tensor self) -> int");
+  private static final Operator VERSION = Operator.of("aten::_version(Tensor self) -> int");
   private static final Operator MUL =
       Operator.of("aten::mul.Tensor(Tensor self, Tensor other) -> Tensor");
   private static final Operator FLIP = Operator.of("aten::flip(Tensor self, int[] dims) -> Tensor");
@@ -51,8 +51,9 @@ class OperatorTest {
     Tensor x = Tensor.ones(2, 2);
     refused("aten::mul.Tensor takes 2 arguments, not 1", () -> MUL.tensor(x));
     refused("takes 2 arguments, not 3", () -> MUL.tensor(x, x, x));
-    refused("aten::dim: self must be a tensor, not 5", () -> DIM.integer(5));
-    refused("aten::dim: self must be a tensor, not null", () -> DIM.integer((Object) null));
+    refused("aten::_version: self must be a tensor, not 5", () -> VERSION.integer(5));
+    refused(
+        "aten::_version: self must be a tensor, not null", () -> VERSION.integer((Object) null));
     refused("aten::flip: dims must be a list", () -> FLIP.tensor(x, 1));
     refused("tensors must be a list", () -> CAT.tensor(List.of(x, 3), 0));
     refused("dim must be an integer or null", () -> ARGMAX.tensor(x, 0.5, false));
@@ -62,10 +63,12 @@ class OperatorTest {
   @Test
   void theKindOfTheResultIsChecked() {
     Tensor x = Tensor.ones(2, 2);
-    refused("aten::dim returns something else", () -> DIM.tensor(x));
+    refused("aten::_version returns something else", () -> VERSION.tensor(x));
     refused("returns something else", () -> MUL.integer(x, x));
     refused("returns something else", () -> MUL.tensors(2, x, x));
-    assertEquals(2, DIM.integer(x));
+    long version = VERSION.integer(x);
+    x.copy_(Tensor.zeros(2, 2));
+    assertEquals(version + 1, VERSION.integer(x));
   }
 
   @Test

@@ -326,7 +326,9 @@ class TensorTest {
       TorchException e = assertThrows(TorchException.class, () -> Ops.conv2d(x, w, null, 1, 1));
       assertTrue(e.getMessage().contains("aten::conv2d"), e.getMessage());
       assertTrue(e.getMessage().contains("float32[1, 3, 8, 8]"), e.getMessage());
-      assertTrue(e.getMessage().contains("channels"), e.getMessage());
+      boolean tells = !LibTorch.version().matches("2\\.1[12]\\..*");
+      String reason = tells ? "channels" : "the reason is on standard error";
+      assertTrue(e.getMessage().contains(reason), e.getMessage());
       assertFalse(e.getMessage().contains("Exception raised from"), e.getMessage());
       Tensor wrongType = Tensor.of(new long[] {1}, 1);
       assertThrows(
