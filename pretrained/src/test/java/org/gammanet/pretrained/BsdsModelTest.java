@@ -31,7 +31,7 @@ import org.junit.jupiter.api.Test;
 
 class BsdsModelTest {
   private static final String SHA_256 =
-      "4ca58571ae826fb4c859c30e15a52120f1a216dcbf098c381ec508811e3495e7";
+      "302dc0a8e97674fcd8cc48ba3389d1e8c4a1accf180c6915e2b902d645e5783f";
 
   private static final double LEAST_ODS = 0.66;
 
