@@ -57,7 +57,7 @@ export class UnitCard {
     const t = shownTimestep(steps);
     const set = (chart, signals) => chart.set(xs, columns.flatMap((c, k) => series(signals, c, k)), t);
     set(this.#charts.activity, [['E', 'E', '--e'], ['I', 'I', '--i', DASHES[1]]]);
-    const drive = [['x', 'drive', '--gray'], ['s', 'inhibited drive', '--third', DASHES[1]], ['c1', 'inhibitory horizontal', '--i', DASHES[2]], ['c2', 'excitatory horizontal', '--e', DASHES[2]]];
+    const drive = [['x', 'drive', '--gray'], ['s', 'inhibited drive', '--third', DASHES[1]], ['c1', 'inhibitory horizontal', '--i', DASHES[2]], ['c2', 'excitatory horizontal', '--e', DASHES[2]], ['q', 'candidate', '--fourth']];
     set(this.#charts.drive, single ? drive : drive.slice(0, 2));
     set(this.#charts.gates, [['g1', 'input gate', '--third'], ['g2', 'mixing gate', '--fourth', DASHES[1]]]);
   }
