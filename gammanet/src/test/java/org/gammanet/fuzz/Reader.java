@@ -206,6 +206,11 @@ public enum Reader implements Mutations.Target {
     public void read(byte[] bytes) {
       readCheckpoint(bytes);
     }
+
+    @Override
+    public Mutations.Declared declared(byte[] bytes) {
+      return tensorsIn(bytes);
+    }
   },
   /** torch.save before 1.6. */
   TORCH_LEGACY {
@@ -224,6 +229,11 @@ public enum Reader implements Mutations.Target {
     @Override
     public void read(byte[] bytes) {
       readCheckpoint(bytes);
+    }
+
+    @Override
+    public Mutations.Declared declared(byte[] bytes) {
+      return tensorsIn(bytes);
     }
   },
   YAML {
@@ -471,6 +481,19 @@ public enum Reader implements Mutations.Target {
       checkpoint.metadataJson();
     } catch (CheckpointException e) {
       // documented
+    }
+  }
+
+  /** The tensors of a checkpoint: strides of 0 let a file stand for more than it has. */
+  private static Mutations.Declared tensorsIn(byte[] bytes) {
+    try {
+      return new Mutations.Declared(
+          0,
+          Checkpoint.load("a", bytes).weights().values().stream()
+              .mapToLong(StoredTensor::byteCount)
+              .sum());
+    } catch (CheckpointException e) {
+      return new Mutations.Declared(0, 0);
     }
   }
 
