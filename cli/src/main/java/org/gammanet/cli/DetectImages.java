@@ -14,6 +14,7 @@ import org.gammanet.io.EdgeMap;
 import org.gammanet.model.DivergenceException;
 import org.gammanet.model.ForwardOptions;
 import org.gammanet.torch.TorchException;
+import org.jspecify.annotations.Nullable;
 
 /** Passes images through the network: one by one, in batches, by tiles, or as a sequence. */
 final class DetectImages {
@@ -52,12 +53,7 @@ final class DetectImages {
         if (network.isStopped()) {
           return;
         }
-        if (job.isVideo()) {
-          videos.each(job);
-          continue;
-        }
-        report.begin(job);
-        Loaded loaded = reader.load(job);
+        Loaded loaded = next(job);
         if (loaded == null) {
           continue;
         }
@@ -73,6 +69,16 @@ final class DetectImages {
     }
   }
 
+  /** The image of a job; null where it cannot be read, and for a video, which is done by itself. */
+  private @Nullable Loaded next(Job job) throws IOException {
+    if (job.isVideo()) {
+      videos.each(job);
+      return null;
+    }
+    report.begin(job);
+    return reader.load(job);
+  }
+
   /** Finds the edges of images, of which those of equal size pass at once. */
   void detect(List<Job> jobs) throws IOException {
     SequencedMap<List<Integer>, List<Loaded>> waiting = new LinkedHashMap<>();
@@ -81,12 +87,7 @@ final class DetectImages {
       if (network.isStopped()) {
         return;
       }
-      if (job.isVideo()) {
-        videos.each(job);
-        continue;
-      }
-      report.begin(job);
-      Loaded image = reader.load(job);
+      Loaded image = next(job);
       if (image == null) {
         continue;
       }
