@@ -4,9 +4,11 @@
 #   docs/rerun-physiology.sh [FOLDER [OPTION…]]
 # SIZE, OPTO_SIZE and CONTROLS in the environment make a smaller run; an interrupted one continues.
 set -e
-cd "$(dirname "$0")/.."
-folder=${1:-target/physiology}
+absolute() { case $1 in /*) printf '%s\n' "$1" ;; *) printf '%s\n' "$PWD/$1" ;; esac; }
+root=$(cd "$(dirname "$0")/.." && pwd)
+folder=$(absolute "${1:-$root/target/physiology}")
 [ $# -gt 0 ] && shift
+cd "$root"
 mkdir -p "$folder"
 gammanet=${GAMMANET:-cli/gammanet}
 $gammanet insilico -e all --seed 1 --size "${SIZE:-128}" \
