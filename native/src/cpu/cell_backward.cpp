@@ -83,6 +83,16 @@ void CellGradient::product(const Panels& panels, const float* grad, int64_t part
   (bf16 ? kernels_.product_bf16 : kernels_.product)(p);
 }
 
+void CellGradient::add_parts(const std::array<RowSum, 3>& sums, const float* parts,
+                             int64_t rows) const {
+  for (int64_t part = 0; part < 3; ++part) {
+    const RowSum& s = sums[static_cast<size_t>(part)];
+    if (s.to != nullptr) {
+      k_.sum_rows(s.from, {parts + part * padded_, 3 * padded_}, {}, rows, c_, s.to, s.stride);
+    }
+  }
+}
+
 // ---- The inhibitory half, forward ----
 
 void CellGradient::inhibition_forward() {
@@ -144,7 +154,10 @@ void CellGradient::excitation_backward() {
     convolve(cell_.excitation, in, samples_, a_.x.h, a_.x.w, true, c2_.get(), c_);
   }
 
-  Buffer<float> states = rows(chunk, 2), inputs = rows(chunk, 3), grad_gate = rows(chunk, 1);
+  Buffer<float> inputs = rows(chunk, 3), grad_gate = rows(chunk, 1);
+  // [i'; e] with padded rows.
+  const bool copy_states = network && !maps_in_place();
+  const Buffer<float> states = rows(copy_states ? chunk : 0, 2);
   // Kept ones are those of all pixels.
   const bool kept_network = kept_ && network;
   const Buffer<float> own_rows = rows(circuit && !kept_network ? chunk : 0, 2);
@@ -181,7 +194,7 @@ void CellGradient::excitation_backward() {
     tile.multiplicative = multiplicative_;
     tile.c2 = c2_.get() + t.first * c_;
     tile.grad_new_e = at(a_.grad_new_e, t);
-    tile.states = states.get() + t.in_chunk * 2 * padded_;
+    tile.e = at(a_.e, t);
     tile.product = network_of(t);
     tile.omega = cell_.omega.data();
     tile.q = l.q;
@@ -194,29 +207,34 @@ void CellGradient::excitation_backward() {
     tile.grad_u2 = c2_.get() + t.first * c_;
     return tile;
   };
-  // [i'; e] and the gate's inputs [e; q; i'].
+  const bool pre_local = pre_ && !over_pixels_;
+  // The gate's inputs [e; q; i'].
   auto load = [&](const Tile& t, const Local& l) {
-    float* state = states.get() + t.in_chunk * 2 * padded_;
+    const Rows e = rows_of(a_.e, t), new_i = rows_of(new_i_.get(), t);
+    const Rows parts[3] = {e, {l.q, padded_}, new_i}, state[2] = {new_i, e};
     float* to = inputs.get() + t.in_chunk * 3 * padded_;
-    k_.load_rows(new_i_.get() + t.first * c_, c_, t.rows, state, 2 * padded_, padded_);
-    k_.load_rows(at(a_.e, t), c_, t.rows, state + padded_, 2 * padded_, padded_);
-    k_.load_rows(at(a_.e, t), c_, t.rows, to, 3 * padded_, padded_);
-    k_.copy_rows(l.q, padded_, t.rows, padded_, to + padded_, 3 * padded_);
-    k_.load_rows(new_i_.get() + t.first * c_, c_, t.rows, to + 2 * padded_, 3 * padded_, padded_);
+    k_.gather_rows(parts, 3, pre_local ? l.mean : nullptr, l.scale, t.rows, c_, padded_, to);
     for (int part = 0; pre_ && over_pixels_ && part < 3; ++part) {
       normalize(t, mix_moments[static_cast<size_t>(part)], to + part * padded_, 3 * padded_,
                 to + part * padded_, 3 * padded_);
     }
-    if (pre_ && !over_pixels_) {
-      k_.standardize_rows(to, l.mean, l.scale, t.rows, 3, padded_);
+    if (copy_states) {
+      k_.gather_rows(state, 2, nullptr, nullptr, t.rows, c_, padded_,
+                     states.get() + t.in_chunk * 2 * padded_);
     }
+  };
+  // What the gate's inputs give to the gradients of e, q and i'.
+  auto sums_of = [&](const Tile& t, const Local& l) {
+    return std::array<RowSum, 3>{RowSum{{l.grad_e, padded_}, l.grad_e, padded_},
+                                 RowSum{{l.grad_q, padded_}, l.grad_q, padded_},
+                                 RowSum{rows_of(a_.grad_new_i, t), l.grad_new_i, padded_}};
   };
   auto gate_backward = [&](const Tile& t, const Local& l) {
     const ExcitationTile tile = tile_of(t, l);
     k_.mix_backward(tile);
     k_.column_sums(tile.grad_gate, padded_, nullptr, 0, t.rows, padded_, bias_sums.of(t));
     if (post_ && !over_pixels_) {
-      k_.normalize_rows_backward(tile.grad_gate, l.gate, l.scale, t.rows, 1, c_, padded_);
+      k_.normalize_rows_backward(tile.grad_gate, l.gate, l.scale, t.rows, 1, c_, padded_, nullptr);
     }
   };
   auto inputs_backward = [&](const Tile& t, const Local& l) {
@@ -225,9 +243,9 @@ void CellGradient::excitation_backward() {
       normalize_backward(t, mix_moments[0], means[0], gradient, padded_, l.gate, padded_);
     }
     product(weights.mix, gradient, 1, t.rows, l.grads, 3);
-    if (pre_ && !over_pixels_) {
+    if (pre_local) {
       k_.normalize_rows_backward(l.grads, inputs.get() + t.in_chunk * 3 * padded_, l.scale, t.rows,
-                                 3, c_, padded_);
+                                 3, c_, padded_, sums_of(t, l).data());
     }
   };
   auto candidate_backward = [&](const Tile& t, const Local& l) {
@@ -237,34 +255,41 @@ void CellGradient::excitation_backward() {
                          inputs.get() + t.in_chunk * 3 * padded_ + part * padded_, 3 * padded_);
     }
     const ExcitationTile tile = tile_of(t, l);
-    k_.load_rows(at(a_.grad_new_i, t), c_, t.rows, l.grad_new_i, padded_, padded_);
-    float* sums[3] = {l.grad_e, l.grad_q, l.grad_new_i};
-    for (int part = 0; part < 3; ++part) {
-      k_.add_rows(sums[part], padded_, l.grads + part * padded_, 3 * padded_, t.rows, c_);
+    if (!pre_local) {
+      add_parts(sums_of(t, l), l.grads, t.rows);
     }
     k_.candidate_backward(tile);
     if (circuit) {
       k_.column_sums(tile.product, 2 * padded_, nullptr, 0, t.rows, 2 * padded_,
                      circuit_sums.of(t));
     }
+    Rows more[2];
     if (network) {
       product(weights.excitation_net, tile.product, 2, t.rows, l.grads, 2);
-      k_.add_rows(l.grad_new_i, padded_, l.grads, 2 * padded_, t.rows, c_);
-      k_.add_rows(l.grad_e, padded_, l.grads + padded_, 2 * padded_, t.rows, c_);
+      more[0] = {l.grads, 2 * padded_};
+      more[1] = {l.grads + padded_, 2 * padded_};
     }
-    k_.store_rows(l.grad_new_i, padded_, t.rows, c_, grad_i_.get() + t.first * c_);
+    k_.sum_rows({l.grad_new_i, padded_}, more[0], {}, t.rows, c_, grad_i_.get() + t.first * c_,
+                c_);
     if (a_.grad_e) {
-      k_.store_rows(l.grad_e, padded_, t.rows, c_, a_.grad_e.data + t.first * c_);
+      k_.sum_rows({l.grad_e, padded_}, more[1], {}, t.rows, c_, a_.grad_e.data + t.first * c_, c_);
     }
   };
 
   std::array<WeightGradient, 2> gradients = {
-      weight_gradient(GAMMANET_CELL_W_MIX, grad_gate.get(), 1, inputs.get(), 3),
-      weight_gradient(GAMMANET_CELL_D_EXC, own_rows.get(), 2, states.get(), 2)};
+      weight_gradient(GAMMANET_CELL_W_MIX, grad_gate.get(), 1, 3),
+      weight_gradient(GAMMANET_CELL_D_EXC, own_rows.get(), 2, 2)};
+  set_parts(gradients[0], inputs.get());
   for (int64_t begin = 0; begin < tiles_; begin += chunk_tiles_) {
     const int64_t end = std::min(begin + chunk_tiles_, tiles_);
     if (kept_network) {
       gradients[1].grad = kept_->excitation.network + begin * tile_ * 2 * padded_;
+    }
+    if (copy_states) {
+      set_parts(gradients[1], states.get());
+    } else {
+      gradients[1].parts[0] = Rows{new_i_.get(), c_}.from(begin * tile_);
+      gradients[1].parts[1] = Rows{a_.e ? a_.e.data : nullptr, c_}.from(begin * tile_);
     }
     if (!over_pixels_) {
       for_each_tile(begin, end, [&](const Tile& t) {
@@ -352,8 +377,10 @@ void CellGradient::excitation_backward() {
 void CellGradient::inhibition_backward() {
   const int64_t chunk = chunk_tiles_ * tile_;
   const BackwardWeights& weights = cell_.backward_weights();
-  Buffer<float> gate_inputs = rows(chunk, 3), inputs = rows(chunk, 3);
-  Buffer<float> grad_gate = rows(chunk, 1);
+  Buffer<float> gate_inputs = rows(chunk, 3), grad_gate = rows(chunk, 1);
+  // [i; c1; x] with padded rows.
+  const bool copy_inputs = !maps_in_place();
+  const Buffer<float> inputs = rows(copy_inputs ? chunk : 0, 3);
   Buffer<float> static_rows = rows(dynamic_ ? 0 : chunk, 2);
   constexpr int64_t kLocal = 6;
   Buffer<float> kept_rows = rows(over_pixels_ ? chunk : 0, kLocal);
@@ -378,28 +405,30 @@ void CellGradient::inhibition_backward() {
     return dynamic_ ? network_.get() + t.first * 2 * padded_
                     : static_rows.get() + t.in_chunk * 2 * padded_;
   };
+  const bool pre_local = pre_ && !over_pixels_;
+  // What the gate's inputs give to the gradients of e, i and x.
+  auto sums_of = [&](const Tile& t, const Local& l) {
+    float* grad_e = a_.grad_e ? a_.grad_e.data + t.first * c_ : nullptr;
+    return std::array<RowSum, 3>{RowSum{{grad_e, c_}, grad_e, c_},
+                                 RowSum{{l.grads, 3 * padded_}, l.grads, 3 * padded_},
+                                 RowSum{{l.grads + 2 * padded_, 3 * padded_},
+                                        l.grads + 2 * padded_, 3 * padded_}};
+  };
   auto update_backward = [&](const Tile& t, const Local& l) {
-    float* grad_new_i = grad_i_.get() + t.first * c_;
-    k_.add_rows(grad_new_i, c_, grad_n_.get() + t.first * c_, c_, t.rows, c_);
     // The inputs of the gate are [e; i; x], those of the circuit are [i; c1; x].
+    const Rows i = rows_of(a_.i, t), x = rows_of(a_.x, t);
+    const Rows parts[3] = {rows_of(a_.e, t), i, x};
+    const Rows circuit[3] = {i, rows_of(no_horizontal_ ? nullptr : c1_.get(), t), x};
     float* gate_in = gate_inputs.get() + t.in_chunk * 3 * padded_;
-    float* in = inputs.get() + t.in_chunk * 3 * padded_;
-    const float* maps[3] = {at(a_.e, t), at(a_.i, t), at(a_.x, t)};
-    for (int part = 0; part < 3; ++part) {
+    k_.gather_rows(parts, 3, pre_local ? mean_.get() + t.first : nullptr, scale_.get() + t.first,
+                   t.rows, c_, padded_, gate_in);
+    for (int part = 0; pre_ && over_pixels_ && part < 3; ++part) {
       float* to = gate_in + part * padded_;
-      k_.load_rows(maps[part], c_, t.rows, to, 3 * padded_, padded_);
-      k_.load_rows(part == 0        ? maps[1]
-                   : part == 2      ? maps[2]
-                   : no_horizontal_ ? nullptr
-                                    : c1_.get() + t.first * c_,
-                   c_, t.rows, in + part * padded_, 3 * padded_, padded_);
-      if (pre_ && over_pixels_) {
-        normalize(t, gain_moments_[static_cast<size_t>(part)], to, 3 * padded_, to, 3 * padded_);
-      }
+      normalize(t, gain_moments_[static_cast<size_t>(part)], to, 3 * padded_, to, 3 * padded_);
     }
-    if (pre_ && !over_pixels_) {
-      k_.standardize_rows(gate_in, mean_.get() + t.first, scale_.get() + t.first, t.rows, 3,
-                          padded_);
+    if (copy_inputs) {
+      k_.gather_rows(circuit, 3, nullptr, nullptr, t.rows, c_, padded_,
+                     inputs.get() + t.in_chunk * 3 * padded_);
     }
     if (no_horizontal_ && dynamic_) {
       std::fill_n(circuit_rows(t), t.rows * 2 * padded_, 0.0f);
@@ -409,13 +438,16 @@ void CellGradient::inhibition_backward() {
     tile.channels = c_;
     tile.padded = padded_;
     tile.activation = activation_;
-    tile.inputs = in;
+    tile.i = i.data;
+    tile.c1 = circuit[1].data;
+    tile.x = x.data;
     tile.product = circuit_rows(t);
     tile.alpha = cell_.alpha.data();
     tile.mu = cell_.parameter(GAMMANET_CELL_MU);
     tile.gate = gate_.get() + t.first * padded_;
     tile.gate_bias = cell_.parameter(GAMMANET_CELL_B_GAIN);
-    tile.grad_new_i = grad_new_i;
+    tile.grad_new_i = grad_i_.get() + t.first * c_;
+    tile.grad_n = grad_n_.get() + t.first * c_;
     tile.grad_gate = grad_gate.get() + t.in_chunk * padded_;
     tile.grad_inputs = l.grads;
     k_.inhibition_backward(tile);
@@ -423,7 +455,7 @@ void CellGradient::inhibition_backward() {
     k_.column_sums(tile.product, 2 * padded_, nullptr, 0, t.rows, 2 * padded_, circuit_sums.of(t));
     if (post_ && !over_pixels_) {
       k_.normalize_rows_backward(tile.grad_gate, tile.gate, scale_.get() + t.first, t.rows, 1, c_,
-                                 padded_);
+                                 padded_, nullptr);
     }
   };
   auto gate_backward = [&](const Tile& t, const Local& l) {
@@ -433,9 +465,10 @@ void CellGradient::inhibition_backward() {
                          gate_.get() + t.first * padded_, padded_);
     }
     product(weights.gain, gradient, 1, t.rows, l.gate_grads, 3);
-    if (pre_ && !over_pixels_) {
+    if (pre_local) {
       k_.normalize_rows_backward(l.gate_grads, gate_inputs.get() + t.in_chunk * 3 * padded_,
-                                 scale_.get() + t.first, t.rows, 3, c_, padded_);
+                                 scale_.get() + t.first, t.rows, 3, c_, padded_,
+                                 sums_of(t, l).data());
     }
   };
   auto inputs_backward = [&](const Tile& t, const Local& l) {
@@ -445,37 +478,45 @@ void CellGradient::inhibition_backward() {
                          gate_inputs.get() + t.in_chunk * 3 * padded_ + part * padded_,
                          3 * padded_);
     }
-    float* grad_i = l.grads;
-    float* grad_c1 = l.grads + padded_;
-    float* grad_x = l.grads + 2 * padded_;
-    k_.add_rows(grad_i, 3 * padded_, l.gate_grads + padded_, 3 * padded_, t.rows, c_);
-    k_.add_rows(grad_x, 3 * padded_, l.gate_grads + 2 * padded_, 3 * padded_, t.rows, c_);
-    if (a_.grad_e) {
-      k_.add_rows(a_.grad_e.data + t.first * c_, c_, l.gate_grads, 3 * padded_, t.rows, c_);
+    if (!pre_local) {
+      add_parts(sums_of(t, l), l.gate_grads, t.rows);
     }
-    if (dynamic_ && !no_horizontal_) {
+    const bool network = dynamic_ && !no_horizontal_;
+    if (network) {
       product(weights.inhibition_net, circuit_rows(t), 2, t.rows, l.gate_grads, 3);
-      k_.add_rows(l.grads, 3 * padded_, l.gate_grads, 3 * padded_, t.rows, 3 * padded_);
     }
+    auto total = [&](int64_t part, Rows mask, float* to) {
+      const int64_t first = part * padded_;
+      k_.sum_rows({l.grads + first, 3 * padded_},
+                  {network ? l.gate_grads + first : nullptr, 3 * padded_}, mask, t.rows, c_,
+                  to + t.first * c_, c_);
+    };
     if (a_.grad_i) {
-      k_.store_rows(grad_i, 3 * padded_, t.rows, c_, a_.grad_i.data + t.first * c_);
+      total(0, {}, a_.grad_i.data);
+    }
+    if (!no_horizontal_) {
+      total(1, rows_of(c1_.get(), t), grad_n_.get());
     }
     if (a_.grad_x) {
-      k_.store_rows(grad_x, 3 * padded_, t.rows, c_, a_.grad_x.data + t.first * c_);
-    }
-    for (int64_t p = 0; p < t.rows && !no_horizontal_; ++p) {
-      float* c1 = c1_.get() + (t.first + p) * c_;
-      k_.mask(grad_c1 + p * 3 * padded_, c1, c_, c1);
+      total(2, {}, a_.grad_x.data);
     }
   };
 
   std::array<WeightGradient, 2> gradients = {
-      weight_gradient(GAMMANET_CELL_W_GAIN, grad_gate.get(), 1, gate_inputs.get(), 3),
-      no_horizontal_ ? WeightGradient()
-                     : weight_gradient(GAMMANET_CELL_D_INH, nullptr, 2, inputs.get(), 3)};
+      weight_gradient(GAMMANET_CELL_W_GAIN, grad_gate.get(), 1, 3),
+      no_horizontal_ ? WeightGradient() : weight_gradient(GAMMANET_CELL_D_INH, nullptr, 2, 3)};
+  set_parts(gradients[0], gate_inputs.get());
   for (int64_t begin = 0; begin < tiles_; begin += chunk_tiles_) {
     const int64_t end = std::min(begin + chunk_tiles_, tiles_);
     gradients[1].grad = dynamic_ ? network_.get() + begin * tile_ * 2 * padded_ : nullptr;
+    if (copy_inputs) {
+      set_parts(gradients[1], inputs.get());
+    } else {
+      const float* maps[3] = {a_.i ? a_.i.data : nullptr, c1_.get(), a_.x.data};
+      for (int part = 0; part < 3; ++part) {
+        gradients[1].parts[part] = Rows{maps[part], c_}.from(begin * tile_);
+      }
+    }
     if (!over_pixels_) {
       for_each_tile(begin, end, [&](const Tile& t) {
         const Local l = local(t);
@@ -516,21 +557,24 @@ void CellGradient::inhibition_backward() {
     add_sums(circuit_sums, 1, gradient_of(GAMMANET_CELL_MU));
   }
 
-  // c1_ now holds the gradient of what was rectified.
-  add_horizontal(GAMMANET_CELL_W_INH, c1_.get(), normalized_inputs_ ? n1_.get() : a_.e.data);
+  // grad_n_ now holds the gradient of what was rectified.
+  add_horizontal(GAMMANET_CELL_W_INH, grad_n_.get(),
+                 normalized_inputs_ ? n1_.get() : a_.e.data);
   const bool affine = normalized_inputs_ && (gradient_of(GAMMANET_CELL_N1_WEIGHT) != nullptr ||
                                              gradient_of(GAMMANET_CELL_N1_BIAS) != nullptr);
   if (no_horizontal_ || (!a_.grad_e && !affine)) {
     return;
   }
-  float* grad_n1 = grad_n_.get();
-  convolve(cell_.inhibition.transposed(), c1_.get(), samples_, a_.x.h, a_.x.w, false, grad_n1, c_);
+  float* grad_n1 = c1_.get();
+  convolve(cell_.inhibition.transposed(), grad_n_.get(), samples_, a_.x.h, a_.x.w, false, grad_n1,
+           c_);
   if (normalized_inputs_) {
     normalize_input_backward(a_.e.data, GAMMANET_CELL_N1_WEIGHT, GAMMANET_CELL_N1_BIAS, grad_n1);
   }
   if (a_.grad_e) {
     for_each_tile(0, tiles_, [&](const Tile& t) {
-      k_.add_rows(a_.grad_e.data + t.first * c_, c_, grad_n1 + t.first * c_, c_, t.rows, c_);
+      k_.sum_rows(rows_of(a_.grad_e, t), rows_of(grad_n1, t), {}, t.rows, c_,
+                  a_.grad_e.data + t.first * c_, c_);
     });
   }
 }

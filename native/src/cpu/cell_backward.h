@@ -48,11 +48,14 @@ class CellGradient {
   struct WeightGradient {
     const float* grad;  // rows of `outputs`
     int64_t outputs;
-    const float* in;  // rows of `columns`
-    int64_t columns;
-    int64_t height, width;
-    Buffer<float> sums;  // [height][width]
+    // Rows of a chunk, which begin with its pixels' channels.
+    Rows parts[3];
+    int64_t part_count;
+    // Of the sums, in which a part takes so many columns.
+    int64_t part_columns, height;
+    Buffer<float> sums;  // [height][part_count * part_columns]
     float* to;           // null: not needed
+    int64_t width() const { return part_count * part_columns; }
   };
 
   void inhibition_forward();
@@ -61,6 +64,8 @@ class CellGradient {
 
   // ---- Memory ----
   Buffer<float> rows(int64_t count, int64_t parts) const;
+  // Whether rows of a feature map serve where padded ones are wanted.
+  bool maps_in_place() const { return padded_ == c_ || bf16_; }
   Buffer<float> map() const { return Buffer<float>(static_cast<size_t>(pixels_ * c_)); }
 
   // body(tile) for the tiles [begin, end) of a chunk.
@@ -72,13 +77,18 @@ class CellGradient {
       }
     });
   }
-  const float* at(const FeatureMap& map, const Tile& t) const {
-    return map ? map.data + t.first * c_ : nullptr;
+  const float* at(const FeatureMap& map, const Tile& t) const { return rows_of(map, t).data; }
+  Rows rows_of(const FeatureMap& map, const Tile& t) const {
+    return Rows{map ? map.data : nullptr, c_}.from(t.first);
   }
+  Rows rows_of(const float* map, const Tile& t) const { return Rows{map, c_}.from(t.first); }
 
   // From the gradient of a product's outputs to that of its inputs.
   void product(const Panels& panels, const float* grad, int64_t parts, int64_t rows, float* out,
                int64_t out_parts) const;
+
+  // Adds parts that lie side by side in padded rows.
+  void add_parts(const std::array<RowSum, 3>& sums, const float* parts, int64_t rows) const;
 
   // ---- Normalization ----
   Moments moments(const float* data) const;
@@ -96,8 +106,10 @@ class CellGradient {
   // ---- Gradients of parameters ----
   float* gradient_of(int index) const { return a_.grad_parameters[static_cast<size_t>(index)]; }
   void add_sums(const TileSums& sums, int64_t block, float* to) const;
-  WeightGradient weight_gradient(int index, const float* grad, int64_t blocks, const float* in,
+  WeightGradient weight_gradient(int index, const float* grad, int64_t blocks,
                                  int64_t parts) const;
+  // Parts that lie side by side in padded rows.
+  void set_parts(WeightGradient& gradient, const float* rows) const;
   void accumulate(const std::array<WeightGradient, 2>& gradients, int64_t count) const;
   void accumulate_bf16(const std::array<WeightGradient, 2>& gradients, int64_t count) const;
   void finish(const WeightGradient& g) const;

@@ -94,7 +94,8 @@ void CellGradient::normalize_input_backward(const float* data, int weight_index,
   const Moments m = over_pixels_ ? moments(data) : Moments(0, 0);
   for_each_tile(0, tiles_, [&](const Tile& t) {
     float* to = y.get() + t.first * padded_;
-    k_.load_rows(data ? data + t.first * c_ : nullptr, c_, t.rows, to, padded_, padded_);
+    const Rows from = rows_of(data, t);
+    k_.gather_rows(&from, 1, nullptr, nullptr, t.rows, c_, padded_, to);
     if (over_pixels_) {
       normalize(t, m, to, padded_, to, padded_);
     } else {
@@ -128,11 +129,12 @@ void CellGradient::normalize_input_backward(const float* data, int weight_index,
   }
   for_each_tile(0, tiles_, [&](const Tile& t) {
     float* g = scratch(kThreadScratch, static_cast<size_t>(t.rows * padded_));
-    k_.load_rows(grad + t.first * c_, c_, t.rows, g, padded_, padded_);
+    const Rows from = rows_of(grad, t);
+    k_.gather_rows(&from, 1, nullptr, nullptr, t.rows, c_, padded_, g);
     k_.scale_columns(g, padded_, weight, nullptr, t.rows, c_);
+    const RowSum to{{}, grad + t.first * c_, c_};
     k_.normalize_rows_backward(g, y.get() + t.first * padded_, r.get() + t.first, t.rows, 1, c_,
-                               padded_);
-    k_.store_rows(g, padded_, t.rows, c_, grad + t.first * c_);
+                               padded_, &to);
   });
 }
 
@@ -154,20 +156,22 @@ void CellGradient::add_sums(const TileSums& sums, int64_t block, float* to) cons
 }
 
 CellGradient::WeightGradient CellGradient::weight_gradient(int index, const float* grad,
-                                                           int64_t blocks, const float* in,
-                                                           int64_t parts) const {
-  WeightGradient result{grad, blocks * padded_, in, parts * padded_, blocks * padded_,
-                        parts * padded_, {}, gradient_of(index)};
-  if (bf16_) {
-    result.height = round_up(result.height, 16);
-    result.width = round_up(result.width, 16);
-  }
+                                                           int64_t blocks, int64_t parts) const {
+  const int64_t outputs = blocks * padded_;
+  WeightGradient result{grad,    outputs, {}, parts, bf16_ ? round_up(c_, 16) : padded_,
+                        bf16_ ? round_up(outputs, 16) : outputs, {}, gradient_of(index)};
   if (result.to != nullptr) {
-    const size_t size = static_cast<size_t>(result.height * result.width);
+    const size_t size = static_cast<size_t>(result.height * result.width());
     result.sums = Buffer<float>(size);
     std::fill_n(result.sums.get(), size, 0.0f);
   }
   return result;
+}
+
+void CellGradient::set_parts(WeightGradient& gradient, const float* rows) const {
+  for (int64_t part = 0; part < gradient.part_count; ++part) {
+    gradient.parts[part] = {rows + part * padded_, gradient.part_count * padded_};
+  }
 }
 
 // Adds what `count` rows contribute; the weights' rows are spread over the threads.
@@ -177,24 +181,33 @@ void CellGradient::accumulate(const std::array<WeightGradient, 2>& gradients, in
     return;
   }
   const int64_t kRowsOfTask = 24, kStretchRows = 128;
+  const int64_t width = kernels_.width;
   auto tasks_of = [&](const WeightGradient& g) {
     return g.to == nullptr ? 0
                            : (g.outputs + kRowsOfTask - 1) / kRowsOfTask *
-                                 ((g.columns + k_.panel - 1) / k_.panel);
+                                 ((g.width() + k_.panel - 1) / k_.panel);
   };
   const int64_t first_tasks = tasks_of(gradients[0]);
+  const std::vector<float> zeros(static_cast<size_t>(width), 0.0f);
   parallel_for(first_tasks + tasks_of(gradients[1]), 1, [&](int64_t begin, int64_t end) {
+    std::vector<Rows> in(static_cast<size_t>(k_.panel / width));
     for (int64_t p = 0; p < count; p += kStretchRows) {
       for (int64_t t = begin; t < end; ++t) {
         const WeightGradient& g = gradients[t < first_tasks ? 0 : 1];
         const int64_t task = t < first_tasks ? t : t - first_tasks;
         const int64_t groups = (g.outputs + kRowsOfTask - 1) / kRowsOfTask;
         const int64_t o = task % groups * kRowsOfTask, j = task / groups * k_.panel;
-        k_.weight_gradient(g.grad + p * g.outputs + o, g.outputs, 0, g.in + p * g.columns + j,
-                           g.columns, 0, 1, std::min(kStretchRows, count - p),
-                           std::min(kRowsOfTask, g.outputs - o),
-                           std::min(k_.panel, g.columns - j), g.sums.get() + o * g.width + j,
-                           g.width);
+        const int64_t vectors = std::min(k_.panel, g.width() - j) / width;
+        for (int64_t v = 0; v < vectors; ++v) {
+          const int64_t column = j + v * width;
+          const Rows part = g.parts[column / g.part_columns].from(p);
+          in[static_cast<size_t>(v)] = part.data ? Rows{part.data + column % g.part_columns, part.stride}
+                                     : Rows{zeros.data(), 0};
+        }
+        k_.weight_gradient_of_vectors(g.grad + p * g.outputs + o, g.outputs, in.data(), vectors,
+                                      std::min(kStretchRows, count - p),
+                                      std::min(kRowsOfTask, g.outputs - o),
+                                      g.sums.get() + o * g.width() + j, g.width());
       }
     }
   });
@@ -205,7 +218,7 @@ void CellGradient::accumulate_bf16(const std::array<WeightGradient, 2>& gradient
   const int64_t blocks = (count + 31) / 32, pixels = blocks * 32;
   int64_t numbers = 0;
   for (const WeightGradient& g : gradients) {
-    numbers += g.to ? (g.height + g.width) * pixels : 0;
+    numbers += g.to ? (g.height + g.width()) * pixels : 0;
   }
   uint16_t* memory = reinterpret_cast<uint16_t*>(
       scratch(kConvScratch, static_cast<size_t>(numbers / 2)));
@@ -215,24 +228,27 @@ void CellGradient::accumulate_bf16(const std::array<WeightGradient, 2>& gradient
     if (g.to != nullptr) {
       packed[j][0] = memory;
       packed[j][1] = memory + g.height * pixels;
-      memory += (g.height + g.width) * pixels;
+      memory += (g.height + g.width()) * pixels;
     }
   }
   parallel_for(blocks, 1, [&](int64_t begin, int64_t end) {
     const float* rows[32];
     for (int64_t b = begin; b < end; ++b) {
-      auto rows_of = [&](const float* from, int64_t stride) {
+      auto rows_of = [&](Rows from) {
         for (int64_t r = 0; r < 32; ++r) {
-          rows[r] = b * 32 + r < count ? from + (b * 32 + r) * stride : nullptr;
+          rows[r] = b * 32 + r < count ? from.from(b * 32 + r).data : nullptr;
         }
       };
       for (int j = 0; j < 2; ++j) {
         const WeightGradient& g = gradients[static_cast<size_t>(j)];
         if (g.to != nullptr) {
-          rows_of(g.grad, g.outputs);
+          rows_of({g.grad, g.outputs});
           kernels_.pack_outputs_bf16(rows, 32, g.outputs, packed[j][0] + b * 512, pixels * 16);
-          rows_of(g.in, g.columns);
-          kernels_.pack_inputs_bf16(rows, 32, g.columns, packed[j][1] + b * 512, pixels * 16);
+          for (int64_t part = 0; part < g.part_count; ++part) {
+            rows_of(g.parts[part]);
+            kernels_.pack_inputs_bf16(
+                rows, 32, c_, packed[j][1] + part * g.part_columns * pixels + b * 512, pixels * 16);
+          }
         }
       }
     }
@@ -248,8 +264,8 @@ void CellGradient::accumulate_bf16(const std::array<WeightGradient, 2>& gradient
       const WeightGradient& g = gradients[static_cast<size_t>(j)];
       const int64_t o = (t - (j == 0 ? 0 : first_tasks)) * kOutputs;
       kernels_.gradient_bf16({packed[j][0] + o * pixels, packed[j][1], pixels * 16, pixels * 16,
-                              pixels, std::min(kOutputs, g.height - o), g.width,
-                              g.sums.get() + o * g.width, g.width, false});
+                              pixels, std::min(kOutputs, g.height - o), g.width(),
+                              g.sums.get() + o * g.width(), g.width(), false});
     }
   });
 }
@@ -259,12 +275,11 @@ void CellGradient::finish(const WeightGradient& g) const {
   if (g.to == nullptr) {
     return;
   }
-  const int64_t parts = g.columns / padded_;
-  parallel_for(g.outputs / padded_ * c_, 1 + 16384 / g.columns, [&](int64_t begin, int64_t end) {
+  parallel_for(g.outputs / padded_ * c_, 1 + 16384 / g.width(), [&](int64_t begin, int64_t end) {
     for (int64_t o = begin; o < end; ++o) {
-      const float* row = g.sums.get() + (o / c_ * padded_ + o % c_) * g.width;
-      float* to = g.to + o * parts * c_;
-      for (int64_t part = 0; part < parts; ++part, row += padded_, to += c_) {
+      const float* row = g.sums.get() + (o / c_ * padded_ + o % c_) * g.width();
+      float* to = g.to + o * g.part_count * c_;
+      for (int64_t part = 0; part < g.part_count; ++part, row += g.part_columns, to += c_) {
         for (int64_t j = 0; j < c_; ++j) {
           to[j] += row[j];
         }

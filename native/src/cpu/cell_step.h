@@ -10,13 +10,6 @@
 
 namespace gammanet {
 
-// Rows of floats: of a feature map, or of a buffer with padded rows. Without data: zeros.
-struct Rows {
-  const float* data = nullptr;
-  int64_t stride = 0;
-  Rows from(int64_t row) const { return {data ? data + row * stride : nullptr, stride}; }
-};
-
 // Mean and 1/sigma of each channel of each sample; those of zeros at first.
 struct Moments {
   Moments(int64_t samples, int64_t channels);

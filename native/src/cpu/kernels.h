@@ -8,6 +8,13 @@
 
 namespace gammanet {
 
+// Rows of floats: of a feature map, or of a buffer with padded rows. Without data: zeros.
+struct Rows {
+  const float* data = nullptr;
+  int64_t stride = 0;
+  Rows from(int64_t row) const { return {data ? data + row * stride : nullptr, stride}; }
+};
+
 // Some columns of the left matrix of a product: row r of line l starts at element
 // l * line_stride + r * stride and has `depth` elements; they meet the rows of the right matrix
 // from `offset` on. In bfloat16 depth and offset are multiples of depth_bf16.

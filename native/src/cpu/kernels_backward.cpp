@@ -17,7 +17,7 @@ struct Slope {
 
 GAMMANET_INLINE Slope sigmoid_slope(Vec x) {
   const Vec t = exponential(minimum(x, -x));
-  const Vec large = 1.0f / (1.0f + t);
+  const Vec large = reciprocal(1.0f + t);
   return {x < 0.0f ? t * large : large, t * large * large};
 }
 
@@ -40,20 +40,43 @@ GAMMANET_INLINE Vec load_some(const float* p, int64_t n) {
   return part ? load_part(p, n) : load(p);
 }
 
+// The right factor of a gradient: rows of lines, ...
+struct Lines {
+  const float* data;
+  int64_t stride, line_stride;
+  GAMMANET_INLINE Lines line(int64_t number) const {
+    return {data + number * line_stride, stride, line_stride};
+  }
+  GAMMANET_INLINE const float* vector(int v) const { return data + v * kWidth; }
+  GAMMANET_INLINE void next() { data += stride; }
+};
+
+// ... or a line of vectors that lie apart.
+template <int vectors>
+struct Vectors {
+  Rows rows[vectors];
+  GAMMANET_INLINE Vectors line(int64_t) const { return *this; }
+  GAMMANET_INLINE const float* vector(int v) const { return rows[v].data; }
+  GAMMANET_INLINE void next() {
+    for (Rows& r : rows) {
+      r.data += r.stride;
+    }
+  }
+};
+
 // Starts at 0, not at `out`: sums of short stretches added to the whole lose less to rounding.
-template <int rows, int vectors, bool part>
+template <int rows, int vectors, bool part, class In>
 GAMMANET_INLINE void gradient_block(const float* grad, int64_t grad_stride, int64_t grad_line,
-                                    const float* in, int64_t in_stride, int64_t in_line,
-                                    int64_t lines, int64_t length, int64_t last, float* out,
-                                    int64_t out_stride) {
+                                    const In& in, int64_t lines, int64_t length, int64_t last,
+                                    float* out, int64_t out_stride) {
   Vec sums[rows][vectors] = {};
   for (int64_t line = 0; line < lines; ++line) {
     const float* a = grad + line * grad_line;
-    const float* b = in + line * in_line;
-    for (int64_t p = 0; p < length; ++p, a += grad_stride, b += in_stride) {
+    In b = in.line(line);
+    for (int64_t p = 0; p < length; ++p, a += grad_stride, b.next()) {
       Vec x[vectors];
       for (int v = 0; v < vectors; ++v) {
-        x[v] = v == vectors - 1 ? load_some<part>(b + v * kWidth, last) : load(b + v * kWidth);
+        x[v] = v == vectors - 1 ? load_some<part>(b.vector(v), last) : load(b.vector(v));
       }
       for (int r = 0; r < rows; ++r) {
         const Vec g = splat(a[r]);
@@ -75,49 +98,76 @@ GAMMANET_INLINE void gradient_block(const float* grad, int64_t grad_stride, int6
   }
 }
 
-template <int vectors, bool part>
-void gradient_panel(const float* grad, int64_t grad_stride, int64_t grad_line, const float* in,
-                    int64_t in_stride, int64_t in_line, int64_t lines, int64_t length,
-                    int64_t rows, int64_t last, float* out, int64_t out_stride) {
+template <int vectors, bool part, class In>
+void gradient_panel(const float* grad, int64_t grad_stride, int64_t grad_line, const In& in,
+                    int64_t lines, int64_t length, int64_t rows, int64_t last, float* out,
+                    int64_t out_stride) {
   int64_t r = 0;
   for (; r + kRows <= rows; r += kRows) {
-    gradient_block<kRows, vectors, part>(grad + r, grad_stride, grad_line, in, in_stride, in_line,
-                                         lines, length, last, out + r * out_stride, out_stride);
+    gradient_block<kRows, vectors, part>(grad + r, grad_stride, grad_line, in, lines, length, last,
+                                         out + r * out_stride, out_stride);
   }
   for (; r + 2 <= rows; r += 2) {
-    gradient_block<2, vectors, part>(grad + r, grad_stride, grad_line, in, in_stride, in_line,
-                                     lines, length, last, out + r * out_stride, out_stride);
+    gradient_block<2, vectors, part>(grad + r, grad_stride, grad_line, in, lines, length, last,
+                                     out + r * out_stride, out_stride);
   }
   for (; r < rows; ++r) {
-    gradient_block<1, vectors, part>(grad + r, grad_stride, grad_line, in, in_stride, in_line,
-                                     lines, length, last, out + r * out_stride, out_stride);
+    gradient_block<1, vectors, part>(grad + r, grad_stride, grad_line, in, lines, length, last,
+                                     out + r * out_stride, out_stride);
+  }
+}
+
+template <int number>
+struct Count {
+  static constexpr int value = number;
+};
+
+// body(number of vectors), as a constant.
+template <class Body>
+GAMMANET_INLINE void with_vectors(int64_t vectors, const Body& body) {
+  switch (vectors) {
+    case 1:
+      return body(Count<1>());
+    case 2:
+      return body(Count<2>());
+#if defined(__AVX512F__)
+    case 3:
+      return body(Count<3>());
+    case 4:
+      return body(Count<4>());
+#endif
   }
 }
 
 void weight_gradient(const float* grad, int64_t grad_stride, int64_t grad_line, const float* in,
                      int64_t in_stride, int64_t in_line, int64_t lines, int64_t length,
                      int64_t rows, int64_t columns, float* out, int64_t out_stride) {
-#define GAMMANET_PANEL(vectors, part)                                                           \
-  gradient_panel<vectors, part>(grad, grad_stride, grad_line, in, in_stride, in_line, lines,    \
-                                length, rows, columns - (vectors - 1) * kWidth, out, out_stride)
-  const bool whole = columns % kWidth == 0;
-  switch ((columns + kWidth - 1) / kWidth) {
-    case 1:
-      whole ? GAMMANET_PANEL(1, false) : GAMMANET_PANEL(1, true);
-      break;
-    case 2:
-      whole ? GAMMANET_PANEL(2, false) : GAMMANET_PANEL(2, true);
-      break;
-#if defined(__AVX512F__)
-    case 3:
-      whole ? GAMMANET_PANEL(3, false) : GAMMANET_PANEL(3, true);
-      break;
-    case 4:
-      whole ? GAMMANET_PANEL(4, false) : GAMMANET_PANEL(4, true);
-      break;
-#endif
-  }
-#undef GAMMANET_PANEL
+  const Lines right{in, in_stride, in_line};
+  with_vectors((columns + kWidth - 1) / kWidth, [&](auto count) {
+    constexpr int vectors = decltype(count)::value;
+    const int64_t last = columns - (vectors - 1) * kWidth;
+    if (last == kWidth) {
+      gradient_panel<vectors, false>(grad, grad_stride, grad_line, right, lines, length, rows, last,
+                                     out, out_stride);
+    } else {
+      gradient_panel<vectors, true>(grad, grad_stride, grad_line, right, lines, length, rows, last,
+                                    out, out_stride);
+    }
+  });
+}
+
+void weight_gradient_of_vectors(const float* grad, int64_t grad_stride, const Rows* in,
+                                int64_t count, int64_t length, int64_t rows, float* out,
+                                int64_t out_stride) {
+  with_vectors(count, [&](auto constant) {
+    constexpr int vectors = decltype(constant)::value;
+    Vectors<vectors> right;
+    for (int v = 0; v < vectors; ++v) {
+      right.rows[v] = in[v];
+    }
+    gradient_panel<vectors, false>(grad, grad_stride, 0, right, 1, length, rows, kWidth, out,
+                                   out_stride);
+  });
 }
 
 // The transpose of output_transform in kernels.cpp.
@@ -235,55 +285,33 @@ void column_sums(const float* a, int64_t a_stride, const float* b, int64_t b_str
   });
 }
 
-void load_rows(const float* map, int64_t channels, int64_t rows, float* out, int64_t stride,
-               int64_t padded) {
-  for (int64_t p = 0; p < rows; ++p, out += stride) {
-    int64_t c = 0;
-    if (map != nullptr) {
-      for_each_vector(channels, [&](int64_t k, int64_t n) {
-        store(out + k, load_n(map + p * channels + k, n));
+void gather_rows(const Rows* from, int64_t parts, const float* mean, const float* r, int64_t rows,
+                 int64_t channels, int64_t padded, float* out) {
+  for (int64_t p = 0; p < rows; ++p) {
+    const float m = mean ? mean[p] : 0.0f, scale = mean ? r[p] : 1.0f;
+    for (int64_t part = 0; part < parts; ++part, out += padded) {
+      const float* row = from[part].from(p).data;
+      for_each_vector(channels, [&](int64_t c, int64_t n) {
+        store(out + c, ((row ? load_n(row + c, n) : Vec{}) - m) * scale);
       });
-      c = (channels + kWidth - 1) / kWidth * kWidth;
-    }
-    for (; c < padded; c += kWidth) {
-      store(out + c, Vec{});
     }
   }
 }
 
-void store_rows(const float* data, int64_t stride, int64_t rows, int64_t channels, float* map) {
-  for (int64_t p = 0; p < rows; ++p) {
+void sum_rows(Rows a, Rows b, Rows mask, int64_t rows, int64_t channels, float* out,
+              int64_t out_stride) {
+  for (int64_t p = 0; p < rows; ++p, out += out_stride) {
+    const float *x = a.from(p).data, *y = b.from(p).data, *m = mask.from(p).data;
     for_each_vector(channels, [&](int64_t c, int64_t n) {
-      store_n(map + p * channels + c, load(data + p * stride + c), n);
+      Vec sum = x ? load_n(x + c, n) : Vec{};
+      if (y) {
+        sum += load_n(y + c, n);
+      }
+      if (m) {
+        sum = load_n(m + c, n) > 0.0f ? sum : Vec{};
+      }
+      store_n(out + c, sum, n);
     });
-  }
-}
-
-void add_rows(float* a, int64_t a_stride, const float* b, int64_t b_stride, int64_t rows,
-              int64_t channels) {
-  for (int64_t p = 0; p < rows; ++p) {
-    for_each_vector(channels, [&](int64_t c, int64_t n) {
-      float* to = a + p * a_stride + c;
-      store_n(to, load_n(to, n) + load_n(b + p * b_stride + c, n), n);
-    });
-  }
-}
-
-void copy_rows(const float* in, int64_t in_stride, int64_t rows, int64_t columns, float* out,
-               int64_t out_stride) {
-  for (int64_t p = 0; p < rows; ++p) {
-    for_each_vector(columns, [&](int64_t c, int64_t n) {
-      store_n(out + p * out_stride + c, load_n(in + p * in_stride + c, n), n);
-    });
-  }
-}
-
-void standardize_rows(float* data, const float* mean, const float* r, int64_t rows, int64_t parts,
-                      int64_t padded) {
-  for (int64_t p = 0; p < rows; ++p, data += parts * padded) {
-    for (int64_t k = 0; k < parts * padded; k += kWidth) {
-      store(data + k, (load(data + k) - mean[p]) * r[p]);
-    }
   }
 }
 
@@ -320,7 +348,7 @@ void normalize_rows(float* data, int64_t rows, int64_t parts, int64_t channels, 
 }
 
 void normalize_rows_backward(float* grad, const float* y, const float* r, int64_t rows,
-                             int64_t parts, int64_t channels, int64_t padded) {
+                             int64_t parts, int64_t channels, int64_t padded, const RowSum* sums) {
   const float count = static_cast<float>(parts * channels);
   for (int64_t p = 0; p < rows; ++p, grad += parts * padded, y += parts * padded) {
     Vec total = {}, products = {};
@@ -330,9 +358,26 @@ void normalize_rows_backward(float* grad, const float* y, const float* r, int64_
       products += g * load(y + k);
     });
     const float mean = sum(total) / count, projection = sum(products) / count;
-    for_each_part_vector(parts, channels, padded, [&](int64_t k, int64_t) {
-      store(grad + k, r[p] * (load(grad + k) - mean - load(y + k) * projection));
-    });
+    auto of_input = [&](int64_t k) {
+      return r[p] * (load(grad + k) - mean - load(y + k) * projection);
+    };
+    if (sums == nullptr) {
+      for_each_part_vector(parts, channels, padded,
+                           [&](int64_t k, int64_t) { store(grad + k, of_input(k)); });
+      continue;
+    }
+    for (int64_t part = 0; part < parts; ++part) {
+      const RowSum& s = sums[part];
+      if (s.to == nullptr) {
+        continue;
+      }
+      const float* from = s.from.from(p).data;
+      float* to = s.to + p * s.stride;
+      for_each_vector(channels, [&](int64_t c, int64_t n) {
+        const Vec before = from ? load_n(from + c, n) : Vec{};
+        store_n(to + c, before + of_input(part * padded + c), n);
+      });
+    }
   }
 }
 
@@ -382,7 +427,7 @@ void mix_backward(const ExcitationTile& t) {
       const Vec grad =
           t.grad_new_e == nullptr ? Vec{} : load_n(t.grad_new_e + p * t.channels + c, n);
       const Slope g = sigmoid_slope(load(t.gate + k) + load(t.gate_bias + c));
-      const Vec e = load(t.states + (p * 2 + 1) * t.padded + c);
+      const Vec e = t.e == nullptr ? Vec{} : load_n(t.e + p * t.channels + c, n);
       store(t.grad_gate + k, grad * (load(t.q + k) - e) * g.slope);
       store(t.grad_q + k, grad * g.value);
       store(t.grad_e + k, grad * (1.0f - g.value));
@@ -434,12 +479,14 @@ void candidate_backward(const ExcitationTile& t) {
 template <Activation activation>
 void inhibition_backward_with(const InhibitionTile& t) {
   for (int64_t p = 0; p < t.rows; ++p) {
-    const float* inputs = t.inputs + p * 3 * t.padded;
+    const int64_t row = p * t.channels;
     float* grads = t.grad_inputs + p * 3 * t.padded;
     float* product = t.product + p * 2 * t.padded;
     for_each_vector(t.channels, [&](int64_t c, int64_t n) {
       const int64_t second = t.padded + c, third = 2 * t.padded + c;
-      const Vec i = load(inputs + c), c1 = load(inputs + second), x = load(inputs + third);
+      const Vec i = t.i == nullptr ? Vec{} : load_n(t.i + row + c, n);
+      const Vec c1 = t.c1 == nullptr ? Vec{} : load_n(t.c1 + row + c, n);
+      const Vec x = load_n(t.x + row + c, n);
       Slope alpha, mu;
       if (activation == kIdentity) {
         alpha = {load(t.alpha + c), splat(1.0f)};
@@ -451,7 +498,7 @@ void inhibition_backward_with(const InhibitionTile& t) {
       const Slope g = sigmoid_slope(load(t.gate + p * t.padded + c) + load(t.gate_bias + c));
       const Vec strength = alpha.value * i + mu.value;
       const Vec s = x - strength * c1;
-      const Vec grad = load_n(t.grad_new_i + p * t.channels + c, n);
+      const Vec grad = load_n(t.grad_new_i + row + c, n) + load_n(t.grad_n + row + c, n);
       const Vec grad_s = s > 0.0f ? grad * g.value : Vec{};
       const Vec grad_strength = -grad_s * c1;
       store(t.grad_gate + p * t.padded + c, grad * (relu(s) - i) * g.slope);
@@ -545,14 +592,12 @@ extern const BackwardKernels GAMMANET_TABLE_NAME(GAMMANET_ISA);
 const BackwardKernels GAMMANET_TABLE_NAME(GAMMANET_ISA) = {
     kVectors * kWidth,
     weight_gradient,
+    weight_gradient_of_vectors,
     winograd_gradient,
     winograd_weight,
     column_sums,
-    load_rows,
-    store_rows,
-    add_rows,
-    copy_rows,
-    standardize_rows,
+    gather_rows,
+    sum_rows,
     normalize_rows,
     normalize_rows_backward,
     normalize_columns,

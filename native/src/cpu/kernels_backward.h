@@ -10,15 +10,15 @@
 
 namespace gammanet {
 
-// One tile of the excitatory half. Pointers to maps have a row stride of `channels`, all others one
-// of as many `padded` as their comment says.
+// One tile of the excitatory half. Maps have a row stride of `channels`, all others one of as many
+// `padded` as their comment says.
 struct ExcitationTile {
   int64_t rows, channels, padded;
   Activation activation;    // kIdentity: static parameters
   bool multiplicative;
   const float* c2;          // map
   const float* grad_new_e;  // map, or null for zeros
-  const float* states;      // 2: [i'; e]
+  const float* e;           // map, or null for zeros
   float* product;           // 2: of the network, with bias; candidate_backward turns it into the gradient
   const float* omega;       // [padded], static
   const float* q;           // 1
@@ -34,15 +34,25 @@ struct ExcitationTile {
 struct InhibitionTile {
   int64_t rows, channels, padded;
   Activation activation;    // kIdentity: static parameters
-  const float* inputs;      // 3: [i; c1; x]
+  const float* i;           // map, or null for zeros
+  const float* c1;          // map, or null for zeros
+  const float* x;           // map
   float* product;           // 2: of the network, with bias; inhibition_backward turns it into the gradient
   const float* alpha;       // [padded], static
   const float* mu;          // [padded]
   const float* gate;        // 1
   const float* gate_bias;   // [padded]
   const float* grad_new_i;  // map
+  const float* grad_n;      // map: more of the gradient of i'
   float* grad_gate;         // 1
   float* grad_inputs;       // 3: of [i; c1; x]
+};
+
+// Where `from` plus new values goes; `to` may be from's rows, and null: nowhere.
+struct RowSum {
+  Rows from;
+  float* to;
+  int64_t stride;
 };
 
 struct BackwardKernels {
@@ -55,6 +65,10 @@ struct BackwardKernels {
                           const float* in, int64_t in_stride, int64_t in_line, int64_t lines,
                           int64_t length, int64_t rows, int64_t columns, float* out,
                           int64_t out_stride);
+  // The same for one line of `count` vectors of columns that lie apart.
+  void (*weight_gradient_of_vectors)(const float* grad, int64_t grad_stride, const Rows* in,
+                                     int64_t count, int64_t length, int64_t rows, float* out,
+                                     int64_t out_stride);
 
   // The tiles first ... first + count - 1 of the gradient of the output of Winograd's
   // F(4x4, 3x3): u[36][count][c_stride], planes plane_stride floats apart, from grad [h, w, c]. The
@@ -70,28 +84,22 @@ struct BackwardKernels {
   void (*column_sums)(const float* a, int64_t a_stride, const float* b, int64_t b_stride,
                       int64_t rows, int64_t channels, float* sums);
 
-  // Copies `channels` floats a row from a map (null: zeros) and fills up to `padded` with 0.
-  void (*load_rows)(const float* map, int64_t channels, int64_t rows, float* out, int64_t stride,
-                    int64_t padded);
-  // The other way round.
-  void (*store_rows)(const float* rows_data, int64_t stride, int64_t rows, int64_t channels,
-                     float* map);
-  // a += b.
-  void (*add_rows)(float* a, int64_t a_stride, const float* b, int64_t b_stride, int64_t rows,
-                   int64_t channels);
+  // Rows of parts * padded floats from the parts, filled with finite values up to `padded` each; as
+  // (value - mean[row]) * r[row] if mean is given.
+  void (*gather_rows)(const Rows* from, int64_t parts, const float* mean, const float* r,
+                      int64_t rows, int64_t channels, int64_t padded, float* out);
+  // out = a + b, or 0 where `mask` is given and not positive; out may be one of them.
+  void (*sum_rows)(Rows a, Rows b, Rows mask, int64_t rows, int64_t channels, float* out,
+                   int64_t out_stride);
 
-  // out = in, `columns` floats a row.
-  void (*copy_rows)(const float* in, int64_t in_stride, int64_t rows, int64_t columns, float* out,
-                    int64_t out_stride);
-  // data = (data - mean[row]) * r[row], rows of parts * padded floats.
-  void (*standardize_rows)(float* data, const float* mean, const float* r, int64_t rows,
-                           int64_t parts, int64_t padded);
   // Normalizes each row over its parts * channels values, in place; r gets 1/sigma of each row.
   void (*normalize_rows)(float* data, int64_t rows, int64_t parts, int64_t channels,
                          int64_t padded, float* r);
-  // grad becomes the gradient of what was normalized to y.
+  // grad becomes the gradient of what was normalized to y; if `sums` is given, that of each part
+  // goes there instead.
   void (*normalize_rows_backward)(float* grad, const float* y, const float* r, int64_t rows,
-                                  int64_t parts, int64_t channels, int64_t padded);
+                                  int64_t parts, int64_t channels, int64_t padded,
+                                  const RowSum* sums);
   // data = (data - mean[c]) * r[c]; out may be data.
   void (*normalize_columns)(const float* data, int64_t stride, const float* mean, const float* r,
                             int64_t rows, int64_t channels, float* out, int64_t out_stride);

@@ -108,7 +108,17 @@ GAMMANET_INLINE Vec exponential(Vec x) {
   return (Vec)((IVec)p + ((IVec)shifted << 23));
 }
 
-GAMMANET_INLINE Vec sigmoid(Vec x) { return 1.0f / (1.0f + exponential(-x)); }
+// 1 / x within 1e-7 of itself, for x of at least 1. Dividing wide vectors takes four times as long.
+GAMMANET_INLINE Vec reciprocal(Vec x) {
+#if defined(__AVX512F__)
+  const Vec y = (Vec)_mm512_maskz_rcp14_ps(0xFFFF, (__m512)x);
+  return y + y * (1.0f - x * y);
+#else
+  return 1.0f / x;
+#endif
+}
+
+GAMMANET_INLINE Vec sigmoid(Vec x) { return reciprocal(1.0f + exponential(-x)); }
 
 // log(1 + e^x) = max(x, 0) + log1p(e^-|x|); beyond 20 that is x in float32.
 GAMMANET_INLINE Vec softplus(Vec x) {
