@@ -2,7 +2,6 @@ package org.gammanet.experiments.protocols;
 
 import java.util.List;
 import org.gammanet.experiments.responses.State;
-import org.gammanet.experiments.study.FigureSpec;
 import org.gammanet.experiments.study.InSilico;
 import org.gammanet.experiments.study.Panel;
 import org.gammanet.experiments.study.RunContext;
@@ -13,11 +12,6 @@ import org.gammanet.figures.Style;
 /** Panels and curves that several experiments have. */
 final class Charts {
   private Charts() {}
-
-  /** A figure with the caption that {@code descriptions.yaml} has for it. */
-  static FigureSpec figure(String name, double width, double height, Panel... panels) {
-    return FigureSpec.of(name, width, height, Descriptions.caption(name), panels);
-  }
 
   static Axis steps(RunContext context) {
     return InSilico.steps(context.timesteps());

@@ -70,7 +70,24 @@ public final class ContrastExperiment implements Experiment<ContrastExperiment.C
 
   @Override
   public Description description() {
-    return Descriptions.of("contrast_response");
+    return Description.of(
+            "contrast_response",
+            "Contrast response",
+            """
+            Each unit's probe grating at eight contrasts from 1 to 100 % in four phases; the \
+            response is the mean over phases less that to a blank, or the modulation by phase in \
+            simple cells. Responses are fitted with a hyperbolic ratio (Naka and Rushton 1966; \
+            Albrecht and Hamilton 1982). The saturation index is positive where the response \
+            decreases at the highest contrasts (Peirce 2007).\
+            """)
+        .literature(
+            """
+            Fits enter the summary where R² is at least 0.75 and neither c50 nor the exponent is \
+            at a bound of the fit: a unit that does not saturate has no c50. Neurons in V1 have \
+            exponents of 2 to 3. Units share probes.\
+            """)
+        .primary("c50")
+        .requires("orientation");
   }
 
   @Override

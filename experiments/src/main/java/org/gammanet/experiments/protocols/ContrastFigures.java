@@ -5,6 +5,7 @@ import java.util.Locale;
 import org.gammanet.experiments.analysis.ContrastResponse;
 import org.gammanet.experiments.protocols.ContrastExperiment.Summary;
 import org.gammanet.experiments.protocols.ContrastExperiment.Unit;
+import org.gammanet.experiments.study.FigureSpec;
 import org.gammanet.experiments.study.Findings;
 import org.gammanet.experiments.study.Format;
 import org.gammanet.experiments.study.Panel;
@@ -52,10 +53,15 @@ record ContrastFigures(RunContext context, UnitTable<Unit> units, Summary summar
     }
     return Findings.of(summary, units)
         .figure(
-            Charts.figure(
+            FigureSpec.of(
                 "contrast_response",
                 12,
                 5,
+                """
+                A: mean of the units' responses, each divided by its largest, with bootstrap \
+                intervals of 95 % over units; line: hyperbolic ratio fitted to the mean, dashed at \
+                its semi-saturation contrast. B: semi-saturation contrast after each timestep.\
+                """,
                 mean,
                 Panel.at(0, 1, "dynamics")
                     .title("Over time")

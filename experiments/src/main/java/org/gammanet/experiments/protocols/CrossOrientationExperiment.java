@@ -8,6 +8,7 @@ import org.gammanet.experiments.stimuli.MaskedGrating;
 import org.gammanet.experiments.study.Description;
 import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Experiment;
+import org.gammanet.experiments.study.FigureSpec;
 import org.gammanet.experiments.study.Findings;
 import org.gammanet.experiments.study.Panel;
 import org.gammanet.experiments.study.Recording;
@@ -44,7 +45,17 @@ public final class CrossOrientationExperiment
 
   @Override
   public Description description() {
-    return Descriptions.of("cross_orientation");
+    return Description.of(
+            "cross_orientation",
+            "Cross-orientation suppression",
+            """
+            Each unit's probe grating at 25 % contrast with an orthogonal grating added to it, at \
+            rising contrasts of this mask, in four phases. In V1 the mask, which drives a cell \
+            little by itself, suppresses the response (Morrone, Burr and Maffei 1982; Carandini, \
+            Heeger and Movshon 1997).\
+            """)
+        .primary("suppression_equal")
+        .requires("orientation");
   }
 
   @Override
@@ -115,10 +126,15 @@ public final class CrossOrientationExperiment
             Samples.median(units.values(Unit::maskAloneFraction)));
     return Findings.of(summary, units)
         .figure(
-            Charts.figure(
+            FigureSpec.of(
                 "cross_orientation",
                 8,
                 4,
+                """
+                A: response with the mask divided by that without it, mean and bootstrap interval \
+                of 95 % over units. B: suppression by a mask of equal contrast after each \
+                timestep.\
+                """,
                 Panel.at(0, 0, "response")
                     .title("Orthogonal mask", summary.n)
                     .axes("Mask contrast", "Response / test alone")

@@ -50,7 +50,20 @@ public final class DynamicsExperiment implements Experiment<DynamicsExperiment.C
 
   @Override
   public Description description() {
-    return Descriptions.of("dynamics");
+    return Description.of(
+            "dynamics",
+            "Dynamics",
+            """
+            The network is run for ten times its timesteps under constant gratings and a blank. \
+            The change of all states in a timestep, relative to their norm, tells whether they \
+            come to rest; where they do, the leading eigenvalue of the timestep's Jacobian, by \
+            power iteration, whether a small deviation from there decays (modulus below 1) or \
+            grows. Trajectories are those of the layer's excitatory states in their first \
+            principal components. Networks that are trained through a fixed number of timesteps \
+            need not be stable beyond it (Linsley, Karkada Ashok, Govindarajan, Liu and Serre \
+            2020).\
+            """)
+        .primary("change_at_end");
   }
 
   @Override

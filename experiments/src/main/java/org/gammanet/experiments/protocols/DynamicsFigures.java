@@ -8,6 +8,7 @@ import java.util.stream.IntStream;
 import org.gammanet.experiments.protocols.DynamicsExperiment.Condition;
 import org.gammanet.experiments.responses.NetworkDynamics;
 import org.gammanet.experiments.responses.SteadyState;
+import org.gammanet.experiments.study.FigureSpec;
 import org.gammanet.experiments.study.Findings;
 import org.gammanet.experiments.study.Format;
 import org.gammanet.experiments.study.Panel;
@@ -30,10 +31,16 @@ record DynamicsFigures(
     Findings found =
         Findings.of(summary)
             .figure(
-                Charts.figure(
+                FigureSpec.of(
                     "dynamics",
                     10,
                     8,
+                    """
+                    A: change of all states in a timestep relative to their norm; the dashed line \
+                    is the network's own number of timesteps. B: distance of the layer's \
+                    excitatory states from their last. C: their trajectories in the first two \
+                    principal components. D: mean states of the layer under the first grating.\
+                    """,
                     Panel.at(0, 0, "change")
                         .title("Change in a timestep")
                         .axes(time, Axis.log("|h(t) − h(t−1)| / |h(t)|"))

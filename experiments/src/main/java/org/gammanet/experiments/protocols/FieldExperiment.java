@@ -45,7 +45,20 @@ public final class FieldExperiment implements Experiment<FieldExperiment.Conditi
 
   @Override
   public Description description() {
-    return Descriptions.of("receptive_field");
+    return Description.of(
+            "receptive_field",
+            "Receptive field",
+            """
+            Which pixels a unit depends on, by two methods. Gradient: of the response, averaged \
+            over channels, with respect to images of normal noise; mean absolute value over colors \
+            and 8 images. The extent is that of all pixels above 10 % of the maximum. The first \
+            timestep adds the cell's own kernel to the receptive field of the convolutions; in \
+            later ones horizontal and top-down connections widen it. Occlusion: a gray square \
+            covers part of the probe grating, and the response is reduced by a fraction, which is \
+            negative where occlusion disinhibits. Its extent includes the side of the square.\
+            """)
+        .primary("occlusion_extent")
+        .requires("orientation");
   }
 
   @Override

@@ -58,7 +58,12 @@ record FieldFigures(
             "receptive_field",
             gradients.isEmpty() ? 5.5 : 15,
             4.6,
-            Descriptions.caption("receptive_field").formatted(summary.squareSidePx()),
+            """
+            Mean absolute gradient of the units' mean response after the first and the last \
+            timestep; median over units of the fraction by which a gray square of %s px reduces \
+            the response, at the position of its center.\
+            """
+                .formatted(summary.squareSidePx()),
             true,
             panels));
   }

@@ -58,7 +58,32 @@ public final class KapadiaExperiment implements Experiment<KapadiaExperiment.Con
 
   @Override
   public Description description() {
-    return Descriptions.of("kapadia");
+    return Description.of(
+            "kapadia",
+            "Flanked bars",
+            """
+            A bar on the units' preferred axis between two flankers, collinear or orthogonal, at \
+            several center-to-center distances, after Kapadia, Ito, Gilbert and Westheimer (1995), \
+            who found that 42 % of complex cells in V1 of alert monkeys responded more strongly to \
+            a bar when a collinear one stood outside the receptive field. The bar is as long as \
+            the median summation field for gratings, and a quarter as wide. The baseline is the \
+            response to the target alone; units to which the stronger target evokes less than a \
+            tenth of their largest response to a grating, or the weaker one less than a fiftieth \
+            of that to the stronger one, are excluded. Flankers are outside the field of a unit in \
+            which they alone evoke less than 5 % of the target's response; where they are not, a \
+            larger response is summation within the field. A unit counts as facilitated if the \
+            flankers are outside its field, and it responds to both more than to the target and \
+            more than the sum of the responses to each. Indices lie between −1 and 1. Angles of \
+            bars are axes: 0° is horizontal.\
+            """)
+        .literature(
+            """
+            Kapadia et al. tested each cell over trials. The network has no noise, so that no unit \
+            is facilitated significantly, and the percentage counts signs: half of the units would \
+            do by chance.\
+            """)
+        .primary("facilitation_index_outside_field")
+        .requires("orientation", "size_tuning");
   }
 
   @Override

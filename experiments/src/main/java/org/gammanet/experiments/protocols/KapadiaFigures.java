@@ -6,6 +6,7 @@ import java.util.Locale;
 import java.util.function.Predicate;
 import org.gammanet.experiments.protocols.FlankerStimuli.Arrangement;
 import org.gammanet.experiments.protocols.KapadiaExperiment.Summary;
+import org.gammanet.experiments.study.FigureSpec;
 import org.gammanet.experiments.study.Findings;
 import org.gammanet.experiments.study.Format;
 import org.gammanet.experiments.study.Panel;
@@ -34,10 +35,17 @@ record KapadiaFigures(
             .add(facilitation());
     return Findings.of(summary, units)
         .figure(
-            Charts.figure(
+            FigureSpec.of(
                 "kapadia_facilitation",
                 12,
                 8,
+                """
+                A: facilitation index, (R_{both} − R_{target})/(|R_{both}| + R_{target}), mean and \
+                bootstrap interval of 95 % over units. B: superadditivity, positive where target \
+                and flankers together evoke more than the sum of both. C, D: single units with the \
+                nearest flankers and the weaker target. E: the facilitation index after each \
+                timestep, collinear.\
+                """,
                 facilitation,
                 Panel.at(0, 2, "superadditivity")
                     .title("Superadditivity, weaker target")

@@ -65,7 +65,29 @@ public final class KinoshitaExperiment implements Experiment<KinoshitaExperiment
 
   @Override
   public Description description() {
-    return Descriptions.of("kinoshita");
+    return Description.of(
+            "kinoshita",
+            "Oriented surrounds",
+            """
+            A disc of each unit's probe grating, as large as the median summation field of the \
+            units tested with it, within a ring of another orientation. Both are shown in four \
+            phases, with the ring in phase and half a cycle out of phase with the disc; the \
+            response is the mean over phases less that to a blank, or the modulation by phase in \
+            simple cells. The ring begins where it evokes less than 5 % in the median unit, if it \
+            does so anywhere. Units to which it evokes more by itself, parallel or orthogonal, are \
+            excluded, and so are units to which the disc evokes less than a tenth of their largest \
+            response to a grating. The iso/cross index lies between −1 and 1. Orientation-tuned \
+            suppression in V1 is reported by Cavanaugh, Bair and Movshon (2002) and Shushruth et \
+            al. (2013); the name of the experiment is historical, see Kinoshita, Gilbert and Das \
+            (2009).\
+            """)
+        .literature(
+            """
+            As in the physiology the ring is silent by itself, which is tested here on each unit. \
+            In most cells of V1 a parallel surround suppresses more than an orthogonal one.\
+            """)
+        .primary("iso_cross_index")
+        .requires("orientation", "size_tuning");
   }
 
   @Override

@@ -5,6 +5,7 @@ import java.util.List;
 import org.gammanet.experiments.protocols.KinoshitaExperiment.Summary;
 import org.gammanet.experiments.protocols.KinoshitaExperiment.Unit;
 import org.gammanet.experiments.responses.State;
+import org.gammanet.experiments.study.FigureSpec;
 import org.gammanet.experiments.study.Findings;
 import org.gammanet.experiments.study.Format;
 import org.gammanet.experiments.study.Panel;
@@ -29,10 +30,17 @@ record KinoshitaFigures(RunContext context, UnitTable<Unit> units, Summary summa
     Findings findings =
         Findings.of(summary, units)
             .figure(
-                Charts.figure(
+                FigureSpec.of(
                     "kinoshita_surround",
                     12,
                     8,
+                    """
+                    A: response with a surround divided by that to the center alone, mean and \
+                    bootstrap interval of 95 % over units. B: suppression index after each \
+                    timestep, with a parallel (iso) and an orthogonal (cross) surround. C: both in \
+                    each unit. D: iso/cross index, positive where a parallel surround suppresses \
+                    more.\
+                    """,
                     responsePanel,
                     Charts.dynamics(0, 1, context, "Suppression over time", "Suppression index")
                         .add(dynamics),

@@ -56,7 +56,35 @@ public final class OrientationExperiment implements Experiment<Preferences.Probe
 
   @Override
   public Description description() {
-    return Descriptions.of("orientation");
+    return Description.of(
+            "orientation",
+            "Orientation tuning",
+            """
+            Gratings of 12 orientations, in four spatial frequencies (six with --full) and eight \
+            phases. Each unit is measured by its mean response over phases (F0), or by the \
+            modulation with phase (F1) where that is larger, as in simple cells, at the frequency \
+            of its largest response; preferred orientation and probe rest on the same. A unit is \
+            responsive if its largest F0 exceeds the response to a blank, or its largest F1 \
+            exceeds 0, by more than a tenth of the range of its responses. The headline index is \
+            the circular variance (Ringach, Shapley and Hawken 2002): 1 − |Σ R e^{2iθ}| / Σ R, of \
+            responses from which the blank is not subtracted. Unlike the index of preferred and \
+            orthogonal responses it does not depend on which sample is largest (Mazurek, Kager and \
+            Van Hooser 2014). Curves are fitted with a von Mises function; widths enter the \
+            summary where R² is at least 0.75 and the width is neither at a bound of the fit nor \
+            below half of the distance between orientations. Angles are directions of modulation: \
+            0° is vertical stripes.\
+            """)
+        .literature(
+            """
+            Orientations, phases and frequencies are as many as those of Marques, Schrimpf and \
+            DiCarlo (2021), who also vary the aperture, of 2 to 4 cycles, at full contrast. Here \
+            gratings fill the image unless --aperture is given, at a contrast of 0.5, because size \
+            is an experiment of its own; suppression by large gratings therefore is part of these \
+            curves. The width at 1/√2 after smoothing, which they report, is in the table of \
+            units.\
+            """)
+        .key("orientation_tuning")
+        .primary("circular_variance");
   }
 
   @Override

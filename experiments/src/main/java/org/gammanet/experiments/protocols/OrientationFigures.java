@@ -125,10 +125,17 @@ record OrientationFigures(
           .add(series(curve, top))
           .marker(curve.measures().preferredVector());
     }
-    return Charts.figure(
+    return FigureSpec.of(
         "orientation_tuning",
         12,
         5,
+        """
+        A: the most selective responsive unit at its best spatial frequency, the fitted von Mises \
+        function where the fit is accepted, and, of responses averaged over phases, the response \
+        to a blank. Dashed: preferred orientation. B: all responsive units' responses, relative to \
+        their preferred orientation, less the blank (F0) and divided by their largest; mean and \
+        bootstrap interval of 95 %.\
+        """,
         example,
         Panel.at(0, 1, "population")
             .title("Population", shown.length)
@@ -148,7 +155,13 @@ record OrientationFigures(
         "orientation_population",
         11,
         8,
-        Descriptions.caption("orientation_population").formatted(n, curves.size()),
+        """
+        Population of %s responsive units of %s. A: circular variance, dashed at 0.7. B: preferred \
+        orientations. C: half width of accepted fits against circular variance; a sinusoid has \
+        45°. D: selectivity after each timestep, mean over units with its bootstrap interval of 95 \
+        %%.\
+        """
+            .formatted(n, curves.size()),
         Panel.at(0, 0, "selectivity")
             .title("Selectivity", n)
             .axes(Axis.linear("Circular variance").range(0, 1), "Units")
@@ -188,7 +201,16 @@ record OrientationFigures(
               .legend(Plot.Legend.NONE)
               .add(series(curves.get(unit), curves.get(unit).fit())));
     }
-    return Charts.figure("orientation_units", 11, 7, panels.toArray(Panel[]::new)).unlettered();
+    return new FigureSpec(
+        "orientation_units",
+        11,
+        7,
+        """
+        Tuning of single units, from the most to the least selective, with accepted von Mises \
+        fits; gray: the response to a blank.\
+        """,
+        false,
+        panels);
   }
 
   /** A unit's responses, the fit, and for F0 the response to a blank. */

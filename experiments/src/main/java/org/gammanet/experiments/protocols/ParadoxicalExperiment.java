@@ -40,7 +40,17 @@ public final class ParadoxicalExperiment implements Experiment<ParadoxicalExperi
 
   @Override
   public Description description() {
-    return Descriptions.of("paradoxical");
+    return Description.of(
+            "paradoxical",
+            "Paradoxical effect of drive to inhibition",
+            """
+            The inhibitory population of the layer is driven in a disc, from the steady state that \
+            the network reaches under a grating. Where inhibition stabilizes an excitation that \
+            would be unstable alone, its rate falls (Tsodyks, Skaggs, Sejnowski and McNaughton \
+            1997; Sanzeni et al. 2020). The preconditions are tested first: a steady state, and \
+            excitatory states that are unstable while inhibitory ones are held.\
+            """)
+        .primary("slope");
   }
 
   @Override
@@ -96,7 +106,11 @@ public final class ParadoxicalExperiment implements Experiment<ParadoxicalExperi
                     "paradoxical",
                     5.5,
                     4,
-                    Descriptions.caption("paradoxical").formatted(5 * context.timesteps()),
+                    """
+                    Change of the inhibitory rate in the disc by the drive that it gets, after %s \
+                    timesteps with the drive: below 0 it is paradoxical.\
+                    """
+                        .formatted(5 * context.timesteps()),
                     Panel.at(0, 0, "drive")
                         .title("Drive to inhibition")
                         .axes(Axis.linear("Drive a timestep"), Axis.linear("Change of I"))

@@ -58,7 +58,18 @@ public final class PerturbationExperiment implements Experiment<PerturbationExpe
 
   @Override
   public Description description() {
-    return Descriptions.of("perturbation");
+    return Description.of(
+            "perturbation",
+            "Activation and inactivation",
+            """
+            The excitatory or the inhibitory population of the layer is changed at every timestep, \
+            in a disc around the recorded units: activity is added (activation) or multiplied by a \
+            factor below 1 (inactivation), while a probe grating fills the image. The same \
+            elsewhere is the sham. With the surround silenced instead, suppression by large \
+            gratings that comes through this layer must vanish.\
+            """)
+        .primary("inhibitory_inactivation_on_excitatory")
+        .requires("orientation");
   }
 
   @Override

@@ -8,6 +8,7 @@ import org.gammanet.experiments.analysis.Statistics.Interval;
 import org.gammanet.experiments.protocols.PerturbationExperiment.Summary;
 import org.gammanet.experiments.protocols.PerturbationExperiment.Unit;
 import org.gammanet.experiments.responses.State;
+import org.gammanet.experiments.study.FigureSpec;
 import org.gammanet.experiments.study.Findings;
 import org.gammanet.experiments.study.Format;
 import org.gammanet.experiments.study.Panel;
@@ -56,10 +57,17 @@ record PerturbationFigures(RunContext context, UnitTable<Unit> units, Summary su
             Style.series(0));
     return Findings.of(summary, units)
         .figure(
-            Charts.figure(
+            FigureSpec.of(
                 "perturbation",
                 9,
                 4,
+                """
+                A: change of one population's response when the other is changed at the site, over \
+                its mean response; doses below 0 are the fraction of activity that is taken away, \
+                above 0 multiples of the mean response that are added. B: suppression by the whole \
+                grating with the surround intact and silenced. Means and bootstrap intervals of 95 \
+                % over units.\
+                """,
                 Panel.at(0, 0, "dose")
                     .title("Dose and response", n)
                     .axes(Axis.linear("Dose"), Axis.linear("Change / mean response"))

@@ -8,6 +8,7 @@ import org.gammanet.experiments.stimuli.PixelPoint;
 import org.gammanet.experiments.study.Description;
 import org.gammanet.experiments.study.Design;
 import org.gammanet.experiments.study.Experiment;
+import org.gammanet.experiments.study.FigureSpec;
 import org.gammanet.experiments.study.Findings;
 import org.gammanet.experiments.study.Panel;
 import org.gammanet.experiments.study.Recording;
@@ -51,7 +52,16 @@ public final class PopulationExperiment implements Experiment<PopulationExperime
 
   @Override
   public Description description() {
-    return Descriptions.of("population");
+    return Description.of(
+            "population",
+            "A population over positions",
+            """
+            Gratings over the whole image, and the tuning of every channel at a grid of positions: \
+            each unit at its own best wavelength, by its mean response over phases or, where that \
+            is larger, its modulation by phase. Circular variance is that of Ringach, Shapley and \
+            Hawken (2002), of responses from which the blank is not subtracted.\
+            """)
+        .primary("circular_variance");
   }
 
   @Override
@@ -95,10 +105,14 @@ public final class PopulationExperiment implements Experiment<PopulationExperime
             Series.mean(agreement, context.seed()));
     return Findings.of(summary, units)
         .figure(
-            Charts.figure(
+            FigureSpec.of(
                 "population",
                 9,
                 4,
+                """
+                Responsive units at all positions. A: circular variance. B: preferred orientation, \
+                direction of the modulation.\
+                """,
                 Panel.at(0, 0, "selectivity")
                     .title("Selectivity", variance.length)
                     .axes(Axis.linear("Circular variance"), Axis.linear("Units"))

@@ -46,7 +46,18 @@ public final class PreferredStimulusExperiment
 
   @Override
   public Description description() {
-    return Descriptions.of("preferred_stimulus");
+    return Description.of(
+            "preferred_stimulus",
+            "Preferred stimuli",
+            """
+            For the units with the largest responses, the gray image that evokes most among all of \
+            the same contrast energy, found by gradient ascent (as the most exciting inputs of \
+            Walker et al. 2019), after the first, the middle and the last timestep; beside the \
+            gradient at mid gray, which would be the best image of a linear unit, and the best of \
+            the unit's probe gratings in discs, each with the same energy.\
+            """)
+        .primary("gain_over_grating")
+        .requires("orientation");
   }
 
   /** The energy of a grating in the reference disc at the usual contrast. */

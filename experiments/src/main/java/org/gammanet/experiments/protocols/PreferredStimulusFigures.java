@@ -44,7 +44,12 @@ record PreferredStimulusFigures(
                 "preferred_stimulus",
                 2.3 * (found.size() + 2),
                 2.5 * gratings.size(),
-                Descriptions.caption("preferred_stimulus"),
+                """
+                Center of the images, a row per unit: the preferred stimulus after each timestep \
+                t, the gradient at mid gray, and the best grating, all with the same contrast \
+                energy. Numbers are responses after the last timestep less that to the blank. \
+                Luminance is scaled to the range of each image.\
+                """,
                 false,
                 panels))
         .value("Units", summary.n())

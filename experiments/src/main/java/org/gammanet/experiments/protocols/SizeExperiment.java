@@ -52,7 +52,27 @@ public final class SizeExperiment implements Experiment<SizeExperiment.Condition
 
   @Override
   public Description description() {
-    return Descriptions.of("size_tuning");
+    return Description.of(
+            "size_tuning",
+            "Size tuning",
+            """
+            Each unit's probe grating in discs of rising diameter, and in rings of rising inner \
+            diameter, each in four phases; the response is the mean over phases less that to a \
+            blank, or the modulation by phase in simple cells. The summation field is the smallest \
+            disc that evokes 95 % of the largest response. The suppression index is the fraction \
+            of the largest response that is lost with the largest disc, at most 1. Curves are \
+            fitted with a ratio of Gaussians (Cavanaugh, Bair and Movshon 2002).\
+            """)
+        .literature(
+            """
+            Cavanaugh, Bair and Movshon (2002) measured each cell with its own best grating; here \
+            units share probes, and a unit whose probe evokes less than half of its largest \
+            response is left out. Panel D has their distribution over 190 cells. The index is not \
+            negative by its definition, so that units without suppression have a mean above 0: \
+            what counts is the difference to control networks.\
+            """)
+        .primary("suppression_index")
+        .requires("orientation");
   }
 
   @Override

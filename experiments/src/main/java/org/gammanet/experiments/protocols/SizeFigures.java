@@ -3,6 +3,7 @@ package org.gammanet.experiments.protocols;
 import java.util.List;
 import org.gammanet.experiments.protocols.SizeExperiment.Summary;
 import org.gammanet.experiments.protocols.SizeExperiment.Unit;
+import org.gammanet.experiments.study.FigureSpec;
 import org.gammanet.experiments.study.Findings;
 import org.gammanet.experiments.study.Format;
 import org.gammanet.experiments.study.Panel;
@@ -51,10 +52,17 @@ record SizeFigures(
     Findings findings =
         Findings.of(summary, units)
             .figure(
-                Charts.figure(
+                FigureSpec.of(
                     "size_tuning",
                     10,
                     8,
+                    """
+                    A: responses to discs, each unit's divided by its largest; mean and bootstrap \
+                    interval of 95 % over units. B: median response to rings, mean over probes; a \
+                    ring below the dashed line, 5 %, counts as outside the field. C: suppression \
+                    index after each timestep. D: fraction of units with a smaller index, and of \
+                    190 cells of macaque V1 (Cavanaugh, Bair and Movshon 2002).\
+                    """,
                     discs,
                     ringPanel,
                     Charts.dynamics(1, 0, context, "Suppression over time", "Suppression index")

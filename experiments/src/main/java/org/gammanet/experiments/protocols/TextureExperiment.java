@@ -56,7 +56,23 @@ public final class TextureExperiment implements Experiment<TextureExperiment.Con
 
   @Override
   public Description description() {
-    return Descriptions.of("texture_boundary");
+    return Description.of(
+            "texture_boundary",
+            "Texture boundaries",
+            """
+            Two gratings that meet along a vertical line and differ in orientation; stripes at the \
+            unit run along the boundary or across it. Units of each channel are recorded at \
+            distances of about a degree to both sides. The modulation compares the response beside \
+            a boundary with that in a uniform texture of the same orientation whose phase also \
+            jumps; d′ is computed over phases and positions along the boundary.\
+            """)
+        .literature(
+            """
+            It follows no study of neurons: the stimuli are those of the original project. Four \
+            pairs of phases, and up to three places along the boundary.\
+            """)
+        .primary("modulation_at90")
+        .requires("orientation");
   }
 
   @Override

@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.List;
 import org.gammanet.experiments.protocols.TextureExperiment.Summary;
 import org.gammanet.experiments.protocols.TextureExperiment.Unit;
+import org.gammanet.experiments.study.FigureSpec;
 import org.gammanet.experiments.study.Findings;
 import org.gammanet.experiments.study.Format;
 import org.gammanet.experiments.study.Panel;
@@ -33,10 +34,18 @@ record TextureFigures(BoundaryResponses responses, UnitTable<Unit> units, Summar
     Axis distance = Axis.linear("Distance from the boundary (px)");
     return Findings.of(summary, units)
         .figure(
-            Charts.figure(
+            FigureSpec.of(
                 "texture_boundary",
                 12,
                 8,
+                """
+                A: (R_{boundary} − R_{uniform})/(R_{boundary} + R_{uniform}) of the units left of \
+                the boundary, mean and bootstrap interval of 95 % over units and textures. B: \
+                responses at distances from the boundary, relative to the uniform texture, of \
+                units that respond to it with at least a tenth of their largest response to a \
+                grating. C: d′ of boundary against uniform texture. D: logit of the network's \
+                output. E: modulation after each timestep. F: a stimulus.\
+                """,
                 Panel.at(0, 0, "modulation")
                     .title("Modulation beside the boundary", summary.n())
                     .axes(difference, "Boundary modulation")

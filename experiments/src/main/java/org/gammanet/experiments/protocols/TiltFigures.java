@@ -100,8 +100,16 @@ record TiltFigures(
         "tilt_illusion",
         12,
         intact ? 4.6 : 8,
-        Descriptions.caption("tilt_illusion")
-            + (intact ? "" : " " + Descriptions.caption("tilt_illusion_lesions")),
+        """
+        A: bias of the decoded orientation against the difference between surround and center, \
+        mean and bootstrap interval of 95 % over centers and phases. B: differences of either sign \
+        together. C: bias at 15° after each timestep, with a decoder of its own for each \
+        population and timestep; where its error is above 5° there is no value.\
+        """
+            + (intact
+                ? ""
+                : " D to F: bias with parts of the circuit lesioned, each with a decoder of its"
+                    + " own."),
         true,
         panels);
   }

@@ -53,7 +53,25 @@ public final class TrottBornExperiment implements Experiment<TrottBornExperiment
 
   @Override
   public Description description() {
-    return Descriptions.of("trott_born");
+    return Description.of(
+            "trott_born",
+            "Input gain or response gain",
+            """
+            Population responses to gratings, and to plaids of two gratings 60° apart, without and \
+            with a surround, after Trott and Born (2015). A surround that controls the gain of the \
+            response scales the population's profile. A surround that controls the gain of the \
+            input suppresses the component of a plaid that it matches, so that the population's \
+            peak moves away from that component.\
+            """)
+        .literature(
+            """
+            Trott and Born recorded arrays of many cells under all pairs of center and surround. \
+            Here there are 6 centers and 6 surrounds, all pairs (12 and 12 with --full), in four \
+            phases; the units are the channels of one position. Where their population vector errs \
+            by more than 15° on gratings without a surround, nothing else is shown or measured.\
+            """)
+        .primary("plaid_shift_away_deg")
+        .requires("orientation", "size_tuning");
   }
 
   /** Gratings alone, by which the population is judged. */

@@ -21,10 +21,18 @@ record TrottBornFigures(RunContext context, CenterResponses responses) {
   private static final int BINS = 9;
 
   FigureSpec figure(Stimulus example) {
-    return Charts.figure(
+    return FigureSpec.of(
         "trott_born",
         12,
         8,
+        """
+        A, B: responses of the population by preferred orientation relative to the center's, mean \
+        and bootstrap interval of 95 % over units and centers. C: least-squares scale between the \
+        profiles with and without surround, and what it leaves unexplained, over centers. D: scale \
+        after each timestep. E: rotation of the population vector away from the plaid component \
+        that the surround matches; a positive value is evidence for control of the input's gain. \
+        F: a stimulus.\
+        """,
         profiles(0, "grating", "Gratings", Shown::grating),
         profiles(1, "plaid", "Plaids, components at 0° and 60°", Shown::plaid)
             .vertical(0)

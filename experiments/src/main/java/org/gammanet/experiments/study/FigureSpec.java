@@ -22,11 +22,6 @@ public record FigureSpec(
     return new FigureSpec(name, width, height, caption, panels.length > 1, List.of(panels));
   }
 
-  /** The same figure without letters. */
-  public FigureSpec unlettered() {
-    return new FigureSpec(name, width, height, caption, false, panels);
-  }
-
   /**
    * A panel by its key.
    *
