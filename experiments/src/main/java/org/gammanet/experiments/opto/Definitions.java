@@ -59,9 +59,7 @@ public interface Definitions {
    * @return E and I, (N, C, h, w) each
    */
   default Tensor[] horizontalInput(FgruCell cell, Map<String, Tensor> signals) {
-    return new Tensor[] {
-      OptogeneticPerturbation.signal(signals, "c2"), OptogeneticPerturbation.signal(signals, "c1")
-    };
+    return new Tensor[] {Simulation.signal(signals, "c2"), Simulation.signal(signals, "c1")};
   }
 
   /** Whether {@link #horizontalInput} is what the kernels make of the signals n2 and n1. */

@@ -18,7 +18,6 @@ import org.gammanet.experiments.study.Format;
 import org.gammanet.experiments.study.Partial;
 import org.gammanet.experiments.study.Progress;
 import org.gammanet.io.SplitMix;
-import org.gammanet.model.Network;
 import org.gammanet.torch.Autograd;
 import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
@@ -35,25 +34,21 @@ final class RescueBatch {
    * @param gratings one per orientation
    * @param at the perturbed site, in the layer's map
    * @param size height and width of that map
-   * @param patchSize diameter of the perturbed disc
    */
   record Task(
+      Simulation simulation,
       StimulusSet gratings,
       double[] orientations,
       RescueOptions options,
       StateOptimization.Setup setup,
       PixelPoint at,
-      int[] size,
-      double patchSize,
-      Definitions definitions,
-      long seed) {}
+      int[] size) {}
 
-  private final Task task;
   private final StimulusSet gratings;
   private final double[] orientations;
   private final RescueOptions options;
   private final StateOptimization.Setup setup;
-  private final Network network;
+  private final Simulation simulation;
   private final PixelPoint at;
   private final int[] size;
   private final Window window;
@@ -68,17 +63,16 @@ final class RescueBatch {
    *
    * @param partial keeps their work; null for none
    */
-  RescueBatch(Task task, int from, int to, @Nullable Partial partial, Progress progress) {
-    this.task = task;
+  RescueBatch(Task task, int from, int to, @Nullable Partial partial) {
     this.from = from;
     this.to = to;
     this.partial = partial;
-    this.progress = progress;
     gratings = task.gratings;
     orientations = task.orientations;
     options = task.options;
     setup = task.setup;
-    network = setup.network();
+    simulation = task.simulation;
+    progress = simulation.progress();
     at = task.at;
     size = task.size;
     window = window(options.ecrfRadius());
@@ -96,7 +90,7 @@ final class RescueBatch {
   private Window window(double radius) {
     int height = size[0];
     int width = size[1];
-    if (task.definitions.wholeMaps()) {
+    if (simulation.definitions().wholeMaps()) {
       return new Window(0, 0, height, width);
     }
     int reach = (int) Math.ceil(radius) + 8;
@@ -127,7 +121,7 @@ final class RescueBatch {
       return done;
     }
     try (var scope = TensorScope.open()) {
-      Tensor images = OptogeneticPerturbation.input(network, task.definitions, gratings, from, to);
+      Tensor images = simulation.input(gratings, from, to);
       try (var optimization =
           new StateOptimization(setup, images, mask(), options.learningRate())) {
         List<OrientationRescue> rescues = optimize(optimization);
@@ -136,7 +130,7 @@ final class RescueBatch {
           for (int i = from; i < to; i++) {
             keep(partial, rescues.get(i - from), i);
           }
-          OptogeneticPerturbation.save(partial);
+          Simulation.save(partial);
         }
         return rescues;
       }
@@ -161,7 +155,7 @@ final class RescueBatch {
 
   /** Where states may change: (N, 1, h, w). */
   private Tensor mask() {
-    float[] patch = Light.disc(size[0], size[1], at, task.patchSize / 2);
+    float[] patch = Light.disc(size[0], size[1], at, simulation.patchSize() / 2);
     float[] surround = Light.disc(size[0], size[1], at, options.ecrfRadius());
     float[] all = new float[(to - from) * patch.length];
     for (int i = from; i < to; i++) {
@@ -173,7 +167,7 @@ final class RescueBatch {
         all[(i - from) * patch.length + p] = surround[p] * (1 - patch[p]) * stimulus[p];
       }
     }
-    return Tensor.of(all, to - from, 1, size[0], size[1]).to(network.device());
+    return Tensor.of(all, to - from, 1, size[0], size[1]).to(simulation.network().device());
   }
 
   private List<OrientationRescue> optimize(StateOptimization optimization) {
@@ -186,7 +180,7 @@ final class RescueBatch {
     if (start == 0) {
       long[] seeds = new long[batch];
       Arrays.setAll(
-          seeds, i -> new SplitMix(task.seed, options.draw(), from + i, 0x0A17).nextLong());
+          seeds, i -> new SplitMix(simulation.seed(), options.draw(), from + i, 0x0A17).nextLong());
       optimization.randomStart(seeds);
     }
     long saved = System.nanoTime();
@@ -307,7 +301,7 @@ final class RescueBatch {
       file.put("A.excitatory", stored(optimization.excitatory()));
       file.put("A.inhibitory", stored(optimization.inhibitory()));
       optimization.optimizer().state().forEach((name, m) -> file.put(name, stored(m)));
-      OptogeneticPerturbation.save(file);
+      Simulation.save(file);
     }
   }
 
@@ -339,7 +333,7 @@ final class RescueBatch {
           Tensor whole =
               Tensor.zeros(
                   optimization.excitatory().dtype(),
-                  network.device(),
+                  simulation.network().device(),
                   optimization.excitatory().shape());
           crop(whole).copy_(partial.tensor(name).toTensor());
           moments.put(name, whole);
