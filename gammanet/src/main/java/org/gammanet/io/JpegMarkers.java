@@ -65,7 +65,7 @@ final class JpegMarkers {
     this.from = from;
     this.limit = limit;
     int scan = readSegments();
-    // Of several scans, the last ones could be missing as well.
+    // A progressive file is not completed: whole scans could be missing, too.
     lacksEnd =
         sequential && scan + 4 < limit && bytes[scan + 4] == components && !hasEndAfter(scan);
     if (components == 0) {

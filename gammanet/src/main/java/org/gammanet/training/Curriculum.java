@@ -2,9 +2,12 @@ package org.gammanet.training;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.gammanet.config.GammaNetConfig;
 import org.gammanet.config.TrainingConfig;
 import org.gammanet.config.TrainingConfig.Stage;
+import org.gammanet.model.LayerSummary;
+import org.gammanet.model.Network;
 
 /**
  * The stages of a run.
@@ -34,6 +37,24 @@ record Curriculum(List<Part> stages) {
     /** Cost of a sample in arbitrary units: pixels times timesteps. */
     double cost() {
       return (double) crop * crop * (fewest + most) / 2;
+    }
+
+    /** Multiply-accumulates of a sample's forward pass, on average over its timesteps' number. */
+    double macs(Network network) {
+      List<LayerSummary> layers = network.summary(crop, crop);
+      return (LayerSummary.macs(layers, fewest) + LayerSummary.macs(layers, most)) / 2.0;
+    }
+
+    /** In a few words; {@code updates} are those of an epoch, {@code crops} those of an update. */
+    String describe(int updates, int crops) {
+      return "%s epochs of %s updates, %s crops of %sx%s each, T = %s"
+          .formatted(
+              epochs,
+              updates,
+              crops,
+              crop,
+              crop,
+              fewest == most ? "" + most : fewest + " to " + most);
     }
   }
 
@@ -75,6 +96,11 @@ record Curriculum(List<Part> stages) {
       }
     }
     return found;
+  }
+
+  /** Cost of a sample in each of some epochs, summed; {@code to} is excluded. */
+  double cost(int from, int to) {
+    return IntStream.range(from, to).mapToDouble(epoch -> at(epoch).cost()).sum();
   }
 
   /** Largest crop of the run. */

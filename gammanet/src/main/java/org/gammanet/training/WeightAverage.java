@@ -52,8 +52,19 @@ final class WeightAverage implements AutoCloseable {
     }
   }
 
-  /** Exchanges the network's weights and the averages; a second call undoes it. */
-  void exchange() {
+  /** The network has the averages for weights until this is closed. */
+  interface Exchange extends AutoCloseable {
+    @Override
+    void close();
+  }
+
+  /** Exchanges the network's weights and the averages. */
+  Exchange exchange() {
+    swap();
+    return this::swap;
+  }
+
+  private void swap() {
     try (var scope = TensorScope.open();
         var silent = Autograd.noGrad()) {
       for (Parameter parameter : network.parameters()) {
