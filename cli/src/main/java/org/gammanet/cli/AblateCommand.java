@@ -24,6 +24,7 @@ import org.gammanet.config.GammaNetConfig;
 import org.gammanet.config.ModelConfig;
 import org.gammanet.evaluation.BoundaryBenchmark;
 import org.gammanet.evaluation.BoundaryCounts;
+import org.gammanet.evaluation.BoundaryScores;
 import org.gammanet.evaluation.EdgeNms;
 import org.gammanet.experiments.study.Json;
 import org.gammanet.experiments.study.Progress;
@@ -160,7 +161,7 @@ final class AblateCommand implements Callable<Integer> {
       configs.keySet().retainAll(part.every(all));
     }
     Device where = compute.open();
-    Evaluation.Data data = Evaluation.Data.open(dataDir, scoring.split);
+    EvaluationData data = EvaluationData.open(dataDir, scoring.split);
     try (FolderLock lock = FolderLock.take(output);
         var interrupt = Interrupt.handle(() -> {})) {
       Study study = open(interrupt, settings, data, where);
@@ -172,7 +173,7 @@ final class AblateCommand implements Callable<Integer> {
   }
 
   private Study open(
-      Interrupt interrupt, BoundaryBenchmark.Settings settings, Evaluation.Data data, Device where)
+      Interrupt interrupt, BoundaryBenchmark.Settings settings, EvaluationData data, Device where)
       throws IOException {
     Map<String, Object> all = new LinkedHashMap<>();
     all.put("split", data.split());
@@ -208,7 +209,7 @@ final class AblateCommand implements Callable<Integer> {
       Study study,
       Map<String, GammaNetConfig> configs,
       Device where,
-      Evaluation.Data data,
+      EvaluationData data,
       BoundaryBenchmark.Settings settings,
       long drawSeed)
       throws IOException, InterruptedException {
@@ -360,7 +361,7 @@ final class AblateCommand implements Callable<Integer> {
       String name,
       GammaNetConfig config,
       Device where,
-      Evaluation.Data data,
+      EvaluationData data,
       BoundaryBenchmark.Settings settings)
       throws IOException, InterruptedException {
     Path folder = output.resolve(name);
@@ -374,7 +375,7 @@ final class AblateCommand implements Callable<Integer> {
       about.put("checkpoint", checkpoint.toString());
       about.put("device", where.toString());
       var detector =
-          new EvaluateCommand.ImageDetector(
+          new ImageDetector(
               name,
               Map.of("timesteps", Integer.toString(net.config().model().timesteps())),
               about,
@@ -388,7 +389,7 @@ final class AblateCommand implements Callable<Integer> {
                 return maps;
               },
               List.of());
-      Evaluation.Outcome outcome;
+      EvaluationOutcome outcome;
       try (var evaluation =
           new Evaluation(
               console,
@@ -402,16 +403,10 @@ final class AblateCommand implements Callable<Integer> {
               Study.Existing.REPLACE_OTHERS)) { // weights change when training continues
         outcome = evaluation.run().getLast();
       }
-      if (outcome.scores() == null) {
-        throw new CommandException("no image could be scored");
-      }
+      BoundaryScores scores = outcome.requireScores();
       console.printf(
           "%s: ODS %.4f  OIS %.4f  AP %.4f  (%d images)%n",
-          name,
-          outcome.scores().ods().f(),
-          outcome.scores().ois().f(),
-          outcome.scores().ap(),
-          outcome.counts().size());
+          name, scores.ods().f(), scores.ois().f(), scores.ap(), outcome.counts().size());
       return describe(
           name, config, outcome.counts(), time[1] == 0 ? Double.NaN : time[0] / 1e9 / time[1]);
     }
@@ -517,7 +512,7 @@ final class AblateCommand implements Callable<Integer> {
   }
 
   private Map<String, String> parameters(
-      BoundaryBenchmark.Settings settings, Evaluation.Data data, Device where) {
+      BoundaryBenchmark.Settings settings, EvaluationData data, Device where) {
     Map<String, String> parameters = new LinkedHashMap<>();
     parameters.put("data", dataDir + ", scored on split " + data.split());
     parameters.put("seed", compute.seed == null ? "each configuration's" : compute.seed.toString());

@@ -123,8 +123,7 @@ final class CompareMapsCommand implements Callable<Integer> {
           "--data-dir is missing: the folder that contains images and groundTruth");
     }
     scoring.settings();
-    Evaluation.Data data =
-        scores && root != null ? Evaluation.Data.open(root, scoring.split) : null;
+    EvaluationData data = scores && root != null ? EvaluationData.open(root, scoring.split) : null;
     boolean complete = true;
     List<MapComparison.Entry> entries = new ArrayList<>();
     try (FolderLock lock = FolderLock.take(output)) {
@@ -132,7 +131,7 @@ final class CompareMapsCommand implements Callable<Integer> {
         if (source.kind instanceof Kind.Scored scored) {
           entries.add(scored(source.name, scored.folder));
         } else if (data != null) {
-          Evaluation.Outcome outcome = score(source, data);
+          EvaluationOutcome outcome = score(source, data);
           complete &= outcome.failures().isEmpty();
           entries.add(
               new MapComparison.Entry(
@@ -237,7 +236,7 @@ final class CompareMapsCommand implements Callable<Integer> {
         false);
   }
 
-  private Evaluation.Outcome score(Source source, Evaluation.Data data)
+  private EvaluationOutcome score(Source source, EvaluationData data)
       throws IOException, InterruptedException {
     return switch (source.kind) {
       case Kind.Net net -> {
@@ -247,7 +246,7 @@ final class CompareMapsCommand implements Callable<Integer> {
           yield score(
               source,
               data,
-              EvaluateCommand.ImageDetector.of(
+              ImageDetector.of(
                   model,
                   options,
                   compute,
@@ -261,17 +260,15 @@ final class CompareMapsCommand implements Callable<Integer> {
           score(
               source,
               data,
-              EvaluateCommand.ImageDetector.of(
-                  classic.detector, classic.detector.defaultSigma(), data, List.of()));
-      case Kind.Maps maps -> score(source, data, new EvaluateCommand.MapFolder(maps.folder));
+              ImageDetector.of(classic.detector, classic.detector.defaultSigma(), data, List.of()));
+      case Kind.Maps maps -> score(source, data, new MapFolder(maps.folder));
       case Kind.Scored scored -> throw new AssertionError(scored);
     };
   }
 
-  private Evaluation.Outcome score(
-      Source source, Evaluation.Data data, Evaluation.Detector detector)
+  private EvaluationOutcome score(Source source, EvaluationData data, Evaluation.Detector detector)
       throws IOException, InterruptedException {
-    Evaluation.Outcome outcome;
+    EvaluationOutcome outcome;
     try (var evaluation =
         new Evaluation(
             console,

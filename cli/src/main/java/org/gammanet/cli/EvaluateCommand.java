@@ -6,33 +6,21 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
-import java.util.TreeSet;
 import java.util.concurrent.Callable;
-import java.util.stream.Stream;
 import org.gammanet.GammaNet;
-import org.gammanet.TestTimeAugmentation;
 import org.gammanet.evaluation.BoundaryBenchmark;
-import org.gammanet.evaluation.BoundaryFiles;
 import org.gammanet.evaluation.BoundaryScores;
 import org.gammanet.evaluation.ClassicDetector;
 import org.gammanet.evaluation.EdgeNms;
 import org.gammanet.experiments.study.Csv;
-import org.gammanet.experiments.study.Json;
 import org.gammanet.experiments.study.Shard;
 import org.gammanet.experiments.study.Study;
 import org.gammanet.io.AtomicFile;
-import org.gammanet.io.DataException;
-import org.gammanet.io.EdgeMap;
 import org.gammanet.io.FolderLock;
-import org.gammanet.io.Images;
-import org.gammanet.io.RgbImage;
 import org.gammanet.model.ForwardOptions;
-import org.gammanet.torch.TorchException;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -240,7 +228,7 @@ final class EvaluateCommand implements Callable<Integer> {
       throw new UsageException(
           "--data-dir is missing: the folder that contains images and groundTruth");
     }
-    Evaluation.Data data = Evaluation.Data.open(root, scoring.split);
+    EvaluationData data = EvaluationData.open(root, scoring.split);
     EdgeNms nms = matching.nms;
     BoundaryBenchmark.Settings settings =
         new BoundaryBenchmark.Settings(
@@ -337,7 +325,7 @@ final class EvaluateCommand implements Callable<Integer> {
 
   private int evaluate(
       Evaluation.Detector detector,
-      Evaluation.Data data,
+      EvaluationData data,
       BoundaryBenchmark.Settings settings,
       List<Evaluation.Output> outputs)
       throws IOException, InterruptedException {
@@ -354,37 +342,29 @@ final class EvaluateCommand implements Callable<Integer> {
             shard,
             force ? Study.Existing.REPLACE : Study.Existing.CONTINUE)) {
       evaluation.printParameters(output);
-      List<Evaluation.Outcome> outcomes = evaluation.run();
-      Evaluation.Outcome last = outcomes.getLast();
+      List<EvaluationOutcome> outcomes = evaluation.run();
+      EvaluationOutcome last = outcomes.getLast();
       if (shard != null) {
         ShardOption.done(shard, console);
-        return last.failures().isEmpty() ? 0 : Failures.FAILED;
+        return last.status();
       }
-      BoundaryScores scores = last.scores();
-      if (scores == null) {
-        throw new CommandException("no image could be scored");
-      }
+      last.requireScores();
       if (json != null) {
         evaluation.copyTo(json);
       }
-      Evaluation.printScores(console, scores);
-      if (!last.failures().isEmpty()) {
-        console.printf(
-            "%d of %d images have no score%n",
-            last.failures().size(), last.failures().size() + scores.images().size());
-      }
+      last.print(console);
       if (passes.allTimesteps) {
         printTimesteps(outcomes);
       } else {
         console.print(output.resolve("report.html"));
       }
-      return last.failures().isEmpty() ? 0 : Failures.FAILED;
+      return last.status();
     }
   }
 
-  private void printTimesteps(List<Evaluation.Outcome> outcomes) throws IOException {
+  private void printTimesteps(List<EvaluationOutcome> outcomes) throws IOException {
     var csv = new Csv().row(List.of("timestep", "ods", "ois", "ap", "r50"));
-    for (Evaluation.Outcome outcome : outcomes) {
+    for (EvaluationOutcome outcome : outcomes) {
       BoundaryScores s = outcome.scores();
       if (s != null) {
         csv.row(
@@ -404,7 +384,7 @@ final class EvaluateCommand implements Callable<Integer> {
   }
 
   /** Maps that are there, or a classic detector. */
-  private Evaluation.Detector detector(Evaluation.Data data) {
+  private Evaluation.Detector detector(EvaluationData data) {
     ClassicDetector classic = other.baseline;
     Path maps = other.maps;
     if (classic == null && maps != null) {
@@ -416,195 +396,11 @@ final class EvaluateCommand implements Callable<Integer> {
         baseline, s, data, saveMaps ? List.of(output.resolve("maps")) : List.of());
   }
 
-  private Evaluation.Detector network(GammaNet net, Evaluation.Data data) {
+  private Evaluation.Detector network(GammaNet net, EvaluationData data) {
     ForwardOptions options =
         passes.allTimesteps ? ForwardOptions.DEFAULTS.withEveryTimestep() : ForwardOptions.DEFAULTS;
     List<Path> saved =
         saveMaps ? outputs(net).stream().map(o -> o.folder().resolve("maps")).toList() : List.of();
     return ImageDetector.of(net, model, compute, data, passes, options, saved);
-  }
-
-  /** A detector that looks at the images. */
-  static final class ImageDetector implements Evaluation.Detector {
-    /** Finds edges. */
-    @FunctionalInterface
-    interface Method {
-      List<EdgeMap> detect(RgbImage image);
-    }
-
-    private final String name;
-    private final Map<String, String> settings;
-    private final Map<String, String> about;
-    private final String digest;
-    private final Map<String, Path> images;
-    private final Method method;
-    private final List<Path> saved;
-
-    /**
-     * @param saved folders that the maps are written to, one for each; none if they are not
-     */
-    ImageDetector(
-        String name,
-        Map<String, String> settings,
-        Map<String, String> about,
-        String digest,
-        Map<String, Path> images,
-        Method method,
-        List<Path> saved) {
-      this.name = name;
-      this.settings = settings;
-      this.about = about;
-      this.digest = digest;
-      this.images = images;
-      this.method = method;
-      this.saved = saved;
-    }
-
-    /** A network; {@code model} and {@code compute} are the options that it was opened with. */
-    static ImageDetector of(
-        GammaNet net,
-        NetworkOptions model,
-        ComputeOptions.Inference compute,
-        Evaluation.Data data,
-        Passes passes,
-        ForwardOptions options,
-        List<Path> saved) {
-      var augmentation = new TestTimeAugmentation(passes.tta, passes.multiscale);
-      Map<String, String> settings = new LinkedHashMap<>();
-      settings.put("network", net.config().model().name());
-      settings.put("timesteps", Integer.toString(net.config().model().timesteps()));
-      settings.put("tta", passes.tta ? "on" : "off");
-      settings.put("multiscale", passes.multiscale ? "on" : "off");
-      settings.put("precision", Json.name(compute.precision));
-      Map<String, String> about = new LinkedHashMap<>();
-      about.put("checkpoint", model.name());
-      about.put("device", net.network().device().toString());
-      return new ImageDetector(
-          net.config().model().name() + ", " + model.title(),
-          settings,
-          about,
-          net.network().digest(),
-          data.images(),
-          image -> augmentation.detectAll(image, i -> net.detect(i, options)),
-          saved);
-    }
-
-    /** A classic detector; {@code sigma} of its smoothing in pixels. */
-    static ImageDetector of(
-        ClassicDetector baseline, double sigma, Evaluation.Data data, List<Path> saved) {
-      return new ImageDetector(
-          baseline.name().toLowerCase(Locale.ROOT) + " baseline",
-          Map.of("sigma", sigma + " pixels"),
-          Map.of(),
-          "",
-          data.images(),
-          image -> List.of(baseline.detect(image, sigma)),
-          saved);
-    }
-
-    @Override
-    public String name() {
-      return name;
-    }
-
-    @Override
-    public Map<String, String> settings() {
-      return settings;
-    }
-
-    @Override
-    public Map<String, String> about() {
-      return about;
-    }
-
-    @Override
-    public String digest() {
-      return digest;
-    }
-
-    @Override
-    public Iterable<String> ids() {
-      return images.keySet();
-    }
-
-    @Override
-    public List<Path> inputs(String id) {
-      return List.of(images.getOrDefault(id, Path.of(id)));
-    }
-
-    @Override
-    public boolean isWanted(String id) {
-      return saved.stream().anyMatch(folder -> !Files.exists(folder.resolve(id + ".png")));
-    }
-
-    @Override
-    public List<BoundaryBenchmark.Strengths> maps(String id) throws IOException {
-      Path file = images.get(id);
-      if (file == null) {
-        throw new DataException("there is no image " + id);
-      }
-      List<EdgeMap> maps;
-      try {
-        maps = method.detect(Images.read(file));
-      } catch (TorchException | IllegalStateException e) {
-        throw new DataException(file + ": " + e.getMessage(), e);
-      }
-      for (int i = 0; i < saved.size(); i++) {
-        Files.createDirectories(saved.get(i));
-        Images.writePng16(saved.get(i).resolve(id + ".png"), maps.get(i));
-      }
-      return maps.stream()
-          .map(m -> BoundaryBenchmark.Strengths.of(m.values(), m.height(), m.width()))
-          .toList();
-    }
-  }
-
-  /** Maps that are there already. */
-  static final class MapFolder implements Evaluation.Detector {
-    private final Path folder;
-
-    MapFolder(Path folder) {
-      this.folder = folder;
-    }
-
-    @Override
-    public String name() {
-      return "maps in " + folder.toAbsolutePath().normalize().getFileName();
-    }
-
-    @Override
-    public Map<String, String> settings() {
-      return Map.of();
-    }
-
-    @Override
-    public Map<String, String> about() {
-      return Map.of("folder", folder.toString());
-    }
-
-    @Override
-    public Iterable<String> ids() {
-      var ids = new TreeSet<String>();
-      try (Stream<Path> files = Files.list(folder)) {
-        files.map(BoundaryFiles::idOf).filter(Objects::nonNull).forEach(ids::add);
-      } catch (IOException e) {
-        throw new DataException("Cannot list " + folder + ": " + e.getMessage(), e);
-      }
-      return ids;
-    }
-
-    @Override
-    public List<Path> inputs(String id) {
-      try {
-        return List.of(BoundaryFiles.find(folder, id));
-      } catch (DataException e) {
-        return List.of(folder.resolve(id + ".png")); // its absence is reported when it is read
-      }
-    }
-
-    @Override
-    public List<BoundaryBenchmark.Prediction> maps(String id) throws IOException {
-      return List.of(BoundaryFiles.read(BoundaryFiles.find(folder, id)));
-    }
   }
 }

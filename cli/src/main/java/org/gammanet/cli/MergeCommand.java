@@ -110,18 +110,10 @@ final class MergeCommand implements Callable<Integer> {
       console.print(run.report());
       return 0;
     }
-    Evaluation.Outcome outcome =
-        Evaluation.merge(Shards.read(folders, Evaluation.FILE), to, existing, console);
-    if (outcome.scores() == null) {
-      throw new CommandException("no image could be scored");
-    }
-    Evaluation.printScores(console, outcome.scores());
-    if (!outcome.failures().isEmpty()) {
-      console.printf(
-          "%d of %d images have no score%n",
-          outcome.failures().size(), outcome.failures().size() + outcome.counts().size());
-    }
+    EvaluationOutcome outcome =
+        EvaluationShard.merge(Shards.read(folders, Evaluation.FILE), to, existing, console);
+    outcome.print(console);
     console.print(to.resolve("report.html"));
-    return outcome.failures().isEmpty() ? 0 : Failures.FAILED;
+    return outcome.status();
   }
 }
