@@ -201,8 +201,9 @@ void CellGradient::accumulate(const std::array<WeightGradient, 2>& gradients, in
         for (int64_t v = 0; v < vectors; ++v) {
           const int64_t column = j + v * width;
           const Rows part = g.parts[column / g.part_columns].from(p);
-          in[static_cast<size_t>(v)] = part.data ? Rows{part.data + column % g.part_columns, part.stride}
-                                     : Rows{zeros.data(), 0};
+          in[static_cast<size_t>(v)] =
+              part.data ? Rows{part.data + column % g.part_columns, part.stride}
+                        : Rows{zeros.data(), 0};
         }
         k_.weight_gradient_of_vectors(g.grad + p * g.outputs + o, g.outputs, in.data(), vectors,
                                       std::min(kStretchRows, count - p),
