@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
@@ -19,7 +20,9 @@ import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The launcher in a project of its own, with a JDK that prints what it is started with. */
+/**
+ * The launcher in a clone or archive of its own, with a JDK that prints what it is started with.
+ */
 @DisabledOnOs(OS.WINDOWS)
 class LauncherTest {
   private record Run(int status, String out, String err) {}
@@ -36,23 +39,27 @@ class LauncherTest {
 
   private Path project(String name) throws IOException {
     Path folder = Files.createDirectories(temp.resolve(name));
-    Files.createDirectories(folder.resolve("cli/target/libtorch"));
+    Files.createDirectories(folder.resolve("cli/target/modules"));
     Files.copy(Path.of("gammanet"), folder.resolve("cli/gammanet"));
+    Files.copy(Path.of("build.sh"), folder.resolve("cli/build.sh"));
     Files.writeString(folder.resolve("pom.xml"), "<project>\n  <version>1.2.3</version>\n");
-    Files.createFile(folder.resolve("cli/target/gammanet-cli-1.jar"));
-    Files.createFile(folder.resolve("cli/target/libtorch/libtorch.jar"));
     Files.createFile(folder.resolve("cli/target/launcher.stamp"));
     return folder;
   }
 
   private Path jdk(String name, String version) throws IOException {
     Path home = temp.resolve(name);
-    Path java = Files.createDirectories(home.resolve("bin")).resolve("java");
-    Files.writeString(
-        java, "#!/bin/sh\necho \"locale $LC_ALL\"\nfor a in \"$@\"; do echo \"$a\"; done\n");
-    Files.setPosixFilePermissions(java, PosixFilePermissions.fromString("rwxr-xr-x"));
+    program(
+        home.resolve("bin/java"), "echo \"locale $LC_ALL\"\nfor a in \"$@\"; do echo \"$a\"; done");
+    program(home.resolve("bin/javac"), "");
     Files.writeString(home.resolve("release"), "JAVA_VERSION=\"" + version + "\"\n");
     return home;
+  }
+
+  private static void program(Path file, String script) throws IOException {
+    Files.createDirectories(file.resolveSibling("."));
+    Files.writeString(file, "#!/bin/sh\n" + script + "\n");
+    Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwxr-xr-x"));
   }
 
   private Run run(Map<String, String> environment, String... command)
@@ -95,6 +102,51 @@ class LauncherTest {
     assertEquals(
         new Run(0, "gammanet 1.2.3 (not built yet)\n", ""),
         launch(Map.of("JAVA_HOME", "/nonexistent"), "--version"));
+  }
+
+  @Test
+  void aCloneIsBuiltWhereASourceIsNewer() throws Exception {
+    program(
+        temp.resolve("path/mvn"),
+        "echo \"$JAVA_HOME $*\" >maven; [ ! -f broken ] || { echo \"[ERROR] line 5\"; exit 1; }\n"
+            + "touch cli/target/launcher.stamp");
+    var path = Map.of("PATH", temp.resolve("path") + ":" + System.getenv("PATH"));
+    Path source = Files.createDirectories(project.resolve("gammanet/src/main")).resolve("A.java");
+    Files.createFile(source);
+    FileTime past = FileTime.fromMillis(System.currentTimeMillis() - 60_000);
+    Files.setLastModifiedTime(project.resolve("pom.xml"), past);
+    Files.setLastModifiedTime(source, past);
+    assertEquals("", launch(path, "info").err);
+
+    Path stamp = project.resolve("cli/target/launcher.stamp");
+    Files.setLastModifiedTime(stamp, FileTime.fromMillis(past.toMillis() - 60_000));
+    Path broken = Files.createFile(project.resolve("broken"));
+    Run failed = launch(path, "info");
+    assertEquals(1, failed.status);
+    assertTrue(failed.err.contains("[ERROR] line 5\ngammanet: the build failed"), failed.err);
+    Files.delete(broken);
+    assertEquals("", launch(path, "--version").err);
+    Run run = launch(path, "info");
+    assertEquals(0, run.status, run.err);
+    assertTrue(run.err.startsWith("gammanet: building "), run.err);
+    assertTrue(run.out.endsWith("info\n"), run.out);
+    String maven = Files.readString(project.resolve("maven"));
+    assertTrue(maven.startsWith(jdk + " ") && maven.endsWith("-pl cli -am package\n"), maven);
+    assertEquals("", launch(path, "info").err);
+  }
+
+  @Test
+  void anArchiveRunsTheJavaThatItHolds() throws Exception {
+    Path archive = jdk("archive/runtime", "22").resolveSibling("bin");
+    Path launcher = Files.createDirectories(archive).resolve("gammanet");
+    Files.copy(Path.of("gammanet"), launcher);
+    Run empty = run(Map.of(), launcher.toString(), "info");
+    assertTrue(empty.err.startsWith("gammanet: there is nothing to run in "), empty.err);
+    Path modules = Files.createDirectories(temp.resolve("archive/lib/modules"));
+    Path link = Files.createSymbolicLink(temp.resolve("link"), Path.of("archive/bin/gammanet"));
+    Run run = run(Map.of("JAVA_HOME", "/nonexistent"), link.toString(), "info");
+    assertEquals(0, run.status, run.err);
+    assertTrue(run.out.contains(modules.toRealPath().toString()), run.out);
   }
 
   @Test
@@ -151,8 +203,9 @@ class LauncherTest {
     Run run = launch(Map.of(), "info");
     List<String> lines = run.out.lines().toList();
     String modules = lines.get(lines.indexOf("-p") + 1);
-    assertEquals(2, modules.split(":", -1).length, modules);
-    assertTrue(Files.exists(Path.of(modules.split(":", -1)[1])), modules);
+    assertFalse(
+        modules.contains(":") || lines.get(lines.indexOf("-cp") + 1).contains(":"), run.out);
+    assertTrue(Files.isDirectory(Path.of(modules)), modules);
   }
 
   @Test
