@@ -18,6 +18,8 @@ CellGradient::CellGradient(const Cell& cell, const CellBackward& a)
       pre_(cell.spec.gate_norm_pre()),
       post_(cell.spec.gate_norm_post()),
       over_pixels_(cell.spec.over_pixels()),
+      pre_local_(pre_ && !over_pixels_),
+      pre_global_(pre_ && over_pixels_),
       normalized_inputs_(cell.spec.normalizes_inputs()),
       dynamic_(cell.spec.dynamic()),
       activation_(static_cast<Activation>(cell.spec.option(GAMMANET_CELL_CIRCUIT))),
@@ -207,14 +209,13 @@ void CellGradient::excitation_backward() {
     tile.grad_u2 = c2_.get() + t.first * c_;
     return tile;
   };
-  const bool pre_local = pre_ && !over_pixels_;
   // The gate's inputs [e; q; i'].
   auto load = [&](const Tile& t, const Local& l) {
     const Rows e = rows_of(a_.e, t), new_i = rows_of(new_i_.get(), t);
     const Rows parts[3] = {e, {l.q, padded_}, new_i}, state[2] = {new_i, e};
     float* to = inputs.get() + t.in_chunk * 3 * padded_;
-    k_.gather_rows(parts, 3, pre_local ? l.mean : nullptr, l.scale, t.rows, c_, padded_, to);
-    for (int part = 0; pre_ && over_pixels_ && part < 3; ++part) {
+    k_.gather_rows(parts, 3, pre_local_ ? l.mean : nullptr, l.scale, t.rows, c_, padded_, to);
+    for (int part = 0; pre_global_ && part < 3; ++part) {
       normalize(t, mix_moments[static_cast<size_t>(part)], to + part * padded_, 3 * padded_,
                 to + part * padded_, 3 * padded_);
     }
@@ -243,19 +244,19 @@ void CellGradient::excitation_backward() {
       normalize_backward(t, mix_moments[0], means[0], gradient, padded_, l.gate, padded_);
     }
     product(weights.mix, gradient, 1, t.rows, l.grads, 3);
-    if (pre_local) {
+    if (pre_local_) {
       k_.normalize_rows_backward(l.grads, inputs.get() + t.in_chunk * 3 * padded_, l.scale, t.rows,
                                  3, c_, padded_, sums_of(t, l).data());
     }
   };
   auto candidate_backward = [&](const Tile& t, const Local& l) {
-    for (int part = 0; pre_ && over_pixels_ && part < 3; ++part) {
+    for (int part = 0; pre_global_ && part < 3; ++part) {
       normalize_backward(t, mix_moments[static_cast<size_t>(part)], means[part],
                          l.grads + part * padded_, 3 * padded_,
                          inputs.get() + t.in_chunk * 3 * padded_ + part * padded_, 3 * padded_);
     }
     const ExcitationTile tile = tile_of(t, l);
-    if (!pre_local) {
+    if (!pre_local_) {
       add_parts(sums_of(t, l), l.grads, t.rows);
     }
     k_.candidate_backward(tile);
@@ -405,7 +406,6 @@ void CellGradient::inhibition_backward() {
     return dynamic_ ? network_.get() + t.first * 2 * padded_
                     : static_rows.get() + t.in_chunk * 2 * padded_;
   };
-  const bool pre_local = pre_ && !over_pixels_;
   // What the gate's inputs give to the gradients of e, i and x.
   auto sums_of = [&](const Tile& t, const Local& l) {
     float* grad_e = a_.grad_e ? a_.grad_e.data + t.first * c_ : nullptr;
@@ -420,9 +420,9 @@ void CellGradient::inhibition_backward() {
     const Rows parts[3] = {rows_of(a_.e, t), i, x};
     const Rows circuit[3] = {i, rows_of(no_horizontal_ ? nullptr : c1_.get(), t), x};
     float* gate_in = gate_inputs.get() + t.in_chunk * 3 * padded_;
-    k_.gather_rows(parts, 3, pre_local ? mean_.get() + t.first : nullptr, scale_.get() + t.first,
+    k_.gather_rows(parts, 3, pre_local_ ? mean_.get() + t.first : nullptr, scale_.get() + t.first,
                    t.rows, c_, padded_, gate_in);
-    for (int part = 0; pre_ && over_pixels_ && part < 3; ++part) {
+    for (int part = 0; pre_global_ && part < 3; ++part) {
       float* to = gate_in + part * padded_;
       normalize(t, gain_moments_[static_cast<size_t>(part)], to, 3 * padded_, to, 3 * padded_);
     }
@@ -465,20 +465,20 @@ void CellGradient::inhibition_backward() {
                          gate_.get() + t.first * padded_, padded_);
     }
     product(weights.gain, gradient, 1, t.rows, l.gate_grads, 3);
-    if (pre_local) {
+    if (pre_local_) {
       k_.normalize_rows_backward(l.gate_grads, gate_inputs.get() + t.in_chunk * 3 * padded_,
                                  scale_.get() + t.first, t.rows, 3, c_, padded_,
                                  sums_of(t, l).data());
     }
   };
   auto inputs_backward = [&](const Tile& t, const Local& l) {
-    for (int part = 0; pre_ && over_pixels_ && part < 3; ++part) {
+    for (int part = 0; pre_global_ && part < 3; ++part) {
       normalize_backward(t, gain_moments_[static_cast<size_t>(part)], means[part],
                          l.gate_grads + part * padded_, 3 * padded_,
                          gate_inputs.get() + t.in_chunk * 3 * padded_ + part * padded_,
                          3 * padded_);
     }
-    if (!pre_local) {
+    if (!pre_local_) {
       add_parts(sums_of(t, l), l.gate_grads, t.rows);
     }
     const bool network = dynamic_ && !no_horizontal_;

@@ -120,7 +120,10 @@ class CellGradient {
   const Kernels& kernels_;
   const BackwardKernels& k_;
   const int64_t c_, padded_, samples_, area_, pixels_;
-  const bool pre_, post_, over_pixels_, normalized_inputs_, dynamic_;
+  const bool pre_, post_, over_pixels_;
+  // Whether a gate's inputs are normalized, and over what.
+  const bool pre_local_, pre_global_;
+  const bool normalized_inputs_, dynamic_;
   const Activation activation_;
   const bool multiplicative_;
   // Whether the factors of gradients are rounded.
