@@ -111,7 +111,7 @@ const BackwardWeights& Cell::backward_weights() const {
         rows.push_back(o % padded < c ? o / padded * c + o % padded : -1);
       }
       // Each part of the outputs is an operand.
-      const bool bf16 = spec.bf16() && kernels->fast_bf16();
+      const bool bf16 = spec.bf16();
       const int64_t part = bf16 ? round_up(c, kernels->depth_bf16) : c;
       for (int64_t k = 0; k < shape.outputs / c * part; ++k) {
         columns.push_back(k % part < c ? (k / part * c + k % part) * shape.inputs : -1);

@@ -24,10 +24,10 @@ CellGradient::CellGradient(const Cell& cell, const CellBackward& a)
       dynamic_(cell.spec.dynamic()),
       activation_(static_cast<Activation>(cell.spec.option(GAMMANET_CELL_CIRCUIT))),
       multiplicative_(cell.spec.multiplicative()),
-      bf16_(cell.spec.bf16() && kernels_.fast_bf16()),
+      bf16_(cell.spec.bf16()),
       no_horizontal_(!a.e && !normalized_inputs_ && !over_pixels_) {
   // About 400 KB of a tile's rows; enough rows to pay for reading the weights.
-  const int64_t unit = bf16_ ? 32 : 12;
+  const int64_t unit = bf16_ && kernels_.tiles ? 32 : 12;
   tile_ = std::clamp<int64_t>(400 * 1024 / (17 * padded_ * 4), 96, 240) / unit * unit;
   tiles_ = (pixels_ + tile_ - 1) / tile_;
   // About 5 MB.

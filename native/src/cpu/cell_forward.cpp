@@ -503,7 +503,7 @@ Rows CellStep::normalize(Rows source, Half half, float* out) const {
 int64_t cell_kept_channels(const Cell& cell) { return KeptStep::channels(cell); }
 
 void cell_forward(const Cell& cell, const CellForward& a) {
-  const bool tiles = cell.spec.bf16() && cell.kernels->fast_bf16();
+  const bool tiles = cell.spec.bf16() && cell.kernels->tiles;
   CellStep step(cell, a, a.new_i.data, tile_rows(cell.spec.channels, tiles));
   if (a.kept) {
     step.run_keeping(a.new_e.data, KeptStep(cell, a.kept.data, a.x.pixels()));

@@ -159,8 +159,7 @@ const Conv& Conv::transposed() const {
       }
     }
     auto result = std::make_unique<Conv>(
-        nullptr, nullptr, inputs, outputs, k, algorithm,
-        kernels->fast_bf16() ? precision : static_cast<int32_t>(GAMMANET_PRECISION_FLOAT32));
+        nullptr, nullptr, inputs, outputs, k, algorithm, precision);
     result->kernels = kernels;
     result->own_ = std::move(turned);
     result->source_ = result->own_.data();

@@ -84,15 +84,15 @@ void add_weight_gradient_winograd(const Kernels& kernels, const float* grad, int
   });
 }
 
+// Whether there are tiles enough to pay for the transforms.
+bool takes_winograd(int64_t outputs, int64_t inputs, int64_t n, int64_t h, int64_t w, int64_t k) {
+  return k == 3 && inputs >= 16 && outputs >= 16 && n * ((h + 3) / 4) * ((w + 3) / 4) >= 32;
+}
+
 // sums[(tap * outputs + o) * inputs + i] += the gradient of the weight [o, i, tap].
 void sum_weight_gradient(const Kernels& kernels, const float* grad, int64_t outputs,
                          const float* x, int64_t inputs, int64_t n, int64_t h, int64_t w,
                          int64_t k, float* sums) {
-  // Fewer tiles do not pay for the transforms.
-  if (k == 3 && inputs >= 16 && outputs >= 16 && n * ((h + 3) / 4) * ((w + 3) / 4) >= 32) {
-    add_weight_gradient_winograd(kernels, grad, outputs, x, inputs, n, h, w, sums);
-    return;
-  }
   const BackwardKernels& backward = backward_kernels(kernels);
   // A task is a block of the weight that fits the first-level cache together with the pixels of a
   // stretch; a thread does its tasks for stretch after stretch, so that these stay in the caches.
@@ -135,17 +135,21 @@ void sum_weight_gradient(const Kernels& kernels, const float* grad, int64_t outp
 void add_weight_gradient(const Kernels& kernels, const float* grad, int64_t outputs,
                          const float* x, int64_t inputs, int64_t n, int64_t h, int64_t w,
                          int64_t k, bool bf16, float* to) {
+  const bool winograd = takes_winograd(outputs, inputs, n, h, w, k);
+  const bool rounded = bf16 && (kernels.tiles || !winograd);
   const int64_t taps = k * k;
-  const int64_t stride = bf16 ? round_up(inputs, 16) : inputs;
-  const int64_t plane = stride * (bf16 ? round_up(outputs, 16) : outputs);
+  const int64_t stride = rounded ? round_up(inputs, 16) : inputs;
+  const int64_t plane = stride * (rounded ? round_up(outputs, 16) : outputs);
   const Buffer<float> sums(static_cast<size_t>(taps * plane));
-  if (bf16) {
+  if (rounded) {
     sum_weight_gradient_bf16(kernels, grad, outputs, x, inputs, n, h, w, k, sums.get());
   } else {
     parallel_for(taps * outputs, 1 + 65536 / inputs, [&](int64_t begin, int64_t end) {
       std::fill(sums.get() + begin * inputs, sums.get() + end * inputs, 0.0f);
     });
-    sum_weight_gradient(kernels, grad, outputs, x, inputs, n, h, w, k, sums.get());
+    winograd
+        ? add_weight_gradient_winograd(kernels, grad, outputs, x, inputs, n, h, w, sums.get())
+        : sum_weight_gradient(kernels, grad, outputs, x, inputs, n, h, w, k, sums.get());
   }
   parallel_for(outputs, 1 + 32768 / (inputs * taps), [&](int64_t begin, int64_t end) {
     for (int64_t o = begin; o < end; ++o) {
@@ -181,7 +185,7 @@ void conv_backward(const Conv& conv, const FeatureMap& x, const FeatureMap& out,
   }
   if (grad_weight != nullptr) {
     add_weight_gradient(*conv.kernels, g, outputs, x.data, inputs, x.n, x.h, x.w, k,
-                        conv.bf16() && conv.kernels->fast_bf16(), grad_weight);
+                        conv.bf16(), grad_weight);
   }
   if (grad_bias != nullptr) {
     const std::vector<double> sums =

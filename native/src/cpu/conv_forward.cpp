@@ -12,7 +12,7 @@ namespace {
 // ---- 1x1 ----
 
 int64_t rows_of(const Conv& conv) {
-  return tile_rows(std::max(conv.inputs, conv.outputs), conv.bf16() && conv.kernels->fast_bf16());
+  return tile_rows(std::max(conv.inputs, conv.outputs), conv.bf16() && conv.kernels->tiles);
 }
 
 void convolve_pixels(const Conv& conv, const float* x, int64_t pixels, bool relu,
@@ -41,7 +41,7 @@ void convolve_direct(const Conv& conv, const float* x, int64_t n, int64_t h,
   const int64_t fit = (1 << (conv.bf16() ? 18 : 17)) / (width * c) - 2 * pad;
   // Tiles take many lines as one, with the padding between them: for them the threads share the
   // outputs, since a block of these is read again for each block of lines.
-  const bool flat = conv.bf16() && k.fast_bf16();
+  const bool flat = conv.bf16() && k.tiles;
   const int64_t groups = flat ? (panels.outputs + kBlockBf16 - 1) / kBlockBf16 : 1;
   const int64_t least = flat ? 1 + 256 / width : 1;
   const int64_t share = std::max(least, n * h / (4 * thread_count()));
@@ -152,7 +152,7 @@ void winograd_tiles(const Conv& conv, const float* x, int64_t h, int64_t w,
 // tiles that reading its larger weights takes longer than the multiplications it saves.
 bool takes_winograd(const Conv& conv, int64_t h, int64_t w) {
   if (conv.k != 3 || conv.algorithm == GAMMANET_ALGORITHM_DIRECT ||
-      (conv.algorithm == GAMMANET_ALGORITHM_AUTO && conv.bf16() && conv.kernels->fast_bf16())) {
+      (conv.algorithm == GAMMANET_ALGORITHM_AUTO && conv.bf16() && conv.kernels->tiles)) {
     return false;
   }
   const int64_t tiles = (h + 3) / 4 * ((w + 3) / 4);

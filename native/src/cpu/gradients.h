@@ -11,7 +11,7 @@ namespace gammanet {
 
 // Adds to `to`, [outputs, inputs, k, k], the gradient of the weight of a k x k convolution from
 // x [n, h, w, inputs] to a map with the gradient grad [n, h, w, outputs]. bf16: of factors rounded
-// to bfloat16.
+// to bfloat16, where that is faster than Winograd's algorithm in float32.
 void add_weight_gradient(const Kernels& kernels, const float* grad, int64_t outputs,
                          const float* x, int64_t inputs, int64_t n, int64_t h, int64_t w,
                          int64_t k, bool bf16, float* to);

@@ -1,4 +1,4 @@
-// Gradients of weights from factors in bfloat16, on tiles.
+// Gradients of weights from factors in bfloat16.
 #include <algorithm>
 
 #include "conv.h"
@@ -11,7 +11,7 @@ namespace {
 // Numbers in 16 channels of 32 pixels.
 constexpr int64_t kBlock = 32 * 16;
 
-// Half of the second-level cache, which is 2 MB where there are tiles.
+// At most the second-level cache: 1 MB or 2 where there is bfloat16.
 constexpr int64_t kChunkBytes = 1 << 20;
 
 // Lines of pixels one after the other, with zeros between them that the k x k kernel reaches at the

@@ -45,23 +45,25 @@ struct Processor {
 };
 #endif
 
-// A table with products in bfloat16.
-Kernels with_bf16(Kernels table, const char* name, decltype(Kernels::product_bf16) product,
-                  decltype(Kernels::convert_bf16) convert, int64_t depth) {
-  table.name = name;
-  table.product_bf16 = product;
-  table.convert_bf16 = convert;
-  table.depth_bf16 = depth;
-  return table;
-}
+// How a table computes in bfloat16.
+struct Bfloat16 {
+  decltype(Kernels::product_bf16) product;
+  decltype(Kernels::convert_bf16) convert;
+  decltype(Kernels::gradient_bf16) gradient;
+  decltype(Kernels::pack_outputs_bf16) pack_outputs;
+  decltype(Kernels::pack_inputs_bf16) pack_inputs;
+  bool tiles;
+};
 
-// With gradients in bfloat16, too.
-Kernels with_gradients(Kernels table, decltype(Kernels::gradient_bf16) gradient,
-                       decltype(Kernels::pack_outputs_bf16) pack_outputs,
-                       decltype(Kernels::pack_inputs_bf16) pack_inputs) {
-  table.gradient_bf16 = gradient;
-  table.pack_outputs_bf16 = pack_outputs;
-  table.pack_inputs_bf16 = pack_inputs;
+Kernels with_bf16(Kernels table, const char* name, const Bfloat16& bf16) {
+  table.name = name;
+  table.product_bf16 = bf16.product;
+  table.convert_bf16 = bf16.convert;
+  table.depth_bf16 = bf16.tiles ? 32 : 2;
+  table.gradient_bf16 = bf16.gradient;
+  table.pack_outputs_bf16 = bf16.pack_outputs;
+  table.pack_inputs_bf16 = bf16.pack_inputs;
+  table.tiles = bf16.tiles;
   return table;
 }
 
@@ -82,17 +84,18 @@ const std::vector<InstructionSet>& instruction_sets() {
 #ifdef GAMMANET_BF16
 #ifdef GAMMANET_AMX
       if (processor.bf16 && enable_amx()) {
-        all.push_back(
-            {with_gradients(with_bf16(avx512, "amx", product_bf16_amx, convert_bf16_avx512, 32),
-                            gradient_bf16_amx, pack_outputs_bf16_avx512, pack_inputs_bf16_avx512),
-             true});
+        all.push_back({with_bf16(avx512, "amx",
+                                 {product_bf16_amx, convert_bf16_avx512, gradient_bf16_amx,
+                                  pack_outputs_bf16_avx512, pack_inputs_bf16_avx512, true}),
+                       true});
       }
 #endif
       if (processor.bf16) {
         // On Intel's processors they were measured to be no faster than float32.
-        all.push_back(
-            {with_bf16(avx512, "avx512-bf16", product_bf16_avx512, convert_bf16_avx512, 2),
-             processor.amd});
+        all.push_back({with_bf16(avx512, "avx512-bf16",
+                                 {product_bf16_avx512, convert_bf16_avx512, gradient_bf16_avx512,
+                                  pack_outputs_bf16_avx512, pack_inputs_bf16_avx512, false}),
+                       processor.amd});
       }
 #endif
       all.push_back({avx512, true});
@@ -103,10 +106,9 @@ const std::vector<InstructionSet>& instruction_sets() {
 #endif
     all.push_back({kernels_portable, true});
     // The tile instructions in plain loops, for tests.
-    all.push_back({with_gradients(with_bf16(kernels_portable, "tiles", product_bf16_scalar,
-                                            convert_bf16_scalar, 32),
-                                  gradient_bf16_scalar, pack_outputs_bf16_scalar,
-                                  pack_inputs_bf16_scalar),
+    all.push_back({with_bf16(kernels_portable, "tiles",
+                             {product_bf16_scalar, convert_bf16_scalar, gradient_bf16_scalar,
+                              pack_outputs_bf16_scalar, pack_inputs_bf16_scalar, true}),
                    false});
     return all;
   }();

@@ -370,6 +370,7 @@ const Kernels GAMMANET_TABLE_NAME(GAMMANET_ISA) = {
     nullptr,
     nullptr,
     nullptr,
+    false,
     layer_norm,
     row_moments,
     column_sums,

@@ -44,7 +44,7 @@ struct Product {
 };
 
 // A gradient of weights: out[o][i] (+)= sum over pixels of grad[pixel][o] * in[pixel][i].
-struct TileGradient {
+struct Bf16Gradient {
   const uint16_t *grad, *in;     // as pack_outputs_bf16 and pack_inputs_bf16 make them
   int64_t grad_plane, in_plane;  // numbers from 16 channels to the next 16
   int64_t pixels;                // a multiple of 32
@@ -120,8 +120,8 @@ struct Kernels {
                        int64_t out_stride, int64_t padded);
   // Depth and offset of an operand in bfloat16 are multiples of this.
   int64_t depth_bf16;
-  // Gradients of weights in bfloat16; null where those in float32 are as fast.
-  void (*gradient_bf16)(const TileGradient&);
+  // Gradients of weights in bfloat16; null together with product_bf16.
+  void (*gradient_bf16)(const Bf16Gradient&);
   // Rows of c floats (null for zeros) to bfloat16: out[c / 16][count / 32][16 channels][32 pixels],
   // count being a multiple of 32, planes `plane` numbers apart.
   void (*pack_outputs_bf16)(const float* const* rows, int64_t count, int64_t c, uint16_t* out,
@@ -130,9 +130,9 @@ struct Kernels {
   void (*pack_inputs_bf16)(const float* const* rows, int64_t count, int64_t c, uint16_t* out,
                            int64_t plane);
 
-  // Whether products in bfloat16 are so much faster that they replace Winograd's algorithm in
-  // float32, and serve gradients.
-  bool fast_bf16() const { return gradient_bf16 != nullptr; }
+  // Whether products in bfloat16 are tile instructions, so much faster that they replace Winograd's
+  // algorithm in float32.
+  bool tiles;
 
   // Layer normalization of [pixels, c], in place if out is x; weight and bias null: no affine part.
   void (*layer_norm)(const float* x, const float* weight, const float* bias, float* out,
@@ -190,18 +190,19 @@ void pack_outputs_bf16_avx512(const float* const* rows, int64_t count, int64_t c
                               int64_t plane);
 void pack_inputs_bf16_avx512(const float* const* rows, int64_t count, int64_t c, uint16_t* out,
                              int64_t plane);
+void gradient_bf16_avx512(const Bf16Gradient& g);
 #endif
 #ifdef GAMMANET_AMX
 // Lets this process use tiles; false where processor or system do not.
 bool enable_amx();
 void product_bf16_amx(const Product& p);
-void gradient_bf16_amx(const TileGradient& g);
+void gradient_bf16_amx(const Bf16Gradient& g);
 #endif
 // The same in plain loops, for tests on any processor.
 void product_bf16_scalar(const Product& p);
 void convert_bf16_scalar(const float* x, int64_t stride, int64_t rows, int64_t c, uint16_t* out,
                          int64_t out_stride, int64_t padded);
-void gradient_bf16_scalar(const TileGradient& g);
+void gradient_bf16_scalar(const Bf16Gradient& g);
 void pack_outputs_bf16_scalar(const float* const* rows, int64_t count, int64_t c, uint16_t* out,
                               int64_t plane);
 void pack_inputs_bf16_scalar(const float* const* rows, int64_t count, int64_t c, uint16_t* out,

@@ -67,7 +67,7 @@ void product_bf16_amx(const Product& p) {
   asm volatile("tilerelease");
 }
 
-void gradient_bf16_amx(const TileGradient& g) {
+void gradient_bf16_amx(const Bf16Gradient& g) {
   tile_gradient<Amx>(g);
   asm volatile("tilerelease");
 }

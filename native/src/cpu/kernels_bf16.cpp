@@ -68,7 +68,71 @@ GAMMANET_INLINE void transpose(__m512i (&m)[16]) {
   }
 }
 
+// ---- Gradients of weights ----
+
+// Sums of a block: kGradientRows outputs x kGradientVectors vectors of inputs.
+constexpr int kGradientRows = 8, kGradientVectors = 3;
+// Pixels of a stretch: what a block reads of the inputs stays in the first-level cache while it
+// meets all outputs. Sums of a stretch added to the whole lose less to rounding, too.
+constexpr int64_t kStretch = 256;
+
+template <int V>
+void gradient_block(const uint16_t* grad, const uint16_t* in, int64_t in_plane, int64_t pixels,
+                    bool first, float* out, int64_t out_stride) {
+  Vec sums[kGradientRows][V] = {};
+  for (int64_t p = 0; p < pixels; p += 32, grad += 32 * 16) {
+    for (int64_t j = 0; j < 32; j += 2, in += 2 * 16) {
+      __m512bh right[V];
+#pragma GCC unroll 3
+      for (int v = 0; v < V; ++v) {
+        right[v] = Bfloat16::load_right(in + v * in_plane);
+      }
+#pragma GCC unroll 8
+      for (int r = 0; r < kGradientRows; ++r) {
+        const __m512bh left = Bfloat16::load_left(grad + r * 32 + j);
+#pragma GCC unroll 3
+        for (int v = 0; v < V; ++v) {
+          sums[r][v] = Bfloat16::add(sums[r][v], left, right[v]);
+        }
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < kGradientRows; ++r) {
+#pragma GCC unroll 3
+    for (int v = 0; v < V; ++v) {
+      float* to = out + r * out_stride + v * kWidth;
+      store(to, first ? sums[r][v] : load(to) + sums[r][v]);
+    }
+  }
+}
+
 }  // namespace
+
+void gradient_bf16_avx512(const Bf16Gradient& g) {
+  for (int64_t p = 0; p < g.pixels; p += kStretch) {
+    const int64_t pixels = g.pixels - p < kStretch ? g.pixels - p : kStretch;
+    const bool first = g.first && p == 0;
+    for (int64_t i = 0; i < g.inputs; i += kGradientVectors * kWidth) {
+      const uint16_t* in = g.in + i / kWidth * g.in_plane + p * 16;
+      for (int64_t o = 0; o < g.outputs; o += kGradientRows) {
+        const uint16_t* grad = g.grad + o / 16 * g.grad_plane + p * 16 + o % 16 * 32;
+        float* out = g.out + o * g.out_stride + i;
+        switch ((g.inputs - i) / kWidth) {
+          case 1:
+            gradient_block<1>(grad, in, g.in_plane, pixels, first, out, g.out_stride);
+            break;
+          case 2:
+            gradient_block<2>(grad, in, g.in_plane, pixels, first, out, g.out_stride);
+            break;
+          default:
+            gradient_block<kGradientVectors>(grad, in, g.in_plane, pixels, first, out,
+                                             g.out_stride);
+        }
+      }
+    }
+  }
+}
 
 void pack_outputs_bf16_avx512(const float* const* rows, int64_t count, int64_t c, uint16_t* out,
                               int64_t plane) {

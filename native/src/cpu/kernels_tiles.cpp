@@ -84,7 +84,7 @@ void convert_bf16_scalar(const float* x, int64_t stride, int64_t rows, int64_t c
   }
 }
 
-void gradient_bf16_scalar(const TileGradient& g) { tile_gradient<Scalar>(g); }
+void gradient_bf16_scalar(const Bf16Gradient& g) { tile_gradient<Scalar>(g); }
 
 void pack_outputs_bf16_scalar(const float* const* rows, int64_t count, int64_t c, uint16_t* out,
                               int64_t plane) {

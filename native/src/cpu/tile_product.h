@@ -194,7 +194,7 @@ void tile_product(const Product& p) {
 // ---- Gradients of weights ----
 
 template <class Tiles, bool two_outputs, bool two_inputs>
-inline void gradient_tiles(const TileGradient& g, int64_t o, int64_t i) {
+inline void gradient_tiles(const Bf16Gradient& g, int64_t o, int64_t i) {
   float* out = g.out + o * g.out_stride + i;
   const int64_t stride = 4 * g.out_stride;
   float* const below = out + kTileRows * g.out_stride;
@@ -247,7 +247,7 @@ inline void gradient_tiles(const TileGradient& g, int64_t o, int64_t i) {
 }
 
 template <class Tiles>
-void tile_gradient(const TileGradient& g) {
+void tile_gradient(const Bf16Gradient& g) {
   Tiles::configure(kTileRows);
   for (int64_t o = 0; o < g.outputs; o += 2 * kTileRows) {
     const bool two_outputs = g.outputs - o > kTileRows;
