@@ -1,4 +1,4 @@
-"""Puts the numbers of a run of rerun-physiology.sh into docs/insilico.md and docs/opto.md. Needs only Python."""
+"""Puts the numbers of a run of rerun-physiology.sh into docs/*.md. Needs only Python."""
 
 import json
 import re
@@ -46,23 +46,34 @@ def excludes_0(row):
     return row["low"] is not None and (row["low"] > 0 or row["high"] < 0)
 
 
+def verdict(result):
+    """Where the primary number lies beside those of untrained networks; None where it has no value."""
+    primary = result["primary"]
+    value = result.get(primary)
+    if not value or value["value"] is None:
+        return None
+    null = [r for r in result.get("controls", {}).get(primary, []) if r["group"] in ("random", "shuffled")]
+    if not null:
+        return "no controls"
+    if all(excludes_0(r) for r in null) and len({r["difference"] > 0 for r in null}) == 1:
+        return "above them" if null[0]["difference"] > 0 else "below them"
+    return "as theirs"
+
+
 def verdicts(results):
     """Which primary numbers differ from those of untrained networks."""
     there, same, unknown = [], [], []
     for key, result in results.items():
-        primary = result.get("primary")
-        if not primary:
+        if not result.get("primary"):
             continue
-        value = result.get(primary)
-        words = f"`{key}` ({spaced(primary)})"
-        null = [r for r in result.get("controls", {}).get(primary, []) if r["group"] in ("random", "shuffled")]
-        if not value or value["value"] is None:
+        words = f"`{key}` ({spaced(result['primary'])})"
+        found = verdict(result)
+        if found is None:
             unknown.append(words)
-        elif null and all(excludes_0(r) for r in null):
-            sign = "above" if null[0]["difference"] > 0 else "below"
-            there.append(f"{words}, {sign} them")
-        else:
+        elif found in ("as theirs", "no controls"):
             same.append(words)
+        else:
+            there.append(f"{words}, {found}")
     return [
         "* **Differs from untrained and from shuffled networks** (both intervals of the difference exclude 0): "
         + ("; ".join(there) or "nothing")
@@ -77,9 +88,13 @@ def numbers(result):
     return {n: v for n, v in result.items() if is_interval(v) and v["value"] is not None}
 
 
-def insilico(folder):
+def read(folder):
     results = json.loads(sorted(folder.glob("insilico_results_*.json"))[-1].read_text(encoding="utf-8"))
-    meta = results.pop("metadata")
+    return results.pop("metadata"), results
+
+
+def insilico(folder):
+    meta, results = read(folder)
     steady = meta.get("steady_state", {})
     controls = groups(results)
     shown = sum(r.get("stimuli", 0) for r in results.values())
@@ -114,6 +129,32 @@ def insilico(folder):
         f"* `{key}`: {w.rstrip()}" for key, r in results.items() for w in r.get("report", {}).get("warnings", [])
     ]
     return "\n".join(out + (["", "What the report warns of:", "", *warnings] if warnings else []))
+
+
+def effects(full, bundled):
+    """The primary numbers of two networks, each beside untrained networks of its own plan."""
+    runs = [read(full), read(bundled)]
+    about = " and ".join(
+        f"`{Path(meta['network']['checkpoint']).name}`, weights {meta['weights_sha256'][:12]}, run of {date(meta['timestamp'])}"
+        for meta, _ in runs
+    )
+    meta = runs[0][0]
+    out = [
+        f"Networks {about}; {meta['timesteps']} timesteps, layer `{meta['target_layer']}`, "
+        f"{meta['image_size']}×{meta['image_size']} px.",
+        "",
+        "| experiment | number | full [95 %] | beside untrained | bundled [95 %] | beside untrained |",
+        "|---|---|---|---|---|---|",
+    ]
+    for key, result in runs[0][1].items():
+        if result.get("primary"):
+            cells = [f"`{key}`", spaced(result["primary"])]
+            for _, results in runs:
+                found = results.get(key, {})
+                where = verdict(found) if found else None
+                cells += ["", "not measurable"] if where is None else [interval(found[found["primary"]]), where]
+            out.append("| " + " | ".join(cells) + " |")
+    return "\n".join(out)
 
 
 def date(timestamp):
@@ -152,3 +193,6 @@ if __name__ == "__main__":
     put("insilico.md", "insilico", insilico(run / "insilico"))
     put("insilico.md", "circuit", circuit(run / "circuit.json"))
     put("opto.md", "opto", opto(run / "opto"))
+    if (run / "full").is_dir():
+        put("full-network.md", "effects", effects(run / "full", run / "insilico"))
+        put("full-network.md", "opto", opto(run / "full-opto"))

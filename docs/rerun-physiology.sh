@@ -2,7 +2,9 @@
 # Measures the bundled network again and puts the numbers into docs/insilico.md and docs/opto.md, between the lines
 # "<!-- measured: … -->" and "<!-- end of measured -->". Options for every command may follow, such as -j 2.
 #   docs/rerun-physiology.sh [FOLDER [OPTION…]]
-# SIZE, OPTO_SIZE and CONTROLS in the environment make a smaller run; an interrupted one continues.
+# With FULL=full, or the name of a file of weights, the full network as well, on the same stimuli (hours on two
+# processors), for docs/full-network.md. SIZE, OPTO_SIZE and CONTROLS in the environment make a smaller run; an
+# interrupted one continues.
 set -e
 absolute() { case $1 in /*) printf '%s\n' "$1" ;; *) printf '%s\n' "$PWD/$1" ;; esac; }
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -15,6 +17,11 @@ $gammanet insilico -e all --seed 1 --size "${SIZE:-128}" \
   --control "${CONTROLS:-random:3,shuffled:3,lesion:horizontal+top_down+inhibition}" -o "$folder/insilico" "$@"
 # Where the decoder does not decode, opto writes its summary, optimizes nothing, and ends with 1.
 $gammanet opto --size "${OPTO_SIZE:-96}" -o "$folder/opto" "$@" || [ -f "$folder/opto/summary.txt" ]
+if [ -n "$FULL" ]; then
+  $gammanet insilico -e all --seed 1 --size "${SIZE:-128}" --control "${CONTROLS:-random:3,shuffled:3}" \
+    --checkpoint "$FULL" -o "$folder/full" "$@"
+  $gammanet opto --size "${OPTO_SIZE:-96}" --checkpoint "$FULL" -o "$folder/full-opto" "$@" || [ -f "$folder/full-opto/summary.txt" ]
+fi
 weights=$(find pretrained/src/main/resources -name '*.safetensors' | head -n 1)
 $gammanet inspect "$weights" --circuit --json > "$folder/circuit.json"
 python3 docs/physiology_tables.py "$folder"

@@ -31,7 +31,7 @@ import org.junit.jupiter.api.Test;
 
 class BsdsModelTest {
   private static final String SHA_256 =
-      "302dc0a8e97674fcd8cc48ba3389d1e8c4a1accf180c6915e2b902d645e5783f";
+      "56b19ed514a48e658e38c34705fdbc127fb258da3ff0f0044fc31ec4548d181c";
 
   private static final double LEAST_ODS = 0.66;
 
@@ -44,7 +44,7 @@ class BsdsModelTest {
     }
   }
 
-  /** The stored map was written by {@code gammanet detect --probabilities png16}. */
+  /** The stored map was written by {@code Images.writePng16}. */
   @Test
   void edgesOfASamplePhotoAreTheStoredOnes() throws IOException {
     RgbImage photo = Images.read(Path.of("../samples/chelsea.png")).resize(226, 150);
