@@ -52,9 +52,10 @@ def verdict(result):
     value = result.get(primary)
     if not value or value["value"] is None:
         return None
-    null = [r for r in result.get("controls", {}).get(primary, []) if r["group"] in ("random", "shuffled")]
+    rows = result.get("controls", {}).get(primary, [])
+    null = [r for r in rows if r["group"] in ("random", "shuffled") and r["low"] is not None]
     if not null:
-        return "no controls"
+        return "too few controls"
     if all(excludes_0(r) for r in null) and len({r["difference"] > 0 for r in null}) == 1:
         return "above them" if null[0]["difference"] > 0 else "below them"
     return "as theirs"
@@ -70,7 +71,7 @@ def verdicts(results):
         found = verdict(result)
         if found is None:
             unknown.append(words)
-        elif found in ("as theirs", "no controls"):
+        elif found in ("as theirs", "too few controls"):
             same.append(words)
         else:
             there.append(f"{words}, {found}")
@@ -195,4 +196,5 @@ if __name__ == "__main__":
     put("opto.md", "opto", opto(run / "opto"))
     if (run / "full").is_dir():
         put("full-network.md", "effects", effects(run / "full", run / "insilico"))
+    if (run / "full-opto" / "summary.txt").exists():
         put("full-network.md", "opto", opto(run / "full-opto"))
