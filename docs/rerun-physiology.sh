@@ -1,6 +1,7 @@
 #!/bin/sh
 # Measures the bundled network again and puts the numbers into docs/insilico.md and docs/opto.md, between the lines
-# "<!-- measured: … -->" and "<!-- end of measured -->". Options for every command may follow, such as -j 2.
+# "<!-- measured: … -->" and "<!-- end of measured -->", and the summary of the report into docs/images. Options for every
+# command may follow, such as -j 2.
 #   docs/rerun-physiology.sh [FOLDER [OPTION…]]
 # With FULL=full, or the name of a file of weights, the full network as well, on the same stimuli (hours on two
 # processors), for docs/full-network.md. SIZE, OPTO_SIZE and CONTROLS in the environment make a smaller run; an
@@ -25,3 +26,5 @@ fi
 weights=$(find pretrained/src/main/resources -name '*.safetensors' | head -n 1)
 $gammanet inspect "$weights" --circuit --json > "$folder/circuit.json"
 python3 docs/physiology_tables.py "$folder"
+jdk=$($gammanet info | sed -n 's/^java .* in //p')
+"$jdk/bin/java" docs/java/Stack.java docs/images/insilico-report.jpg 1400 "$folder/insilico/insilico_summary.png"
