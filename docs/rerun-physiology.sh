@@ -3,9 +3,9 @@
 # "<!-- measured: … -->" and "<!-- end of measured -->", and the summary of the report into docs/images. Options for every
 # command may follow, such as -j 2.
 #   docs/rerun-physiology.sh [FOLDER [OPTION…]]
-# With FULL=full, or the name of a file of weights, the full network as well, on the same stimuli (hours on two
-# processors), for docs/full-network.md. SIZE, OPTO_SIZE and CONTROLS in the environment make a smaller run; an
-# interrupted one continues.
+# With FULL=full, or the name of a file of weights, the full network as well, on the same stimuli and in bfloat16 where
+# that is faster (hours on two processors), for docs/full-network.md. SIZE, OPTO_SIZE and CONTROLS in the environment
+# make a smaller run; an interrupted one continues.
 set -e
 absolute() { case $1 in /*) printf '%s\n' "$1" ;; *) printf '%s\n' "$PWD/$1" ;; esac; }
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -20,8 +20,9 @@ $gammanet insilico -e all --seed 1 --size "${SIZE:-128}" \
 $gammanet opto --size "${OPTO_SIZE:-96}" -o "$folder/opto" "$@" || [ -f "$folder/opto/summary.txt" ]
 if [ -n "$FULL" ]; then
   $gammanet insilico -e all --seed 1 --size "${SIZE:-128}" --control "${CONTROLS:-random:3,shuffled:3}" \
-    --checkpoint "$FULL" -o "$folder/full" "$@"
-  $gammanet opto --size "${OPTO_SIZE:-96}" --checkpoint "$FULL" -o "$folder/full-opto" "$@" || [ -f "$folder/full-opto/summary.txt" ]
+    --precision bf16 --checkpoint "$FULL" -o "$folder/full" "$@"
+  $gammanet opto --size "${OPTO_SIZE:-96}" --precision bf16 --checkpoint "$FULL" -o "$folder/full-opto" "$@" \
+    || [ -f "$folder/full-opto/summary.txt" ]
 fi
 weights=$(find pretrained/src/main/resources -name '*.safetensors' | head -n 1)
 $gammanet inspect "$weights" --circuit --json > "$folder/circuit.json"

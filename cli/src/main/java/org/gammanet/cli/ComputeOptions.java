@@ -53,7 +53,7 @@ class ComputeOptions {
     return seed == null ? config.seed() : seed;
   }
 
-  /** The same for passes without gradients, which may compute in bfloat16. */
+  /** The same for commands that leave weights as they are, which may compute in bfloat16. */
   static final class Inference extends ComputeOptions {
     @Option(
         names = "--precision",

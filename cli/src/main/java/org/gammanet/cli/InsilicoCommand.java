@@ -219,7 +219,7 @@ final class InsilicoCommand implements Callable<Integer> {
   NetworkOptions model = new NetworkOptions();
 
   @ArgGroup(exclusive = false, heading = ComputeOptions.HEADING)
-  ComputeOptions compute = new ComputeOptions();
+  ComputeOptions.Inference compute = new ComputeOptions.Inference();
 
   @Spec CommandSpec spec;
 
@@ -239,7 +239,7 @@ final class InsilicoCommand implements Callable<Integer> {
       List<String> controls,
       StimulusOptions stimuli,
       NetworkOptions model,
-      ComputeOptions compute)
+      ComputeOptions.Inference compute)
       throws IOException {
     var command = new InsilicoCommand();
     command.spec = spec;
@@ -412,7 +412,7 @@ final class InsilicoCommand implements Callable<Integer> {
       var unused = ReferenceCurve.read(curve); // before anything is replaced
     }
     try (FolderLock lock = FolderLock.take(output);
-        GammaNet net = model.open(compute, console);
+        GammaNet net = compute.applyTo(model.open(compute, console));
         var interrupt = Interrupt.handle(() -> {})) {
       Settings settings = settings(net.config());
       Path file = model.checkpoint();
@@ -460,6 +460,9 @@ final class InsilicoCommand implements Callable<Integer> {
       throw new CommandException("there is no file or folder " + path);
     }
     NetworkSource source = InSilico.source(path);
+    if (!spec.commandLine().getParseResult().hasMatchedOption("--precision")) {
+      compute.precision = InSilico.precision(path);
+    }
     if (resume == null && !force && InSilico.holdsResults(output)) {
       throw new CommandException(
           output
@@ -484,7 +487,7 @@ final class InsilicoCommand implements Callable<Integer> {
     Path folder =
         resume == null ? output : Files.isDirectory(resume) ? resume : resume.resolveSibling("");
     try (FolderLock lock = FolderLock.take(folder.toAbsolutePath());
-        GammaNet net = model.open(compute, console);
+        GammaNet net = compute.applyTo(model.open(compute, console));
         var interrupt = Interrupt.handle(() -> {})) {
       var progress = new StudyProgress(console, interrupt);
       return run(

@@ -404,7 +404,7 @@ final class OptoCommand implements Callable<Integer> {
   NetworkOptions model = new NetworkOptions();
 
   @ArgGroup(exclusive = false, heading = ComputeOptions.HEADING)
-  ComputeOptions compute = new ComputeOptions();
+  ComputeOptions.Inference compute = new ComputeOptions.Inference();
 
   @Spec CommandSpec spec;
 
@@ -430,7 +430,7 @@ final class OptoCommand implements Callable<Integer> {
     }
     Path folder = folder();
     try (FolderLock lock = FolderLock.take(folder);
-        GammaNet net = model.open(compute, console);
+        GammaNet net = compute.applyTo(model.open(compute, console));
         var interrupt = Interrupt.handle(() -> {})) {
       OptoSettings settings =
           settings(

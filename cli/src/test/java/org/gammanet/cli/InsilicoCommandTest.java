@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
@@ -21,6 +22,8 @@ import org.gammanet.config.GammaNetConfig;
 import org.gammanet.experiments.study.InSilico;
 import org.gammanet.experiments.study.Progress;
 import org.gammanet.experiments.study.Study;
+import org.gammanet.kernels.NativeKernels;
+import org.gammanet.kernels.Precision;
 import org.gammanet.torch.Device;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -62,6 +65,19 @@ class InsilicoCommandTest {
     assertEquals(0, run("insilico --resume " + folder + "/a"), err.toString());
     assertEquals(1, run("insilico --resume " + folder + "/a --seed 5" + SMALL));
     assertTrue(err.toString().contains("weights are not those of the run"), err.toString());
+  }
+
+  @Test
+  void aRunInBfloat16SaysSoAndIsContinuedInIt(@TempDir Path folder) throws IOException {
+    assumeTrue(NativeKernels.supports(Precision.BFLOAT16));
+    String command = " --size 48 --output " + folder + SMALL + " --seed 4";
+    String controls = " --control random:1 --precision bf16";
+    assertEquals(0, run("insilico -e orientation" + controls + command), err.toString());
+    String report = Files.readString(folder.resolve("report.html"));
+    assertTrue(report.contains("rounded to bfloat16"), report);
+    fails("insilico -e contrast" + command, "precision bfloat16, not float32");
+    assertEquals(0, run("insilico --resume " + folder), err.toString());
+    fails("insilico --resume " + folder + " --precision float32", "precision bfloat16");
   }
 
   /** CrossExperiment and its stimulus are classes outside the library, found as services. */

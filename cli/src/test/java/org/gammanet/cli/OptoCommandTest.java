@@ -13,6 +13,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import org.gammanet.PretrainedModel;
 import org.gammanet.config.GammaNetConfig;
+import org.gammanet.kernels.NativeKernels;
+import org.gammanet.kernels.Precision;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -57,6 +59,10 @@ class OptoCommandTest {
     assertEquals(0, run(QUICK.replace("--starts 1", "--starts 2") + folder), err.toString());
     assertEquals(1, run(QUICK + folder + " --factor 0"));
     assertTrue(err.toString().contains("factor 1.5, not 0.0"), err.toString());
+    if (NativeKernels.supports(Precision.BFLOAT16)) {
+      assertEquals(1, run(QUICK + folder + " --precision bf16"));
+      assertTrue(err.toString().contains("precision float32, not bfloat16"), err.toString());
+    }
     assertEquals(0, run(QUICK + folder + " --factor 0 --random --force"), err.toString());
     summary = Files.readString(folder.resolve("summary.txt"));
     assertTrue(summary.contains("WARNING: Untrained network"), summary);

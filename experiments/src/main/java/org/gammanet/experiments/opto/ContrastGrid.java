@@ -74,7 +74,7 @@ public record ContrastGrid(
       Study.Existing existing,
       Progress progress)
       throws IOException {
-    var identity = settings.identity();
+    var identity = settings.identity(model);
     identity.set("grid", Json.object(grid));
     return Study.open(
         folder,

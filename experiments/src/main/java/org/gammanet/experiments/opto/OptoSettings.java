@@ -156,14 +156,15 @@ public record OptoSettings(
     requireAll(what, CONTRAST, c -> c > 0 && c <= 1, values);
   }
 
-  /** The settings on which numbers depend; the number of starts may grow. */
-  ObjectNode identity() {
+  /** What numbers depend on besides the weights; the number of starts may grow. */
+  ObjectNode identity(GammaNet model) {
     ObjectNode out = Json.MAPPER.createObjectNode();
     out.set("stimuli", Json.object(stimuli));
     out.set("decoding", Json.object(decoding));
     ObjectNode states = Json.object(rescue);
     states.remove(List.of("draw", "batch"));
     out.set("rescue", states);
+    out.put("precision", Json.name(model.network().precision()));
     out.put("timesteps", run.timesteps);
     out.put("seed", run.seed);
     out.put("definitions", run.definitions.name());
@@ -256,6 +257,7 @@ public record OptoSettings(
     out.put("architecture", opto.model().network().config().name());
     out.put("network", network());
     out.put("weights (SHA-256)", opto.model().network().digest());
+    out.put("precision of products", Json.name(opto.model().network().precision()));
     out.put("timesteps", opto.timesteps());
     out.put("definitions", run.definitions.name());
     out.put("layer", rescue.layer());

@@ -65,7 +65,7 @@ public record OrientationOpto(
     return Study.open(
         folder,
         RESULTS,
-        new Study.Identity("orientation_opto", settings.identity(), model.network().digest()),
+        new Study.Identity("orientation_opto", settings.identity(model), model.network().digest()),
         Map.of("trained", settings.display().network() != null, "network", settings.network()),
         existing,
         progress);

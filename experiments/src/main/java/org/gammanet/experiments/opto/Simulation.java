@@ -11,6 +11,7 @@ import java.util.stream.Stream;
 import org.gammanet.experiments.responses.Light;
 import org.gammanet.experiments.stimuli.PixelPoint;
 import org.gammanet.experiments.stimuli.StimulusSet;
+import org.gammanet.experiments.study.Json;
 import org.gammanet.experiments.study.Partial;
 import org.gammanet.experiments.study.Progress;
 import org.gammanet.experiments.study.Study;
@@ -178,7 +179,13 @@ record Simulation(
       return null;
     }
     Stream<Object> same =
-        Stream.of(network.digest(), timesteps, definitions.name(), seed, patchSize);
+        Stream.of(
+            network.digest(),
+            Json.name(network.precision()),
+            timesteps,
+            definitions.name(),
+            seed,
+            patchSize);
     return study.partial(step, Stream.concat(Arrays.stream(key), same).toArray());
   }
 

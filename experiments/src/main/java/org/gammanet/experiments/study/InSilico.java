@@ -25,6 +25,7 @@ import org.gammanet.experiments.stimuli.Grating;
 import org.gammanet.experiments.stimuli.Sine;
 import org.gammanet.figures.Axis;
 import org.gammanet.io.DataException;
+import org.gammanet.kernels.Precision;
 import org.gammanet.model.Network;
 import org.jspecify.annotations.Nullable;
 
@@ -50,6 +51,7 @@ public final class InSilico {
       String targetLayer,
       int imageSize,
       int timesteps,
+      @Nullable Precision precision,
       boolean saveResponses,
       boolean trained,
       Settings settings,
@@ -109,6 +111,7 @@ public final class InSilico {
     about.put("target_layer", preparation.layer());
     about.put("image_size", preparation.size());
     about.put("timesteps", preparation.timesteps());
+    about.put("precision", preparation.precision());
     about.put("save_responses", saveResponses);
     ObjectNode identity = Json.object(settings);
     identity.setAll(Json.object(about));
@@ -177,10 +180,21 @@ public final class InSilico {
   }
 
   /**
+   * The precision that a run's network computed in.
+   *
+   * @param path the results file or the folder of a run
+   */
+  public static Precision precision(Path path) throws IOException {
+    Precision noted = metadata(path).precision;
+    return noted == null ? Precision.FLOAT32 : noted;
+  }
+
+  /**
    * Opens a run that was interrupted, to continue it.
    *
    * @param path its results file or folder
-   * @param network the network of the run, see {@link #source}; it stays the caller's
+   * @param network the network of the run, see {@link #source} and {@link #precision}; it stays the
+   *     caller's
    * @throws IOException when there is no run
    * @throws IllegalStateException where the network's weights are not the run's
    */
@@ -195,7 +209,8 @@ public final class InSilico {
    *
    * @param path the results file or the folder of the run
    * @param folder where it is repeated
-   * @param network the network of the run, see {@link #source}; it stays the caller's
+   * @param network the network of the run, see {@link #source} and {@link #precision}; it stays the
+   *     caller's
    * @throws IOException when there is no run
    * @throws IllegalStateException where the network's weights are not the run's
    */

@@ -16,6 +16,7 @@ import org.gammanet.figures.Figure;
 import org.gammanet.figures.HtmlReport;
 import org.gammanet.figures.Plot;
 import org.gammanet.figures.Style;
+import org.gammanet.kernels.Precision;
 
 /** Writes the report and the figures of a run from its results. */
 record InSilicoReport(
@@ -30,7 +31,7 @@ record InSilicoReport(
     String network = metadata.path("network").path("checkpoint").asText();
     var report = new HtmlReport("In silico physiology of " + preparation.layer());
     report.lead(
-        "%s of %s experiments on %s: %s channels, %s timesteps, images of %s × %s px.%s"
+        "%s of %s experiments on %s: %s channels, %s timesteps, images of %s × %s px%s.%s"
             .formatted(
                 settings.mode() == Mode.OWN
                     ? "Results"
@@ -41,6 +42,9 @@ record InSilicoReport(
                 preparation.timesteps(),
                 preparation.size(),
                 preparation.size(),
+                preparation.precision() == Precision.BFLOAT16
+                    ? "; products of values rounded to bfloat16"
+                    : "",
                 network.isEmpty() ? "" : " Network: " + network + "."));
     if (!preparation.trained()) {
       report.warning(

@@ -21,6 +21,7 @@ import org.gammanet.experiments.responses.Responses;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.InputScaling;
 import org.gammanet.experiments.stimuli.StimulusSet;
+import org.gammanet.kernels.Precision;
 import org.gammanet.model.CellSite;
 import org.gammanet.model.ForwardHooks;
 import org.gammanet.model.ForwardOptions;
@@ -175,6 +176,11 @@ public final class NetworkPreparation implements Preparation {
     return network.digest() + (lesion == null ? "" : "-" + Json.name(lesion));
   }
 
+  @Override
+  public Precision precision() {
+    return network.precision();
+  }
+
   private RecordingPlan plan(Pooling pooling, boolean withOutput) {
     List<String> layers = new ArrayList<>(List.of(layer.name()));
     if (withOutput && !layer.name().equals(ResponseExtractor.OUTPUT)) {
@@ -287,6 +293,7 @@ public final class NetworkPreparation implements Preparation {
         other.parameters().forEach(p -> shuffle(p, random));
       }
       other.to(network.device());
+      other.setPrecision(network.precision());
       return new NetworkPreparation(
           other, layer, size, timesteps, batchSize, false, null, null, true);
     } catch (RuntimeException e) {

@@ -10,6 +10,7 @@ import org.gammanet.experiments.responses.Responses;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.InputScaling;
 import org.gammanet.experiments.stimuli.StimulusSet;
+import org.gammanet.kernels.Precision;
 import org.gammanet.model.ForwardHooks;
 import org.gammanet.model.ForwardOptions;
 import org.gammanet.model.Network;
@@ -114,6 +115,11 @@ public interface Preparation extends AutoCloseable {
   /** Digest of the weights; empty where there are none. */
   default String digest() {
     return "";
+  }
+
+  /** Precision of the products that responses are computed from. */
+  default Precision precision() {
+    return Precision.FLOAT32;
   }
 
   /**

@@ -7,6 +7,7 @@ import org.gammanet.experiments.responses.Responses;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.InputScaling;
 import org.gammanet.experiments.stimuli.StimulusSet;
+import org.gammanet.kernels.Precision;
 import org.jspecify.annotations.Nullable;
 
 /** What a report says of units whose responses have been measured; nothing can be recorded. */
@@ -19,7 +20,8 @@ record RecordedUnits(
     int fieldDiameter,
     int stride,
     boolean trained,
-    String digest)
+    String digest,
+    Precision precision)
     implements Preparation {
   static RecordedUnits of(Preparation p) {
     return new RecordedUnits(
@@ -31,7 +33,8 @@ record RecordedUnits(
         p.fieldDiameter(),
         p.stride(),
         p.trained(),
-        p.digest());
+        p.digest(),
+        p.precision());
   }
 
   @Override
