@@ -1,13 +1,14 @@
 package org.gammanet.experiments.analysis;
 
+import java.util.Arrays;
 import java.util.function.DoubleBinaryOperator;
-import org.hipparchus.linear.EigenDecompositionSymmetric;
 import org.hipparchus.linear.MatrixUtils;
 import org.hipparchus.linear.RealMatrix;
+import org.hipparchus.linear.SingularValueDecomposition;
 
 /**
- * Ridge regression on centered predictors X, by X Xᵀ = U Λ Uᵀ: one decomposition serves all
- * penalties and all targets.
+ * Ridge regression on centered predictors X, by the singular value decomposition X = U Λ^½ Vᵀ: one
+ * serves all penalties and all targets.
  */
 public final class RidgeRegression {
   /** Directions with less variance, as a fraction of the largest, carry rounding only. */
@@ -24,22 +25,15 @@ public final class RidgeRegression {
   }
 
   /**
-   * Decomposes predictors, by way of the smaller of their two Gram matrices.
+   * Decomposes predictors.
    *
    * @param centered a row per observation; the columns have a mean of 0
    */
   public static RidgeRegression of(double[][] centered) {
-    RealMatrix x = MatrixUtils.createRealMatrix(centered);
-    boolean dual = x.getRowDimension() <= x.getColumnDimension();
-    var eigen =
-        new EigenDecompositionSymmetric(dual ? x.multiplyTransposed(x) : x.transposeMultiply(x));
-    double[] lambda = eigen.getEigenvalues();
-    int rank = rank(lambda);
-    RealMatrix u = dual ? eigen.getV() : x.multiply(eigen.getV());
-    for (int k = 0; k < rank && !dual; k++) {
-      u.setColumnVector(k, u.getColumnVector(k).mapDivide(Math.sqrt(lambda[k])));
-    }
-    return new RidgeRegression(u, lambda, rank);
+    // Eigenvectors of X Xᵀ would do, but Hipparchus' solver for them gives up on some matrices.
+    var svd = new SingularValueDecomposition(MatrixUtils.createRealMatrix(centered));
+    double[] lambda = Arrays.stream(svd.getSingularValues()).map(s -> s * s).toArray();
+    return new RidgeRegression(svd.getU(), lambda, rank(lambda));
   }
 
   private static int rank(double[] falling) {

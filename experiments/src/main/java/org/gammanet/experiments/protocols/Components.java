@@ -6,7 +6,7 @@ import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
 import org.hipparchus.linear.Array2DRowRealMatrix;
-import org.hipparchus.linear.EigenDecompositionSymmetric;
+import org.hipparchus.linear.SingularValueDecomposition;
 
 /**
  * The first two principal components of states.
@@ -35,14 +35,14 @@ record Components(double[] explained, double[][] scores) {
         centered[i][j] = gram[i][j] - rows[i] - rows[j] + mean;
       }
     }
-    var eigen = new EigenDecompositionSymmetric(new Array2DRowRealMatrix(centered, false));
-    double[] values = eigen.getEigenvalues();
-    double total = Arrays.stream(values).map(v -> Math.max(v, 0)).sum();
+    // The singular values of a Gram matrix are its eigenvalues.
+    var svd = new SingularValueDecomposition(new Array2DRowRealMatrix(centered, false));
+    double[] values = svd.getSingularValues();
+    double total = Arrays.stream(values).sum();
     double[][] scores = new double[2][];
     double[] explained = new double[2];
     for (int k = 0; k < 2; k++) {
-      double size = Math.sqrt(Math.max(values[k], 0));
-      scores[k] = eigen.getEigenvector(k).mapMultiply(size).toArray();
+      scores[k] = svd.getU().getColumnVector(k).mapMultiply(Math.sqrt(values[k])).toArray();
       explained[k] = values[k] / total;
     }
     return new Components(explained, scores);
