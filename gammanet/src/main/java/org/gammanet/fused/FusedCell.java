@@ -1,10 +1,13 @@
 package org.gammanet.fused;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumMap;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.gammanet.config.FgruConfig;
 import org.gammanet.config.GatePosition;
 import org.gammanet.config.ParameterActivation;
@@ -13,8 +16,10 @@ import org.gammanet.kernels.NativeConv;
 import org.gammanet.kernels.Precision;
 import org.gammanet.nn.FgruV2Cell;
 import org.gammanet.nn.ForwardContext;
+import org.gammanet.nn.Layers;
 import org.gammanet.nn.Parameter;
 import org.gammanet.nn.Segment;
+import org.gammanet.torch.Autograd;
 import org.gammanet.torch.Ops;
 import org.gammanet.torch.Tensor;
 import org.gammanet.torch.TensorScope;
@@ -22,9 +27,13 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * {@link FgruV2Cell}, forward and backward. The inputs are the drive and the states; the kernel
- * applies the symmetry of the horizontal weights itself.
+ * applies the symmetry S of the horizontal weights itself, and gets |S(W)| for W where their sign
+ * is constrained.
  */
 final class FusedCell extends FusedSegment {
+  private static final Set<NativeCell.Weight> HORIZONTAL =
+      EnumSet.of(NativeCell.Weight.W_INH, NativeCell.Weight.W_EXC);
+
   private final FgruV2Cell cell;
   private final Map<NativeCell.Weight, Parameter> weights;
   private final Packed<NativeCell> packed;
@@ -82,8 +91,7 @@ final class FusedCell extends FusedSegment {
             : NativeCell.Circuit.SIGMOID;
     Map<NativeCell.Weight, Tensor> tensors = new EnumMap<>(NativeCell.Weight.class);
     weights.forEach((weight, parameter) -> tensors.put(weight, parameter.tensor()));
-    return NativeCell.pack(
-        tensors,
+    NativeCell.Options options =
         new NativeCell.Options(
             NativeCell.Norm.valueOf(config.normalizationType().name()),
             config.gateNormPosition() == GatePosition.POST,
@@ -94,7 +102,24 @@ final class FusedCell extends FusedSegment {
             config.normalizesCircuitInputs(),
             NativeCell.Symmetry.valueOf(config.effectiveSymmetry().name()),
             precision,
-            NativeConv.Algorithm.AUTO));
+            NativeConv.Algorithm.AUTO);
+    try (var scope = TensorScope.open();
+        var noGrad = Autograd.noGrad()) {
+      if (config.dale()) { // S leaves |S(W)| as it is
+        tensors.put(NativeCell.Weight.W_INH, cell.horizontalKernel(false));
+        tensors.put(NativeCell.Weight.W_EXC, cell.horizontalKernel(true));
+      }
+      return NativeCell.pack(tensors, options);
+    }
+  }
+
+  /**
+   * Adds the gradient of a horizontal weight whose sign is constrained: that of |S(W)|, averaged by
+   * S as the kernel does, times the sign of S(W).
+   */
+  private void addConstrained(Parameter weight, Tensor gradient, Tensor ofAbsolute) {
+    Tensor sign = Ops.sign(Layers.symmetric(weight.tensor(), cell.config().effectiveSymmetry()));
+    gradient.copy_(Ops.add(gradient, Ops.mul(ofAbsolute, sign)));
   }
 
   /** Whether the kernel can overwrite states: with a single one it reads i while it writes e. */
@@ -183,10 +208,18 @@ final class FusedCell extends FusedSegment {
       boolean[] wanted,
       List<Tensor> kept) {
     Map<NativeCell.Weight, Tensor> gradWeights = new EnumMap<>(NativeCell.Weight.class);
+    List<Runnable> afterward = new ArrayList<>();
     weights.forEach(
         (weight, parameter) -> {
           Tensor gradient = parameter.gradient();
-          if (gradient != null) {
+          if (gradient == null) {
+            return;
+          }
+          if (cell.config().dale() && HORIZONTAL.contains(weight)) {
+            Tensor ofAbsolute = Tensor.zeros(gradient.dtype(), gradient.device(), gradient.shape());
+            afterward.add(() -> addConstrained(parameter, gradient, ofAbsolute));
+            gradWeights.put(weight, ofAbsolute);
+          } else {
             gradWeights.put(weight, gradient);
           }
         });
@@ -208,6 +241,7 @@ final class FusedCell extends FusedSegment {
             result.length > 2 ? result[2] : null,
             kept.isEmpty() ? null : kept.getFirst(),
             gradWeights);
+    afterward.forEach(Runnable::run);
     return result;
   }
 

@@ -46,9 +46,6 @@ public final class Kernels {
     if (Arrays.stream(NativeCell.Norm.values()).noneMatch(n -> n.name().equals(norm.name()))) {
       return "cells with %s normalization have no native kernels".formatted(norm.word());
     }
-    if (cell.config().dale()) {
-      return "cells with sign-constrained kernels (dale) have no native kernels";
-    }
     return null;
   }
 

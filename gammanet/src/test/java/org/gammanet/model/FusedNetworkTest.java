@@ -119,6 +119,7 @@ class FusedNetworkTest {
         "model.skip_connections=false",
         "model.kernel_size=5",
         "model.fgru.use_separate_ei_states=false",
+        "model.fgru.dale=true",
         "model.fgru.multiplicative_excitation=false"
       })
   void equalsTheComposedNetwork(String setting) {
@@ -331,6 +332,8 @@ class FusedNetworkTest {
         "model.fgru.normalize_circuit_outputs=true",
         "model.fgru.use_dynamic_parameters=false",
         "model.fgru.symmetric_weights=spatial_channel",
+        "model.fgru={symmetric_weights: spatial_channel, dale: true}",
+        "model.fgru.dale=true",
         "model.fgru.use_separate_ei_states=false"
       })
   void gradientsAreThoseOfAutomaticDifferentiation(String setting) {
