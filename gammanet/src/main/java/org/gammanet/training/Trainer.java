@@ -84,7 +84,7 @@ public final class Trainer implements AutoCloseable {
   /** When {@code last} was written. */
   private long saved = System.nanoTime();
 
-  /** Cost and duration of the epochs that this object has finished. */
+  /** Cost and duration of what this object has done of the epochs that are finished. */
   private double costDone;
 
   private double secondsDone;
@@ -373,6 +373,7 @@ public final class Trainer implements AutoCloseable {
         var loader = batches.loader(epoch, update)) {
       while (epoch < training.numEpochs()) {
         long start = System.nanoTime();
+        int first = update; // not 0 in an epoch that an earlier run has begun
         while (update < updatesPerEpoch()) {
           boolean stop = isStopping();
           if (stop || globalStep >= maxSteps) {
@@ -382,7 +383,7 @@ public final class Trainer implements AutoCloseable {
           saveByTime();
           step(batches.next(loader, update), log);
         }
-        if (finishEpoch(start, log)) {
+        if (finishEpoch(start, first, log)) {
           return End.EARLY_STOP;
         }
         if (isStopping()) { // everything has been saved
@@ -461,7 +462,7 @@ public final class Trainer implements AutoCloseable {
 
   /** Validates, saves and moves on; true when nothing has improved for too long. */
   @SuppressWarnings("NullAway")
-  private boolean finishEpoch(long start, @Nullable RunLog log)
+  private boolean finishEpoch(long start, int first, @Nullable RunLog log)
       throws IOException, InterruptedException {
     boolean last = epoch == training.numEpochs() - 1;
     Validation.Result validation = null;
@@ -471,22 +472,22 @@ public final class Trainer implements AutoCloseable {
         int number = earlyStopping.validations() + 1;
         validation = validate(number % training.benchmarkFrequency() == 0 || last, log);
       }
-      double[] first =
+      double[] agreed =
           group.ofFirst(
               log != null && validation == null ? 1 : 0,
               validation == null ? Double.NaN : earlyStopping.metric(validation),
               validation == null ? Double.NaN : validation.metrics().ods());
-      if (first[0] > 0) { // stopped meanwhile: this epoch ends when the run goes on
+      if (agreed[0] > 0) { // stopped meanwhile: this epoch ends when the run goes on
         stopAgreed = true;
         saveLast();
         return false;
       }
-      improved = earlyStopping.improves(first[1]);
-      schedule.validated(first[2]);
+      improved = earlyStopping.improves(agreed[1]);
+      schedule.validated(agreed[2]);
     }
     double seconds = (System.nanoTime() - start) / 1e9;
     secondsDone += seconds;
-    costDone += curriculum.at(epoch).cost();
+    costDone += curriculum.at(epoch).cost() * (update - first) / update;
     TrainingListener.Epoch report =
         new TrainingListener.Epoch(
             epoch,
@@ -496,7 +497,7 @@ public final class Trainer implements AutoCloseable {
             validation == null ? null : validation.benchmark(),
             improved,
             rates(),
-            batches.perEpoch() * training.batchSize(),
+            batches.left(first) * training.batchSize(),
             seconds,
             secondsDone / costDone * curriculum.cost(epoch + 1, training.numEpochs()));
     Double trainingOds = scores.ods();

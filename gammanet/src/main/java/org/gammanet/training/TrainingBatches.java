@@ -76,22 +76,25 @@ final class TrainingBatches {
     return Math.ceilDiv(perEpoch(), training.gradientAccumulation());
   }
 
+  /** Batches of an epoch from an update on. */
+  int left(int update) {
+    return Math.max(0, perEpoch() - update * training.gradientAccumulation());
+  }
+
   /** Loads batches ahead of time, from those of an update to the end of the run. */
   Prefetcher<Batch> loader(int epoch, int update) {
-    int accumulation = training.gradientAccumulation();
     int batches = perEpoch();
     return new Prefetcher<>(
-        (long) epoch * batches + Math.min(batches, (long) update * accumulation),
+        (epoch + 1L) * batches - left(update),
         (long) training.numEpochs() * batches,
         Math.max(1, training.numWorkers()),
-        Math.max(BATCHES_AHEAD, 2 * accumulation),
+        Math.max(BATCHES_AHEAD, 2 * training.gradientAccumulation()),
         this::batch);
   }
 
   /** The next batches of a loader that make an update, numbered from 0 in its epoch. */
   List<Batch> next(Prefetcher<Batch> loader, int update) throws InterruptedException {
-    int accumulation = training.gradientAccumulation();
-    int wanted = Math.min(accumulation, perEpoch() - update * accumulation);
+    int wanted = Math.min(training.gradientAccumulation(), left(update));
     List<Batch> batches = new ArrayList<>();
     while (batches.size() < wanted) {
       batches.add(loader.next());

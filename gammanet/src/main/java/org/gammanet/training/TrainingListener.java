@@ -44,9 +44,9 @@ public interface TrainingListener {
    * @param benchmark scores of the boundary benchmark; null if it was not run
    * @param best whether it is the best so far by the configured metric
    * @param rates at its end
-   * @param images seen
-   * @param seconds of training and validation
-   * @param secondsLeft estimate for the rest of the run
+   * @param images seen, without those of a run that this one continues
+   * @param seconds of training and validation, without those of a run that this one continues
+   * @param secondsLeft estimate for the rest of the run; NaN where this run has made no update yet
    */
   record Epoch(
       int epoch,

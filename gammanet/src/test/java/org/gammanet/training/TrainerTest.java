@@ -263,6 +263,9 @@ class TrainerTest {
     assertEquals(
         straight.steps.stream().map(TrainingListener.Step::loss).toList(),
         resumed.steps.stream().map(TrainingListener.Step::loss).toList());
+    int images = straight.epochs.get(1).images();
+    assertEquals(images / 2, resumed.epochs.get(1).images(), "the other half was seen before");
+    assertEquals(images, resumed.epochs.get(2).images());
     List<String> lines = Files.readAllLines(folder.resolve("parts/metrics.jsonl"));
     assertEquals(4, lines.size());
     for (int e = 0; e < 4; e++) {
