@@ -159,7 +159,8 @@ final class InsilicoCommand implements Callable<Integer> {
       description =
           "Run the same experiments on control networks and compare: random:5 (untrained weights),"
               + " shuffled:5 (trained kernels, permuted), lesion:horizontal+top_down+inhibition"
-              + " (each part lesioned); with commas between several.")
+              + " (each part lesioned); with commas between several. Each of several networks gets"
+              + " random and shuffled ones of its own.")
   List<String> controls = new ArrayList<>();
 
   @Option(
@@ -226,6 +227,9 @@ final class InsilicoCommand implements Callable<Integer> {
   private Console console;
   private @Nullable Protocol protocol;
   private @Nullable Stimulation stimulation;
+
+  /** Of the network, where there are several. */
+  private int index;
 
   @SuppressWarnings("NullAway.Init")
   InsilicoCommand() {}
@@ -327,7 +331,7 @@ final class InsilicoCommand implements Callable<Integer> {
 
   private List<Control> controls() {
     try {
-      return Control.parse(controls);
+      return Control.ofNetwork(Control.parse(controls), index);
     } catch (IllegalArgumentException e) {
       throw new UsageException(String.valueOf(e.getMessage()));
     }
@@ -397,6 +401,7 @@ final class InsilicoCommand implements Callable<Integer> {
       model.weights.checkpoint = networks.get(i);
       model.weights.checkpoints = List.of(networks.get(i));
       output = Objects.requireNonNull(folders.get(names.get(i)));
+      index = i;
       console.printf("%d/%d  %s%n", i + 1, names.size(), names.get(i));
       fresh();
     }

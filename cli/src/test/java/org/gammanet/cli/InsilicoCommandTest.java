@@ -80,6 +80,36 @@ class InsilicoCommandTest {
     fails("insilico --resume " + folder + " --precision float32", "precision bfloat16");
   }
 
+  @Test
+  void eachOfSeveralNetworksHasControlsOfItsOwn(@TempDir Path folder) throws IOException {
+    var config =
+        GammaNetConfig.defaults()
+            .with(
+                List.of(
+                    "model.layers=[conv1_1, conv1_2, pool1]",
+                    "model.hidden_channels=4",
+                    "model.timesteps=1"));
+    String command = "insilico -e cross --size 48 --control random:2,shuffled:1 -o " + folder;
+    for (int seed = 1; seed <= 2; seed++) {
+      Path file = folder.resolve("n" + seed + ".safetensors");
+      try (GammaNet net = GammaNet.random(config, seed, Device.CPU)) {
+        net.save(file);
+      }
+      command += " -c " + file;
+    }
+    assertEquals(0, run(command), err.toString());
+    for (String control : List.of("n1/controls/random-2", "n1/controls/shuffled-1")) {
+      assertTrue(Files.isDirectory(folder.resolve("networks/" + control)), control);
+    }
+    for (String control : List.of("random-3", "random-4", "shuffled-2")) {
+      assertTrue(Files.isDirectory(folder.resolve("networks/n2/controls/" + control)), control);
+    }
+    assertFalse(Files.exists(folder.resolve("networks/n2/controls/random-1")));
+    assertEquals(0, run("insilico --resume " + folder + "/networks/n2"), err.toString());
+    assertFalse(Files.exists(folder.resolve("networks/n2/controls/random-1")));
+    assertTrue(Files.exists(folder.resolve("networks.json")));
+  }
+
   /** CrossExperiment and its stimulus are classes outside the library, found as services. */
   @Test
   void anExperimentFromOutsideRunsByName(@TempDir Path folder) throws IOException {

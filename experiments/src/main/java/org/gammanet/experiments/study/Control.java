@@ -5,6 +5,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.gammanet.experiments.study.Preparation.Lesion;
 import org.jspecify.annotations.Nullable;
 
@@ -26,35 +30,55 @@ public record Control(Kind kind, int number, @Nullable Lesion lesion) implements
     LESION
   }
 
+  private static final Pattern FORM = Pattern.compile("([a-z]+)([:-])(.+)");
+
   /**
    * Controls from text.
    *
-   * @param texts {@code random:N}, {@code shuffled:N}, or {@code lesion:} with the parts, each of
-   *     which is a control: {@code lesion:horizontal+top_down+inhibition}
+   * @param texts {@code random:N} and {@code shuffled:N} for numbers 1 to N; {@code lesion:} with
+   *     the parts, each of which is a control: {@code lesion:horizontal+top_down+inhibition}; or
+   *     the {@link #name} of a single one
    * @throws IllegalArgumentException for anything else
    */
   public static List<Control> parse(List<String> texts) {
     List<Control> out = new ArrayList<>();
     for (String text : texts) {
-      String[] parts = text.split(":", 2);
-      Kind kind = word(Kind.values(), parts[0], text);
-      if (parts.length < 2 || parts[1].isEmpty()) {
+      Matcher form = FORM.matcher(text);
+      if (!form.matches()) {
         throw wrong(text);
       }
+      Kind kind = word(Kind.values(), form.group(1), text);
+      String which = form.group(3);
       if (kind == Kind.LESION) {
-        for (String part : parts[1].split("\\+", -1)) {
+        for (String part : which.split("\\+", -1)) {
           out.add(new Control(kind, 0, word(Lesion.values(), part, text)));
         }
       } else {
-        if (!parts[1].matches("[1-9][0-9]{0,3}")) {
+        if (!which.matches("[1-9][0-9]{0,3}")) {
           throw wrong(text);
         }
-        for (int i = 1; i <= Integer.parseInt(parts[1]); i++) {
+        int last = Integer.parseInt(which);
+        for (int i = form.group(2).equals("-") ? last : 1; i <= last; i++) {
           out.add(new Control(kind, i, null));
         }
       }
     }
     return out.stream().distinct().toList();
+  }
+
+  /**
+   * The same controls for one of several networks that are a sample. Random and shuffled ones get
+   * other numbers for each network, so that no two networks are compared with the same weights.
+   *
+   * @param controls those of the first network
+   * @param index of the network, from 0
+   */
+  public static List<Control> ofNetwork(List<Control> controls, int index) {
+    Map<Kind, Integer> last =
+        controls.stream().collect(Collectors.toMap(Control::kind, Control::number, Math::max));
+    return controls.stream()
+        .map(c -> new Control(c.kind, c.number + index * last.getOrDefault(c.kind, 0), c.lesion))
+        .toList();
   }
 
   private static <E extends Enum<E>> E word(E[] values, String word, String text) {
@@ -67,11 +91,6 @@ public record Control(Kind kind, int number, @Nullable Lesion lesion) implements
   private static IllegalArgumentException wrong(String text) {
     return new IllegalArgumentException(
         "a control is random:N, shuffled:N or lesion:horizontal+top_down+inhibition, not " + text);
-  }
-
-  /** As in {@link #parse}. */
-  String text() {
-    return Json.name(kind) + ":" + (lesion == null ? "" + number : Json.name(lesion));
   }
 
   /** The name of its folder, such as {@code random-1} or {@code lesion-top_down}. */

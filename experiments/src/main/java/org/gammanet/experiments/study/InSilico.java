@@ -285,7 +285,7 @@ public final class InSilico {
   public InSilico controls(List<Control> more) {
     controls.addAll(more);
     ArrayNode texts = study.metadata().putArray("controls");
-    controls.forEach(c -> texts.add(c.text()));
+    controls.forEach(c -> texts.add(c.name()));
     return this;
   }
 

@@ -44,13 +44,28 @@ class ControlTest {
     List<Control> controls =
         Control.parse(List.of("random:2", "shuffled:1", "lesion:horizontal+top_down", "random:1"));
     assertEquals(
-        "[random-1, random-2, shuffled-1, lesion-horizontal, lesion-top_down]",
-        controls.stream().map(Control::name).toList().toString());
+        "[random-1, random-2, shuffled-1, lesion-horizontal, lesion-top_down]", names(controls));
+    assertEquals(controls, Control.parse(controls.stream().map(Control::name).toList()));
+    assertEquals("[random-7]", names(Control.parse(List.of("random-7"))));
     for (String wrong : List.of("random", "random:0", "random:x", "lesion:", "lesion:all", "x:1")) {
       Exception e =
           assertThrows(IllegalArgumentException.class, () -> Control.parse(List.of(wrong)));
       assertTrue(String.valueOf(e.getMessage()).endsWith("not " + wrong), e.getMessage());
     }
+  }
+
+  @Test
+  void networksOfASampleHaveControlsOfTheirOwn() {
+    List<Control> first = Control.parse(List.of("random:2", "shuffled:1", "lesion:inhibition"));
+    assertEquals(first, Control.ofNetwork(first, 0));
+    assertEquals(
+        "[random-3, random-4, shuffled-2, lesion-inhibition]", names(Control.ofNetwork(first, 1)));
+    assertEquals(
+        "[random-5, random-6, shuffled-3, lesion-inhibition]", names(Control.ofNetwork(first, 2)));
+  }
+
+  private static String names(List<Control> controls) {
+    return controls.stream().map(Control::name).toList().toString();
   }
 
   @Test
