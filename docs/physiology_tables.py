@@ -158,6 +158,33 @@ def effects(full, bundled):
     return "\n".join(out)
 
 
+def sample(folder, dale):
+    """The primary numbers of several networks with inference over networks, and of the one with Dale's principle beside."""
+    found = json.loads((folder / "networks.json").read_text(encoding="utf-8"))
+    estimates = {(e["experiment"], e["quantity"]): e for e in found["estimates"] if not e["per_unit"]}
+    meta, _ = read(folder / "networks" / found["networks"][0])
+    _, other = read(dale)
+    out = [
+        f"Networks {', '.join(f'`{n}`' for n in found['networks'])}; {meta['timesteps']} timesteps, layer "
+        f"`{meta['target_layer']}`, {meta['image_size']}×{meta['image_size']} px, run of {date(meta['timestamp'])}. "
+        "Differences are those of each network to the mean of three random and of three shuffled networks of its own.",
+        "",
+        "| experiment | number | mean over networks [95 %] | between networks | minus random | minus shuffled | with Dale's principle |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for (experiment, name), estimate in estimates.items():
+        if not estimate["primary"] or estimate["mean"]["value"] is None:
+            continue
+        minus = [estimates.get((experiment, f"{name}_minus_{group}")) for group in ("random", "shuffled")]
+        one = other.get(experiment, {}).get(name)
+        out.append(
+            f"| `{experiment}` | {spaced(name)} | {interval(estimate['mean'])} | {number(estimate['deviation'])} |"
+            + "".join(f" {interval(m['mean']) if m else ''} |" for m in minus)
+            + f" {interval(one) if one and one['value'] is not None else 'not measurable'} |"
+        )
+    return "\n".join(out)
+
+
 def date(timestamp):
     return f"{timestamp[:4]}-{timestamp[4:6]}-{timestamp[6:8]}"
 
@@ -194,6 +221,8 @@ if __name__ == "__main__":
     put("insilico.md", "insilico", insilico(run / "insilico"))
     put("insilico.md", "circuit", circuit(run / "circuit.json"))
     put("opto.md", "opto", opto(run / "opto"))
+    if (run / "sample").is_dir():
+        put("insilico.md", "sample", sample(run / "sample", run / "dale"))
     if (run / "full").is_dir():
         put("full-network.md", "effects", effects(run / "full", run / "insilico"))
     if (run / "full-opto" / "summary.txt").exists():

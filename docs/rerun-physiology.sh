@@ -3,6 +3,8 @@
 # "<!-- measured: … -->" and "<!-- end of measured -->", and the summary of the report into docs/images. Options for every
 # command may follow, such as -j 2.
 #   docs/rerun-physiology.sh [FOLDER [OPTION…]]
+# With NETWORKS=FOLDER, that of benchmarks/networks, its five seeds as a sample as well, and the network that obeys Dale's
+# principle, in bfloat16 where that is faster (an hour of one processor).
 # With FULL=full, or the name of a file of weights, the full network as well, on the same stimuli and in bfloat16 where
 # that is faster (hours on two processors), for docs/full-network.md. SIZE, OPTO_SIZE and CONTROLS in the environment
 # make a smaller run; an interrupted one continues.
@@ -11,6 +13,8 @@ absolute() { case $1 in /*) printf '%s\n' "$1" ;; *) printf '%s\n' "$PWD/$1" ;; 
 root=$(cd "$(dirname "$0")/.." && pwd)
 folder=$(absolute "${1:-$root/target/physiology}")
 [ $# -gt 0 ] && shift
+networks=${NETWORKS:+$(absolute "$NETWORKS")}
+[ ! -e "$FULL" ] || FULL=$(absolute "$FULL")
 cd "$root"
 mkdir -p "$folder"
 gammanet=${GAMMANET:-cli/gammanet}
@@ -18,9 +22,19 @@ $gammanet insilico -e all --seed 1 --size "${SIZE:-128}" \
   --control "${CONTROLS:-random:3,shuffled:3,lesion:horizontal+top_down+inhibition}" -o "$folder/insilico" "$@"
 # Where the decoder does not decode, opto writes its summary, optimizes nothing, and ends with 1.
 $gammanet opto --size "${OPTO_SIZE:-96}" -o "$folder/opto" "$@" || [ -f "$folder/opto/summary.txt" ]
-if [ -n "$FULL" ]; then
+measure() { # FOLDER OPTION...
+  out=$folder/$1
+  shift
   $gammanet insilico -e all --seed 1 --size "${SIZE:-128}" --control "${CONTROLS:-random:3,shuffled:3}" \
-    --precision bf16 --checkpoint "$FULL" -o "$folder/full" "$@"
+    --precision bf16 -o "$out" "$@"
+}
+if [ -n "$networks" ]; then
+  measure sample -c "$networks/seed1" -c "$networks/seed2" -c "$networks/seed3" -c "$networks/seed4" \
+    -c "$networks/seed5" "$@"
+  measure dale -c "$networks/dale" "$@"
+fi
+if [ -n "$FULL" ]; then
+  measure full -c "$FULL" "$@"
   $gammanet opto --size "${OPTO_SIZE:-96}" --precision bf16 --checkpoint "$FULL" -o "$folder/full-opto" "$@" \
     || [ -f "$folder/full-opto/summary.txt" ]
 fi
