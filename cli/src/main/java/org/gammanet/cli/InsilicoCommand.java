@@ -228,7 +228,7 @@ final class InsilicoCommand implements Callable<Integer> {
   private @Nullable Protocol protocol;
   private @Nullable Stimulation stimulation;
 
-  /** Of the network, where there are several. */
+  /** Index of the network among those of --checkpoint. */
   private int index;
 
   @SuppressWarnings("NullAway.Init")
