@@ -94,6 +94,14 @@ def read(folder):
     return results.pop("metadata"), results
 
 
+def conditions(meta):
+    return f"{meta['timesteps']} timesteps, layer `{meta['target_layer']}`, {meta['image_size']}×{meta['image_size']} px"
+
+
+def counts(controls):
+    return ", ".join(f"{n} {group}" for group, n in controls.items()) or "none"
+
+
 def insilico(folder):
     meta, results = read(folder)
     steady = meta.get("steady_state", {})
@@ -102,11 +110,8 @@ def insilico(folder):
     seconds = sum(r.get("seconds", 0) for r in results.values())
     out = [
         f"Network `{Path(meta['network']['checkpoint']).name}`, weights {meta['weights_sha256'][:12]}, "
-        f"{meta['timesteps']} timesteps, layer `{meta['target_layer']}`, {meta['image_size']}×{meta['image_size']} px, "
-        f"run of {date(meta['timestamp'])}; {shown:,} stimuli in {seconds / 60:.1f} minutes for the network alone; "
-        + "controls: "
-        + (", ".join(f"{n} {group}" for group, n in controls.items()) or "none")
-        + ". Under a grating its states "
+        f"{conditions(meta)}, run of {date(meta['timestamp'])}; {shown:,} stimuli in {seconds / 60:.1f} minutes for the "
+        f"network alone; controls: {counts(controls)}. Under a grating its states "
         + {"steady": "come to rest", "alternates": "alternate", "diverges": "diverge", "moves": "do not come to rest"}
         .get(steady.get("behavior"), "were not followed")
         + (f" within {steady['timesteps']} timesteps." if steady else "."),
@@ -141,8 +146,7 @@ def effects(full, bundled):
     )
     meta = runs[0][0]
     out = [
-        f"Networks {about}; {meta['timesteps']} timesteps, layer `{meta['target_layer']}`, "
-        f"{meta['image_size']}×{meta['image_size']} px.",
+        f"Networks {about}; {conditions(meta)}.",
         "",
         "| experiment | number | full [95 %] | beside untrained | bundled [95 %] | beside untrained |",
         "|---|---|---|---|---|---|",
@@ -162,20 +166,22 @@ def sample(folder, dale):
     """The primary numbers of several networks with inference over networks, and of the one with Dale's principle beside."""
     found = json.loads((folder / "networks.json").read_text(encoding="utf-8"))
     estimates = {(e["experiment"], e["quantity"]): e for e in found["estimates"] if not e["per_unit"]}
-    meta, _ = read(folder / "networks" / found["networks"][0])
+    meta, first = read(folder / "networks" / found["networks"][0])
+    controls = groups(first)
     _, other = read(dale)
     out = [
-        f"Networks {', '.join(f'`{n}`' for n in found['networks'])}; {meta['timesteps']} timesteps, layer "
-        f"`{meta['target_layer']}`, {meta['image_size']}×{meta['image_size']} px, run of {date(meta['timestamp'])}. "
-        "Differences are those of each network to the mean of three random and of three shuffled networks of its own.",
+        f"Networks {', '.join(f'`{n}`' for n in found['networks'])}; {conditions(meta)}, run of {date(meta['timestamp'])}. "
+        f"Differences are those of each network to the mean of each group of its own controls ({counts(controls)}).",
         "",
-        "| experiment | number | mean over networks [95 %] | between networks | minus random | minus shuffled | with Dale's principle |",
-        "|---|---|---|---|---|---|---|",
+        "| experiment | number | mean over networks [95 %] | between networks |"
+        + "".join(f" minus {g} |" for g in controls)
+        + " with Dale's principle |",
+        "|---|---|---|---|" + "---|" * len(controls) + "---|",
     ]
     for (experiment, name), estimate in estimates.items():
         if not estimate["primary"] or estimate["mean"]["value"] is None:
             continue
-        minus = [estimates.get((experiment, f"{name}_minus_{group}")) for group in ("random", "shuffled")]
+        minus = [estimates.get((experiment, f"{name}_minus_{g.replace(' ', '_')}")) for g in controls]
         one = other.get(experiment, {}).get(name)
         out.append(
             f"| `{experiment}` | {spaced(name)} | {interval(estimate['mean'])} | {number(estimate['deviation'])} |"

@@ -499,7 +499,9 @@ public final class Trainer implements AutoCloseable {
             rates(),
             batches.left(first) * training.batchSize(),
             seconds,
-            secondsDone / costDone * curriculum.cost(epoch + 1, training.numEpochs()));
+            costDone > 0
+                ? secondsDone / costDone * curriculum.cost(epoch + 1, training.numEpochs())
+                : Double.NaN);
     Double trainingOds = scores.ods();
     int finished = epoch;
     epoch++;

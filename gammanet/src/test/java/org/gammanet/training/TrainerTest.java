@@ -56,6 +56,12 @@ class TrainerTest {
     final List<Epoch> epochs = new ArrayList<>();
     final List<String> notes = new ArrayList<>();
     Consumer<Step> then = step -> {};
+    Runnable validating = () -> {};
+
+    @Override
+    public void validating(int done, int total) {
+      validating.run();
+    }
 
     @Override
     public void step(Step step) {
@@ -414,6 +420,28 @@ class TrainerTest {
       assertEquals("5", Checkpoint.load(last("run")).metadata().get("global_step"));
     }
     assertEquals(before, Tensor.liveHandles());
+  }
+
+  @Test
+  void aRunThatContinuesAValidationEstimatesNoTime() throws Exception {
+    pictures(2);
+    GammaNetConfig config = config("training.num_epochs=3", "training.validation_frequency=1");
+    try (Network network = Network.create(config.model(), 1)) {
+      Log log = new Log();
+      try (Trainer trainer = trainer(config, network, "run", log)) {
+        log.validating = trainer::stop;
+        assertEquals(Trainer.End.STOPPED, trainer.run(Long.MAX_VALUE));
+      }
+      assertEquals(List.of(), log.epochs);
+      Log resumed = new Log();
+      try (Trainer trainer = trainer(config, network, "run", resumed)) {
+        trainer.resume(Checkpoint.load(last("run")), "last");
+        assertEquals(Trainer.End.FINISHED, trainer.run(Long.MAX_VALUE));
+      }
+      assertEquals(0, resumed.epochs.getFirst().images());
+      assertEquals(Double.NaN, resumed.epochs.getFirst().secondsLeft());
+      assertTrue(resumed.epochs.get(1).secondsLeft() > 0);
+    }
   }
 
   @Test
