@@ -27,7 +27,8 @@
  * from it and pack again. They may be used by any number of threads at once; they are freed once, by the caller,
  * when no call is using them.
  *
- * Threads. Work is spread over LibTorch's own threads (torch_parallel_for).
+ * Threads. Work is spread over threads of the library's own, as many as LibTorch may use. While one
+ * call uses them, others use LibTorch's (torch_parallel_for).
  */
 #ifndef GAMMANET_NATIVE_H
 #define GAMMANET_NATIVE_H
@@ -97,7 +98,8 @@ GAMMANET_API uint32_t gammanet_native_abi_version(void);
 
 /*
  * Finds LibTorch's functions; to be called before any function that takes a tensor. Calling it
- * again does nothing.
+ * again does nothing. GAMMANET_UNAVAILABLE when they are not there, or when the environment variable
+ * GAMMANET_INSTRUCTION_SET names a set that the processor or the build lacks.
  *
  * libtorch_cpu_path: the file name under which this process has loaded libtorch_cpu (it need not
  *   have been loaded with global symbols); null when its symbols are global.
@@ -118,14 +120,17 @@ GAMMANET_API int32_t gammanet_native_init_cuda(const char *gammanet_cuda_path);
  */
 GAMMANET_API const char *gammanet_last_error(void);
 
-/* Name of the instruction set in use: "portable", "avx2" (with FMA) or "avx512". Never fails. */
+/*
+ * Name of the instruction set in use: "portable", "avx2" (with FMA), "avx512", "avx512-bf16", "amx", or
+ * "tiles" (plain loops in the order of "amx", for tests). Never fails.
+ */
 GAMMANET_API const char *gammanet_instruction_set(void);
 
 /*
  * Chooses the instruction set by name, for tests and measurements; null or "auto" for the best of
  * this processor. Weights that are packed already keep theirs. GAMMANET_UNAVAILABLE when the
- * processor or the build lacks it. The environment variable GAMMANET_INSTRUCTION_SET does the same
- * at start.
+ * processor or the build lacks it. The environment variable GAMMANET_INSTRUCTION_SET chooses at
+ * start (see gammanet_native_init).
  */
 GAMMANET_API int32_t gammanet_force_instruction_set(const char *name);
 

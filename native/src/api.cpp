@@ -112,7 +112,12 @@ extern "C" {
 GAMMANET_API uint32_t gammanet_native_abi_version(void) { return GAMMANET_NATIVE_ABI_VERSION; }
 
 GAMMANET_API int32_t gammanet_native_init(const char* libtorch_cpu_path) {
-  return guarded([&] { torch_init(libtorch_cpu_path); });
+  return guarded([&] {
+    if (const char* name = missing_instruction_set()) {
+      unavailable("GAMMANET_INSTRUCTION_SET is \"%s\", which this processor or build lacks", name);
+    }
+    torch_init(libtorch_cpu_path);
+  });
 }
 
 GAMMANET_API int32_t gammanet_native_init_cuda(const char* gammanet_cuda_path) {

@@ -33,6 +33,20 @@ void test_before_initialization() {
               "/no/such/libtorch_cpu.so");
 }
 
+void set_environment(const char* name, const char* value) {
+#ifdef _WIN32
+  _putenv_s(name, value);
+#else
+  setenv(name, value, 1);
+#endif
+}
+
+void test_unknown_instruction_set() {
+  set_environment("GAMMANET_INSTRUCTION_SET", "avx-512");
+  CHECK_FAILS(gammanet_native_init(nullptr), GAMMANET_UNAVAILABLE, "avx-512");
+  set_environment("GAMMANET_INSTRUCTION_SET", "");
+}
+
 void test_instruction_sets() {
   CHECK_FAILS(gammanet_force_instruction_set("mmx"), GAMMANET_UNAVAILABLE, "mmx");
   for_each_instruction_set([](const char* name) {
@@ -227,6 +241,7 @@ static void test_cxx_functions() {
 
 int main() {
   test_before_initialization();
+  test_unknown_instruction_set();
   start_testing();
   test_instruction_sets();
   test_bad_tensors();

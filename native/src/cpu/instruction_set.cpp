@@ -126,9 +126,11 @@ const Kernels* by_name(const char* name) {
   return nullptr;
 }
 
+const char* wanted_instruction_set() { return std::getenv("GAMMANET_INSTRUCTION_SET"); }
+
 std::atomic<const Kernels*>& current() {
   static std::atomic<const Kernels*> chosen{[] {
-    const Kernels* k = by_name(std::getenv("GAMMANET_INSTRUCTION_SET"));
+    const Kernels* k = by_name(wanted_instruction_set());
     return k ? k : by_name(nullptr);
   }()};
   return chosen;
@@ -137,6 +139,11 @@ std::atomic<const Kernels*>& current() {
 }  // namespace
 
 const Kernels& kernels() { return *current().load(std::memory_order_relaxed); }
+
+const char* missing_instruction_set() {
+  const char* name = wanted_instruction_set();
+  return by_name(name) == nullptr ? name : nullptr;
+}
 
 bool force_instruction_set(const char* name) {
   const Kernels* k = by_name(name);

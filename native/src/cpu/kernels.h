@@ -212,5 +212,7 @@ void pack_inputs_bf16_scalar(const float* const* rows, int64_t count, int64_t c,
 const Kernels& kernels();
 // Chooses a set by name; null or "auto" for the best of this processor. False if there is none.
 bool force_instruction_set(const char* name);
+// What GAMMANET_INSTRUCTION_SET names, if this processor or build lacks it; otherwise null.
+const char* missing_instruction_set();
 
 }  // namespace gammanet

@@ -61,7 +61,8 @@ public final class NativeKernels {
   }
 
   /**
-   * Name of the instruction set in use: {@code portable}, {@code avx2} or {@code avx512}.
+   * Name of the instruction set in use: {@code portable}, {@code avx2}, {@code avx512}, {@code
+   * avx512-bf16} or {@code amx}.
    *
    * @throws TorchException when the kernels are not there
    */

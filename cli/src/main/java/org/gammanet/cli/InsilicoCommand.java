@@ -396,10 +396,16 @@ final class InsilicoCommand implements Callable<Integer> {
       }
       folders.put(unique, all.resolve("networks").resolve(unique));
     }
+    checkOptions();
+    for (Path network : networks) { // before the first is measured, which may take hours
+      choose(network);
+      try (GammaNet net = compute.applyTo(model.open(compute, Console.silent(spec)))) {
+        var unused = prepare(net, settings(net.config()));
+      }
+    }
     List<String> names = List.copyOf(folders.keySet());
     for (int i = 0; i < names.size(); i++) {
-      model.weights.checkpoint = networks.get(i);
-      model.weights.checkpoints = List.of(networks.get(i));
+      choose(networks.get(i));
       output = Objects.requireNonNull(folders.get(names.get(i)));
       index = i;
       console.printf("%d/%d  %s%n", i + 1, names.size(), names.get(i));
@@ -411,26 +417,39 @@ final class InsilicoCommand implements Callable<Integer> {
     return 0;
   }
 
-  private int fresh() throws IOException {
-    chosen(settings(GammaNetConfig.defaults())); // refuses wrong names before the network is loaded
+  private void choose(Path network) {
+    model.weights.checkpoint = network;
+    model.weights.checkpoints = List.of(network);
+  }
+
+  /** Refuses wrong names and curves before a network is loaded and anything is replaced. */
+  private void checkOptions() throws IOException {
+    chosen(settings(GammaNetConfig.defaults()));
     for (Path curve : curves.values()) {
-      var unused = ReferenceCurve.read(curve); // before anything is replaced
+      var unused = ReferenceCurve.read(curve);
     }
+  }
+
+  /** The layer that is recorded. */
+  private NetworkPreparation prepare(GammaNet net, Settings settings) {
+    return new NetworkPreparation(
+        net.network(),
+        stimuli.layer != null
+            ? stimuli.layer
+            : NetworkPreparation.usualLayer(net.network(), settings.mode()),
+        size(settings),
+        0,
+        batchSize,
+        model.trained());
+  }
+
+  private int fresh() throws IOException {
+    checkOptions();
     try (FolderLock lock = FolderLock.take(output);
         GammaNet net = compute.applyTo(model.open(compute, console));
         var interrupt = Interrupt.handle(() -> {})) {
       Settings settings = settings(net.config());
       Path file = model.checkpoint();
-      var preparation =
-          new NetworkPreparation(
-              net.network(),
-              stimuli.layer != null
-                  ? stimuli.layer
-                  : NetworkPreparation.usualLayer(net.network(), settings.mode()),
-              size(settings),
-              0,
-              batchSize,
-              model.trained());
       var source =
           new NetworkSource(
               file == null ? null : absolute(file),
@@ -443,7 +462,7 @@ final class InsilicoCommand implements Callable<Integer> {
               output,
               task.experiments,
               settings,
-              preparation,
+              prepare(net, settings),
               source,
               about(net),
               saveResponses,

@@ -13,6 +13,7 @@ import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.regex.Pattern;
@@ -82,19 +83,10 @@ class InsilicoCommandTest {
 
   @Test
   void eachOfSeveralNetworksHasControlsOfItsOwn(@TempDir Path folder) throws IOException {
-    var config =
-        GammaNetConfig.defaults()
-            .with(
-                List.of(
-                    "model.layers=[conv1_1, conv1_2, pool1]",
-                    "model.hidden_channels=4",
-                    "model.timesteps=1"));
     String command = "insilico -e cross --size 48 --control random:2,shuffled:1 -o " + folder;
     for (int seed = 1; seed <= 2; seed++) {
       Path file = folder.resolve("n" + seed + ".safetensors");
-      try (GammaNet net = GammaNet.random(config, seed, Device.CPU)) {
-        net.save(file);
-      }
+      save(file, "[conv1_1, conv1_2, pool1]", seed);
       command += " -c " + file;
     }
     assertEquals(0, run(command), err.toString());
@@ -108,6 +100,33 @@ class InsilicoCommandTest {
     assertEquals(0, run("insilico --resume " + folder + "/networks/n2"), err.toString());
     assertFalse(Files.exists(folder.resolve("networks/n2/controls/random-1")));
     assertTrue(Files.exists(folder.resolve("networks.json")));
+  }
+
+  /** The second network may be found to be wrong hours after the first one was begun. */
+  @Test
+  void severalNetworksAreCheckedBeforeTheFirstIsMeasured(@TempDir Path folder) throws IOException {
+    Path deep = folder.resolve("deep.safetensors");
+    Path shallow = folder.resolve("shallow.safetensors");
+    save(deep, "[conv1_1, conv1_2, pool1, conv2_1, conv2_2, pool2]", 1);
+    save(shallow, "[conv1_1, conv1_2, pool1]", 1);
+    byte[] all = Files.readAllBytes(shallow);
+    Path cut = Files.write(folder.resolve("cut.safetensors"), Arrays.copyOf(all, all.length / 2));
+    Path output = folder.resolve("out");
+    String command = "insilico -e cross --size 48 -o " + output + " -c " + deep + " -c ";
+    fails(command + cut, "cut.safetensors");
+    fails(command + folder.resolve("none.safetensors"), "none.safetensors");
+    fails(command + shallow + " --layer fgru_1", "fgru_1");
+    assertFalse(Files.exists(output));
+  }
+
+  private static void save(Path file, String layers, int seed) throws IOException {
+    var config =
+        GammaNetConfig.defaults()
+            .with(
+                List.of("model.layers=" + layers, "model.hidden_channels=4", "model.timesteps=1"));
+    try (GammaNet net = GammaNet.random(config, seed, Device.CPU)) {
+      net.save(file);
+    }
   }
 
   /** CrossExperiment and its stimulus are classes outside the library, found as services. */

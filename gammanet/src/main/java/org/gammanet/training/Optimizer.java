@@ -1,6 +1,7 @@
 package org.gammanet.training;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -281,6 +282,11 @@ public final class Optimizer implements AutoCloseable {
   }
 
   private static Tensor copy(Tensor source, Tensor like) {
+    if (!Arrays.equals(source.shape(), like.shape())) {
+      throw new IllegalArgumentException(
+          "a moment has the shape %s, but its weight %s"
+              .formatted(Arrays.toString(source.shape()), Arrays.toString(like.shape())));
+    }
     Tensor copy = Tensor.empty(like.dtype(), like.device(), like.shape());
     return copy.copy_(source);
   }

@@ -181,7 +181,11 @@ public final class Trainer implements AutoCloseable {
       }
     }
     NetworkWeights.load(checkpoint, network);
-    updater.restore(checkpoint, state);
+    try {
+      updater.restore(checkpoint, state);
+    } catch (IllegalArgumentException e) {
+      throw new TrainingException("%s cannot be resumed: %s".formatted(name, e.getMessage()), e);
+    }
     schedule.restore(state.schedule());
     earlyStopping.restore(state);
     epoch = state.epoch();

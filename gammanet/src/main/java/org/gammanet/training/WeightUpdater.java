@@ -95,7 +95,7 @@ final class WeightUpdater implements AutoCloseable {
     TrainingConfig training = config.training();
     SequencedMap<String, Tensor> trained = new LinkedHashMap<>();
     for (Parameter parameter : network.parameters()) {
-      boolean frozen = training.vggLearningRate() == 0 && Optimizer.isBackbone(parameter.name());
+      boolean frozen = isFrozen(parameter.name());
       parameter.tensor().requiresGrad(!frozen);
       if (!frozen) {
         trained.put(parameter.name(), parameter.tensor());
@@ -120,6 +120,10 @@ final class WeightUpdater implements AutoCloseable {
                 training.decayAll()));
     this.reducer = new GradientReducer(group, optimizer.groups(), training.exactSums());
     this.average = training.emaDecay() > 0 ? new WeightAverage(network, training.emaDecay()) : null;
+  }
+
+  private boolean isFrozen(String parameter) {
+    return config.training().vggLearningRate() == 0 && Optimizer.isBackbone(parameter);
   }
 
   /** Parameters with their learning rates before any schedule. */
@@ -270,9 +274,8 @@ final class WeightUpdater implements AutoCloseable {
           moments.put(key, entry.getValue().toTensor());
         }
       }
-      if (sides == null) { // their moments are not needed any more
-        steps.keySet().removeIf(name -> name.startsWith(SIDE));
-      }
+      // Moments of side read-outs that are gone and of weights that are frozen now are not needed.
+      steps.keySet().removeIf(name -> sides == null && name.startsWith(SIDE) || isFrozen(name));
       optimizer.restore(moments, steps);
       if (average != null) {
         if (averages.isEmpty()) { // the run has had no average so far

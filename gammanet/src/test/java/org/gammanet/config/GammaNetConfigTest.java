@@ -7,7 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -45,6 +47,35 @@ class GammaNetConfigTest {
   }
 
   // Values
+
+  /** Some are in comments there; one is read only since the PyTorch program has it. */
+  @Test
+  void shippedDefaultNamesEveryKey() throws IOException {
+    String text;
+    try (InputStream in = GammaNetConfig.class.getResourceAsStream("default.yaml")) {
+      text = new String(in.readAllBytes(), StandardCharsets.UTF_8);
+    }
+    List<String> missing = new ArrayList<>();
+    GammaNetConfig config = GammaNetConfig.defaults();
+    for (Record section :
+        List.of(config.model().fgru(), config.data(), config.training(), config.logging())) {
+      names(ConfigBinder.tree(section), missing);
+    }
+    missing.removeIf(name -> text.contains(name) || name.equals("partial_padding"));
+    assertEquals(List.of(), missing);
+  }
+
+  private static void names(JsonNode node, List<String> out) {
+    node.fields()
+        .forEachRemaining(
+            f -> {
+              if (f.getValue().isObject()) {
+                names(f.getValue(), out);
+              } else {
+                out.add(f.getKey());
+              }
+            });
+  }
 
   @Test
   void shippedDefaultHasTheReferenceValues() {

@@ -15,6 +15,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -588,6 +589,30 @@ class TrainerTest {
       String message =
           assertThrows(TrainingException.class, () -> trainer.resume(last, "last")).getMessage();
       assertTrue(message.contains("another model section"), message);
+    }
+  }
+
+  @Test
+  void aResumedRunMayFreezeTheBackbone() throws Exception {
+    pictures(2);
+    GammaNetConfig config = config("training.num_epochs=2");
+    try (Network network = Network.create(config.model(), 1);
+        Trainer trainer = trainer(config, network, "run", new Log())) {
+      trainer.run(1);
+    }
+    GammaNetConfig frozen = config.with(List.of("training.vgg_learning_rate=0"));
+    try (Network network = Network.create(frozen.model(), 1);
+        Trainer trainer = trainer(frozen, network, "run", new Log())) {
+      trainer.resume(Checkpoint.load(last("run")), "last");
+      Map<String, float[]> before = weights(network);
+      assertEquals(Trainer.End.FINISHED, trainer.run(Long.MAX_VALUE));
+      Map<String, float[]> after = weights(network);
+      List<String> same =
+          after.keySet().stream().filter(n -> Arrays.equals(before.get(n), after.get(n))).toList();
+      assertTrue(same.size() < after.size());
+      assertTrue(
+          same.containsAll(after.keySet().stream().filter(Optimizer::isBackbone).toList()),
+          same.toString());
     }
   }
 

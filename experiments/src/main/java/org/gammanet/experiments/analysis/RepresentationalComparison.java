@@ -1,6 +1,7 @@
 package org.gammanet.experiments.analysis;
 
 import java.util.Arrays;
+import java.util.stream.IntStream;
 import org.gammanet.experiments.analysis.simd.RowProducts;
 import org.hipparchus.linear.Array2DRowRealMatrix;
 import org.hipparchus.linear.CholeskyDecomposition;
@@ -29,6 +30,11 @@ public final class RepresentationalComparison {
    */
   public static double[][] rdm(float[][] recording) {
     requireRecording(recording, "recording");
+    if (recording.length < 3 || recording[0].length < 2) {
+      throw new IllegalArgumentException(
+          "dissimilarities need three stimuli and two units, not %s and %s"
+              .formatted(recording.length, recording[0].length));
+    }
     double[][] out = RowProducts.of(recording).correlations();
     for (double[] row : out) {
       for (int j = 0; j < row.length; j++) {
@@ -60,13 +66,29 @@ public final class RepresentationalComparison {
    */
   public record RdmSimilarity(double spearman, double pearson, double kendallTauA) {
     /**
-     * Compares matrices above their diagonals.
+     * Compares matrices above their diagonals. A pair of stimuli whose dissimilarity is NaN in one
+     * of them is skipped.
      *
-     * @throws IllegalArgumentException for different sizes or entries that are not finite
+     * @return NaN where fewer than three pairs remain
+     * @throws IllegalArgumentException for different sizes
      */
     public static RdmSimilarity of(double[][] a, double[][] b) {
-      double[] x = upperTriangle(a);
-      double[] y = upperTriangle(b);
+      double[] all = upperTriangle(a);
+      double[] others = upperTriangle(b);
+      if (all.length != others.length) {
+        throw new IllegalArgumentException(
+            "matrices of the same stimuli are compared, not of %s and %s"
+                .formatted(a.length, b.length));
+      }
+      int[] defined =
+          IntStream.range(0, all.length)
+              .filter(i -> Double.isFinite(all[i]) && Double.isFinite(others[i]))
+              .toArray();
+      if (defined.length < 3) {
+        return new RdmSimilarity(Double.NaN, Double.NaN, Double.NaN);
+      }
+      double[] x = Arrays.stream(defined).mapToDouble(i -> all[i]).toArray();
+      double[] y = Arrays.stream(defined).mapToDouble(i -> others[i]).toArray();
       return new RdmSimilarity(
           Statistics.spearman(x, y), Statistics.pearson(x, y), Statistics.kendallTauA(x, y));
     }

@@ -9,7 +9,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A model's units against recorded units that have seen the same stimuli, with the ceilings that
- * the recording's own noise allows. Ceilings come from repeats, and are NaN without them.
+ * the recording's own noise allows. Ceilings come from repeats, and are NaN without them, as
+ * dissimilarities and distributions are for a single unit.
  *
  * @param stimuli number of stimuli
  * @param modelUnits number of units
@@ -60,7 +61,6 @@ public record ResponseComparison(
     }
     float[][] recorded = mean(repeats);
     float @Nullable [][][] halves = halves(repeats);
-    double[][] dissimilar = RepresentationalComparison.rdm(recorded);
     double[] correlations =
         RepresentationalComparison.ridge(shuffled(model, seed), shuffled(recorded, seed), FOLDS)
             .pearson();
@@ -77,11 +77,7 @@ public record ResponseComparison(
         reliable[u] = r.spearmanBrown();
         corrected[u] = r.corrected(correlations[u]);
       }
-      double half =
-          RdmSimilarity.of(
-                  RepresentationalComparison.rdm(halves[0]),
-                  RepresentationalComparison.rdm(halves[1]))
-              .spearman();
+      double half = rdmSimilarity(halves[0], halves[1]);
       rdmCeiling = half > 0 ? Math.sqrt(2 * half / (1 + half)) : Double.NaN;
       ckaCeiling = RepresentationalComparison.cka(halves[0], halves[1], true);
     }
@@ -91,7 +87,7 @@ public record ResponseComparison(
         n,
         model[0].length,
         units,
-        RdmSimilarity.of(RepresentationalComparison.rdm(model), dissimilar).spearman(),
+        rdmSimilarity(model, recorded),
         rdmCeiling,
         RepresentationalComparison.cka(model, recorded, true),
         ckaCeiling,
@@ -100,6 +96,14 @@ public record ResponseComparison(
         median(reliable),
         similarity(modelSparse, recordedSparse),
         ceiling(recordedSparse, seed));
+  }
+
+  /** Spearman's correlation of the dissimilarities; NaN where a single unit leaves none. */
+  private static double rdmSimilarity(float[][] a, float[][] b) {
+    return a[0].length < 2 || b[0].length < 2
+        ? Double.NaN
+        : RdmSimilarity.of(RepresentationalComparison.rdm(a), RepresentationalComparison.rdm(b))
+            .spearman();
   }
 
   private static float[][] mean(float[][][] repeats) {
@@ -159,7 +163,7 @@ public record ResponseComparison(
   }
 
   private static double similarity(double[] a, double[] b) {
-    return a.length == 0 || b.length == 0 ? Double.NaN : 1 - Statistics.kolmogorovSmirnov(a, b);
+    return Math.min(a.length, b.length) < 2 ? Double.NaN : 1 - Statistics.kolmogorovSmirnov(a, b);
   }
 
   private static double ceiling(double[] values, long seed) {

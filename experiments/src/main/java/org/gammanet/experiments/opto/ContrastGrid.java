@@ -4,6 +4,8 @@ import static org.gammanet.experiments.study.Format.significant;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.text.DecimalFormat;
+import java.text.DecimalFormatSymbols;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -54,6 +56,10 @@ public record ContrastGrid(
     /** Checks the ranges. */
     public Grid {
       OptoSettings.requireContrasts("contrasts of the grid", contrasts);
+      if (Arrays.stream(contrasts).distinct().count() < contrasts.length) {
+        throw new IllegalArgumentException(
+            "the contrasts of the grid must differ, but are " + Arrays.toString(contrasts));
+      }
     }
   }
 
@@ -146,8 +152,11 @@ public record ContrastGrid(
     return result;
   }
 
-  private static String pair(double center, double surround) {
-    return String.format(Locale.ROOT, "center_%.2f_surround_%.2f", center, surround);
+  /** The name of a pair of contrasts in files. */
+  static String pair(double center, double surround) {
+    var exact =
+        new DecimalFormat("0.00##############", DecimalFormatSymbols.getInstance(Locale.ROOT));
+    return "center_%s_surround_%s".formatted(exact.format(center), exact.format(surround));
   }
 
   /** Whether states were optimized. */

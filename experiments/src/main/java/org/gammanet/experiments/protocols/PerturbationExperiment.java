@@ -93,6 +93,9 @@ public final class PerturbationExperiment implements Experiment<PerturbationExpe
     if (context.states().size() < 2) {
       return Findings.notMeasured("the units have no inhibitory population");
     }
+    if (tested.length == 0) {
+      return Findings.notMeasured("no unit responds to a probe grating");
+    }
     double[] mean =
         Samples.fill(
             2,

@@ -101,7 +101,7 @@ public final class PopulationExperiment implements Experiment<PopulationExperime
             channels,
             variance.length,
             variance.length / (double) (channels * points),
-            Series.mean(variance, context.seed()),
+            units.mean(Unit::responsive, Unit::circularVariance),
             Series.mean(agreement, context.seed()));
     return Findings.of(summary, units)
         .figure(

@@ -33,7 +33,7 @@ final class ControlComparison {
    *     standard deviation over control networks; NaN for fewer than two of them
    * @param high upper end
    * @param p fraction of networks, the tested one included, that are as far from the mean of all of
-   *     them; NaN for fewer than 19 controls
+   *     them; NaN for fewer than 19 controls, and where the network has no value
    */
   record Against(
       String group,
@@ -67,7 +67,7 @@ final class ControlComparison {
           difference,
           difference - half,
           difference + half,
-          n < LEAST_FOR_P ? Double.NaN : (asFar + 1.0) / (n + 1));
+          n < LEAST_FOR_P || Double.isNaN(far) ? Double.NaN : (asFar + 1.0) / (n + 1));
     }
   }
 

@@ -65,7 +65,12 @@ public final class Experiments {
     List<String> known = all.stream().map(Experiment::name).toList();
     Set<String> wanted = new LinkedHashSet<>();
     for (String name : names) {
-      String n = name.equals(CONTRAST) ? "contrast_response" : name;
+      String n =
+          all.stream()
+              .filter(e -> e.key().equals(name)) // as results call it
+              .map(Experiment::name)
+              .findFirst()
+              .orElse(name.equals(CONTRAST) ? "contrast_response" : name);
       if (n.equals("all")) {
         wanted.addAll(known);
       } else if (known.contains(n)) {

@@ -426,17 +426,19 @@ public final class InSilico {
               null,
               Map.of("checkpoint", c.group()),
               false,
-              Study.Existing.CONTINUE,
+              Study.Existing.REPLACE_OTHERS, // which --force leaves of a run that it replaces
               study.progress());
       run.curves.putAll(curves);
-      run.runExperiments(c.name() + ": ", some);
+      try {
+        run.runExperiments(c.name() + ": ", some);
+      } catch (CancellationException e) { // a kind of IllegalStateException
+        throw e;
+      } catch (IllegalStateException e) { // as from a network that diverges
+        study.progress().note("%s is skipped: %s".formatted(c.name(), e.getMessage()));
+        return null;
+      }
       run.study.complete(true);
       return run.results();
-    } catch (CancellationException e) { // a kind of IllegalStateException
-      throw e;
-    } catch (IllegalStateException e) {
-      study.progress().note("%s is left out: %s".formatted(c.name(), e.getMessage()));
-      return null;
     }
   }
 

@@ -11,6 +11,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import org.gammanet.experiments.analysis.Hierarchical;
 import org.gammanet.experiments.analysis.Statistics.Interval;
@@ -30,6 +31,12 @@ public final class NetworkSample {
   private static final double ALPHA = 0.05;
   private static final double POWER = 0.8;
   private static final int RESAMPLES = 2000;
+
+  /**
+   * Columns whose mean says nothing: angles of a full or half turn, positions, a probe's number.
+   */
+  private static final Pattern NO_MEAN =
+      Pattern.compile("probe|.*preferred.*_deg|.*_phase_rad|center_[xy]_px");
 
   /** Fewer networks give intervals that are too narrow. */
   private static final int FEW = 5;
@@ -126,10 +133,17 @@ public final class NetworkSample {
     }
   }
 
-  /** Means over units of the main population after the last timestep. */
+  /**
+   * Means over units of the main population after the last timestep, from tables that have a row
+   * per unit. Others have one per condition or position, which no mean should mix.
+   */
   private void columns(Experiment<?> e) {
+    if (networks.values().stream().anyMatch(n -> repeatsUnits(n.path(e.key())))) {
+      return;
+    }
     Set<String> names = new LinkedHashSet<>();
     networks.values().forEach(n -> names.addAll(measures(n.path(e.key()))));
+    names.removeIf(name -> NO_MEAN.matcher(name).matches());
     for (String name : names) {
       List<double[]> each =
           networks.values().stream().map(n -> column(n.path(e.key()), name)).toList();
@@ -169,17 +183,30 @@ public final class NetworkSample {
     return out.size() <= 4 ? List.of() : out.subList(4, out.size()); // layer, state, channel, step
   }
 
-  private static double[] column(JsonNode result, String name) {
-    int at = measures(result).indexOf(name) + 4;
+  /** The rows of the main population after the last timestep. */
+  private static List<JsonNode> rows(JsonNode result) {
     String state = result.path("state").asText();
     int last = result.path("timesteps").asInt() - 1;
-    List<Double> out = new ArrayList<>();
+    List<JsonNode> out = new ArrayList<>();
     for (JsonNode row : result.path("units").path("rows")) {
-      if (at >= 4 && row.path(1).asText().equals(state) && row.path(3).asInt() == last) {
-        out.add(row.path(at).isNumber() ? row.path(at).asDouble() : Double.NaN);
+      if (row.path(1).asText().equals(state) && row.path(3).asInt() == last) {
+        out.add(row);
       }
     }
-    return out.stream().mapToDouble(v -> v).toArray();
+    return out;
+  }
+
+  private static boolean repeatsUnits(JsonNode result) {
+    List<JsonNode> rows = rows(result);
+    return rows.stream().map(row -> row.path(2).asInt()).distinct().count() < rows.size();
+  }
+
+  private static double[] column(JsonNode result, String name) {
+    int at = measures(result).indexOf(name) + 4;
+    return rows(result).stream()
+        .filter(row -> at >= 4)
+        .mapToDouble(row -> row.path(at).isNumber() ? row.path(at).asDouble() : Double.NaN)
+        .toArray();
   }
 
   /** One row per network, experiment, number and, where there are units, unit and timestep. */

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.lang.reflect.RecordComponent;
 import java.util.ArrayList;
+import java.util.DoubleSummaryStatistics;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -77,14 +78,33 @@ public final class UnitTable<M extends Record> {
         .toArray();
   }
 
-  /** The mean of {@link #values(ToDoubleFunction)} with its bootstrap interval. */
+  /**
+   * The mean over units of the main population after the last timestep with its bootstrap interval.
+   * A unit that has several rows counts once, with the mean of its finite values.
+   */
   public Interval mean(ToDoubleFunction<M> measure) {
     return mean(m -> true, measure);
   }
 
   /** As {@link #mean(ToDoubleFunction)}, of the rows that meet a condition. */
   public Interval mean(Predicate<M> condition, ToDoubleFunction<M> measure) {
-    return Series.mean(values(condition, measure), context.seed());
+    return Series.mean(
+        perUnit(context.mainState(), context.lastStep(), condition, measure), context.seed());
+  }
+
+  /** A value per unit, since the rows of one unit are no independent observations. */
+  private double[] perUnit(
+      State state, int step, Predicate<M> condition, ToDoubleFunction<M> measure) {
+    Map<Integer, DoubleSummaryStatistics> units = new LinkedHashMap<>();
+    for (Row<M> row : rows) {
+      if (row.state == state && row.step == step && condition.test(row.measures)) {
+        double value = measure.applyAsDouble(row.measures);
+        if (Double.isFinite(value)) {
+          units.computeIfAbsent(row.channel, c -> new DoubleSummaryStatistics()).accept(value);
+        }
+      }
+    }
+    return units.values().stream().mapToDouble(DoubleSummaryStatistics::getAverage).toArray();
   }
 
   /**
@@ -110,7 +130,7 @@ public final class UnitTable<M extends Record> {
       DoubleFunction<Predicate<M>> rows,
       ToDoubleFunction<M> measure) {
     return Series.mean(
-        name, x, v -> values(state, context.lastStep(), rows.apply(v), measure), context.seed());
+        name, x, v -> perUnit(state, context.lastStep(), rows.apply(v), measure), context.seed());
   }
 
   /** Means of each population after each timestep. */
@@ -127,7 +147,7 @@ public final class UnitTable<M extends Record> {
   public Series dynamics(
       String name, State state, Predicate<M> condition, ToDoubleFunction<M> measure) {
     double[] x = IntStream.range(0, context.timesteps()).asDoubleStream().toArray();
-    return Series.mean(name, x, t -> values(state, (int) t, condition, measure), context.seed());
+    return Series.mean(name, x, t -> perUnit(state, (int) t, condition, measure), context.seed());
   }
 
   /** The table as {@code {"columns": [...], "rows": [[...], ...]}}. */

@@ -471,6 +471,13 @@ class OptoTest {
     }
   }
 
+  @Test
+  void contrastsOfAGridHaveNamesOfTheirOwn() {
+    assertEquals("center_0.25_surround_1.00", ContrastGrid.pair(0.25, 1));
+    assertEquals("center_0.001_surround_0.002", ContrastGrid.pair(0.001, 0.002));
+    assertMessage("must differ", () -> new ContrastGrid.Grid(new double[] {0.5, 0.5}, false));
+  }
+
   private static void assertMessage(String part, Executable call) {
     RuntimeException e = assertThrows(RuntimeException.class, call);
     assertTrue(String.valueOf(e.getMessage()).contains(part), e.getMessage());

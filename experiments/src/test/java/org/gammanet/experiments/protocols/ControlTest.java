@@ -176,6 +176,27 @@ class ControlTest {
     assertTrue(Files.readString(folder.resolve("report.html")).contains("Controls"));
   }
 
+  @Test
+  void aForcedRunReplacesTheControlsOfTheOldOne(@TempDir Path folder) throws IOException {
+    for (double contrast : new double[] {0.5, 0.4}) {
+      InSilico run =
+          InSilico.open(
+                  folder,
+                  List.of("size_tuning"),
+                  Settings.DEFAULTS.withContrast(contrast),
+                  new Trained(0.4),
+                  null,
+                  Map.of(),
+                  false,
+                  Study.Existing.REPLACE,
+                  Progress.NONE)
+              .controls(Control.parse(List.of("random:3")));
+      run.run();
+      JsonNode size = run.results().path("size_tuning");
+      assertEquals(3, size.at("/controls/suppression_index/0/networks").asInt(), "at " + contrast);
+    }
+  }
+
   private static String[] looks(JsonNode panel) {
     return IntStream.range(0, panel.path("series").size())
         .mapToObj(i -> panel.path("series").path(i).path("look").asText())

@@ -236,5 +236,8 @@ class InSilicoControlsTest {
     Outcome texture = run(bank, "texture_boundary", folder.resolve("x")).of("texture_boundary");
     double[] profile = texture.y("texture_boundary", "profile", "difference 90°");
     assertEquals(1, profile[0], 0.02, "far from the boundary");
+    assertTrue(
+        texture.node().at("/modulation_at90/n").asDouble() <= texture.number("n"),
+        "a unit counts once, however many textures it is shown");
   }
 }

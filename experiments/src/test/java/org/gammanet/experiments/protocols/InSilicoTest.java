@@ -16,10 +16,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.gammanet.config.GammaNetConfig;
+import org.gammanet.experiments.Mode;
 import org.gammanet.experiments.responses.Pooling;
 import org.gammanet.experiments.responses.Responses;
 import org.gammanet.experiments.stimuli.InputScaling;
 import org.gammanet.experiments.stimuli.StimulusSet;
+import org.gammanet.experiments.study.Experiments;
 import org.gammanet.experiments.study.InSilico;
 import org.gammanet.experiments.study.Json;
 import org.gammanet.experiments.study.NetworkPreparation;
@@ -31,6 +33,7 @@ import org.gammanet.experiments.study.Study;
 import org.gammanet.io.Npy;
 import org.gammanet.model.Network;
 import org.gammanet.testing.DeterministicWeights;
+import org.gammanet.torch.Autograd;
 import org.gammanet.torch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -192,6 +195,26 @@ class InSilicoTest {
     assertTrue(Files.readString(rest.report()).contains("Size tuning"));
   }
 
+  @Test
+  void silentUnitsAreNotPerturbed(@TempDir Path folder) throws IOException {
+    try (Network network = network()) {
+      network.parameters().forEach(p -> silence(p.tensor()));
+      var preparation = new NetworkPreparation(network, "fgru_0", 48, 0, 32, false);
+      InSilico run =
+          open(
+              folder, List.of("perturbation"), Settings.DEFAULTS.withProbes(1), preparation, false);
+      run.run();
+      String found = run.results().path("perturbation").toString();
+      assertTrue(found.contains("no unit responds to a probe grating"), found);
+    }
+  }
+
+  private static void silence(Tensor weight) {
+    try (var silent = Autograd.noGrad()) {
+      var unused = weight.zero_();
+    }
+  }
+
   private static void refused(String part, org.junit.jupiter.api.function.Executable what) {
     Exception e = assertThrows(Exception.class, what);
     assertTrue(String.valueOf(e.getMessage()).contains(part), e.toString());
@@ -203,6 +226,9 @@ class InSilicoTest {
     refused(
         "there is no experiment tuning; there are orientation, contrast_response,",
         () -> open(folder, List.of("tuning"), Settings.DEFAULTS, bank, false));
+    assertEquals(
+        "orientation",
+        Experiments.named(List.of("orientation_tuning"), Mode.OWN).getFirst().name());
     refused("at least 1 probe", () -> Settings.DEFAULTS.withProbes(0));
     refused("contrast must lie", () -> Settings.DEFAULTS.withContrast(1.5));
     refused(

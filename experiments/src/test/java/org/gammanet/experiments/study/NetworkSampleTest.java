@@ -33,6 +33,27 @@ class NetworkSampleTest {
     return out;
   }
 
+  /** Rows of conditions are no units, and angles have no mean on a line. */
+  @Test
+  void conditionsAndAnglesHaveNoMeansOverUnits() throws Exception {
+    Path out = Files.createDirectories(folder.resolve("conditions"));
+    Files.writeString(
+        out.resolve("insilico_results_20260101_000000.json"),
+        """
+        {"metadata": {"settings": {}},
+         "kapadia": {"layer": "fgru_0", "state": "excitatory", "timesteps": 1,
+          "units": {"columns": ["layer", "state", "channel", "step", "distance_px", "facilitation"],
+           "rows": [["fgru_0", "excitatory", 0, 0, 4, 1], ["fgru_0", "excitatory", 0, 0, 8, 2]]}},
+         "orientation_tuning": {"layer": "fgru_0", "state": "excitatory", "timesteps": 1,
+          "units": {"columns": ["layer", "state", "channel", "step", "preferred_deg", "osi"],
+           "rows": [["fgru_0", "excitatory", 0, 0, 1, 0.5], ["fgru_0", "excitatory", 1, 0, 179, 0.7]]}}}
+        """);
+    NetworkSample sample =
+        NetworkSample.read(Map.of("a", out, "b", out), Experiments.all(Mode.OWN), 1);
+    assertEquals(
+        List.of("osi"), sample.estimates().stream().map(NetworkSample.Estimate::quantity).toList());
+  }
+
   @Test
   void networksAreTheSample() throws Exception {
     Map<String, Path> runs = new LinkedHashMap<>();

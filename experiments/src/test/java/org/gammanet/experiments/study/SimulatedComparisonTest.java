@@ -86,6 +86,11 @@ class SimulatedComparisonTest {
     assertTrue(found >= 0.8 * RUNS, "found " + found);
   }
 
+  @Test
+  void aNetworkWithoutAValueHasNoP() {
+    assertEquals(Double.NaN, p(Double.NaN, new double[19]));
+  }
+
   private static double p(double network, double[] controls) {
     return ControlComparison.Against.of("random", new Interval(network, 0, 0, 12), controls).p();
   }
