@@ -1,6 +1,6 @@
 // Makes the pictures of docs/view.md: npm ci && node screenshots.mjs
 
-import {browser, root, settled, show, start} from './common.mjs';
+import {browser, root, show, start} from './common.mjs';
 
 const {server, address} = await start('samples/chelsea.png');
 const chromium = await browser();
@@ -43,16 +43,9 @@ await save(dark.locator('#input-card'), 'stimulus.png');
 
 await show(wide, address, {...photo, channel: 'mean', T: 4, light: 'fgru_0~E~silence~0~1~4~150.95.24_185.60.16'});
 await save(wide, 'light.jpg');
-await save(wide.locator('#light-card'), 'light-card.png');
 
 await show(wide, address, {input: 'photo', T: 4, nets: 'bundled,random', site: 'fgru_0', channel: 'mean', lesions: 'top_down'});
 await save(wide.locator('main'), 'networks.jpg');
-await save(wide.locator('#nets-card'), 'networks-card.png');
-
-const phone = await page(390, 844, 'dark', 2);
-await show(phone, address, {input: 'photo', T: 4, unit: '150.95', site: 'fgru_0', channel: 'mean'});
-await save(phone, 'phone.jpg');
-await settled(phone);
 
 await chromium.close();
 server.kill('SIGINT');

@@ -81,7 +81,7 @@ final class TrainCommand implements Callable<Integer> {
   enum Preset {
     /** A try-out: minutes. */
     SMALL,
-    /** The bundled network's recipe: a day. */
+    /** The levels of the bundled network, whose own recipe is in its model card: a day. */
     BUNDLED,
     /** The network of the paper, from VGG16: days. */
     FULL;
@@ -100,9 +100,9 @@ final class TrainCommand implements Callable<Integer> {
       names = "--preset",
       paramLabel = "NAME",
       description =
-          "Configuration: ${COMPLETION-CANDIDATES}. small takes minutes on two cores, bundled is"
-              + " the recipe of the bundled network and takes a day, full is the network of the"
-              + " paper and needs VGG16: --set model.pretrained=FILE.")
+          "Configuration: ${COMPLETION-CANDIDATES}. small takes minutes on two cores, bundled has"
+              + " the levels of the bundled network and takes a day, full is the network of the paper"
+              + " and needs VGG16: --set model.pretrained=FILE.")
   @Nullable Preset preset;
 
   @Option(
