@@ -3,10 +3,12 @@ package org.gammanet.cli;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -369,7 +371,8 @@ final class Evaluation implements AutoCloseable {
     String name = id + "_ev1.txt";
     String text = BoundaryFiles.counts(Objects.requireNonNull(target.counts.get(id)));
     Path file = target.study.folder().resolve(name);
-    if (!Files.isRegularFile(file) || !text.equals(Files.readString(file))) {
+    byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+    if (!Files.isRegularFile(file) || !Arrays.equals(bytes, Files.readAllBytes(file))) {
       target.study.write(name, text);
     } else {
       target.study.noted(file); // written by a run that was killed before it could say so

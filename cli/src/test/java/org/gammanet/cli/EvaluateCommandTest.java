@@ -154,6 +154,9 @@ class EvaluateCommandTest {
     assertEquals(0, run(maps("--thresholds", 9)), err.toString());
     assertEquals(ods, json().get("ods").asDouble());
     assertEquals(counts, Files.readString(table));
+    Files.write(table, new byte[] {(byte) 0xFC}); // no UTF-8
+    assertEquals(0, run(maps("--thresholds", 9)), err.toString());
+    assertEquals(counts, Files.readString(table));
     Files.writeString(kept().getFirst(), "damaged");
     assertEquals(0, run(maps("--thresholds", 9)), err.toString());
     assertTrue(err.toString().contains("computed again"), err.toString());

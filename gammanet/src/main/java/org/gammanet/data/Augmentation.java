@@ -369,7 +369,7 @@ public record Augmentation(
         }
         return target;
       }
-      return new Example.Layers(bits, weights, layers.lines()).consensus();
+      return new Example.Layers(bits, weights, layers.lines(), layers.drawings()).consensus();
     }
 
     /** Pixel for pixel: flips and quarter turns. */

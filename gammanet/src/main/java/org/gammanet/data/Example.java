@@ -29,8 +29,11 @@ public record Example(String id, int height, int width, byte[] rgb, Annotation a
    * @param bits one value per pixel
    * @param weights what each mask adds to the consensus; they sum to 1, at most 16 of them
    * @param lines whether the masks are one-pixel lines, which geometry must keep thin
+   * @param drawings whether each mask is an annotator's drawing; otherwise they are the levels of
+   *     one map
    */
-  public record Layers(short[] bits, float[] weights, boolean lines) implements Annotation {
+  public record Layers(short[] bits, float[] weights, boolean lines, boolean drawings)
+      implements Annotation {
     public Layers {
       if (weights.length < 1 || weights.length > 16) {
         throw new IllegalArgumentException(
@@ -38,14 +41,14 @@ public record Example(String id, int height, int width, byte[] rgb, Annotation a
       }
     }
 
-    /** Masks of {@code count} annotators with equal say. */
+    /** Drawings of {@code count} annotators with equal weight. */
     public static Layers equal(short[] bits, int count, boolean lines) {
       float[] weights = new float[count];
       Arrays.fill(weights, 1f / count);
-      return new Layers(bits, weights, lines);
+      return new Layers(bits, weights, lines, true);
     }
 
-    boolean isEqual() {
+    private boolean isEqual() {
       for (float w : weights) {
         if (w != weights[0]) {
           return false;
@@ -131,7 +134,7 @@ public record Example(String id, int height, int width, byte[] rgb, Annotation a
         int at = Arrays.binarySearch(levels, 0, n, values[i]);
         bits[i] = at < 0 ? 0 : (short) ((1 << at + 1) - 1);
       }
-      return new Layers(bits, weights, isLines(bits, height, width));
+      return new Layers(bits, weights, isLines(bits, height, width), false);
     }
 
     /** Whether hardly any set pixel is the corner of a full 2 x 2 block. */

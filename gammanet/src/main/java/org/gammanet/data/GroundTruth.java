@@ -85,10 +85,10 @@ public record GroundTruth(int height, int width, List<byte[]> boundaries) {
     }
   }
 
-  /** The masks of annotators with equal weight, or else the consensus cut at one half. */
+  /** The drawings of annotators, or else one mask of the pixels with at least one half. */
   static GroundTruth of(int height, int width, Annotation annotation) {
     List<byte[]> masks = new ArrayList<>();
-    if (annotation instanceof Example.Layers layers && layers.isEqual()) {
+    if (annotation instanceof Example.Layers layers && layers.drawings()) {
       for (int k = 0; k < layers.weights().length; k++) {
         byte[] mask = new byte[layers.bits().length];
         for (int i = 0; i < mask.length; i++) {

@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.CancellationException;
 import java.util.function.BooleanSupplier;
@@ -273,9 +274,7 @@ public final class BoundaryBenchmark {
     for (int i = 0; i < mask.length; i++) {
       detected[i] = (byte) (mask[i] != 0 ? 2 : 0);
     }
-    var matcher =
-        new BoundaryMatcher(
-            BoundaryMatcher.radius(settings.maxDistance, image.height, image.width));
+    var matcher = new BoundaryMatcher(image.radius);
     for (byte[] drawn : truth.boundaries()) {
       BoundaryMatcher.Match match = matcher.match(mask, drawn, image.height, image.width);
       match.left().stream().forEach(i -> detected[i] = 1);
@@ -306,6 +305,7 @@ public final class BoundaryBenchmark {
       }
     } catch (InterruptedException e) {
       run.stop(null);
+      workers.forEach(BoundaryBenchmark::joinAnyway);
       throw e;
     }
     switch (run.fault()) {
@@ -318,6 +318,17 @@ public final class BoundaryBenchmark {
       throw new CancellationException("the benchmark was canceled");
     }
     return result(run.jobs);
+  }
+
+  /** Waits for the end of a thread, whatever interrupts the wait. */
+  private static void joinAnyway(Thread thread) {
+    while (thread.isAlive()) {
+      try {
+        thread.join();
+      } catch (InterruptedException e) {
+        // The caller reports the first interruption.
+      }
+    }
   }
 
   private static Result result(List<Job> jobs) {
@@ -348,6 +359,10 @@ public final class BoundaryBenchmark {
   private static final class Prepared {
     final int height;
     final int width;
+
+    /** Largest distance of a pair, pixels. */
+    final double radius;
+
     final double[] thresholds;
     final double @Nullable [] values;
     final List<byte[]> masks;
@@ -368,6 +383,20 @@ public final class BoundaryBenchmark {
               "%s: the map is %sx%s and its ground truth %sx%s; they must have the same size"
                   .formatted(id, map.width(), map.height(), width, height));
         }
+      }
+      radius = BoundaryMatcher.radius(settings.maxDistance, height, width);
+      if (radius > BoundaryMatcher.MAX_RADIUS) {
+        throw new DataException(
+            String.format(
+                Locale.ROOT,
+                "%s: at %sx%s, the largest distance of %s of the diagonal is %.1f pixels; at most"
+                    + " %s pixels can be matched",
+                id,
+                width,
+                height,
+                settings.maxDistance,
+                radius,
+                BoundaryMatcher.MAX_RADIUS));
       }
       long pixels = 0;
       for (byte[] mask : truth.boundaries()) {
@@ -483,13 +512,12 @@ public final class BoundaryBenchmark {
 
     /** One matcher for each annotator, all with an empty mask on the left. */
     private List<BoundaryMatcher> matchers(Prepared image) {
-      double radius = BoundaryMatcher.radius(settings.maxDistance, image.height, image.width);
-      if (!matchers.isEmpty() && matchers.getFirst().radius() != radius) {
+      if (!matchers.isEmpty() && matchers.getFirst().radius() != image.radius) {
         matchers.clear();
       }
       for (int i = 0; i < image.annotators.size(); i++) {
         if (i == matchers.size()) {
-          BoundaryMatcher matcher = new BoundaryMatcher(radius);
+          BoundaryMatcher matcher = new BoundaryMatcher(image.radius);
           matcher.cancelWhen(stopped);
           matchers.add(matcher);
         }

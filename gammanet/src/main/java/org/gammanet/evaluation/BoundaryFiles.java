@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.math.BigDecimal;
 import java.math.MathContext;
 import java.math.RoundingMode;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -15,7 +16,6 @@ import java.util.stream.Collectors;
 import java.util.stream.DoubleStream;
 import org.gammanet.data.GroundTruth;
 import org.gammanet.data.MatFile;
-import org.gammanet.io.AtomicFile;
 import org.gammanet.io.DataException;
 import org.gammanet.io.EdgeMap;
 import org.gammanet.io.Images;
@@ -32,9 +32,6 @@ public final class BoundaryFiles {
       List.of(".png", ".npy", ".mat", "-edges.npy", "-edges-16.png", "-edges.png");
 
   private BoundaryFiles() {}
-
-  /** What sums of single-precision numbers may exceed 1 by. */
-  private static final double ROUNDING = 1e-5;
 
   /**
    * The map of an image in a folder: {@code <id>.png}, {@code .npy} or {@code .mat}, or else a map
@@ -105,7 +102,7 @@ public final class BoundaryFiles {
       throw new DataException(
           "the shape is %s; a map is [height, width]".formatted(Arrays.toString(array.shape())));
     }
-    return strengths(shape[0], shape[1], array.doubles());
+    return new BoundaryBenchmark.Strengths(shape[0], shape[1], array.doubles());
   }
 
   private static BoundaryBenchmark.Prediction ofVariables(Map<String, MatFile.Value> variables) {
@@ -126,17 +123,8 @@ public final class BoundaryFiles {
           "expected a variable 'ucm2' or 'segs' or a single matrix, found " + variables.keySet());
     }
     MatFile.Numbers matrix = matrices.getFirst();
-    return strengths(matrix.dimensions()[0], matrix.dimensions()[1], matrix.rows());
-  }
-
-  /** Values that rounding carried out of [0, 1] by a little count as 0 and 1. */
-  private static BoundaryBenchmark.Strengths strengths(int height, int width, double[] values) {
-    for (int i = 0; i < values.length; i++) {
-      if (values[i] > 1 && values[i] < 1 + ROUNDING || values[i] < 0 && values[i] > -ROUNDING) {
-        values[i] = Math.clamp(values[i], 0, 1);
-      }
-    }
-    return new BoundaryBenchmark.Strengths(height, width, values);
+    return new BoundaryBenchmark.Strengths(
+        matrix.dimensions()[0], matrix.dimensions()[1], matrix.rows());
   }
 
   /** Contours live between pixels: rows and columns 3, 5, … (from 1) are those of the image. */
@@ -155,7 +143,7 @@ public final class BoundaryFiles {
         values[y * width + x] = ucm.get((2 * x + 2) * rows + 2 * y + 2);
       }
     }
-    return strengths(height, width, values);
+    return new BoundaryBenchmark.Strengths(height, width, values);
   }
 
   private static BoundaryBenchmark.Segmentations segmentations(MatFile.Cells cells) {
@@ -291,6 +279,8 @@ public final class BoundaryFiles {
           longs(columns[2]),
           longs(columns[3]),
           longs(columns[4]));
+    } catch (CharacterCodingException e) {
+      throw new DataException(file + " is not UTF-8 text", e);
     } catch (IOException | IllegalArgumentException e) {
       throw new DataException("Cannot read " + file + ": " + e.getMessage(), e);
     }
@@ -298,13 +288,5 @@ public final class BoundaryFiles {
 
   private static long[] longs(double[] values) {
     return DoubleStream.of(values).mapToLong(Math::round).toArray();
-  }
-
-  /** Writes the three tables of a run into a folder, which is made if it is missing. */
-  public static void write(Path folder, BoundaryScores scores) throws IOException {
-    Files.createDirectories(folder);
-    AtomicFile.write(folder.resolve("eval_bdry.txt"), summary(scores));
-    AtomicFile.write(folder.resolve("eval_bdry_thr.txt"), curve(scores));
-    AtomicFile.write(folder.resolve("eval_bdry_img.txt"), images(scores));
   }
 }

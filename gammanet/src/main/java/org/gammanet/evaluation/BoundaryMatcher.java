@@ -39,6 +39,9 @@ public final class BoundaryMatcher {
    */
   private static final int SHIFT = 40;
 
+  /** Largest radius, pixels: the outlier cost, shifted, must fit into a long. */
+  static final int MAX_RADIUS = 200;
+
   private static final BooleanSupplier NEVER = () -> false;
 
   private final double radius;
@@ -91,10 +94,10 @@ public final class BoundaryMatcher {
    * @param radius largest distance of a pair, pixels, at least 0
    */
   public BoundaryMatcher(double radius) {
-    if (!(radius >= 0 && radius <= 200)) {
-      // The outlier cost, shifted, must fit into a long.
+    if (!(radius >= 0 && radius <= MAX_RADIUS)) {
       throw new IllegalArgumentException(
-          "The largest distance of a pair must be 0 to 200 pixels, found " + radius);
+          "The largest distance of a pair must be 0 to %s pixels, found %s"
+              .formatted(MAX_RADIUS, radius));
     }
     this.radius = radius;
     this.outlierCost = Math.max(1, (long) Math.ceil(100 * 100 * radius)) << SHIFT;

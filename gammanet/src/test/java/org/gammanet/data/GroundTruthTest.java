@@ -124,6 +124,27 @@ class GroundTruthTest {
     }
   }
 
+  /** The mean of two or four annotators is exact, that of three or five is rounded. */
+  @Test
+  void aMeanIsOneDrawingWhateverItsLevels() throws IOException {
+    Path drawings = Files.createDirectories(root.resolve("drawings"));
+    for (int n = 1; n <= 16; n++) {
+      float[] mean = new float[n + 1];
+      byte[] half = new byte[n + 1];
+      for (int k = 0; k <= n; k++) {
+        mean[k] = (float) k / n;
+        half[k] = (byte) (2 * k >= n ? 1 : 0);
+      }
+      Npy.write(root.resolve("mean.npy"), mean, 1, n + 1);
+      GroundTruth.Annotated read = GroundTruth.readAnnotation(root.resolve("mean.npy"));
+      assertArrayEquals(mean, read.annotation().consensus(), 1e-6f, "training keeps the mean");
+      assertEquals(1, read.drawings().boundaries().size(), n + " annotators");
+      assertArrayEquals(half, read.drawings().boundaries().getFirst(), n + " annotators");
+      Npy.write(drawings.resolve("1.npy"), mean, 1, n + 1);
+      assertArrayEquals(half, GroundTruth.read(drawings).boundaries().getFirst());
+    }
+  }
+
   @Test
   void trainingAndEvaluationReadTheSameAnnotations() throws IOException {
     float[] soft = {0, 0.2f, 0.4f, 1, 0.6f, 0};

@@ -13,6 +13,7 @@ import java.util.Random;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.gammanet.data.GroundTruth;
 import org.gammanet.evaluation.BoundaryBenchmark.Image;
 import org.gammanet.evaluation.BoundaryBenchmark.Listener;
@@ -261,6 +262,66 @@ class BoundaryBenchmarkTest {
     assertEquals(
         "size: the map is 3x2 and its ground truth 70x50; they must have the same size",
         result.failures().get("size"));
+  }
+
+  @Test
+  void anImageTooLargeForTheDistanceIsReportedAndTheOthersScored() throws InterruptedException {
+    byte[] drawn = frames(5, 5, 40, 30);
+    List<Image> images =
+        List.of(
+            new Image(
+                "wide",
+                () -> new Strengths(1, 2001, new double[2001]),
+                () -> new GroundTruth(1, 2001, List.of(new byte[2001]))),
+            new Image("good", () -> strengths(drawn, 1), () -> truth(drawn)));
+    Settings far = new Settings(1, 0.1, true, EdgeNms.NONE, false);
+    var result = new BoundaryBenchmark(far, 1).run(images, new Listener() {});
+    assertEquals("good", result.counts().getFirst().id());
+    assertEquals(
+        "wide: at 2001x1, the largest distance of 0.1 of the diagonal is 200.1 pixels; at most 200"
+            + " pixels can be matched",
+        result.failures().get("wide"));
+  }
+
+  @Test
+  void anInterruptedRunEndsAfterItsWorkers() throws InterruptedException {
+    CountDownLatch reading = new CountDownLatch(1);
+    CountDownLatch release = new CountDownLatch(1);
+    AtomicBoolean read = new AtomicBoolean();
+    AtomicBoolean readBefore = new AtomicBoolean();
+    Image image =
+        new Image(
+            "a",
+            () -> {
+              reading.countDown();
+              try {
+                release.await();
+              } catch (InterruptedException e) {
+                throw new IOException(e);
+              }
+              read.set(true);
+              return randomMap(1);
+            },
+            () -> randomTruth(1));
+    Thread caller =
+        Thread.ofPlatform()
+            .start(
+                () ->
+                    assertThrows(
+                        InterruptedException.class,
+                        () -> {
+                          try {
+                            new BoundaryBenchmark(NINE, 2).run(List.of(image), new Listener() {});
+                          } finally {
+                            readBefore.set(read.get());
+                          }
+                        }));
+    reading.await();
+    caller.interrupt();
+    caller.join(100); // it would end now if it did not wait
+    release.countDown();
+    caller.join();
+    assertTrue(readBefore.get(), "the worker has ended before the run");
   }
 
   @Test

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -104,6 +105,9 @@ class BoundaryFilesTest {
           assertThrows(DataException.class, () -> BoundaryFiles.readCounts(file, "a"));
       assertTrue(String.valueOf(e.getMessage()).contains("a_ev1.txt"), e.getMessage());
     }
+    Files.writeString(file, "1 2 3 4 ü\n", StandardCharsets.ISO_8859_1);
+    DataException e = assertThrows(DataException.class, () -> BoundaryFiles.readCounts(file, "a"));
+    assertEquals(file + " is not UTF-8 text", e.getMessage());
   }
 
   @Test
@@ -134,6 +138,9 @@ class BoundaryFilesTest {
     var map = assertInstanceOf(Strengths.class, BoundaryFiles.read(file));
     assertEquals(2, map.height());
     assertArrayEquals(new double[] {0, 0.5, 1, 0.25, 0, 0}, map.values());
+    Npy.write(file, new float[] {-1e-6f, 0.5f, 1.000001f}, 1, 3); // rounding
+    map = assertInstanceOf(Strengths.class, BoundaryFiles.read(file));
+    assertArrayEquals(new double[] {0, 0.5, 1}, map.values());
     Npy.write(file, new float[] {0, 1.5f}, 1, 2);
     DataException e = assertThrows(DataException.class, () -> BoundaryFiles.read(file));
     assertTrue(
