@@ -160,6 +160,10 @@ final class CompareResponsesCommand implements Callable<Integer> {
   private float[][][] repeats(Npy array, int rows) {
     int[] shape = array.shape();
     float[] values = array.floats();
+    if (values.length == 0) {
+      throw new CommandException(
+          "%s has the shape %s: it holds no responses".formatted(recorded, Arrays.toString(shape)));
+    }
     if (shape.length == 2 && shape[0] == rows) {
       return new float[][][] {part(values, 0, rows, shape[1], shape[1])};
     }
@@ -212,7 +216,7 @@ final class CompareResponsesCommand implements Callable<Integer> {
     }
     Npy luminance = Npy.read(array);
     int[] shape = luminance.shape();
-    if (shape.length != 3 || shape[0] != table.rows().size()) {
+    if (shape.length != 3 || shape[0] != table.rows().size() || shape[1] < 1 || shape[2] < 1) {
       throw new CommandException(
           "%s has the shape %s, not (%s, height, width)"
               .formatted(array, Arrays.toString(shape), table.rows().size()));

@@ -3,6 +3,7 @@ package org.gammanet.cli;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SequencedMap;
@@ -81,8 +82,7 @@ final class DetectImages {
 
   /** Finds the edges of images, of which those of equal size pass at once. */
   void detect(List<Job> jobs) throws IOException {
-    SequencedMap<List<Integer>, List<Loaded>> waiting = new LinkedHashMap<>();
-    int loaded = 0;
+    Waiting<Loaded> waiting = new Waiting<>(4 * batchSize);
     for (Job job : jobs) {
       if (network.isStopped()) {
         return;
@@ -102,30 +102,84 @@ final class DetectImages {
         finish(image, () -> network.detector.atWorkingSize(image.image()));
         continue;
       }
-      int most = (int) Math.min(batchSize, network.memory.fitting(height, width));
+      int most = most(height, width);
       if (most == 0) {
         report.fail(job, network.refusal(height, width));
         continue;
       }
-      List<Integer> key = List.of(width, height);
-      List<Loaded> group = waiting.computeIfAbsent(key, k -> new ArrayList<>());
-      group.add(image);
-      loaded++;
-      if (group.size() == most) {
-        waiting.remove(key);
-        loaded -= group.size();
-        pass(group);
-        network.memory.passed(most, height, width);
-      } else if (loaded == 4 * batchSize) { // many sizes: do not hold ever more images
-        List<Loaded> oldest = waiting.pollFirstEntry().getValue();
-        loaded -= oldest.size();
-        pass(oldest);
-      }
+      passInParts(waiting.add(List.of(width, height), image, most));
     }
-    for (List<Loaded> group : waiting.values()) {
-      if (!network.isStopped()) {
-        pass(group);
+    for (List<Loaded> group : waiting.rest()) {
+      passInParts(group);
+    }
+  }
+
+  /** How many images of a size can pass at once now; 0 where the memory is too small for one. */
+  private int most(int height, int width) {
+    return (int) Math.min(batchSize, network.memory.fitting(height, width));
+  }
+
+  /** Passes images of one size, as many at once as the memory allows now. */
+  private void passInParts(List<Loaded> group) throws IOException {
+    if (group.isEmpty()) {
+      return;
+    }
+    int height = group.getFirst().image().height();
+    int width = group.getFirst().image().width();
+    for (List<Loaded> part : parts(group, most(height, width))) {
+      if (network.isStopped()) {
+        return;
       }
+      pass(part);
+      network.memory.passed(part.size(), height, width);
+    }
+  }
+
+  /** Cuts a group into parts of at most this many, and of one where none fits anymore. */
+  static <T> List<List<T>> parts(List<T> group, int most) {
+    int size = Math.max(1, most);
+    List<List<T>> parts = new ArrayList<>();
+    for (int from = 0; from < group.size(); from += size) {
+      parts.add(group.subList(from, Math.min(group.size(), from + size)));
+    }
+    return parts;
+  }
+
+  /** Images that wait for others of their size. */
+  static final class Waiting<T> {
+    private final SequencedMap<List<Integer>, List<T>> groups = new LinkedHashMap<>();
+    private final int limit;
+    private int count;
+
+    /** Holds this many images of all sizes, at most. */
+    Waiting(int limit) {
+      this.limit = limit;
+    }
+
+    /**
+     * Adds an image and removes the group that is to pass now: its own once it is full, or else the
+     * oldest one once there is no more room; empty for none.
+     *
+     * @param most images that can pass at once now; less memory may be left than before
+     */
+    List<T> add(List<Integer> size, T image, int most) {
+      List<T> group = groups.computeIfAbsent(size, k -> new ArrayList<>());
+      group.add(image);
+      count++;
+      if (group.size() >= most) {
+        groups.remove(size);
+      } else if (count == limit) {
+        group = groups.pollFirstEntry().getValue();
+      } else {
+        return List.of();
+      }
+      count -= group.size();
+      return group;
+    }
+
+    /** The groups that still wait. */
+    Collection<List<T>> rest() {
+      return groups.values();
     }
   }
 

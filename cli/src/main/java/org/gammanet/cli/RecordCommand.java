@@ -23,6 +23,7 @@ import org.gammanet.experiments.export.RecordingExport;
 import org.gammanet.experiments.export.StimulusTable;
 import org.gammanet.experiments.responses.Pooling;
 import org.gammanet.experiments.responses.RecordingPlan;
+import org.gammanet.experiments.responses.ResponseExtractor;
 import org.gammanet.experiments.responses.Responses;
 import org.gammanet.experiments.responses.State;
 import org.gammanet.experiments.stimuli.Photo;
@@ -151,6 +152,12 @@ final class RecordCommand implements Callable<Integer> {
     CsvTable table = table(images);
     List<Photo> photos = recording.photos(files(images, table));
     StimulusSet set = RecordingOptions.set(photos);
+    float[] luminance;
+    try {
+      luminance = StimulusTable.luminance(photos);
+    } catch (IllegalArgumentException e) { // such as an array of another size
+      throw new CommandException(String.valueOf(e.getMessage()), e);
+    }
     if (pooling == null) {
       pooling = pooling(set.height(), set.width());
     }
@@ -162,7 +169,8 @@ final class RecordCommand implements Callable<Integer> {
           RecordingPlan.layers(recording.layers.isEmpty() ? List.of("fgru_0") : recording.layers)
               .states(states.getFirst(), states.toArray(State[]::new))
               .pooling(pooling);
-      write(net, recording.record(net, set, plan, console), photos, table, console);
+      requireRoom(net, set, plan, luminance.length);
+      write(net, recording.record(net, set, plan, console), photos, luminance, table, console);
     }
     return 0;
   }
@@ -221,17 +229,40 @@ final class RecordCommand implements Callable<Integer> {
     }
   }
 
+  /** Refuses a recording that another program's format cannot hold, before it is made. */
+  private void requireRoom(GammaNet net, StimulusSet set, RecordingPlan plan, long luminance) {
+    if (formats.isEmpty()) {
+      return;
+    }
+    var extractor = ResponseExtractor.forModel(net).build();
+    long all = luminance;
+    long largest = luminance;
+    try {
+      all += extractor.estimate(set, plan).valueCount();
+      for (String layer : plan.layers()) {
+        RecordingPlan signal =
+            RecordingPlan.layer(layer).states(states.getFirst()).pooling(plan.pooling());
+        largest = Math.max(largest, extractor.estimate(set, signal).valueCount());
+      }
+    } catch (IllegalArgumentException e) { // such as an unknown layer
+      throw new CommandException(String.valueOf(e.getMessage()), e);
+    }
+    for (RecordingExport.Format format : formats) {
+      format.requireRoom(largest, all);
+    }
+  }
+
   private void write(
       GammaNet net,
       Responses responses,
       List<Photo> photos,
+      float[] luminance,
       @Nullable CsvTable given,
       Console console)
       throws IOException {
     int height = photos.getFirst().frame().height();
     int width = photos.getFirst().frame().width();
     StimulusTable table = table(photos, given, height, width);
-    float[] luminance = StimulusTable.luminance(photos);
     ObjectNode manifest = manifest(net, responses, height, width);
     ArrayNode files = manifest.putArray("files");
     Files.createDirectories(output);
@@ -242,7 +273,8 @@ final class RecordCommand implements Callable<Integer> {
       entry.put("file", String.valueOf(file.getFileName()));
       entry.put("layer", key.layer());
       entry.put("state", key.state().word());
-      Arrays.stream(Npy.read(file).shape()).forEach(entry.putArray("shape")::add);
+      Arrays.stream(responses.shape(key.layer(), key.state()))
+          .forEach(entry.putArray("shape")::add);
     }
     var csv = new Csv().row(table.columns());
     table.rows().forEach(csv::row);

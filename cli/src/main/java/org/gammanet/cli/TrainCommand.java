@@ -101,8 +101,8 @@ final class TrainCommand implements Callable<Integer> {
       paramLabel = "NAME",
       description =
           "Configuration: ${COMPLETION-CANDIDATES}. small takes minutes on two cores, bundled has"
-              + " the levels of the bundled network and takes a day, full is the network of the paper"
-              + " and needs VGG16: --set model.pretrained=FILE.")
+              + " the levels of the bundled network and takes a day, full is the network of the"
+              + " paper and needs VGG16: --set model.pretrained=FILE.")
   @Nullable Preset preset;
 
   @Option(

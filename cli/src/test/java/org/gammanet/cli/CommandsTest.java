@@ -37,6 +37,7 @@ import org.gammanet.torch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
@@ -546,6 +547,89 @@ class CommandsTest {
     assertEquals(0, run(with(detect, "--seed", 5)), err.toString());
     assertFalse(err.toString().contains("random"), err.toString());
     assertArrayEquals(without, Files.readAllBytes(folder.resolve("photo-edges.png")));
+  }
+
+  @Test
+  void aRecordingHasItsShapeInTheManifest(@TempDir Path folder) throws IOException {
+    photo(folder);
+    Path to = folder.resolve("recording");
+    String layer = "encoder_layers.0.h_fgru";
+    Object[] words = {
+      "record", "--images", folder, "-l", layer, "-t", 2, "--at", "grid:2", "-o", to
+    };
+    assertEquals(0, run(with(words, SMALL)), err.toString());
+    JsonNode shape = new ObjectMapper().readTree(to.resolve("manifest.json").toFile());
+    int[] found = Npy.read(to.resolve(layer + "_excitatory.npy")).shape();
+    assertEquals(1, found[0]);
+    assertEquals(2, found[1]);
+    assertEquals(4, found[3]);
+    assertEquals(Arrays.toString(found).replace(" ", ""), shape.at("/files/0/shape").toString());
+    assertArrayEquals(new int[] {1, 40, 48}, Npy.read(to.resolve("stimuli.npy")).shape());
+  }
+
+  /** None of them runs the network. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = ';',
+      value = {
+        "-l encoder_layers.0.h_fgru -t 10000 --at grid:99; units at 10000 timesteps for 30 stimuli;"
+            + " 30",
+        "-l encoder_layers.0.h_fgru -t 1000 --at grid:99 --format mat; a .mat file can hold; 10",
+        "-l encoder_layers.0.h_fgru -t 1000 --at grid:99 --format nwb; an array of a .nwb file can"
+            + " hold; 10",
+        "-t 1 --size 10000; 30 stimuli of 10000 x 10000 pixels; 30"
+      })
+  void recordingsThatCannotBeWrittenAreNotMade(
+      String options, String reason, int images, @TempDir Path folder) throws IOException {
+    Path photo = photo(folder);
+    for (int i = 1; i < images; i++) {
+      Files.copy(photo, folder.resolve(i + ".png"));
+    }
+    Path to = folder.resolve("recording");
+    Object[] words = {"record", "--images", folder, "-o", to};
+    assertEquals(1, run(with(with(words, SMALL), (Object[]) options.split(" "))));
+    String said = err.toString().lines().filter(l -> l.startsWith("gammanet: ")).toList().getLast();
+    assertTrue(said.contains(reason), err.toString());
+    assertFalse(Files.exists(to));
+  }
+
+  @Test
+  void anArrayOfAnotherSizeIsNotRecorded(@TempDir Path folder) throws IOException {
+    Npy.write(folder.resolve("x.npy"), new float[16], 4, 4);
+    Object[] words = {"record", "--images", folder, "--size", 8, "-o", folder.resolve("out")};
+    assertEquals(1, run(with(words, SMALL)));
+    String sentence = "gammanet: %s has 4 x 4 pixels (height x width), not 8 x 8%n";
+    assertEquals(sentence.formatted(folder.resolve("x.npy")), err.toString());
+  }
+
+  @Test
+  void recordedResponsesThatAreNoneAreRefused(@TempDir Path folder) throws IOException {
+    Squares.writeRecording(folder);
+    Path recorded = folder.resolve("X.npy");
+    Object[] words = {
+      "compare",
+      "responses",
+      recorded,
+      "--stimuli",
+      folder.resolve("stimuli.csv"),
+      "-o",
+      folder.resolve("comparison.json")
+    };
+    for (int[] shape : new int[][] {{0, 12, 2}, {12, 0}, {2, 12, 0}, {12, 0, 2}}) {
+      err.getBuffer().setLength(0);
+      Npy.write(recorded, new float[0], shape);
+      assertEquals(1, run(with(words, SMALL)));
+      assertEquals(
+          "gammanet: %s has the shape %s: it holds no responses%n"
+              .formatted(recorded, Arrays.toString(shape)),
+          err.toString());
+    }
+    Npy.write(recorded, new float[24], 12, 2);
+    Npy.write(folder.resolve("stimuli.npy"), new float[0], 12, 0, 32);
+    assertEquals(1, run(with(words, SMALL)));
+    assertTrue(
+        err.toString().contains("stimuli.npy has the shape [12, 0, 32], not (12, height, width)"),
+        err.toString());
   }
 
   @Test

@@ -19,6 +19,7 @@ import java.io.OutputStream;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
@@ -35,6 +36,8 @@ import org.gammanet.io.RgbImage;
 import org.gammanet.torch.Tensor;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
 
@@ -361,5 +364,60 @@ class DetectCommandTest {
     Images.writePng(frames.resolve("3.png"), new RgbImage(40, 40, new byte[4800]));
     assertEquals(1, run(frames, "-o", edges, "--carry-states"));
     assertTrue(err.toString().contains("states carry over between frames of one size"));
+  }
+
+  /** The first image of a size finds room for eight at once, the fourth one for two. */
+  @Test
+  void aGroupPassesInPartsOnceLessMemoryIsLeft() {
+    var waiting = new DetectImages.Waiting<Integer>(32);
+    List<Integer> size = List.of(48, 40);
+    for (int i = 0; i < 3; i++) {
+      assertEquals(List.of(), waiting.add(size, i, 8));
+    }
+    List<Integer> group = waiting.add(size, 3, 2);
+    assertEquals(List.of(0, 1, 2, 3), group);
+    assertEquals(List.of(List.of(0, 1), List.of(2, 3)), DetectImages.parts(group, 2));
+    assertEquals(List.of(List.of(0, 1, 2), List.of(3)), DetectImages.parts(group, 3));
+    assertEquals(4, DetectImages.parts(group, 0).size(), "one at a time");
+    assertTrue(waiting.rest().isEmpty());
+    for (int i = 0; i < 31; i++) {
+      assertEquals(List.of(), waiting.add(List.of(i, i), i, 8));
+    }
+    assertEquals(List.of(0), waiting.add(size, 31, 8), "the oldest of many sizes");
+  }
+
+  private static void script(Path file, String... lines) throws IOException {
+    Files.writeString(file, "#!/bin/sh\n" + String.join("\n", lines) + "\n");
+    assertTrue(file.toFile().setExecutable(true));
+  }
+
+  /** A program in the place of ffmpeg breaks off in two of three videos. */
+  @Test
+  @EnabledOnOs({OS.LINUX, OS.MAC})
+  void aVideoThatBreaksOffTakesNoOtherWithIt() throws Exception {
+    Path programs = Files.createDirectory(folder.resolve("programs"));
+    script(programs.resolve("ffprobe"), "echo 25/1,2");
+    script(
+        programs.resolve("ffmpeg"),
+        "case \"$*\" in",
+        "*/header.mp4*) printf 'P6\\n48';;",
+        "*/frame.mp4*) printf 'P6\\n48 40\\n255\\nabc';;",
+        "*/latin.mp4*) printf 'f\\374r\\n' >&2; exit 1;;",
+        "*) printf 'P6\\n48 40\\n255\\n'; head -c 5760 /dev/zero;;",
+        "esac");
+    List<String> words = new ArrayList<>(List.of("detect", "--random", "-t", "1", "--frames"));
+    words.addAll(List.of("--set", "model.use_backbone=false", "-o", folder.toString()));
+    for (String name : List.of("header.mp4", "frame.mp4", "latin.mp4", "whole.mp4")) {
+      words.add(Files.createFile(folder.resolve(name)).toString());
+    }
+    ProcessBuilder builder = Launched.command(words).redirectErrorStream(true);
+    builder.environment().merge("PATH", "", (path, none) -> programs + ":" + path);
+    Process process = builder.start();
+    String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertEquals(1, process.waitFor(), said);
+    assertTrue(said.contains("header.mp4 ends inside a frame"), said);
+    assertTrue(said.contains("frame.mp4 ends inside a frame"), said);
+    assertTrue(said.contains("latin.mp4 cannot be read or written by ffmpeg: f"), said);
+    assertEquals(48, Images.read(folder.resolve("whole-edges/000001.png")).width());
   }
 }

@@ -4,12 +4,9 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -22,7 +19,6 @@ import org.jspecify.annotations.Nullable;
  * model.base_config} is resolved: maps are merged key by key, lists and scalars are replaced.
  */
 final class ConfigTree {
-  private static final int MAX_BYTES = 1 << 20;
   private static final int MAX_BASES = 8;
 
   private final ObjectNode root;
@@ -67,7 +63,7 @@ final class ConfigTree {
   }
 
   private static ConfigTree ofFile(Path file, int depth) {
-    ConfigTree tree = ofYaml(readFile(file), new Source(file.toString(), parentOf(file)));
+    ConfigTree tree = ofYaml(Documents.readFile(file), new Source(file.toString(), parentOf(file)));
     String base = tree.takeBase(depth);
     if (base != null) {
       Path path;
@@ -110,25 +106,6 @@ final class ConfigTree {
   private static Path parentOf(Path file) {
     Path parent = file.toAbsolutePath().getParent();
     return parent == null ? file.toAbsolutePath() : parent;
-  }
-
-  private static String readFile(Path file) {
-    if (Files.isDirectory(file)) {
-      throw new ConfigException(file + " is a folder, but must be a YAML file");
-    }
-    try (InputStream in = Files.newInputStream(file)) {
-      byte[] bytes = in.readNBytes(MAX_BYTES + 1);
-      if (bytes.length > MAX_BYTES) {
-        throw new ConfigException(file + " is larger than 1 MiB, which no configuration is");
-      }
-      return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
-    } catch (NoSuchFileException e) {
-      throw new ConfigException("there is no file " + file, e);
-    } catch (CharacterCodingException e) {
-      throw new ConfigException(file + " is not UTF-8 text", e);
-    } catch (IOException e) {
-      throw new ConfigException(file + " cannot be read: " + e.getMessage(), e);
-    }
   }
 
   /** Removes {@code model.base_config} and returns it. */

@@ -13,8 +13,16 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import com.fasterxml.jackson.dataformat.yaml.YAMLGenerator;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import java.io.IOException;
+import java.io.InputStream;
 import java.io.StringReader;
 import java.math.BigInteger;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -41,6 +49,8 @@ import org.yaml.snakeyaml.nodes.Tag;
 
 /** Text to trees and back, in JSON and YAML. */
 public final class Documents {
+  private static final int MAX_BYTES = 1 << 20;
+
   private static final JsonMapper JSON =
       JsonMapper.builder()
           .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
@@ -70,6 +80,35 @@ public final class Documents {
    */
   public static JsonNode readYaml(String yaml, String source) {
     return parseYaml(yaml, source, (path, line) -> {});
+  }
+
+  /**
+   * Reads a file of one YAML document, as {@link #readYaml(String, String)} parses it.
+   *
+   * @throws ConfigException if it cannot be read or is no such document; the message names it
+   */
+  public static JsonNode readYaml(Path file) {
+    return readYaml(readFile(file), file.toString());
+  }
+
+  /** The text of a file, or of a pipe such as {@code /dev/stdin}. */
+  static String readFile(Path file) {
+    if (Files.isDirectory(file)) {
+      throw new ConfigException(file + " is a folder, but must be a YAML file");
+    }
+    try (InputStream in = Files.newInputStream(file)) {
+      byte[] bytes = in.readNBytes(MAX_BYTES + 1);
+      if (bytes.length > MAX_BYTES) {
+        throw new ConfigException(file + " is larger than 1 MiB, which no configuration is");
+      }
+      return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
+    } catch (NoSuchFileException e) {
+      throw new ConfigException("there is no file " + file, e);
+    } catch (CharacterCodingException e) {
+      throw new ConfigException(file + " is not UTF-8 text", e);
+    } catch (IOException e) {
+      throw new ConfigException(file + " cannot be read: " + e.getMessage(), e);
+    }
   }
 
   /** Parses the configuration that a checkpoint holds. */

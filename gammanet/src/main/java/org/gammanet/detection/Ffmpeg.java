@@ -41,7 +41,8 @@ final class Ffmpeg {
   static void finish(Process process, Path file, Path messages) throws IOException {
     try {
       if (process.waitFor() != 0) {
-        String said = Files.readString(messages, StandardCharsets.UTF_8).strip();
+        // Names of files in it may have another encoding.
+        String said = new String(Files.readAllBytes(messages), StandardCharsets.UTF_8).strip();
         String last = said.lines().reduce((a, b) -> b).orElse("it ended with an error");
         throw new ImageException(file + " cannot be read or written by ffmpeg: " + last);
       }

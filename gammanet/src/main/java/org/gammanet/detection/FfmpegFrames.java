@@ -1,7 +1,6 @@
 package org.gammanet.detection;
 
 import java.io.BufferedInputStream;
-import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -106,16 +105,26 @@ final class FfmpegFrames implements FrameReader {
     }
     int width = number();
     int height = number();
-    if (number() != 255 || (long) width * height > Images.MAX_PIXELS) {
+    int most = number();
+    if (width < 1 || height < 1 || most < 1) {
+      throw brokenOff();
+    }
+    if (most != 255 || (long) width * height > Images.MAX_PIXELS) {
       throw new ImageException(
           "%s has %s×%s pixels, more than the limit of 160 million".formatted(file, width, height));
     }
     byte[] samples = in.readNBytes(Math.multiplyExact(3 * width, height));
     if (samples.length < 3 * width * height) {
-      throw new EOFException(file + " ends inside a frame");
+      throw brokenOff();
     }
     read++;
     return new RgbImage(width, height, samples);
+  }
+
+  /** The error of a video that ends inside a frame, with the reason of ffmpeg if it gives one. */
+  private ImageException brokenOff() throws IOException {
+    Ffmpeg.finish(process, file, messages);
+    return new ImageException(file + " ends inside a frame");
   }
 
   /** A number of the header, and the white space around it. */

@@ -30,6 +30,12 @@ public final class Npy {
   private static final byte[] MAGIC = {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y'};
   private static final int MAX_HEADER = 1 << 16;
 
+  /** Bytes of an array that is read at once. */
+  private static final int MAX_DATA = Integer.MAX_VALUE - 16;
+
+  /** Numbers that are encoded at a time. */
+  private static final int CHUNK = 1 << 14;
+
   /** Marks a result, between the header and its padding. */
   private static final String RESULT = "\t ";
 
@@ -124,7 +130,11 @@ public final class Npy {
       bytes = n > Integer.MAX_VALUE || bytes > Integer.MAX_VALUE ? Long.MAX_VALUE : bytes * n;
       shape[i] = (int) n;
     }
-    if (bytes != size - at || bytes > Integer.MAX_VALUE - 16) {
+    if (size - at > MAX_DATA) {
+      throw new DataException(
+          "%s has %s bytes of data; at most %s are read".formatted(file, size - at, MAX_DATA));
+    }
+    if (bytes != size - at) {
       throw new DataException(
           "%s says its shape is (%s) of '%s', but has %s bytes of data"
               .formatted(file, String.join(", ", parts), type, size - at));
@@ -212,7 +222,12 @@ public final class Npy {
    * @throws IllegalArgumentException if the shape has another number of elements
    */
   public static void write(Path file, float[] values, int... shape) throws IOException {
-    write(file, "<f4", of(values, shape).data, values.length, shape);
+    write(
+        file,
+        "<f4",
+        values.length,
+        shape,
+        (to, from, count) -> to.asFloatBuffer().put(values, from, count));
   }
 
   /**
@@ -242,17 +257,35 @@ public final class Npy {
 
   /** As {@link #write(Path, float[], int...)}, in double precision. */
   public static void write(Path file, double[] values, int... shape) throws IOException {
-    write(file, "<f8", of(values, shape).data, values.length, shape);
+    write(
+        file,
+        "<f8",
+        values.length,
+        shape,
+        (to, from, count) -> to.asDoubleBuffer().put(values, from, count));
   }
 
-  private static void write(Path file, String type, ByteBuffer data, int count, int[] shape)
+  /** Encodes some of the numbers of an array. */
+  private interface Encoder {
+    void put(ByteBuffer to, int from, int count);
+  }
+
+  /** The whole array in bytes would double its memory, and may be longer than a buffer can be. */
+  private static void write(Path file, String type, int count, int[] shape, Encoder encoder)
       throws IOException {
     ByteBuffer head = header(type, count, shape, "");
+    int size = type.charAt(2) - '0';
     AtomicFile.write(
         file,
         channel -> {
           writeFully(channel, head);
-          writeFully(channel, data);
+          ByteBuffer chunk = ByteBuffer.allocate(size * CHUNK).order(ByteOrder.LITTLE_ENDIAN);
+          int n;
+          for (int from = 0; from < count; from += n) {
+            n = Math.min(CHUNK, count - from);
+            encoder.put(chunk.clear(), from, n);
+            writeFully(channel, chunk.limit(size * n));
+          }
         });
   }
 

@@ -6,12 +6,17 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.sun.management.ThreadMXBean;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -44,6 +49,38 @@ class NpyTest {
     Npy.write(file, one);
     assertArrayEquals(new int[0], Npy.read(file).shape());
     assertEquals(0, (Files.size(file) - 8) % 64);
+  }
+
+  /** The bytes of a long array are never in memory all at once. */
+  @Test
+  void longArraysAreWrittenInParts() throws IOException {
+    Path file = folder.resolve("x.npy");
+    float[] singles = new float[600_001];
+    double[] doubles = new double[300_001];
+    Arrays.setAll(doubles, i -> i / 3.0);
+    for (int i = 0; i < singles.length; i++) {
+      singles[i] = i / 3f;
+    }
+    var threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    long before = threads.getCurrentThreadAllocatedBytes();
+    Npy.write(file, singles, singles.length);
+    long taken = threads.getCurrentThreadAllocatedBytes() - before;
+    assertTrue(taken < 1_000_000, taken + " bytes");
+    assertArrayEquals(singles, Npy.read(file).floats());
+    Npy.write(file, doubles, doubles.length);
+    assertArrayEquals(doubles, Npy.read(file).doubles());
+  }
+
+  @Test
+  void whatIsTooLongToBeReadIsSaid() throws IOException {
+    Path file = folder.resolve("x.npy");
+    Npy.write(file, new float[4], 4);
+    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+      channel.write(ByteBuffer.wrap(new byte[1]), (1L << 31) + 127); // a hole in between
+    }
+    DataException e = assertThrows(DataException.class, () -> Npy.read(file));
+    assertEquals(
+        file + " has 2147483648 bytes of data; at most 2147483631 are read", e.getMessage());
   }
 
   @Test
@@ -122,8 +159,7 @@ class NpyTest {
     Random random = new Random(3);
     int refused = 0;
     for (int round = 0; round < 500; round++) {
-      byte[] bad =
-          java.util.Arrays.copyOf(good, round % 2 == 0 ? good.length : random.nextInt(140));
+      byte[] bad = Arrays.copyOf(good, round % 2 == 0 ? good.length : random.nextInt(140));
       if (bad.length > 0) {
         bad[random.nextInt(bad.length)] ^= (byte) (1 << random.nextInt(8));
       }

@@ -1,6 +1,7 @@
 package org.gammanet.experiments.export;
 
 import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,10 +19,16 @@ public record CsvTable(List<String> columns, List<List<String>> rows) {
   /**
    * Reads a file.
    *
-   * @throws DataException for rows of different lengths, an open quotation, or an empty file
+   * @throws DataException for rows of different lengths, an open quotation, an empty file, or one
+   *     that is not UTF-8 text
    */
   public static CsvTable read(Path file) throws IOException {
-    String text = Files.readString(file, StandardCharsets.UTF_8).replaceFirst("^\uFEFF", "");
+    String text;
+    try {
+      text = Files.readString(file, StandardCharsets.UTF_8).replaceFirst("^\uFEFF", "");
+    } catch (CharacterCodingException e) {
+      throw new DataException(file + " is not UTF-8 text", e);
+    }
     List<List<String>> rows = new ArrayList<>();
     List<String> row = new ArrayList<>();
     var cell = new StringBuilder();

@@ -15,6 +15,7 @@ import java.util.UUID;
 import java.util.stream.IntStream;
 import org.gammanet.experiments.responses.Responses;
 import org.gammanet.io.AtomicFile;
+import org.gammanet.io.DataException;
 
 /**
  * A recording, to be written for MATLAB or as NWB.
@@ -37,6 +38,9 @@ public record RecordingExport(
     Map<String, String> about,
     Instant time) {
 
+  /** Values in 2 GB, less room for the table of stimuli. */
+  private static final long MAX_VALUES = (Integer.MAX_VALUE - (1 << 24)) / Float.BYTES;
+
   /** Formats for other programs. */
   public enum Format {
     /** MATLAB 5. */
@@ -47,6 +51,23 @@ public record RecordingExport(
     /** The ending of files. */
     public String ending() {
       return "." + name().toLowerCase(Locale.ROOT);
+    }
+
+    /**
+     * Requires that a file of this format can hold a recording, before it is made.
+     *
+     * @param largest values of the largest signal, or of the stimuli
+     * @param all values of all signals and of the stimuli
+     * @throws DataException if it cannot
+     */
+    public void requireRoom(long largest, long all) {
+      long values = this == MAT ? all : largest;
+      if (values > MAX_VALUES) {
+        throw new DataException(
+            "%s can hold %s values, but the recording needs %s"
+                .formatted(
+                    this == MAT ? "a .mat file" : "an array of a .nwb file", MAX_VALUES, values));
+      }
     }
   }
 
@@ -77,16 +98,6 @@ public record RecordingExport(
     }
   }
 
-  /** Sizes of a signal as it is written: stimuli, timesteps, channels and, if several, points. */
-  private int[] shape(Responses.Key key) {
-    int units = responses.units(key.layer(), key.state());
-    int points = responses.points();
-    int steps = responses.steps().size();
-    return points == 1
-        ? new int[] {responses.stimuli(), steps, units}
-        : new int[] {responses.stimuli(), steps, units / points, points};
-  }
-
   private static String name(Responses.Key key) {
     return key.layer() + "_" + key.state().word().replace(' ', '_');
   }
@@ -97,7 +108,7 @@ public record RecordingExport(
     var mat = new MatWriter();
     for (Responses.Key key : responses.keys()) {
       float[] values = responses.values(key.layer(), key.state());
-      mat.put(name(key), MatWriter.array(values, shape(key)));
+      mat.put(name(key), MatWriter.array(values, responses.shape(key.layer(), key.state())));
     }
     mat.put("stimuli", MatWriter.array(luminance, responses.stimuli(), height, width));
     mat.put(

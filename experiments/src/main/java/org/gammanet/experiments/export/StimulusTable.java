@@ -5,9 +5,12 @@ import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import org.gammanet.experiments.responses.Responses;
+import org.gammanet.experiments.stimuli.Frame;
 import org.gammanet.experiments.stimuli.Orientation;
 import org.gammanet.experiments.stimuli.Stimulus;
 import org.gammanet.experiments.stimuli.StimulusMeta;
+import org.gammanet.io.DataException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -79,10 +82,22 @@ public record StimulusTable(List<String> columns, List<List<@Nullable Object>> r
         .toArray(String[]::new);
   }
 
-  /** The luminance of stimuli: n x height x width. */
+  /**
+   * The luminance of stimuli: n x height x width.
+   *
+   * @throws DataException if it has more values than an array can hold
+   */
   public static float[] luminance(List<? extends Stimulus> stimuli) {
-    int pixels = stimuli.getFirst().frame().height() * stimuli.getFirst().frame().width();
-    float[] out = new float[Math.multiplyExact(stimuli.size(), pixels)];
+    Frame frame = stimuli.getFirst().frame();
+    int pixels = Math.multiplyExact(frame.height(), frame.width());
+    long count = (long) stimuli.size() * pixels;
+    if (count > Responses.MAX_VALUES) {
+      throw new DataException(
+          "%s stimuli of %s x %s pixels (height x width) have %s values; an array can hold %s"
+              .formatted(
+                  stimuli.size(), frame.height(), frame.width(), count, Responses.MAX_VALUES));
+    }
+    float[] out = new float[(int) count];
     for (int i = 0; i < stimuli.size(); i++) {
       System.arraycopy(stimuli.get(i).draw(), 0, out, i * pixels, pixels);
     }

@@ -15,6 +15,9 @@ import org.gammanet.io.Npy;
  * where several points were recorded, channels x points with the points running fastest.
  */
 public final class Responses {
+  /** Values of an array, at most. */
+  public static final int MAX_VALUES = Integer.MAX_VALUE - 8;
+
   /** A recorded signal. */
   public record Key(String layer, State state) {}
 
@@ -38,11 +41,20 @@ public final class Responses {
     this.points = points;
   }
 
-  /** Allocates a signal of this many units, all 0, unless it exists. */
+  /**
+   * Allocates a signal of this many units, all 0, unless it exists.
+   *
+   * @throws IllegalArgumentException if it has more values than an array can hold
+   */
   public Responses add(String layer, State state, int units) {
+    long rows = (long) stimuli * steps.size();
+    if (units > 0 && rows > MAX_VALUES / units) {
+      throw new IllegalArgumentException(
+          "%s of %s has %s units at %s timesteps for %s stimuli; an array can hold %s values"
+              .formatted(state.word(), layer, units, steps.size(), stimuli, MAX_VALUES));
+    }
     blocks.computeIfAbsent(
-        new Key(layer, state),
-        k -> new Block(units, new float[Math.multiplyExact(stimuli * steps.size(), units)]));
+        new Key(layer, state), k -> new Block(units, new float[(int) rows * units]));
     return this;
   }
 
@@ -140,6 +152,14 @@ public final class Responses {
     return block(layer, state).units;
   }
 
+  /** Sizes of a signal: stimuli, timesteps, channels and, where there are several, points. */
+  public int[] shape(String layer, State state) {
+    int units = units(layer, state);
+    return points == 1
+        ? new int[] {stimuli, steps.size(), units}
+        : new int[] {stimuli, steps.size(), units / points, points};
+  }
+
   /** Stores the responses of all units to a stimulus at the recorded step number {@code index}. */
   public void set(String layer, State state, int stimulus, int index, float[] values) {
     Block block = block(layer, state);
@@ -194,12 +214,7 @@ public final class Responses {
    * @throws IOException when it cannot be written
    */
   public void writeNpy(Path file, String layer, State state) throws IOException {
-    Block block = block(layer, state);
-    if (points == 1) {
-      Npy.write(file, block.values, stimuli, steps.size(), block.units);
-    } else {
-      Npy.write(file, block.values, stimuli, steps.size(), block.units / points, points);
-    }
+    Npy.write(file, block(layer, state).values, shape(layer, state));
   }
 
   /**

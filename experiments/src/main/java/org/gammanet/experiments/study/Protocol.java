@@ -7,7 +7,6 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -124,11 +123,10 @@ public record Protocol(
   /**
    * Reads a file of YAML.
    *
-   * @throws ConfigException for what is no protocol
+   * @throws ConfigException if it cannot be read or is no protocol
    */
-  public static Protocol read(Path file) throws IOException {
-    JsonNode node =
-        Documents.readYaml(Files.readString(file, StandardCharsets.UTF_8), file.toString());
+  public static Protocol read(Path file) {
+    JsonNode node = Documents.readYaml(file);
     for (String key :
         List.of("experiment", "hypothesis", "primary", "test", "alternative", "alpha", "least_n")) {
       if (node.path(key).isMissingNode() || node.path(key).isNull()) {

@@ -2,9 +2,11 @@ package org.gammanet.experiments.export;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.jhdf.HdfFile;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -14,6 +16,9 @@ import java.util.Map;
 import org.gammanet.data.MatFile;
 import org.gammanet.experiments.responses.Responses;
 import org.gammanet.experiments.responses.State;
+import org.gammanet.experiments.stimuli.Blank;
+import org.gammanet.experiments.stimuli.Frame;
+import org.gammanet.io.DataException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -125,5 +130,30 @@ class RecordingExportTest {
     assertEquals(List.of("a", "b"), table.columns());
     assertEquals("x, \"y\"", table.column("a").getFirst());
     assertArrayEquals(new double[] {2, Double.NaN}, table.numbers("b"));
+    Files.writeString(file, "a\nwürfel\n", StandardCharsets.ISO_8859_1);
+    DataException e = assertThrows(DataException.class, () -> CsvTable.read(file));
+    assertEquals(file + " is not UTF-8 text", e.getMessage());
+  }
+
+  @Test
+  void whatNoArrayOrFileCanHoldIsSaid() {
+    var large = new Blank(Frame.of(40_000, 40_000), 0.5);
+    DataException e =
+        assertThrows(DataException.class, () -> StimulusTable.luminance(List.of(large, large)));
+    assertEquals(
+        "2 stimuli of 40000 x 40000 pixels (height x width) have 3200000000 values; an array can"
+            + " hold 2147483639",
+        e.getMessage());
+    IllegalArgumentException i =
+        assertThrows(
+            IllegalArgumentException.class,
+            () -> new Responses(70_000, List.of(0, 1), 1).add("fgru_0", State.EXCITATORY, 1 << 20));
+    assertTrue(String.valueOf(i.getMessage()).contains("fgru_0 has 1048576 units"), i.getMessage());
+    long most = 532_676_607;
+    RecordingExport.Format.MAT.requireRoom(most, most);
+    RecordingExport.Format.NWB.requireRoom(most, 4 * most);
+    for (RecordingExport.Format format : RecordingExport.Format.values()) {
+      assertThrows(DataException.class, () -> format.requireRoom(most + 1, most + 1));
+    }
   }
 }

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -69,5 +70,9 @@ class ProtocolTest {
       ConfigException e = assertThrows(ConfigException.class, () -> Protocol.read(file));
       assertTrue(e.getMessage().contains("p.yaml"), e.getMessage());
     }
+    Path file =
+        Files.writeString(folder.resolve("p.yaml"), "# für\n" + good, StandardCharsets.ISO_8859_1);
+    ConfigException e = assertThrows(ConfigException.class, () -> Protocol.read(file));
+    assertEquals(file + " is not UTF-8 text", e.getMessage());
   }
 }
