@@ -560,8 +560,8 @@ final class InsilicoCommand implements Callable<Integer> {
     console.print("network: " + model.name());
     if (!plan.isEmpty() && shard == null) {
       console.printf(
-          "%d experiments, about %d stimuli%n",
-          plan.size(), plan.values().stream().mapToInt(n -> n).sum());
+          "%d experiment%s, about %d stimuli%n",
+          plan.size(), plan.size() == 1 ? "" : "s", plan.values().stream().mapToInt(n -> n).sum());
     }
     try {
       run.run();
