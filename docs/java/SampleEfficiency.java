@@ -11,8 +11,9 @@ import org.gammanet.figures.Style;
 
 /**
  * ODS on the test images of networks with two levels and of their feed-forward controls, trained on
- * a twentieth of the images and on all, one point for each seed: java -cp figures/target/classes
- * SampleEfficiency.java OUT FOLDER, where FOLDER is that of benchmarks/networks.
+ * a twentieth of the images and on all, one point for each seed that was run: java -cp
+ * figures/target/classes SampleEfficiency.java OUT FOLDER, where FOLDER is that of
+ * benchmarks/networks.
  */
 class SampleEfficiency {
   private static final List<String> SEEDS = List.of("", "-seed2", "-seed3");
@@ -38,19 +39,23 @@ class SampleEfficiency {
     List<Double> x = new ArrayList<>();
     List<Double> y = new ArrayList<>();
     for (int i = 0; i < 2; i++) {
+      List<Double> each = new ArrayList<>();
       for (String seed : SEEDS) {
-        double ods = ods(folder.resolve(name + seed + (i == 0 ? "-few" : "")));
-        means[i] += ods / SEEDS.size();
-        x.add(i + aside);
-        y.add(ods);
+        Path scores = folder.resolve(name + seed + (i == 0 ? "-few" : "") + "/test/eval_bdry.txt");
+        if (Files.exists(scores)) {
+          each.add(ods(scores));
+          x.add(i + aside);
+        }
       }
+      means[i] = each.stream().mapToDouble(v -> v).average().orElse(Double.NaN);
+      y.addAll(each);
     }
     plot.line(new double[] {aside, 1 + aside}, means, style.plain().label(label));
     plot.points(values(x), values(y), style);
   }
 
-  private static double ods(Path run) throws IOException {
-    String line = Files.readString(run.resolve("test/eval_bdry.txt")).strip();
+  private static double ods(Path scores) throws IOException {
+    String line = Files.readString(scores).strip();
     return Double.parseDouble(Arrays.asList(line.split("\\s+")).get(3));
   }
 
