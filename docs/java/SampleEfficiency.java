@@ -2,7 +2,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import org.gammanet.figures.Axis;
 import org.gammanet.figures.Figure;
@@ -56,7 +55,7 @@ class SampleEfficiency {
 
   private static double ods(Path scores) throws IOException {
     String line = Files.readString(scores).strip();
-    return Double.parseDouble(Arrays.asList(line.split("\\s+")).get(3));
+    return Double.parseDouble(line.split("\\s+")[3]);
   }
 
   private static double[] values(List<Double> list) {

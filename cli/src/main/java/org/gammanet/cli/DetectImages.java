@@ -135,7 +135,7 @@ final class DetectImages {
     }
   }
 
-  /** Cuts a group into parts of at most this many, and of one where none fits anymore. */
+  /** A group in parts of at most this many, or of one where not even one fits anymore. */
   static <T> List<List<T>> parts(List<T> group, int most) {
     int size = Math.max(1, most);
     List<List<T>> parts = new ArrayList<>();

@@ -401,6 +401,8 @@ final class InsilicoCommand implements Callable<Integer> {
       choose(network);
       try (GammaNet net = compute.applyTo(model.open(compute, Console.silent(spec)))) {
         var unused = prepare(net, settings(net.config()));
+      } catch (IllegalArgumentException e) { // such as a layer that this network lacks
+        throw new CommandException("%s: %s".formatted(network, e.getMessage()), e);
       }
     }
     List<String> names = List.copyOf(folders.keySet());

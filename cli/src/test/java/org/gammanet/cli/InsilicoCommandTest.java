@@ -115,7 +115,7 @@ class InsilicoCommandTest {
     String command = "insilico -e cross --size 48 -o " + output + " -c " + deep + " -c ";
     fails(command + cut, "cut.safetensors");
     fails(command + folder.resolve("none.safetensors"), "none.safetensors");
-    fails(command + shallow + " --layer fgru_1", "fgru_1");
+    fails(command + shallow + " --layer fgru_1", "shallow.safetensors: there is no layer fgru_1");
     assertFalse(Files.exists(output));
   }
 

@@ -3,15 +3,13 @@ package org.gammanet.experiments.study;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.ServiceLoader;
 import java.util.Set;
 import org.gammanet.experiments.Mode;
 
 /** The experiments that there are: those of this library, and others on the path. */
 public final class Experiments {
-  /** Another name of contrast_response. */
-  private static final String CONTRAST = "contrast";
-
   private Experiments() {}
 
   /** All experiments of a mode; each after those that it requires. */
@@ -56,8 +54,8 @@ public final class Experiments {
   /**
    * The experiments of some names.
    *
-   * @param names such as {@code kapadia}; {@code all} for every one, {@code contrast} for
-   *     contrast_response
+   * @param names such as {@code kapadia}, or as results call them; {@code all} for every one,
+   *     {@code contrast} for contrast_response
    * @throws IllegalArgumentException for a name that there is not, and for none
    */
   public static List<Experiment<?>> named(List<String> names, Mode mode) {
@@ -65,30 +63,33 @@ public final class Experiments {
     List<String> known = all.stream().map(Experiment::name).toList();
     Set<String> wanted = new LinkedHashSet<>();
     for (String name : names) {
-      String n =
-          all.stream()
-              .filter(e -> e.key().equals(name)) // as results call it
-              .map(Experiment::name)
-              .findFirst()
-              .orElse(name.equals(CONTRAST) ? "contrast_response" : name);
-      if (n.equals("all")) {
+      Optional<String> found =
+          all.stream().filter(e -> isNamed(e, name)).map(Experiment::name).findFirst();
+      if (name.equals("all")) {
         wanted.addAll(known);
-      } else if (known.contains(n)) {
-        wanted.add(n);
-      } else if (mode == Mode.PARITY && all(Mode.OWN).stream().anyMatch(e -> e.name().equals(n))) {
+      } else if (found.isPresent()) {
+        wanted.add(found.get());
+      } else if (mode == Mode.PARITY && all(Mode.OWN).stream().anyMatch(e -> isNamed(e, name))) {
         throw new IllegalArgumentException(
             "%s is not among the original's experiments; parity has %s"
-                .formatted(n, String.join(", ", known)));
+                .formatted(name, String.join(", ", known)));
       } else {
         throw new IllegalArgumentException(
             "there is no experiment %s; there are %s and all"
-                .formatted(n, String.join(", ", known)));
+                .formatted(name, String.join(", ", known)));
       }
     }
     if (wanted.isEmpty()) {
       throw new IllegalArgumentException("no experiment is given");
     }
     return all.stream().filter(e -> wanted.contains(e.name())).toList();
+  }
+
+  /** Whether a word names an experiment: its name, that of its results, or a short one. */
+  static boolean isNamed(Experiment<?> e, String word) {
+    return e.name().equals(word)
+        || e.key().equals(word)
+        || word.equals("contrast") && e.name().equals("contrast_response");
   }
 
   /** Experiments with those that they require, in the order in which they run. */

@@ -264,18 +264,21 @@ public final class InSilico {
    *     at which there is none
    */
   public InSilico compare(String experiment, ReferenceCurve curve) {
-    List<String> able =
-        experiments.stream().filter(e -> e.curve() != null).map(Experiment::name).toList();
-    String name = experiment.equals("contrast") ? "contrast_response" : experiment;
-    if (!able.contains(name)) {
-      throw new IllegalArgumentException(
-          able.isEmpty()
-              ? "no experiment of this run has a curve to compare recordings with"
-              : "there is no curve of %s to compare recordings with; this run has those of %s"
-                  .formatted(experiment, String.join(", ", able)));
-    }
-    curves.put(name, curve);
+    List<Experiment<?>> able = experiments.stream().filter(e -> e.curve() != null).toList();
+    Experiment<?> compared =
+        able.stream()
+            .filter(e -> Experiments.isNamed(e, experiment))
+            .findFirst()
+            .orElseThrow(() -> new IllegalArgumentException(noCurve(experiment, able)));
+    curves.put(compared.name(), curve);
     return this;
+  }
+
+  private static String noCurve(String experiment, List<Experiment<?>> able) {
+    return able.isEmpty()
+        ? "no experiment of this run has a curve to compare recordings with"
+        : "there is no curve of %s to compare recordings with; this run has those of %s"
+            .formatted(experiment, String.join(", ", able.stream().map(Experiment::name).toList()));
   }
 
   /**
@@ -383,7 +386,7 @@ public final class InSilico {
     if (study.metadata().path(Protocol.KEY) instanceof ObjectNode noted) {
       Protocol protocol = Protocol.of(noted);
       experiments.stream()
-          .filter(e -> e.name().equals(protocol.experiment()))
+          .filter(e -> Experiments.isNamed(e, protocol.experiment()))
           .findFirst()
           .ifPresent(
               e ->

@@ -30,12 +30,15 @@ import org.gammanet.experiments.study.InSilico;
 import org.gammanet.experiments.study.NetworkPreparation;
 import org.gammanet.experiments.study.Preparation;
 import org.gammanet.experiments.study.Progress;
+import org.gammanet.experiments.study.Protocol;
 import org.gammanet.experiments.study.Settings;
 import org.gammanet.experiments.study.Study;
 import org.gammanet.model.Network;
 import org.gammanet.torch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Control networks: how they are made, and what results are compared with. */
 class ControlTest {
@@ -130,21 +133,38 @@ class ControlTest {
     }
   }
 
+  private static InSilico open(
+      Path folder,
+      String experiment,
+      Settings settings,
+      Preparation units,
+      Study.Existing existing,
+      String controls)
+      throws IOException {
+    return InSilico.open(
+            folder,
+            List.of(experiment),
+            settings,
+            units,
+            null,
+            Map.of(),
+            false,
+            existing,
+            Progress.NONE)
+        .controls(Control.parse(List.of(controls)));
+  }
+
   @Test
   void effectsAreComparedWithControls(@TempDir Path folder) throws IOException {
     for (int again = 0; again < 2; again++) { // a second run continues, and adds nothing
       InSilico run =
-          InSilico.open(
-                  folder,
-                  List.of("size_tuning"),
-                  Settings.DEFAULTS,
-                  new Trained(0.4),
-                  null,
-                  Map.of(),
-                  false,
-                  Study.Existing.CONTINUE,
-                  Progress.NONE)
-              .controls(Control.parse(List.of("random:3")));
+          open(
+              folder,
+              "size_tuning",
+              Settings.DEFAULTS,
+              new Trained(0.4),
+              Study.Existing.CONTINUE,
+              "random:3");
       run.run();
       JsonNode size = run.results().path("size_tuning");
       JsonNode against = size.path("controls").path("suppression_index").path(0);
@@ -180,17 +200,13 @@ class ControlTest {
   void aForcedRunReplacesTheControlsOfTheOldOne(@TempDir Path folder) throws IOException {
     for (double contrast : new double[] {0.5, 0.4}) {
       InSilico run =
-          InSilico.open(
-                  folder,
-                  List.of("size_tuning"),
-                  Settings.DEFAULTS.withContrast(contrast),
-                  new Trained(0.4),
-                  null,
-                  Map.of(),
-                  false,
-                  Study.Existing.REPLACE,
-                  Progress.NONE)
-              .controls(Control.parse(List.of("random:3")));
+          open(
+              folder,
+              "size_tuning",
+              Settings.DEFAULTS.withContrast(contrast),
+              new Trained(0.4),
+              Study.Existing.REPLACE,
+              "random:3");
       run.run();
       JsonNode size = run.results().path("size_tuning");
       assertEquals(3, size.at("/controls/suppression_index/0/networks").asInt(), "at " + contrast);
@@ -201,6 +217,32 @@ class ControlTest {
     return IntStream.range(0, panel.path("series").size())
         .mapToObj(i -> panel.path("series").path(i).path("look").asText())
         .toArray(String[]::new);
+  }
+
+  /** A protocol may call an experiment by either of its names. */
+  @ParameterizedTest
+  @ValueSource(strings = {"orientation", "orientation_tuning"})
+  void aProtocolIsJudgedByEitherName(String name, @TempDir Path folder) throws IOException {
+    Path file =
+        Files.writeString(
+            folder.resolve("protocol.yaml"),
+            """
+            {experiment: %s, hypothesis: H, primary: circular_variance, test: interval,
+             alternative: greater, alpha: 0.05, least_n: 2}
+            """
+                .formatted(name));
+    Protocol protocol = Protocol.read(file);
+    InSilico run =
+        open(
+            folder.resolve("run"),
+            protocol.experiment(),
+            Settings.DEFAULTS,
+            new Trained(0.4),
+            Study.Existing.CONTINUE,
+            "random:1");
+    run.protocol(protocol, "protocol.yaml", Protocol.digest(file)).run();
+    JsonNode noted = InSilico.read(folder.resolve("run")).at("/metadata/protocol");
+    assertFalse(noted.at("/verdict/outcome").asText().isEmpty(), noted.toString());
   }
 
   /** Units of whose controls the recording is interrupted. */
@@ -228,17 +270,13 @@ class ControlTest {
   @Test
   void anInterruptionDuringAControlEndsTheRun(@TempDir Path folder) throws IOException {
     InSilico run =
-        InSilico.open(
-                folder,
-                List.of("orientation"),
-                Settings.DEFAULTS,
-                new Interrupted(),
-                null,
-                Map.of(),
-                false,
-                Study.Existing.CONTINUE,
-                Progress.NONE)
-            .controls(Control.parse(List.of("random:1")));
+        open(
+            folder,
+            "orientation",
+            Settings.DEFAULTS,
+            new Interrupted(),
+            Study.Existing.CONTINUE,
+            "random:1");
     assertThrows(CancellationException.class, run::run);
     assertFalse(InSilico.read(folder).path("metadata").path("complete").asBoolean());
   }
