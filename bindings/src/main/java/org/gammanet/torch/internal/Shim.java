@@ -109,7 +109,7 @@ public final class Shim {
     try (Arena arena = Arena.ofConfined()) {
       check(
           GammanetNative.gammanet_native_init(arena.allocateFrom(torchLibrary())),
-          "connecting " + file + " with LibTorch");
+          "starting the native kernels in " + file);
     }
     check(
         GammanetNative.gammanet_keep_map_memory((long) Settings.keptMiB() << 20),
